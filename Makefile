@@ -1,0 +1,65 @@
+# `make` lists what there is. Everything runs in .venv, which is made and kept up to date on demand.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# Only a python that nobody chose by name may be replaced by another one.
+PYTHONS := "$(PYTHON)" $(if $(filter file,$(origin PYTHON)),python3.14 python3.13 python3.12 python3.11)
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: demo
+demo: $(STAMP) ## render, check and publish the sample registry to a local repository
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
+
+.PHONY: test
+test: lint ## lint, types, and the tests with coverage
+	$(BIN)/pytest --cov --cov-report=term
+
+.PHONY: lint
+lint: $(STAMP) ## ruff and mypy, changing nothing
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+.PHONY: fmt
+fmt: $(STAMP) ## mend what ruff can mend, and format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# Not in .venv's own list: only this target needs uv.
+.PHONY: lock
+lock: $(STAMP) ## move requirements.lock to the newest versions that pyproject.toml allows
+	$(BIN)/python -m venv $(VENV)/lock
+	$(VENV)/lock/bin/python -m pip install --quiet 'uv>=0.13'
+	$(VENV)/lock/bin/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
+	  --extra helm --group dev --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' --output-file requirements.lock
+
+.PHONY: clean
+clean: ## remove .venv and everything else that git ignores here
+	rm -rf $(VENV) .demo .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist htmlcov .coverage .coverage.*
+	find generator tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --no-build-isolation: the build backend comes from the lock too.
+$(STAMP): requirements.lock pyproject.toml
+	@for python in $(PYTHONS); do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$${found-}" ]; then \
+	  echo 'Python 3.11 or newer is needed; $(PYTHON) is missing or older. Name one: make PYTHON=/path/to/python3.13' >&2; \
+	  exit 1; \
+	fi; \
+	echo "Setting up $(VENV) with $$("$$found" --version)"; \
+	"$$found" -m venv --clear $(VENV) || \
+	  { echo 'The venv module does not work; on Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
