@@ -1,0 +1,5 @@
+"""`python -m generator` is `workloads`."""
+
+from generator.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""From `apps.toml` to a `Registry`."""

@@ -1,0 +1,75 @@
+"""Whether the parts of a registry fit together: promotion lists, promotion order, names that must differ."""
+
+from __future__ import annotations
+
+import graphlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from generator.registry.effective import EffectiveApp
+from generator.registry.registry import IN_CLUSTER, Environment
+
+
+def helm_key(name: str) -> str:
+    """An app's key in values.yaml: its name in camelCase (`ecsdemo-frontend` is `ecsdemoFrontend`)."""
+    head, *rest = (part for part in name.split("-") if part)
+    return head + "".join(part.capitalize() for part in rest)
+
+
+def folds(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Each name whose Helm key, seen without case, another name before it has, with that other name.
+
+    `foo-1` and `foo1`, `a-b` and `a--b` are one key; keys that differ only in case are kept apart by
+    YAML but not by a reader.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(helm_key(name).lower(), name)
+        if other != name:
+            yield name, other
+
+
+def cycle(promotes_from: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+    """One way round in the promotion order, first environment repeated last; empty where there is none."""
+    try:
+        graphlib.TopologicalSorter(promotes_from).prepare()
+    except graphlib.CycleError as error:
+        return tuple(reversed(error.args[1]))
+    return ()
+
+
+class Clash(NamedTuple):
+    """Two (environment, app) that would be one thing to one Argo CD."""
+
+    what: str
+    app: EffectiveApp
+    other: EffectiveApp
+
+
+def server_of(app: EffectiveApp, environment: Environment) -> tuple[str, str]:
+    """The destination of an app as Argo CD's (field, value): `server` or `name`."""
+    if "cluster" in app.fields:
+        return "name", str(app.fields["cluster"])
+    if "server" in app.fields:
+        return "server", str(app.fields["server"])
+    return ("name", environment.cluster) if environment.cluster else ("server", environment.server or IN_CLUSTER)
+
+
+def release_name(app: EffectiveApp, environment: Environment) -> str:
+    """The Helm release: `helm.releaseName`, else the Application's name, as Argo CD has it."""
+    return str(app.fields.get("helm", {}).get("releaseName") or app.app + environment.name_suffix)
+
+
+def clashes(apps: Iterable[tuple[EffectiveApp, Environment]]) -> Iterator[Clash]:
+    """What is not unique within one Argo CD: Application names and (cluster, namespace, release)."""
+    names: dict[tuple[str, ...], EffectiveApp] = {}
+    releases: dict[tuple[str, ...], EffectiveApp] = {}
+    for app, env in apps:
+        name = app.app + env.name_suffix
+        same = names.setdefault((env.argocd, name), app)
+        if same is not app:
+            yield Clash(f'Application "{name}"', app, same)
+        release = release_name(app, env)
+        same = releases.setdefault((env.argocd, *server_of(app, env), app.namespace, release), app)
+        if same is not app:
+            yield Clash(f'release "{release}" in namespace "{app.namespace}"', app, same)

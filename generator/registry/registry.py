@@ -1,0 +1,62 @@
+"""The registry as everything after it sees it: validated, immutable, without positions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from generator.registry.effective import EffectiveApp, Layer, base_layer, effective
+from generator.registry.model import ArgoCD, PromotionPolicy, Team, Workloads
+
+IN_CLUSTER = "https://kubernetes.default.svc"
+
+
+class Listing(NamedTuple):
+    """One entry of a promotion list: `app` or `app@revision`."""
+
+    app: str
+    pin: str | None
+
+    @classmethod
+    def parse(cls, entry: str) -> Listing:
+        app, at, pin = entry.partition("@")
+        return cls(app, pin if at else None)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One environment: where it is, and everything that runs in it, in the order of its list."""
+
+    name: str
+    server: str | None
+    cluster: str | None
+    argocd: str
+    name_suffix: str
+    labels: Mapping[str, str]
+    create_projects: bool
+    promotes_from: tuple[str, ...]
+    policy: PromotionPolicy
+    holds: Mapping[str, str]
+    listings: tuple[Listing, ...]
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Everything that `apps.toml` and what it includes say. `projects` are AppProject fields by Argo CD's names."""
+
+    workloads: Workloads
+    argocd: ArgoCD
+    environments: Mapping[str, Environment]
+    teams: Mapping[str, Team]
+    projects: Mapping[str, Mapping[str, Any]]
+    apps: Mapping[str, Layer]
+    defaults: Layer = field(default_factory=dict)
+
+    def effective_apps(self, environment: str) -> list[EffectiveApp]:
+        """The apps that run in an environment, by name."""
+        base = base_layer(self.defaults)
+        return [
+            effective(base, listing.app, self.apps[listing.app], environment, listing.pin)
+            for listing in sorted(self.environments[environment].listings)
+        ]

@@ -1,0 +1,13 @@
+"""The JSON Schema of `apps.toml`, from the same types that read it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def json_schema() -> dict[str, Any]:
+    """A JSON Schema (draft 2020-12) of the root file; equal for equal versions of this package."""
+    from generator.registry.model import RootFile
+
+    schema = RootFile.model_json_schema(by_alias=True, mode="validation")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "apps.toml"}

@@ -1,0 +1,137 @@
+"""Who may use what: a team's repositories, namespaces and projects are its own and nobody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from generator.registry.effective import EffectiveApp, Layer
+from generator.registry.model import ArgoCD, Team
+from generator.registry.rules import Finding
+from generator.registry.text import shown
+from generator.registry.toml import Path
+from generator.registry.urls import OPEN_SCHEMES, grants, repository_key, scheme_of, url_problem
+
+
+class Owned(NamedTuple):
+    """A problem of what a team claims: `path` below `teams`."""
+
+    path: Path
+    text: str
+    refused: bool = True
+
+
+def reserved_namespaces(argocd: ArgoCD) -> frozenset[str]:
+    """The namespaces of Argo CD itself, which are nobody's; so is everything that begins with `kube-`."""
+    return frozenset({argocd.namespace, argocd.project_namespace or argocd.namespace})
+
+
+def claims(teams: Mapping[str, Team], argocd: ArgoCD, schemes: frozenset[str]) -> Iterator[Owned]:
+    """What is wrong with what the teams own, each by itself and against each other."""
+    namespaces: dict[str, str] = {}
+    repositories: dict[str, str] = {}
+    for name, team in teams.items():
+        for index, namespace in enumerate(team.namespaces):
+            at: Path = (name, "namespaces", index)
+            if _reserved(namespace, argocd):
+                yield Owned(at, f'namespace "{namespace}" belongs to the platform, to no team: remove it')
+            yield from _once(namespaces, namespace, name, at, f'namespace "{namespace}"')
+        for index, url in enumerate(team.repositories):
+            at = (name, "repositories", index)
+            wrong = url_problem(url)
+            if wrong:
+                yield Owned(at, wrong, refused=False)
+                continue
+            if scheme_of(url) in OPEN_SCHEMES - schemes:
+                yield Owned(at, f"{shown(url)}: {scheme_of(url)} is allowed only by allowSchemes in the root file")
+            yield from _once(repositories, repository_key(url), name, at, f"repository {shown(url)}")
+
+
+def _reserved(namespace: str, argocd: ArgoCD) -> bool:
+    return namespace in reserved_namespaces(argocd) or namespace.startswith("kube-")
+
+
+def _once(taken: dict[str, str], key: str, team: str, at: Path, what: str) -> Iterator[Owned]:
+    other = taken.setdefault(key, team)
+    if other != team:
+        yield Owned(at, f'{what} is team "{other}"\'s already: two teams never share one')
+
+
+def privileges(declared: Layer, name: str, team: Team) -> Iterator[Finding]:
+    """What an app's own entry uses that the root file has to allow its team, by path below the app."""
+    layers: list[tuple[Path, Layer]] = [((), declared)]
+    layers += [(("environments", env), layer) for env, layer in declared.get("environments", {}).items()]
+    for at, layer in layers:
+        for path, what in _privileged(layer):
+            if what not in team.allow:
+                yield Finding((*at, *path), f'needs teams.{name}.allow = ["{what}"] in the root file', True)
+
+
+def _privileged(layer: Layer) -> Iterator[tuple[Path, str]]:
+    for key, what in (("spec", "spec"), ("plugin", "plugin"), ("server", "destination"), ("cluster", "destination")):
+        if key in layer:
+            yield (key,), what
+    for index, source in enumerate(layer.get("sources", ())):
+        if "plugin" in source:
+            yield ("sources", index, "plugin"), "plugin"
+    if "plugin" in layer.get("sourceHydrator", {}).get("drySource", {}):
+        yield ("sourceHydrator", "drySource", "plugin"), "plugin"
+
+
+class Tenancy:
+    """Judges apps against what their team owns. An app's project is claimed by the first team that uses it."""
+
+    def __init__(self, teams: Mapping[str, Team], argocd: ArgoCD) -> None:
+        self._teams = teams
+        self._argocd = argocd
+        self._projects: dict[str, str] = {}
+        self._owners = {repository_key(grant): name for name, team in teams.items() for grant in team.repositories}
+
+    def judge(self, app: EffectiveApp) -> Iterator[Finding]:
+        """What `app` uses that is not its team's."""
+        yield from self._project(app)
+        yield from self._namespace(app)
+        for path, url in _urls(app):
+            yield from self._repository(app.team, path, url)
+
+    def _project(self, app: EffectiveApp) -> Iterator[Finding]:
+        if app.project == "default":
+            yield Finding(
+                ("project",), 'project "default" allows everything to everybody: name a project of its own', True
+            )
+            return
+        other = self._projects.setdefault(app.project, app.team)
+        if other != app.team:
+            yield Finding(
+                ("project",), f'project "{app.project}" is team "{other}"\'s: two teams never share one', True
+            )
+
+    def _namespace(self, app: EffectiveApp) -> Iterator[Finding]:
+        if _reserved(app.namespace, self._argocd):
+            yield Finding(("namespace",), f'namespace "{app.namespace}" belongs to the platform, to no team', True)
+        elif app.namespace not in self._teams[app.team].namespaces:
+            yield Finding(("namespace",), f'"{app.namespace}" is not in the namespaces of team "{app.team}"', True)
+
+    def _repository(self, team: str, path: Path, url: str) -> Iterator[Finding]:
+        if not any(grants(grant, url) for grant in self._teams[team].repositories):
+            yield Finding(path, f'{shown(url)} is not in the repositories of team "{team}"', True)
+            return
+        owner = self._owner(repository_key(url))
+        if owner != team:
+            yield Finding(path, f'{shown(url)} is team "{owner}"\'s: two teams never share a repository', True)
+
+    def _owner(self, key: str) -> str:
+        """The team with the most specific grant: a prefix does not reach into what another team owns by name."""
+        while key not in self._owners:
+            key = key.rstrip("/").rpartition("/")[0] + "/"
+        return self._owners[key]
+
+
+def _urls(app: EffectiveApp) -> Iterator[tuple[Path, str]]:
+    for index, source in enumerate(app.sources):
+        if "repoURL" in source:
+            yield ("sources", index, "repoURL") if app.several else ("repoURL",), source["repoURL"]
+    for name in ("drySource", "syncSource"):
+        part = app.fields.get("sourceHydrator", {}).get(name, {})
+        if "repoURL" in part:
+            yield ("sourceHydrator", name, "repoURL"), part["repoURL"]
