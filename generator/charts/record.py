@@ -1,0 +1,84 @@
+"""`.generated.json`: which files are the generator's, and which Applications they stand for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from generator.charts.render import NOTICE, RenderedTree
+from generator.errors import RefusedError
+
+RECORD = ".generated.json"
+_VERSION = 1
+_PATH = re.compile(r"(?:[A-Za-z0-9_.-]+/)*[A-Za-z0-9_.-]+")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is owned: each path below the output folder with the sha256 of its bytes, and the identity of
+    each Application by `<env>/<app>`."""
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    applications: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def dump(self) -> bytes:
+        """The file's bytes. JSON has no comments, so the notice is its first member."""
+        body = {"version": _VERSION, "applications": self.applications, "files": self.files}
+        text = json.dumps(body, indent=1, sort_keys=True)
+        return f'{{ "comment": {json.dumps(NOTICE)},{text[1:]}\n'.encode()
+
+
+def digest(data: bytes) -> str:
+    """The sha256 of a file's bytes, in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def record_of(tree: RenderedTree) -> Record:
+    """The record that belongs to a rendered tree."""
+    return Record({path: digest(data) for path, data in tree.files.items()}, tree.applications)
+
+
+def read_record(data: bytes | None, place: str) -> Record:
+    """The record in `data`, empty where there is no file.
+
+    Raises RefusedError where it is damaged or from a newer version: without it nobody knows what may be
+    overwritten or deleted.
+    """
+    if data is None:
+        return Record()
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(place) from error
+    if isinstance(body, dict) and isinstance(body.get("version"), int) and body["version"] > _VERSION:
+        raise RefusedError(f"{place} was written by a newer version of workloads", remedy="upgrade workloads")
+    if not _sound(body):
+        raise _damaged(place)
+    return Record(body["files"], body["applications"])
+
+
+def _sound(body: Any) -> bool:
+    if not isinstance(body, dict) or body.get("version") != _VERSION:
+        return False
+    files, applications = body.get("files"), body.get("applications")
+    return (
+        isinstance(files, dict)
+        and all(isinstance(value, str) and _inside(path) for path, value in files.items())
+        and isinstance(applications, dict)
+        and all(isinstance(value, dict) for value in applications.values())
+    )
+
+
+def _inside(path: str) -> bool:
+    return bool(_PATH.fullmatch(path)) and not {"..", ".", ".git"} & set(path.split("/"))
+
+
+def _damaged(place: str) -> RefusedError:
+    return RefusedError(
+        f"{place} is damaged: what is generated and what is yours cannot be told apart",
+        remedy="restore it from git (after a merge conflict, either side will do) and render again",
+    )
