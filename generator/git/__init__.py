@@ -1,0 +1,1 @@
+"""All that touches git: the one runner, the private clone, the user's checkout, the publishing loop."""

@@ -1,0 +1,142 @@
+"""A remote's URL → the folder of its private clone, ours alone while we hold it."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import secrets
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from generator.errors import LocalError
+
+_LOCK_PATIENCE = 30.0
+_DAY = 86_400.0
+
+
+@contextmanager
+def reserved_folder(url: str, *, patience: float = _LOCK_PATIENCE) -> Iterator[Path]:
+    """The folder (perhaps absent yet) for the clone of `url`, under a lock that dies with us.
+
+    The lock spares work, correctness does not rest on it: whoever waits too long for it, or has a file system
+    without locks, gets a throw-away folder. `LocalError` when there is nowhere to write.
+    """
+    root = _root()
+    _sweep(root)
+    name = hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()
+    lock = _lock(root / f"{name}.lock", patience)
+    folder = root / name if lock is not None else root / f"{name}.spare-{secrets.token_hex(8)}"
+    if lock is not None and not _is_ours_or_absent(folder):
+        os.close(lock)
+        lock, folder = None, root / f"{name}.spare-{secrets.token_hex(8)}"
+    try:
+        yield folder
+    finally:
+        if lock is None:
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            os.close(lock)
+
+
+def discard(folder: Path) -> None:
+    """Remove `folder` at once (by renaming it), and its content as far as possible. `LocalError` if it stays."""
+    if not os.path.lexists(folder):
+        return
+    grave = folder.with_name(f"{folder.name.partition('.')[0]}.dead-{secrets.token_hex(8)}")
+    try:
+        folder.rename(grave)
+    except OSError as error:
+        raise LocalError(f"{folder} cannot be removed: {error.strerror}", remedy="remove it") from error
+    _remove(grave)
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink() or not path.is_dir():
+        with suppress(OSError):
+            path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _root() -> Path:
+    tried = []
+    for candidate in _candidates():
+        if _usable(candidate):
+            return candidate
+        tried.append(str(candidate))
+    raise LocalError(f"no folder for a private clone: tried {', '.join(tried)}", remedy="set XDG_CACHE_HOME")
+
+
+def _candidates() -> Iterator[Path]:
+    configured = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if configured.is_absolute():
+        yield configured / "workloads" / "git"
+    home = Path(os.environ.get("HOME", ""))
+    if home.is_absolute():
+        yield home / ".cache" / "workloads" / "git"
+    yield Path(tempfile.gettempdir(), f"workloads-{os.getuid()}", "git")
+
+
+def _usable(root: Path) -> bool:
+    """Whether `root` can be, or be made, a folder only we can enter: in a shared place it may be a trap."""
+    try:
+        root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            root.mkdir(mode=0o700)
+        if not (_is_own_folder(root.parent) and _is_own_folder(root)):
+            return False
+        root.chmod(0o700)
+        descriptor, probe = tempfile.mkstemp(prefix="probe-", dir=root)
+        os.close(descriptor)
+        Path(probe).unlink()
+    except OSError:
+        return False
+    return True
+
+
+def _is_own_folder(path: Path) -> bool:
+    found = path.lstat()
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+
+
+def _is_ours_or_absent(path: Path) -> bool:
+    return not os.path.lexists(path) or path.lstat().st_uid == os.getuid()
+
+
+def _lock(path: Path, patience: float) -> int | None:
+    """A descriptor that holds the lock, or None when it cannot be had in time."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError:
+        return None
+    until = time.monotonic() + patience
+    try:
+        while True:
+            with suppress(BlockingIOError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return descriptor
+            if time.monotonic() >= until:
+                break
+            time.sleep(0.05)
+    except OSError:
+        pass
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None
+
+
+def _sweep(root: Path) -> None:
+    """Remove what killed runs left: dead clones, and throw-away ones nobody can still be using."""
+    with suppress(OSError):
+        for entry in os.scandir(root):
+            old = time.time() - entry.stat(follow_symlinks=False).st_mtime > _DAY
+            if ".dead-" in entry.name or (old and (".spare-" in entry.name or entry.name.startswith("probe-"))):
+                _remove(Path(entry.path))

@@ -1,0 +1,101 @@
+"""The folder the user stands in → answers about its git history. Never writes anything there."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+
+from generator.errors import LocalError
+from generator.git.command import Runner
+from generator.git.settings import Settings
+from generator.git.words import git_words
+
+
+class Checkout:
+    """A working tree of the user's, in whatever state it is: detached, unborn, merging, a linked worktree.
+
+    Nothing is allowed that could fetch, run a hook, a filter or a monitor, or refresh the index.
+    """
+
+    def __init__(self, top: Path) -> None:
+        self.top = top
+        self._git = Runner(top)
+
+    @classmethod
+    def at(cls, folder: Path) -> Checkout | None:
+        """The checkout `folder` is in; None when it is in none. `LocalError` when git will not look at it."""
+        output = Runner(folder).run("rev-parse", "--show-toplevel")
+        if output.ok:
+            return cls(Path(os.fsdecode(output.out.removesuffix(b"\n"))))
+        if "not a git repository" in output.err or "must be run in a work tree" in output.err:
+            return None
+        raise LocalError(f"git cannot tell about {folder}: {git_words(output.err)}")
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The configuration in force here. `LocalError` when it cannot be read."""
+        return Settings.read(self.top)
+
+    def head(self) -> str | None:
+        """The commit checked out; None before the first."""
+        return self.resolve("HEAD")
+
+    def branch(self) -> str | None:
+        """The branch checked out, also when it has no commit yet; None when detached."""
+        output = self._git.run("symbolic-ref", "--quiet", "--short", "HEAD")
+        return output.out.decode().strip() if output.ok else None
+
+    def resolve(self, revision: str) -> str | None:
+        """The commit `revision` names here; None if there is none."""
+        output = self._git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        return output.out.decode().strip() if output.ok else None
+
+    def read(self, path: Path, revision: str = "HEAD") -> bytes | None:
+        """The content of `path` at `revision`, unfiltered; None if there is no such file or revision.
+
+        `LocalError` when it is there and cannot be read (a partial clone that lacks it).
+        """
+        commit = self.resolve(revision)
+        listed = self._git.check("ls-tree", "-z", commit, "--", self._inside(path)) if commit else b""
+        meta = listed.partition(b"\t")[0].split()
+        if len(meta) != 3 or meta[1] != b"blob":
+            return None
+        return self._git.check("cat-file", "blob", meta[2].decode())
+
+    def is_dirty(self, path: Path) -> bool:
+        """Whether the file differs from the one at HEAD (line endings aside: a checkout may convert them)."""
+        committed = self.read(path)
+        try:
+            current: bytes | None = (self.top / self._inside(path)).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            current = None
+        except OSError as error:
+            raise LocalError(f"{path} cannot be read: {error.strerror}") from error
+        return _unix(committed) != _unix(current)
+
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        """Whether `older` is part of the history of `newer`, as far as this clone knows."""
+        if self.resolve(older) is None or self.resolve(newer) is None:
+            return False
+        return self._git.run("merge-base", "--is-ancestor", older, newer).ok
+
+    def is_shallow(self) -> bool:
+        """Whether history is cut off here, so that an answer from it may be incomplete."""
+        return self._git.check("rev-parse", "--is-shallow-repository").strip() == b"true"
+
+    def origin(self) -> str | None:
+        """The URL of `origin`, as configured; None if there is none."""
+        return self.settings.get("remote.origin.url") or None
+
+    def _inside(self, path: Path) -> str:
+        whole = path if path.is_absolute() else self.top / path
+        try:
+            # The parent is resolved and the name is not: a link is a file of its own to git.
+            return str((whole.parent.resolve() / whole.name).relative_to(self.top.resolve()))
+        except ValueError:
+            raise LocalError(f"{path} is outside of {self.top}") from None
+
+
+def _unix(content: bytes | None) -> bytes | None:
+    return None if content is None else content.replace(b"\r\n", b"\n")

@@ -1,0 +1,131 @@
+"""The clone's objects: bytes ↔ blobs, trees and commits, a process for each batch and not for each file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from generator.errors import LocalError
+from generator.git import cache
+from generator.git.command import Output, Runner
+from generator.git.failure import Fault, of_exchange
+from generator.git.proposal import Change, Entry, Identity, blob_id
+from generator.git.signing import Signing, refusal, verify
+from generator.git.words import git_words
+
+INDEX_PREFIX = "index-of-"
+
+
+class DamagedError(LocalError):
+    """The private clone does not answer as a sound one would."""
+
+
+class Plumbing:
+    """Reads and writes the objects of the clone in `folder`. `DamagedError` when that fails, `LocalError` when
+    it is the machine that fails."""
+
+    def __init__(self, git: Runner, folder: Path) -> None:
+        self._git = git
+        self._folder = folder
+
+    def commit(self, oid: str) -> tuple[tuple[str, ...], str]:
+        """The parents and the message of a commit."""
+        raw = self._do("cat-file", "commit", oid)
+        header, _, message = raw.partition(b"\n\n")
+        parents = [line[len(b"parent ") :] for line in header.splitlines() if line.startswith(b"parent ")]
+        return tuple(p.decode("ascii") for p in parents), message.decode("utf-8", "replace")
+
+    def entries(self, commit: str) -> dict[str, Entry]:
+        """Every file of a commit, by path."""
+        listing = self._do("ls-tree", "-r", "-z", "--full-tree", commit)
+        result = {}
+        for line in listing.split(b"\0")[:-1]:
+            meta, _, path = line.partition(b"\t")
+            mode, _, oid = meta.decode("ascii").split(" ")
+            result[os.fsdecode(path)] = Entry(mode, oid)
+        return result
+
+    def blobs(self, oids: Iterable[str]) -> dict[str, bytes]:
+        """The content of many blobs, by id."""
+        wanted = list(dict.fromkeys(oids))
+        if not wanted:
+            return {}
+        answer = self._do("cat-file", "--batch", stdin="".join(f"{oid}\n" for oid in wanted).encode())
+        result, at = {}, 0
+        for oid in wanted:
+            line, at = answer[at : answer.find(b"\n", at)].split(), answer.find(b"\n", at) + 1
+            if len(line) != 3 or line[0] != oid.encode() or line[1] != b"blob":
+                raise DamagedError(f"{self._folder} lacks the object {oid}")
+            result[oid] = answer[at : at + int(line[2])]
+            at += int(line[2]) + 1
+        return result
+
+    def write_tree(self, base: str | None, changes: Mapping[str, Change], id_length: int) -> str:
+        """The tree of `base` with `changes` made, through an index of our own."""
+        self._write_blobs([change.content for change in changes.values() if change.content is not None])
+        index = self._folder / f"{INDEX_PREFIX}{os.getpid()}"
+        own = {"GIT_INDEX_FILE": index.name}
+        try:
+            if base is not None:
+                self._do("read-tree", base, variables=own)
+            self._do("update-index", "-z", "--index-info", stdin=_index_lines(changes, id_length), variables=own)
+            return self._do("write-tree", variables=own).decode().strip()
+        finally:
+            for leftover in (index, index.with_name(f"{index.name}.lock")):
+                with suppress(OSError):
+                    leftover.unlink()
+
+    def write_commit(
+        self, tree: str, base: str | None, message: str, author: Identity, committer: Identity, signing: Signing | None
+    ) -> str:
+        """A commit on `base`. `LocalError` when it is to be signed and cannot be."""
+        who = {
+            "GIT_AUTHOR_NAME": author.name,
+            "GIT_AUTHOR_EMAIL": author.email,
+            "GIT_COMMITTER_NAME": committer.name,
+            "GIT_COMMITTER_EMAIL": committer.email,
+        }
+        args = ["commit-tree", tree, *(["-p", base] if base else []), *(["-S"] if signing else []), "-F", "-"]
+        text = (message.replace("\0", "").rstrip("\n") + "\n").encode("utf-8", "surrogateescape")
+        output = self._git.run(*args, stdin=text, variables=who, config=signing.config() if signing else ())
+        if signing and not output.ok:
+            raise refusal(git_words(output.err) or "git does not say why that failed")
+        oid = self._sound(args[0], output).decode().strip()
+        if signing:
+            verify(self._git, signing, oid)
+        return oid
+
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        """Whether `older` is in the history of `newer` that the clone holds."""
+        return self._git.run("merge-base", "--is-ancestor", older, newer).ok
+
+    def _write_blobs(self, contents: list[bytes]) -> None:
+        if contents:
+            stream = b"".join(b"blob\ndata %d\n%b\n" % (len(content), content) for content in contents)
+            self._do("fast-import", "--quiet", "--done", stdin=stream + b"done\n")
+
+    def _do(self, *args: str, stdin: bytes = b"", variables: Mapping[str, str] | None = None) -> bytes:
+        return self._sound(args[0], self._git.run(*args, stdin=stdin, variables=variables))
+
+    def _sound(self, command: str, output: Output) -> bytes:
+        if output.ok:
+            return output.out
+        text = f"git {command} failed in {self._folder}: {git_words(output.err) or output.code}"
+        if output.code >= 0 and of_exchange(output).fault is not Fault.LOCAL:
+            raise DamagedError(text)
+        with suppress(LocalError):  # a full disk is not helped by what we leave on it
+            cache.discard(self._folder)
+        raise LocalError(text, remedy="is the disk full?", undone="nothing was pushed")
+
+
+def _index_lines(changes: Mapping[str, Change], id_length: int) -> bytes:
+    """Deletions first: a file may make room for a folder of the same name."""
+    gone = [f"0 {'0' * id_length}\t{path}\0" for path, change in changes.items() if change.content is None]
+    written = [
+        f"{change.mode} {blob_id(change.content, id_length)}\t{path}\0"
+        for path, change in changes.items()
+        if change.content is not None
+    ]
+    return os.fsencode("".join(gone + written))

@@ -1,0 +1,220 @@
+"""A remote branch ↔ our private bare clone of it: what the branch is, fetching it, pushing to it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from generator.errors import LocalError, RefusedError, UsageError
+from generator.git import address, cache
+from generator.git.command import Output, Patience, Runner
+from generator.git.failure import Fault, RemoteFaultError, of_exchange
+from generator.git.plumbing import INDEX_PREFIX, DamagedError, Plumbing
+from generator.git.proposal import Entry
+from generator.git.words import secrets_of
+
+_REMOTE = "workloads-target"
+_MARKER = "workloads-clone"
+_DEEP = 256
+_PACKS, _LOOSE_SAMPLE = 60, 40
+
+
+@dataclass(frozen=True)
+class Target:
+    """The branch to publish to. `config`: how the user's checkout reaches remotes (`Settings.transport`).
+
+    `insecure` allows http and git to other machines than this one.
+    """
+
+    url: str
+    branch: str
+    create_branch: bool = False
+    insecure: bool = False
+    config: tuple[tuple[str, str], ...] = ()
+
+
+class Base:
+    """The branch as it was when we looked: `commit` is None when it does not exist yet."""
+
+    def __init__(self, plumbing: Plumbing, commit: str | None) -> None:
+        self.commit = commit
+        self._plumbing = plumbing
+        self.parents, self.message = plumbing.commit(commit) if commit else ((), "")
+        self._all: dict[str, Entry] | None = None
+
+    def entries(self, under: str = "") -> Mapping[str, Entry]:
+        """The files below a folder (of the whole commit by default), by their whole path."""
+        if self._all is None:
+            self._all = self._plumbing.entries(self.commit) if self.commit else {}
+        prefix = under.strip("/") + "/" if under.strip("/") else ""
+        return {path: entry for path, entry in self._all.items() if path.startswith(prefix)}
+
+    def read(self, path: str) -> bytes | None:
+        """A file's content; None when there is no such file. `RefusedError` for a link or a submodule."""
+        return self.read_many([path]).get(path)
+
+    def read_many(self, paths: Sequence[str]) -> dict[str, bytes]:
+        """The content of those of `paths` that exist, in one go. `RefusedError` for a link or a submodule."""
+        every = self.entries()
+        found = {path: every[path] for path in paths if path in every}
+        for path, entry in found.items():
+            if not entry.mode.startswith("100"):
+                raise RefusedError(f"{path} is a link or a submodule, not a file", undone="nothing was pushed")
+        contents = self._plumbing.blobs(entry.oid for entry in found.values())
+        return {path: contents[entry.oid] for path, entry in found.items()}
+
+
+class Repository:
+    """One remote branch and the clone that serves it, while its folder is reserved for us."""
+
+    def __init__(self, target: Target, folder: Path) -> None:
+        self.url = address.absolute(target.url)
+        self.fresh = False
+        self._folder = folder
+        self._branch = f"refs/heads/{target.branch}"
+        self._kept = f"refs/workloads/{hashlib.sha256(target.branch.encode()).hexdigest()}"
+        config = (*target.config, (f"remote.{_REMOTE}.url", self.url))
+        protocols = address.protocols(self.url, insecure=target.insecure)
+        secrets = secrets_of(self.url) | _header_secrets(target.config)
+        # Relative to the folder: a git that outlived an earlier run must not write into the folder's successor.
+        self._git = Runner(folder, config=config, protocols=protocols, secrets=secrets, variables={"GIT_DIR": "."})
+        self._afar = Runner(
+            folder.parent, config=config, protocols=protocols, secrets=secrets, variables={"GIT_DIR": "/dev/null"}
+        )
+        self.objects = Plumbing(self._git, folder)
+        if not self._afar.run("check-ref-format", self._branch).ok:
+            raise UsageError(f"{target.branch!r} cannot be the name of a branch")
+
+    def head(self, patience: Patience) -> str | None:
+        """The commit the remote branch points at now, None if it does not exist. `RemoteFaultError`."""
+        return self._listed(patience, self._branch).get(self._branch)
+
+    def is_empty(self, patience: Patience) -> bool:
+        """Whether the remote has no branch and no tag at all. `RemoteFaultError`."""
+        return not self._listed(patience)
+
+    def base(self, head: str | None, patience: Patience) -> Base:
+        """The remote branch, fetched if need be; `head` is where it was a moment ago. `RemoteFaultError`."""
+        self._prepare(len(head) if head else 40)
+        if head is None or self._kept_commit() == head:
+            return Base(self.objects, head)
+        try:
+            self._fetch(1, patience)
+        except RemoteFaultError as fault:
+            # The remote has just answered: it may well be our clone that is broken.
+            if self.fresh or fault.failure.fault is not Fault.TRANSIENT:
+                raise
+            self.replace()
+            self._prepare(len(head))
+            self._fetch(1, patience)
+        return Base(self.objects, self._kept_commit())
+
+    def push(self, commit: str, base: str | None, patience: Patience) -> Output:
+        """Push `commit` if the branch still is at `base` (None: does not exist). Whatever happens is returned."""
+        return self._git.run(
+            *("push", "--porcelain", "--no-verify", "--progress", f"--force-with-lease={self._branch}:{base or ''}"),
+            *(_REMOTE, f"{commit}:{self._branch}"),
+            patience=patience,
+        )
+
+    def contains(self, head: str | None, commit: str, patience: Patience) -> bool:
+        """Whether `commit` is in the recent history of the branch, now at `head`. `RemoteFaultError`."""
+        base = self.base(head, patience)
+        if base.commit is None or base.commit == commit:
+            return base.commit is not None
+        self._fetch(_DEEP, patience)
+        return self.objects.is_ancestor(commit, base.commit)
+
+    def keep(self, commit: str) -> None:
+        """Remember that the remote branch is at `commit`: the next run need not fetch it."""
+        self._git.run("update-ref", self._kept, commit)
+
+    def replace(self) -> None:
+        """Throw the clone away; the next use makes a new one. `LocalError` if it cannot be removed."""
+        cache.discard(self._folder)
+
+    def _listed(self, patience: Patience, *patterns: str) -> dict[str, str]:
+        output = self._afar.run("ls-remote", _REMOTE, *patterns, patience=patience)
+        if not output.ok:
+            raise RemoteFaultError(of_exchange(output))
+        pairs = (line.split("\t", 1) for line in output.out.decode("utf-8", "replace").splitlines())
+        found = {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
+        if not all(re.fullmatch(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", oid) for oid in found.values()):
+            raise LocalError("git ls-remote printed something unexpected", remedy="is git a wrapper script?")
+        return found
+
+    def _fetch(self, depth: int, patience: Patience) -> None:
+        output = self._git.run(
+            *("fetch", f"--depth={depth}", "--no-tags", "--no-write-fetch-head", "--progress"),
+            *(_REMOTE, f"+{self._branch}:{self._kept}"),
+            patience=patience,
+        )
+        if not output.ok:
+            raise RemoteFaultError(of_exchange(output))
+
+    def _kept_commit(self) -> str | None:
+        output = self._git.run("rev-parse", "--verify", "--quiet", f"{self._kept}^{{commit}}")
+        return output.out.decode("ascii", "replace").strip() if output.ok else None
+
+    def _prepare(self, id_length: int) -> None:
+        """Make the clone if there is none, or none to rely on."""
+        kind = "sha256" if id_length == 64 else "sha1"
+        if _is_sound(self._folder, kind):
+            _tidy(self._folder)
+            return
+        cache.discard(self._folder)
+        self.fresh = True
+        try:
+            self._folder.mkdir(mode=0o700)
+            self._git.check("init", "--quiet", "--bare", "--template=", f"--object-format={kind}")
+            (self._folder / _MARKER).write_text(kind)
+        except OSError as error:
+            raise LocalError(f"{self._folder} cannot be made: {error.strerror}", undone="nothing was pushed") from error
+
+
+@contextmanager
+def opened(target: Target) -> Iterator[Repository]:
+    """The private clone for `target`. `UsageError` for a URL or branch that cannot be; `LocalError`."""
+    url = address.absolute(target.url)
+    address.protocols(url, insecure=target.insecure)
+    with cache.reserved_folder(url) as folder:
+        yield Repository(target, folder)
+
+
+def _is_sound(folder: Path, kind: str) -> bool:
+    """Whether the clone was made to the end, nobody died in the middle of a change, and it has not grown too big.
+
+    A lock in it is a dead one: who holds the folder is us.
+    """
+    try:
+        made = (folder / _MARKER).read_text() == kind
+        locks = [*folder.glob("*.lock"), *(folder / "refs").rglob("*.lock")]
+        packs = sum(1 for _ in (folder / "objects" / "pack").glob("*.pack"))
+        # One of 256 folders tells about all of them, as git's own housekeeping assumes.
+        sample = sum(1 for _ in (folder / "objects" / "17").glob("*"))
+        return made and not locks and packs <= _PACKS and sample <= _LOOSE_SAMPLE
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _tidy(folder: Path) -> None:
+    leftovers = [
+        *folder.glob(f"{INDEX_PREFIX}*"),
+        *folder.glob("fast_import_crash_*"),
+        *folder.glob("objects/pack/tmp_*"),
+    ]
+    for leftover in leftovers:
+        with suppress(OSError):
+            leftover.unlink()
+
+
+def _header_secrets(config: Sequence[tuple[str, str]]) -> frozenset[str]:
+    headers = [value for key, value in config if key.endswith(".extraheader")]
+    return frozenset(word for value in headers for word in value.split()[1:] if len(word) > 8)
+
+
+__all__ = ["Base", "DamagedError", "Repository", "Target", "opened"]

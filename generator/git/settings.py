@@ -1,0 +1,75 @@
+"""The user's git configuration, as it is where they stand → the values publishing needs. Read-only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from generator.errors import LocalError
+from generator.git.command import Runner
+from generator.git.signing import Signing
+from generator.git.words import git_words
+
+_TRUE = {"true", "yes", "on", "1"}
+# What decides how a remote is reached. CI systems put credentials here, in the checkout's own configuration.
+_TRANSPORT = ("http.", "credential.", "url.", "core.sshcommand", "ssh.variant")
+_PROGRAMS = {"openpgp": "gpg.program", "ssh": "gpg.ssh.program", "x509": "gpg.x509.program"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Configuration values by key; section and variable in lower case, as git lists them; the last one wins."""
+
+    values: Mapping[str, str]
+    transport: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def read(cls, folder: Path) -> Settings:
+        """Read the system's, the user's and `folder`'s configuration. `LocalError` if git cannot."""
+        runner = Runner(folder)
+        listed = _listed(runner, "config", "--list", "--includes", "-z")
+        local = runner.run("config", "--local", "--list", "--includes", "-z")
+        own = _pairs(local.out) if local.ok else []
+        return cls(dict(listed), tuple((k, v) for k, v in own if k.startswith(_TRANSPORT)))
+
+    def get(self, key: str) -> str:
+        """The value of `key`, empty when it is not set."""
+        return self.values.get(key.lower(), "")
+
+    def flag(self, key: str) -> bool:
+        """Whether `key` is switched on."""
+        return self.get(key).lower() in _TRUE
+
+    def signing(self) -> Signing | None:
+        """How commits are to be signed; None when they are not."""
+        if not self.flag("commit.gpgsign"):
+            return None
+        kind = self.get("gpg.format") or "openpgp"
+        program = self.get(_PROGRAMS.get(kind, ""))
+        return Signing(
+            format=kind,
+            key=self._path("user.signingkey") if kind == "ssh" else self.get("user.signingkey"),
+            program=program or (self.get("gpg.openpgp.program") if kind == "openpgp" else ""),
+            allowed_signers=self._path("gpg.ssh.allowedsignersfile"),
+            default_key_command=self.get("gpg.ssh.defaultkeycommand"),
+        )
+
+    def _path(self, key: str) -> str:
+        """A path git would expand itself, were it read from a file."""
+        value = self.get(key)
+        return str(Path(value).expanduser()) if value.startswith("~") else value
+
+
+def _listed(runner: Runner, *args: str) -> list[tuple[str, str]]:
+    output = runner.run(*args)
+    if not output.ok:
+        raise LocalError(f"git cannot read its configuration: {git_words(output.err)}", remedy="mend it")
+    return _pairs(output.out)
+
+
+def _pairs(listing: bytes) -> list[tuple[str, str]]:
+    items = listing.decode("utf-8", "surrogateescape").split("\0")
+    parted = (item.partition("\n") for item in items if item)
+    # `[commit] gpgSign` without a value means true, and is listed without the line break.
+    return [(key, value if newline else "true") for key, newline, value in parted]
