@@ -1,0 +1,65 @@
+"""`workloads render`: write the charts."""
+
+from __future__ import annotations
+
+import click
+
+from generator.commands.options import dry_run_option, json_option, named, opened, registry_option
+
+
+@click.command("render")
+@click.argument("environments", nargs=-1, metavar="[ENV]...")
+@registry_option
+@dry_run_option
+@json_option
+@click.option("--adopt", is_flag=True, help="Take over files in the way that workloads did not write.")
+def command(
+    environments: tuple[str, ...], registry_path: str | None, dry_run: bool, as_json: bool, adopt: bool
+) -> None:
+    """Write the charts of all environments, or of those named.
+
+    Only files whose content changes are written, and only files that workloads wrote are ever replaced or deleted.
+    """
+    from generator import console
+    from generator.charts.diff import changes
+    from generator.charts.plan import plan
+    from generator.charts.render import render
+    from generator.errors import RefusedError
+
+    registry, folder = opened(registry_path)
+    named(environments, registry.environments, "environment")
+    tree = render(plan(registry))
+    owned = folder.record()
+    change = changes(tree, owned, folder.read, frozenset(environments) or None)
+    if change.foreign and not adopt:
+        raise RefusedError(
+            "files that workloads did not write are in the way:\n"
+            + "\n".join(f"  {folder.root / path}" for path in change.foreign),
+            remedy="move them away, or take them over with --adopt",
+            undone="nothing was written",
+        )
+    if change and not dry_run:
+        with console.progress(len(change.written), "writing") as step:
+            folder.apply(change, owned, step)
+    if as_json:
+        console.result_json(
+            {
+                "added": sorted(change.added),
+                "changed": sorted(change.changed),
+                "removed": list(change.removed),
+                "written": not dry_run,
+            }
+        )
+        return
+    for sign, paths in (("+", change.added), ("~", change.changed), ("-", change.removed)):
+        for path in sorted(paths):
+            console.note(f"{sign} {folder.root / path}")
+    console.result(_summary(change, folder.root, dry_run))
+
+
+def _summary(change: object, root: object, dry_run: bool) -> str:
+    counts = {name: len(getattr(change, name)) for name in ("added", "changed", "removed")}
+    if not any(counts.values()):
+        return f"{root}: up to date"
+    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    return f"{root}: {told}{' (dry run: nothing was written)' if dry_run else ''}"

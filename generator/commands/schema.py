@@ -1,0 +1,14 @@
+"""`workloads schema`: the JSON Schema of apps.toml."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("schema")
+def command() -> None:
+    """Print the JSON Schema of apps.toml, for editors and validators."""
+    from generator import console
+    from generator.registry.schema import json_schema
+
+    console.result_json(json_schema())

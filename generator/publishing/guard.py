@@ -1,0 +1,103 @@
+"""The removal guard: no Application goes, or is made anew elsewhere, unless somebody named it. Pure.
+
+In Argo CD a removed entry deletes a running workload: the parent prunes, the child's finalizer cascades,
+and Argo CD's own guard fires only when everything would go.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from generator.errors import RemovalError
+from generator.registry.registry import Registry
+
+#: What makes an Application the same one: with another of these, Argo CD deletes it and makes it anew.
+IDENTITY = ("name", "argocdNamespace", "project", "cluster", "namespace")
+#: Of an environment of at least this many Applications, at most this share goes in one change.
+_LARGE, _SHARE = 10, 0.25
+Identities = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Consent:
+    """What the user said may go: `named` Applications, `<env>/<app>`, and environments whose ceiling may be broken
+    with the number of removals that was typed for them."""
+
+    named: Collection[str] = ()
+    ceilings: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Removal:
+    """An Application, `<env>/<app>`, that the change deletes; `changed` says how it would be made anew, if it is."""
+
+    key: str
+    identity: Mapping[str, str]
+    changed: str
+
+    def __str__(self) -> str:
+        name = f"Application {self.identity.get('name')} (namespace {self.identity.get('namespace')})"
+        if self.changed:
+            return f"{self.key}: {self.changed} deletes the workload of {name} and makes it anew"
+        return f"{self.key}: deletes {name} and everything that runs for it"
+
+
+def removals(before: Identities, after: Identities) -> tuple[Removal, ...]:
+    """Every Application of `before` that `after` does not have as the same one."""
+    found = []
+    for key, identity in sorted(before.items()):
+        now = after.get(key)
+        if now is None:
+            found.append(Removal(key, identity, ""))
+            continue
+        changed = [
+            f"{part} {identity.get(part)} → {now.get(part)}" for part in IDENTITY if now.get(part) != identity.get(part)
+        ]
+        if changed:
+            found.append(Removal(key, identity, "changing " + ", ".join(changed)))
+    return tuple(found)
+
+
+def guard(registry: Registry, before: Identities, after: Identities, consent: Consent) -> tuple[Removal, ...]:
+    """The removals of a change, if all of them may be made.
+
+    Raises RemovalError for one that nobody named (beyond an environment's own `maxRemovals`), for more than a
+    quarter of a large environment, and for an environment's last Application.
+    """
+    found = removals(before, after)
+    by_environment: dict[str, list[Removal]] = defaultdict(list)
+    for removal in found:
+        by_environment[removal.key.partition("/")[0]].append(removal)
+    unnamed = [removal for env, gone in by_environment.items() for removal in _unnamed(registry, env, gone, consent)]
+    if unnamed:
+        raise RemovalError(
+            "this would take Applications away that nobody named:\n" + "\n".join(map(str, unnamed)),
+            remedy="if that is what you want: " + " ".join(f"--allow-removal {removal.key}" for removal in unnamed),
+        )
+    for env, gone in by_environment.items():
+        _ceiling(env, gone, before, after, consent)
+    return found
+
+
+def _unnamed(registry: Registry, env: str, gone: list[Removal], consent: Consent) -> list[Removal]:
+    unnamed = [removal for removal in gone if removal.key not in consent.named]
+    environment = registry.environments.get(env)
+    most = (environment.policy.max_removals if environment else None) or 0
+    return unnamed if len(unnamed) > most else []
+
+
+def _ceiling(env: str, gone: list[Removal], before: Identities, after: Identities, consent: Consent) -> None:
+    running = sum(key.startswith(f"{env}/") for key in before)
+    staying = sum(key.startswith(f"{env}/") for key in after)
+    why = ""
+    if not staying:
+        why = "the last one of the environment"
+    elif running >= _LARGE and len(gone) > running * _SHARE:
+        why = f"more than a quarter of the {running} that run there"
+    if why and consent.ceilings.get(env) != len(gone):
+        raise RemovalError(
+            f"{env}: {len(gone)} removals in one change, {why}:\n" + "\n".join(map(str, gone)),
+            remedy=f"split the change, or confirm the number: --confirm-removals {env}={len(gone)}",
+        )
