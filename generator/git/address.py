@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from generator.errors import UsageError
 from generator.git.words import printable, redact
@@ -36,6 +36,14 @@ def protocols(url: str, *, insecure: bool = False) -> tuple[str, ...]:
     if insecure or _loopback(url):
         return (*_SAFE, scheme)
     raise UsageError(f"{redact(url)}: {scheme} lets anybody on the way read and change it", remedy="use https or ssh")
+
+
+def local_folder(url: str) -> Path | None:
+    """The folder `url` (as `absolute` gives it) names on this machine; None for any other."""
+    scheme = _scheme(url)
+    if scheme == "file":
+        return Path(unquote(url.partition("://")[2]))
+    return None if scheme else Path(url)
 
 
 def _scheme(url: str) -> str:

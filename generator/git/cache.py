@@ -135,8 +135,8 @@ def _lock(path: Path, patience: float) -> int | None:
 
 def _sweep(root: Path) -> None:
     """Remove what killed runs left: dead clones, and throw-away ones nobody can still be using."""
-    with suppress(OSError):
-        for entry in os.scandir(root):
-            old = time.time() - entry.stat(follow_symlinks=False).st_mtime > _DAY
-            if ".dead-" in entry.name or (old and (".spare-" in entry.name or entry.name.startswith("probe-"))):
-                _remove(Path(entry.path))
+    for path in list(root.iterdir()):
+        with suppress(OSError):  # others sweep too
+            old = time.time() - path.lstat().st_mtime > _DAY
+            if ".dead-" in path.name or (old and (".spare-" in path.name or path.name.startswith("probe-"))):
+                _remove(path)

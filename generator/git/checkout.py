@@ -66,13 +66,7 @@ class Checkout:
     def is_dirty(self, path: Path) -> bool:
         """Whether the file differs from the one at HEAD (line endings aside: a checkout may convert them)."""
         committed = self.read(path)
-        try:
-            current: bytes | None = (self.top / self._inside(path)).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            current = None
-        except OSError as error:
-            raise LocalError(f"{path} cannot be read: {error.strerror}") from error
-        return _unix(committed) != _unix(current)
+        return _unix(committed) != _unix(_content(self.top / self._inside(path)))
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Whether `older` is part of the history of `newer`, as far as this clone knows."""
@@ -95,6 +89,16 @@ class Checkout:
             return str((whole.parent.resolve() / whole.name).relative_to(self.top.resolve()))
         except ValueError:
             raise LocalError(f"{path} is outside of {self.top}") from None
+
+
+def _content(path: Path) -> bytes | None:
+    """What git would commit for `path`; of a link, where it leads."""
+    try:
+        return os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise LocalError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _unix(content: bytes | None) -> bytes | None:

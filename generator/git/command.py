@@ -145,7 +145,7 @@ def _start(
         from git.cmd import Git  # imports slowly, and runs git while it does
     except ImportError as error:
         raise LocalError(f"git {_NEEDED_TEXT} or newer is needed: {error}", remedy=_REMEDY) from error
-    drop = [part for name in environment.unwanted() for part in ("-u", name)]
+    drop = [part for name in environment.unwanted() if name not in settings for part in ("-u", name)]
     try:
         started = Git().execute(
             ["env", *drop, executable, "-C", str(folder), *args],
@@ -206,10 +206,11 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _await_group(process: subprocess.Popen[bytes]) -> None:
-    """Wait until git and its helpers are gone, no longer than they are granted."""
-    until = time.monotonic() + _GRACE
+    """Wait until git is gone, no longer than it is granted, and then a moment for what it started."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_GRACE)
+    until = time.monotonic() + _GRACE / 10
     while time.monotonic() < until:
-        process.poll()
         try:
             os.killpg(process.pid, 0)
         except (ProcessLookupError, PermissionError):

@@ -29,7 +29,12 @@ _LOCAL = _any(
     *("No space left on device", "Disk quota exceeded", "File too large", "Read-only file system"),
     *("died of signal (?:25|31)", "unable to (?:create temporary|write) file", "Too many open files"),
 )
-_NO_REPOSITORY = _any("does not appear to be a git repository", "transport '[^']*' not allowed")
+# The one complaint when what unpacks a fetch was killed; after a cut connection it is preceded by others.
+_INDEXER_DIED = "fatal: fetch-pack: invalid index-pack output"
+_COMPLAINT = re.compile(r"^(?:fatal|error): .*", re.MULTILINE)
+_NO_REPOSITORY = _any(
+    "does not appear to be a git repository", "invalid gitfile format", "transport '[^']*' not allowed"
+)
 _REFUSED = _any("HTTP 413", "remote error: service not enabled", "receive-pack.*not (?:enabled|permitted)")
 _ACCESS = _any(
     *("Authentication failed", "could not read (?:Username|Password)", "terminal prompts disabled"),
@@ -37,8 +42,9 @@ _ACCESS = _any(
     *("Permission denied \\(", "Host key verification failed", "Repository not found", "repository '.*' not found"),
     *("access denied or repository not exported", "is this a git repository\\?", "dubious ownership"),
     *("SSL certificate", "certificate verif", "unable to update url base from redirection"),
-    *("invalid server response", "Could not find Project", "no matching host key"),
+    *("invalid server response", "Could not find Project", "no matching host key", "git-http-push failed"),
 )
+_SLOW = _any("Operation too slow", "Operation timed out", "Connection timed out")
 # Reasons a server gives for a ref, that say nothing about the change itself.
 _BUSY_REF = _any("failed to update ref", "cannot lock ref", "unable to lock", "unpack", "stale info", "fetch first")
 _BLOCKED_REF = _any("exists; cannot create")
@@ -70,9 +76,10 @@ def of_exchange(output: Output) -> Failure:
 
 
 def _exchange_fault(output: Output) -> Fault:
-    if output.timed_out:
+    if output.timed_out or _SLOW.search(output.err):
         return Fault.STALLED
-    if _LOCAL.search(own_words(output.err)):
+    own = own_words(output.err)
+    if _LOCAL.search(own) or _COMPLAINT.findall(own) == [_INDEXER_DIED]:
         return Fault.LOCAL
     for pattern, fault in (
         (_NO_REPOSITORY, Fault.NO_REPOSITORY),

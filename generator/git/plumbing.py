@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -71,7 +72,7 @@ class Plumbing:
             if base is not None:
                 self._do("read-tree", base, variables=own)
             self._do("update-index", "-z", "--index-info", stdin=_index_lines(changes, id_length), variables=own)
-            return self._do("write-tree", variables=own).decode().strip()
+            return object_id(self._do("write-tree", variables=own))
         finally:
             for leftover in (index, index.with_name(f"{index.name}.lock")):
                 with suppress(OSError):
@@ -92,7 +93,7 @@ class Plumbing:
         output = self._git.run(*args, stdin=text, variables=who, config=signing.config() if signing else ())
         if signing and not output.ok:
             raise refusal(git_words(output.err) or "git does not say why that failed")
-        oid = self._sound(args[0], output).decode().strip()
+        oid = object_id(self._sound(args[0], output))
         if signing:
             verify(self._git, signing, oid)
         return oid
@@ -118,6 +119,13 @@ class Plumbing:
         with suppress(LocalError):  # a full disk is not helped by what we leave on it
             cache.discard(self._folder)
         raise LocalError(text, remedy="is the disk full?", undone="nothing was pushed")
+
+
+def object_id(printed: bytes) -> str:
+    """The object id that git printed, and nothing else. `LocalError` if it printed something else."""
+    if not re.fullmatch(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?\n?", printed):
+        raise LocalError("git printed something other than an object id", remedy="is git a wrapper script?")
+    return printed.decode("ascii").strip()
 
 
 def _index_lines(changes: Mapping[str, Change], id_length: int) -> bytes:

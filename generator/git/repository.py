@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import re
+import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from generator.errors import LocalError, RefusedError, UsageError
 from generator.git import address, cache
 from generator.git.command import Output, Patience, Runner
-from generator.git.failure import Fault, RemoteFaultError, of_exchange
-from generator.git.plumbing import INDEX_PREFIX, DamagedError, Plumbing
+from generator.git.failure import Failure, Fault, RemoteFaultError, of_exchange
+from generator.git.plumbing import INDEX_PREFIX, DamagedError, Plumbing, object_id
 from generator.git.proposal import Entry
 from generator.git.words import secrets_of
 
@@ -30,11 +31,11 @@ class Target:
     `insecure` allows http and git to other machines than this one.
     """
 
-    url: str
+    url: str = field(repr=False)  # like `config`, it may hold credentials
     branch: str
     create_branch: bool = False
     insecure: bool = False
-    config: tuple[tuple[str, str], ...] = ()
+    config: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 class Base:
@@ -94,8 +95,14 @@ class Repository:
         return self._listed(patience, self._branch).get(self._branch)
 
     def is_empty(self, patience: Patience) -> bool:
-        """Whether the remote has no branch and no tag at all. `RemoteFaultError`."""
-        return not self._listed(patience)
+        """Whether the remote has no branch and no tag at all. `RemoteFaultError`.
+
+        A web page in place of a repository lists no branches either: only a trace of git's protocol is proof.
+        """
+        output = self._afar.run("ls-remote", _REMOTE, patience=patience, variables={"GIT_TRACE_PACKET": "1"})
+        if output.ok and "< " not in output.err:
+            raise RemoteFaultError(Failure(Fault.ACCESS, "what answers there is not git", answered=True))
+        return not _parsed(output)
 
     def base(self, head: str | None, patience: Patience) -> Base:
         """The remote branch, fetched if need be; `head` is where it was a moment ago. `RemoteFaultError`."""
@@ -111,15 +118,29 @@ class Repository:
             self.replace()
             self._prepare(len(head))
             self._fetch(1, patience)
-        return Base(self.objects, self._kept_commit())
+        return Base(self.objects, object_id(self._git.check("rev-parse", "--verify", f"{self._kept}^{{commit}}")))
 
     def push(self, commit: str, base: str | None, patience: Patience) -> Output:
         """Push `commit` if the branch still is at `base` (None: does not exist). Whatever happens is returned."""
         return self._git.run(
             *("push", "--porcelain", "--no-verify", "--progress", f"--force-with-lease={self._branch}:{base or ''}"),
-            *(_REMOTE, f"{commit}:{self._branch}"),
+            *(*self._server_half(), _REMOTE, f"{commit}:{self._branch}"),
             patience=patience,
         )
+
+    def _server_half(self) -> tuple[str, ...]:
+        """How to run the server's half of a push when that is done on this machine, in the user's name.
+
+        Its own hooks are its policy and must run; a `core.hooksPath` of the user's own must not replace them.
+        """
+        folder = address.local_folder(self.url)
+        if folder is None or not folder.is_dir():
+            return ()
+        there = Runner(folder, variables={"GIT_CONFIG_GLOBAL": os.devnull})
+        own = there.run("config", "--get-all", "core.hooksPath").out.decode("utf-8", "replace").splitlines()
+        # The last value is the one that we set for every command.
+        hooks = own[-2] if len(own) > 1 else "hooks"
+        return (f"--receive-pack=git -c {shlex.quote(f'core.hooksPath={hooks}')} receive-pack",)
 
     def contains(self, head: str | None, commit: str, patience: Patience) -> bool:
         """Whether `commit` is in the recent history of the branch, now at `head`. `RemoteFaultError`."""
@@ -137,15 +158,8 @@ class Repository:
         """Throw the clone away; the next use makes a new one. `LocalError` if it cannot be removed."""
         cache.discard(self._folder)
 
-    def _listed(self, patience: Patience, *patterns: str) -> dict[str, str]:
-        output = self._afar.run("ls-remote", _REMOTE, *patterns, patience=patience)
-        if not output.ok:
-            raise RemoteFaultError(of_exchange(output))
-        pairs = (line.split("\t", 1) for line in output.out.decode("utf-8", "replace").splitlines())
-        found = {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
-        if not all(re.fullmatch(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", oid) for oid in found.values()):
-            raise LocalError("git ls-remote printed something unexpected", remedy="is git a wrapper script?")
-        return found
+    def _listed(self, patience: Patience, pattern: str) -> dict[str, str]:
+        return _parsed(self._afar.run("ls-remote", _REMOTE, pattern, patience=patience))
 
     def _fetch(self, depth: int, patience: Patience) -> None:
         output = self._git.run(
@@ -158,7 +172,7 @@ class Repository:
 
     def _kept_commit(self) -> str | None:
         output = self._git.run("rev-parse", "--verify", "--quiet", f"{self._kept}^{{commit}}")
-        return output.out.decode("ascii", "replace").strip() if output.ok else None
+        return object_id(output.out) if output.ok else None
 
     def _prepare(self, id_length: int) -> None:
         """Make the clone if there is none, or none to rely on."""
@@ -174,6 +188,14 @@ class Repository:
             (self._folder / _MARKER).write_text(kind)
         except OSError as error:
             raise LocalError(f"{self._folder} cannot be made: {error.strerror}", undone="nothing was pushed") from error
+
+
+def _parsed(listing: Output) -> dict[str, str]:
+    if not listing.ok:
+        raise RemoteFaultError(of_exchange(listing))
+    pairs = (line.split("\t", 1) for line in listing.out.decode("utf-8", "replace").splitlines())
+    found = {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
+    return {ref: object_id(oid.encode()) for ref, oid in found.items()}
 
 
 @contextmanager

@@ -8,13 +8,12 @@ from pathlib import Path
 
 from generator.errors import LocalError
 from generator.git.command import Runner
-from generator.git.signing import Signing
+from generator.git.signing import PROGRAMS, Signing
 from generator.git.words import git_words
 
 _TRUE = {"true", "yes", "on", "1"}
 # What decides how a remote is reached. CI systems put credentials here, in the checkout's own configuration.
 _TRANSPORT = ("http.", "credential.", "url.", "core.sshcommand", "ssh.variant")
-_PROGRAMS = {"openpgp": "gpg.program", "ssh": "gpg.ssh.program", "x509": "gpg.x509.program"}
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Settings:
         if not self.flag("commit.gpgsign"):
             return None
         kind = self.get("gpg.format") or "openpgp"
-        program = self.get(_PROGRAMS.get(kind, ""))
+        program = self.get(PROGRAMS.get(kind, ""))
         return Signing(
             format=kind,
             key=self._path("user.signingkey") if kind == "ssh" else self.get("user.signingkey"),

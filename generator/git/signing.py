@@ -8,7 +8,7 @@ from generator.errors import LocalError
 from generator.git.command import Output, Runner
 from generator.git.words import git_words
 
-_PROGRAMS = {"openpgp": "gpg.program", "ssh": "gpg.ssh.program", "x509": "gpg.x509.program"}
+PROGRAMS = {"openpgp": "gpg.program", "ssh": "gpg.ssh.program", "x509": "gpg.x509.program"}
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class Signing:
 
     def config(self) -> tuple[tuple[str, str], ...]:
         """The settings for the command that signs. `LocalError` for a format git does not know."""
-        if self.format not in _PROGRAMS:
+        if self.format not in PROGRAMS:
             raise LocalError(f"gpg.format {self.format!r} is unknown to git", undone="nothing was pushed")
         pairs = (
             ("gpg.format", self.format),
             ("user.signingKey", self.key),
-            (_PROGRAMS[self.format], self.program),
+            (PROGRAMS[self.format], self.program),
             ("gpg.ssh.allowedSignersFile", self.allowed_signers),
             ("gpg.ssh.defaultKeyCommand", self.default_key_command),
         )

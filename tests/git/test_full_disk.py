@@ -1,0 +1,64 @@
+"""Disks that are full, here and on the server; a limit on the size of files stands for them."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from generator.errors import LocalError, NetworkError
+from generator.git.publish import Base, Proposal
+from tests.git.remotes import ADA, Remote, run, serving
+
+_BIG = bytes(range(256)) * 17 + b"".join(b"%d" % (n * n) for n in range(60_000))
+
+
+@contextmanager
+def no_room() -> Iterator[None]:
+    """Nobody can write more than 16 KiB to a file: not we, not those we start."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def propose(base: Base) -> Proposal:
+    return Proposal({"big": _BIG}, "big", ADA)
+
+
+def clones(home: Path) -> list[str]:
+    return [path.name for path in (home / ".cache/workloads/git").iterdir() if path.is_dir()]
+
+
+def test_no_room_for_what_we_write(daemon: str, remote: Remote, home: Path) -> None:
+    before = remote.head()
+    with no_room(), pytest.raises(LocalError) as failure:
+        run(daemon, propose)
+    assert failure.value.undone == "nothing was pushed"
+    assert clones(home) == []
+    assert remote.head() == before
+    assert run(daemon, propose).pushed
+
+
+def test_no_room_for_what_we_fetch(daemon: str, remote: Remote, home: Path) -> None:
+    remote.write({"large": _BIG.hex()})
+    with no_room(), pytest.raises(LocalError):
+        run(daemon, propose)
+    assert clones(home) == []
+
+
+def test_no_room_on_the_server(remote: Remote) -> None:
+    before, pauses = remote.head(), list[float]()
+    with ExitStack() as stack:
+        with no_room():
+            url = stack.enter_context(serving(remote))
+        with pytest.raises(NetworkError, match="unpack") as failure:
+            run(url, propose, sleep=pauses.append)
+    assert len(pauses) == 3
+    assert failure.value.undone == "nothing was pushed"
+    assert remote.head() == before
