@@ -1,0 +1,51 @@
+"""The generated objects on a live cluster with Argo CD's CRDs: what its API server says of them.
+
+`pytest -m cluster --kube-config FILE`, or KUBECONFIG, names the cluster; everything is a server-side dry run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from generator.charts import helm
+from generator.charts.check import chart_files
+from generator.charts.plan import plan
+from generator.charts.render import render
+from generator.registry.read import read_registry
+
+_SAMPLE = Path(__file__).parents[2] / "apps.toml"
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture(scope="module")
+def cluster(pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Any:
+    """A cluster that has Argo CD's CRDs; skips, with the reason, where there is none."""
+    if not (pytestconfig.getoption("kubeconfig") or os.environ.get("KUBECONFIG")):
+        pytest.skip("no cluster: neither --kubeconfig nor KUBECONFIG names one")
+    if shutil.which("kubectl") is None:
+        pytest.skip("there is no kubectl on PATH")
+    found = request.getfixturevalue("kube_cluster")
+    names = {crd["metadata"]["name"] for crd in found.kubectl("get crd")}
+    if not {"applications.argoproj.io", "appprojects.argoproj.io"} <= names:
+        pytest.skip("the cluster has no Argo CD CRDs")
+    return found
+
+
+@pytest.mark.parametrize("environment", ["dev", "test", "prod"])
+def test_the_api_server_takes_every_object_of_the_sample(cluster: Any, environment: str) -> None:
+    registry = read_registry(_SAMPLE)
+    objects = helm.manifests(chart_files(render(plan(registry)), environment))
+    listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+
+    accepted = cluster.kubectl("apply --dry-run=server --validate=strict", std_input=listed)
+
+    assert {(item["kind"], item["metadata"]["name"]) for item in accepted} == {
+        (item["kind"], item["metadata"]["name"]) for item in objects
+    }
