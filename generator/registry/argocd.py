@@ -1,4 +1,4 @@
-"""Argo CD's own tables by Argo CD's own names: what an Application and an AppProject can say.
+"""Argo CD's Application by Argo CD's own names: its sources, sync policy and whatever else its spec can say.
 
 Names, allowed values and the version that brought a field follow Argo CD's API types and CRDs.
 `Since` on a field is that version; a registry that writes for an older Argo CD is refused.
@@ -6,76 +6,36 @@ Names, allowed values and the version that brought a field follow Argo CD's API 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import Field
 
+from generator.registry.project_text import Duration
+from generator.registry.table import Count, Since, StringMap, Table, by_shape
 from generator.registry.text import (
-    Duration,
+    Branch,
     JsonPointer,
-    KeyId,
-    Policy,
+    Line,
+    Name,
     RefName,
     RelativePath,
     ReleaseName,
     Revision,
-    RoleName,
-    Schedule,
     SyncOption,
     Text,
-    TimeZone,
-    Url,
     ValueFile,
 )
-
-
-class Since(NamedTuple):
-    """The Argo CD version, "major.minor", that brought the annotated field."""
-
-    version: str
-
-
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    acronyms = {"url": "URL", "id": "ID"}
-    return head + "".join(acronyms.get(part, part.capitalize()) for part in rest)
-
-
-class Table(BaseModel):
-    """A closed table of the registry: unknown keys are refused, values are not converted."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=_camel)
-
-
-def by_shape(**forms: Any) -> Any:
-    """A discriminated union on the TOML shape of a value, so that errors speak of one form only.
-
-    The tags are written `<table>`, `<list>` and `<bool>`: they turn up in error locations, where
-    no registry key can look like that.
-    """
-
-    def shape(value: object) -> str:
-        found = "table" if isinstance(value, dict) else "list" if isinstance(value, list) else "bool"
-        return f"<{found if found in forms else next(iter(forms))}>"
-
-    members = tuple(Annotated[form, Tag(f"<{name}>")] for name, form in forms.items())
-    union: Any = members[0]
-    for member in members[1:]:
-        union |= member
-    return Annotated[union, Discriminator(shape)]
-
-
-StringMap = dict[Text, Text]
+from generator.registry.urls import Url
 
 
 class Parameter(Table):
-    name: Text = Field(min_length=1)
+    name: Line = Field(min_length=1)
     value: Text
     force_string: bool = False
 
 
 class FileParameter(Table):
-    name: Text = Field(min_length=1)
+    name: Line = Field(min_length=1)
     path: RelativePath
 
 
@@ -85,31 +45,31 @@ class Helm(Table):
     ignore_missing_value_files: bool | None = None
     values: Text | None = None
     values_object: Annotated[dict[str, Any] | None, Since("2.8")] = None
-    parameters: by_shape(table=dict[Text, Text], list=list[Parameter]) | None = None  # type: ignore[valid-type]
+    parameters: by_shape(table=StringMap, list=list[Parameter]) | None = None  # type: ignore[valid-type]
     file_parameters: list[FileParameter] | None = None
     skip_crds: bool | None = None
     pass_credentials: bool | None = None
     version: Literal["v3"] | None = None
-    namespace: Annotated[Text | None, Since("2.13")] = None
-    kube_version: Annotated[Text | None, Since("2.13")] = None
-    api_versions: Annotated[list[Text] | None, Since("2.13")] = None
+    namespace: Annotated[Name | None, Since("2.13")] = None
+    kube_version: Annotated[Line | None, Since("2.13")] = None
+    api_versions: Annotated[list[Line] | None, Since("2.13")] = None
     skip_tests: Annotated[bool | None, Since("2.14")] = None
     skip_schema_validation: Annotated[bool | None, Since("2.14")] = None
 
 
 class KustomizeReplica(Table):
-    name: Text
-    count: int = Field(ge=0)
+    name: Line
+    count: Count
 
 
 class KustomizeTarget(Table):
-    group: Text | None = None
-    version: Text | None = None
-    kind: Text | None = None
-    name: Text | None = None
-    namespace: Text | None = None
-    label_selector: Text | None = None
-    annotation_selector: Text | None = None
+    group: Line | None = None
+    version: Line | None = None
+    kind: Line | None = None
+    name: Line | None = None
+    namespace: Line | None = None
+    label_selector: Line | None = None
+    annotation_selector: Line | None = None
 
 
 class KustomizePatch(Table):
@@ -120,28 +80,28 @@ class KustomizePatch(Table):
 
 
 class Kustomize(Table):
-    name_prefix: Text | None = None
-    name_suffix: Text | None = None
-    images: list[Text] | None = None
+    name_prefix: Line | None = None
+    name_suffix: Line | None = None
+    images: list[Line] | None = None
     common_labels: StringMap | None = None
     common_annotations: StringMap | None = None
     force_common_labels: bool | None = None
     force_common_annotations: bool | None = None
-    version: Text | None = None
-    namespace: Annotated[Text | None, Since("2.7")] = None
+    version: Line | None = None
+    namespace: Annotated[Name | None, Since("2.7")] = None
     replicas: Annotated[list[KustomizeReplica] | None, Since("2.7")] = None
     common_annotations_envsubst: Annotated[bool | None, Since("2.7")] = None
     patches: Annotated[list[KustomizePatch] | None, Since("2.9")] = None
     components: Annotated[list[RelativePath] | None, Since("2.10")] = None
     label_without_selector: Annotated[bool | None, Since("2.11")] = None
-    kube_version: Annotated[Text | None, Since("2.13")] = None
-    api_versions: Annotated[list[Text] | None, Since("2.13")] = None
+    kube_version: Annotated[Line | None, Since("2.13")] = None
+    api_versions: Annotated[list[Line] | None, Since("2.13")] = None
     ignore_missing_components: Annotated[bool | None, Since("3.0")] = None
     label_include_templates: Annotated[bool | None, Since("3.0")] = None
 
 
 class JsonnetVariable(Table):
-    name: Text
+    name: Line
     value: Text
     code: bool | None = None
 
@@ -154,26 +114,26 @@ class Jsonnet(Table):
 
 class Directory(Table):
     recurse: bool | None = None
-    include: Text | None = None
-    exclude: Text | None = None
+    include: Line | None = None
+    exclude: Line | None = None
     jsonnet: Jsonnet | None = None
     disable_extension_filter: Annotated[bool | None, Since("3.6")] = None
 
 
 class PluginVariable(Table):
-    name: Text
+    name: Line
     value: Text
 
 
 class PluginParameter(Table):
-    name: Text
+    name: Line
     string: Text | None = None
     array: list[Text] | None = None
     map: StringMap | None = None
 
 
 class Plugin(Table):
-    name: Text | None = None
+    name: Line | None = None
     env: list[PluginVariable] | None = None
     parameters: list[PluginParameter] | None = None
 
@@ -192,9 +152,9 @@ class SourceFields(Tool):
 
     repo_url: Url | None = None
     path: RelativePath | None = None
-    chart: Text | None = Field(default=None, min_length=1)
+    chart: Line | None = Field(default=None, min_length=1)
     target_revision: Revision | None = None
-    tag_prefix: Annotated[Text | None, Since("3.5")] = None
+    tag_prefix: Annotated[Line | None, Since("3.5")] = None
 
 
 class Source(SourceFields):
@@ -202,7 +162,7 @@ class Source(SourceFields):
 
     repo_url: Url
     ref: RefName | None = None
-    name: Annotated[Text | None, Since("2.14")] = None
+    name: Annotated[Line | None, Since("2.14")] = None
 
 
 class DrySource(Table):
@@ -216,13 +176,13 @@ class DrySource(Table):
 
 
 class SyncSource(Table):
-    target_branch: Text
+    target_branch: Branch
     path: RelativePath
     repo_url: Annotated[Url | None, Since("3.5")] = None
 
 
 class HydrateTo(Table):
-    target_branch: Text
+    target_branch: Branch
 
 
 class SourceHydrator(Table):
@@ -240,12 +200,12 @@ class Automated(Table):
 
 class Backoff(Table):
     duration: Duration | None = None
-    factor: int | None = Field(default=None, ge=1)
+    factor: int | None = Field(default=None, ge=1, le=2**31 - 1)
     max_duration: Duration | None = None
 
 
 class Retry(Table):
-    limit: int | None = None
+    limit: int | None = Field(default=None, ge=-1, le=2**31 - 1)
     refresh: Annotated[bool | None, Since("3.2")] = None
     backoff: Backoff | None = None
 
@@ -263,114 +223,15 @@ class SyncPolicy(Table):
 
 
 class IgnoreDifference(Table):
-    group: Text | None = None
-    kind: Text = Field(min_length=1)
-    name: Text | None = None
-    namespace: Text | None = None
+    group: Line | None = None
+    kind: Line = Field(min_length=1)
+    name: Line | None = None
+    namespace: Line | None = None
     json_pointers: list[JsonPointer] | None = None
     jq_path_expressions: list[Text] | None = None
-    managed_fields_managers: list[Text] | None = None
+    managed_fields_managers: list[Line] | None = None
 
 
 class Info(Table):
-    name: Text
+    name: Line
     value: Text
-
-
-class GroupKind(Table):
-    group: Text
-    kind: Text
-
-
-class NamedGroupKind(GroupKind):
-    name: Annotated[Text | None, Since("3.3")] = None
-
-
-class ProjectDestination(Table):
-    server: Text | None = None
-    name: Text | None = None
-    namespace: Text
-
-
-class Role(Table):
-    name: RoleName
-    description: Text | None = None
-    policies: list[Policy] | None = None
-    groups: list[Text] | None = None
-
-
-class SyncWindow(Table):
-    kind: Literal["allow", "deny"]
-    schedule: Schedule
-    duration: Duration
-    applications: list[Text] | None = None
-    namespaces: list[Text] | None = None
-    clusters: list[Text] | None = None
-    manual_sync: bool | None = None
-    time_zone: TimeZone | None = None
-    and_operator: Annotated[bool | None, Since("3.0")] = None
-    description: Annotated[Text | None, Since("3.1")] = Field(default=None, max_length=255)
-    sync_overrun: Annotated[bool | None, Since("3.5")] = None
-
-
-class OrphanedResource(Table):
-    group: Text | None = None
-    kind: Text | None = None
-    name: Text | None = None
-
-
-class OrphanedResources(Table):
-    warn: bool | None = None
-    ignore: list[OrphanedResource] | None = None
-
-
-class ServiceAccount(Table):
-    server: Text
-    namespace: Text | None = None
-    default_service_account: Text = Field(min_length=1)
-
-
-class SignatureKey(Table):
-    key_id: KeyId
-
-
-class IntegrityRepository(Table):
-    url: Text
-
-
-class Gpg(Table):
-    mode: Literal["none", "head", "strict"]
-    keys: list[Text] | None = None
-
-
-class IntegrityPolicy(Table):
-    repos: list[IntegrityRepository]
-    gpg: Gpg | None = None
-
-
-class GitIntegrity(Table):
-    policies: list[IntegrityPolicy]
-
-
-class SourceIntegrity(Table):
-    git: GitIntegrity | None = None
-
-
-class ProjectFields(Table):
-    """What an AppProject says beyond the repositories and destinations that its apps need."""
-
-    description: Text | None = Field(default=None, max_length=255)
-    source_repos: list[Text] | None = None
-    destinations: list[ProjectDestination] | None = None
-    source_namespaces: list[Text] | None = None
-    cluster_resource_whitelist: list[NamedGroupKind] | None = None
-    cluster_resource_blacklist: list[NamedGroupKind] | None = None
-    namespace_resource_whitelist: list[GroupKind] | None = Field(default=None, min_length=1)
-    namespace_resource_blacklist: list[GroupKind] | None = None
-    roles: list[Role] | None = None
-    sync_windows: list[SyncWindow] | None = None
-    orphaned_resources: OrphanedResources | None = None
-    permit_only_project_scoped_clusters: bool | None = None
-    destination_service_accounts: Annotated[list[ServiceAccount] | None, Since("2.13")] = None
-    signature_keys: list[SignatureKey] | None = None
-    source_integrity: Annotated[SourceIntegrity | None, Since("3.5")] = None

@@ -9,6 +9,8 @@ from generator.registry import registry
 from generator.registry.effective import Layer
 from generator.registry.model import Environment, RootFile, Team
 from generator.registry.report import Report
+from generator.registry.shape import Shaped
+from generator.registry.text import NAME, line_problem
 from generator.registry.toml import Document, Path
 
 
@@ -21,17 +23,26 @@ class Entry(NamedTuple):
 
 
 class DeclaredApp(NamedTuple):
+    """An app as its file has it; `refused` are the paths in its table that are left out of `layer`."""
+
     document: Document
     layer: Layer
+    refused: tuple[Path, ...] = ()
 
 
 class Draft:
-    """Everything read so far. What failed its own checks is named in `names`, but has no table."""
+    """Everything read so far. What failed its own checks is named in `names`, but may have no table.
+
+    `complete` is False where a file could not be read: what is not known may then be in there.
+    """
 
     def __init__(self, report: Report) -> None:
         self.report = report
         self.root: Document | None = None
+        self.documents: list[Document] = []
+        self.complete = True
         self.settings = RootFile(version=1)
+        self.defaults: Layer = {}
         self.names: dict[str, dict[str, Document]] = {"environments": {}, "teams": {}, "projects": {}, "apps": {}}
         self.environments: dict[str, Environment] = {}
         self.teams: dict[str, Team] = {}
@@ -39,20 +50,16 @@ class Draft:
         self.apps: dict[str, DeclaredApp] = {}
         self.entries: dict[str, list[Entry]] = defaultdict(list)
         self.runs_in: dict[str, dict[str, Entry]] = defaultdict(dict)
+        self.teams_of: dict[str, str] = {}
         self._finished: dict[str, registry.Environment] = {}
-
-    @property
-    def defaults(self) -> Layer:
-        defaults = self.root.data.get("defaults", {}) if self.root else {}
-        return defaults if isinstance(defaults, dict) else {}
 
     def complain(self, path: Path, text: str, *, refused: bool = False) -> None:
         """A problem of the root file's value at `path`."""
         if self.root is not None:
             self.report.value(self.root, path, text, refused=refused)
 
-    def declare_app(self, document: Document, name: str, layer: Layer | None) -> None:
-        """Note an app, `layer` None where its table is not valid; a second one of the same name is a problem."""
+    def declare_app(self, document: Document, name: str, shaped: Shaped) -> None:
+        """Note an app; a second one of the same name is a problem."""
         first = self.names["apps"].setdefault(name, document)
         if first is not document:
             place = first.key_position(("apps", name))
@@ -61,15 +68,19 @@ class Draft:
                 ("apps", name),
                 f"defined twice: first in {first.name}:{place.line}:{place.column}; keep one of them",
             )
-        elif layer is not None:
-            self.apps[name] = DeclaredApp(document, layer)
+        elif shaped.table is not None:
+            # What an app calls itself is also its namespace and its project.
+            also: tuple[Path, ...] = () if NAME.fullmatch(name) else (("namespace",), ("project",))
+            self.apps[name] = DeclaredApp(document, shaped.data, shaped.refused + also)
 
-    def list_apps(self, document: Document, environment: str, entries: list[str]) -> None:
-        """Add a file's part of an environment's promotion list."""
-        for index, text in enumerate(entries):
-            entry = Entry(document, ("environments", environment, "apps", index), text)
-            self.entries[environment].append(entry)
-            self.runs_in[registry.Listing.parse(text).app].setdefault(environment, entry)
+    def list_apps(self, document: Document, environment: str, table: Any) -> None:
+        """Add a file's part of an environment's promotion list, as far as it is one."""
+        entries = table.get("apps") if isinstance(table, dict) else None
+        for index, text in enumerate(entries if isinstance(entries, list) else ()):
+            if isinstance(text, str) and not line_problem(text):
+                entry = Entry(document, ("environments", environment, "apps", index), text)
+                self.entries[environment].append(entry)
+                self.runs_in[registry.Listing.parse(text).app].setdefault(environment, entry)
 
     def finished(self, name: str) -> registry.Environment:
         """An environment as the registry will have it; asked for only when every file has been read."""
@@ -78,23 +89,22 @@ class Draft:
         return self._finished[name]
 
     def one_team(self, document: Document) -> None:
-        """An included file holds the apps of one team, so that one owner can be given to the file."""
-        first: str | None = None
-        for name, app in self.apps.items():
-            if app.document is not document:
+        """An included file holds, and lists, the apps of one team, so that one owner can be given to the file."""
+        first = ""
+        for name in _names(document):
+            app = self.apps.get(name)
+            if app is None or app.document is not document:
                 continue
             team = app.layer["team"]
             first = first or team
             if team != first:
-                self.report.value(
-                    document,
-                    ("apps", name, "team"),
-                    f'"{team}" in a file of team "{first}": a file has one team\'s apps',
-                )
+                text = f'"{team}" in a file of team "{first}": a file has one team\'s apps'
+                self.report.value(document, ("apps", name, "team"), text)
+        self.teams_of[document.name] = first
 
     def locate(self, app: str, environment: str, path: Path) -> tuple[Document, Path]:
         """Where a merged app's value at `path` was written: the narrowest layer that says the most of it."""
-        document, layer = self.apps[app]
+        document, layer, _ = self.apps[app]
         own: list[tuple[Document, Path, Any]] = [
             (document, ("apps", app, "environments", environment), layer.get("environments", {}).get(environment, {})),
             (document, ("apps", app), layer),
@@ -117,8 +127,14 @@ def _finish(name: str, table: Environment, entries: list[Entry]) -> registry.Env
         promotes_from=tuple(table.promotes_from),
         policy=table.policy,
         holds=table.holds,
+        retired=table.retired,
         listings=tuple(registry.Listing.parse(entry.text) for entry in entries),
     )
+
+
+def _names(document: Document) -> list[str]:
+    apps = document.data.get("apps", {})
+    return list(apps) if isinstance(apps, dict) else []
 
 
 def _depth(value: Any, path: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ BUILT_IN: Layer = {
 _ALTERNATIVES = {"server": "cluster", "cluster": "server"}
 #: Keys of a layer that are about the registry and not about what Argo CD runs.
 _OWN = frozenset({"team", "description", "environments"})
+_RANGE = re.compile(r"[*<>~^|]|\.x\b| - ", re.ASCII)
 _TOOLS = ("helm", "kustomize", "directory", "plugin")
 SOURCE_KEYS = ("repoURL", "path", "chart", "targetRevision", "tagPrefix", *_TOOLS)
 
@@ -76,6 +78,11 @@ class EffectiveApp:
             renders = [source for source in self.sources if "path" in source or "chart" in source]
             return str((renders or self.sources)[0].get("targetRevision", "HEAD"))
         return str(self.fields["targetRevision"])
+
+
+def is_range(revision: str) -> bool:
+    """Whether Argo CD reads a revision as a range of versions, which only tags can satisfy."""
+    return bool(_RANGE.search(revision))
 
 
 def follows(source: Layer) -> bool:
@@ -145,8 +152,19 @@ def effective(
     if narrower:
         fields = _overlay(fields, _normalise(narrower))
     if pin is not None:
-        fields["targetRevision"] = pin
+        fields = _pinned(fields, pin)
     return EffectiveApp(app, environment, str(declared.get("team", "")), pin, _final(fields))
+
+
+def _pinned(fields: Layer, pin: str) -> dict[str, Any]:
+    """The pin, where Argo CD reads it; without `tagPrefix`, which is of no use but to a range of versions."""
+    pinned = {**fields, "targetRevision": pin}
+    if not is_range(pin):
+        pinned.pop("tagPrefix", None)
+    hydrator = fields.get("sourceHydrator")
+    if hydrator:
+        pinned["sourceHydrator"] = {**hydrator, "drySource": {**hydrator["drySource"], "targetRevision": pin}}
+    return pinned
 
 
 def _final(fields: dict[str, Any]) -> dict[str, Any]:

@@ -30,15 +30,15 @@ class Files(Protocol):
 def find_registry(given: str | None, start: Path | None = None) -> Path:
     """The registry that `-f` names, or the nearest `apps.toml` upward from `start`.
 
-    Raises UsageError where there is none.
+    Raises LocalError where there is none.
     """
     if given is not None:
         return Path(given)
     folder = start or Path.cwd()
     for place in (folder, *folder.parents):
-        if (place / REGISTRY_NAME).is_file():
+        if os.path.lexists(place / REGISTRY_NAME):
             return Path(os.path.relpath(place / REGISTRY_NAME, folder))
-    raise UsageError(
+    raise LocalError(
         f"no {REGISTRY_NAME} here or in any folder above",
         remedy="change into the repository that holds it, or name it with --registry FILE",
     )
@@ -60,8 +60,9 @@ class Folder:
         return read_file(path)
 
     def match(self, pattern: str) -> list[str]:
-        found = self._root.glob(pattern)
-        return sorted(path.relative_to(self._root).as_posix() for path in found if not path.is_dir())
+        found = (path.relative_to(self._root).as_posix() for path in self._root.glob(pattern) if not path.is_dir())
+        # The same rule as for a tree of git, also where the file system is blind to case.
+        return matching(pattern, found)
 
 
 class Tree:
@@ -92,16 +93,28 @@ def matching(pattern: str, names: Iterable[str]) -> list[str]:
 def read_file(path: Path) -> bytes | None:
     """The bytes of a regular file, cut one byte past the largest that is read; None if it does not exist.
 
-    Raises UsageError for a folder, device, pipe or socket and LocalError for one that cannot be read.
+    Raises LocalError for a folder, device, pipe or socket, and for a file that cannot be read.
     """
     try:
         # Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise LocalError(f"{path} cannot be read: {error.strerror}") from error
-    with os.fdopen(handle, "rb") as file:
+    except (OSError, ValueError) as error:
+        raise LocalError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise LocalError(f"{path} is not a regular file", remedy="name the registry file itself")
-        return file.read(_LONGEST + 1)
+        return _whole(handle)
+    except OSError as error:
+        raise LocalError(f"{path} cannot be read: {error.strerror}") from error
+    finally:
+        os.close(handle)
+
+
+def _whole(handle: int) -> bytes:
+    parts, left = [], _LONGEST + 1
+    while left and (part := os.read(handle, left)):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)

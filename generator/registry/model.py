@@ -7,19 +7,25 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from generator.registry.argocd import (
-    IgnoreDifference,
-    Info,
-    ProjectFields,
-    Since,
-    Source,
-    SourceFields,
-    SourceHydrator,
-    StringMap,
-    SyncPolicy,
-    Table,
+from generator.registry.argocd import IgnoreDifference, Info, Source, SourceFields, SourceHydrator, SyncPolicy
+from generator.registry.project import ProjectFields
+from generator.registry.project_text import Duration
+from generator.registry.table import Count, Since, StringMap, Table
+from generator.registry.text import (
+    AppName,
+    Branch,
+    Cluster,
+    Folder,
+    Line,
+    Name,
+    Owner,
+    Prose,
+    Remote,
+    Server,
+    Suffix,
+    Version,
 )
-from generator.registry.text import AppName, Duration, Name, RelativePath, Text
+from generator.registry.urls import Grant
 
 
 class AppFields(SourceFields):
@@ -28,14 +34,14 @@ class AppFields(SourceFields):
     project: Name | None = None
     namespace: Name | None = None
     create_project: bool | None = None
-    server: Text | None = None
-    cluster: Text | None = None
+    server: Server | None = None
+    cluster: Cluster | None = None
     sources: list[Source] | None = Field(default=None, min_length=1)
     source_hydrator: Annotated[SourceHydrator | None, Since("2.14")] = None
     sync_policy: SyncPolicy | None = None
     ignore_differences: list[IgnoreDifference] | None = None
     info: list[Info] | None = None
-    revision_history_limit: int | None = Field(default=None, ge=0)
+    revision_history_limit: Count | None = None
     labels: StringMap | None = None
     annotations: StringMap | None = None
     sync_wave: int | None = Field(default=None, ge=2, le=2**31 - 1)
@@ -45,14 +51,14 @@ class AppFields(SourceFields):
 
 class App(AppFields):
     team: Name
-    description: Text | None = None
+    description: Prose | None = None
     environments: dict[Name, AppFields] | None = None
 
 
 class Freeze(Table):
     from_: datetime = Field(alias="from")
     until: datetime
-    reason: Text
+    reason: Line
 
 
 class PromotionPolicy(Table):
@@ -61,57 +67,60 @@ class PromotionPolicy(Table):
     pin: Literal["any", "tag", "commit"] = "any"
     soak: Duration | None = None
     freeze: list[Freeze] = []
-    max_removals: int | None = Field(default=None, ge=0)
+    max_removals: Count | None = None
     confirm_deletion: bool = False
+    overrides: list[Literal["soak", "freeze", "hold"]] = []
 
 
 class Environment(Table):
-    description: Text | None = None
-    server: Text | None = Field(default=None, min_length=1)
-    cluster: Text | None = Field(default=None, min_length=1)
+    description: Prose | None = None
+    server: Server | None = None
+    cluster: Cluster | None = None
     argocd: Name | None = None
-    name_suffix: Text = ""
+    name_suffix: Suffix = ""
     labels: StringMap = {}
     create_projects: bool = False
-    promotes_from: list[Text] = []
-    apps: list[Text] = []
+    promotes_from: list[Line] = []
+    apps: list[Line] = []
     policy: PromotionPolicy = PromotionPolicy()
-    holds: dict[Text, Text] = {}
+    holds: dict[Line, Line] = {}
+    retired: dict[Line, Line] = {}
 
 
 class IncludedEnvironment(Table):
     """What a team's own file may say of an environment."""
 
-    apps: list[Text] = []
+    apps: list[Line] = []
 
 
 class Team(Table):
-    description: Text | None = None
-    owners: list[Text] = []
-    repositories: list[Text] = []
+    description: Prose | None = None
+    owners: list[Owner] = []
+    repositories: list[Grant] = []
     namespaces: list[Name] = []
     allow: list[Literal["plugin", "spec", "destination"]] = []
 
 
 class Workloads(Table):
-    """Where the charts are committed."""
+    """Where the charts are committed, and who owns what no team does."""
 
-    repository: Text | None = Field(default=None, min_length=1)
-    branch: Text = Field(default="main", min_length=1)
-    path: RelativePath = "multi-repo"
+    repository: Remote | None = None
+    branch: Branch = "main"
+    path: Folder = "multi-repo"
+    owners: list[Owner] = []
 
 
 class ArgoCD(Table):
     """The Argo CD that is written for, and where its objects live."""
 
-    version: Text = "3.4"
+    version: Version = "3.4"
     namespace: Name = "argocd"
     project_namespace: Name | None = None
 
 
 class RootFile(Table):
     version: Literal[1]
-    include: list[Text] = []
+    include: list[Line] = []
     allow_schemes: list[Literal["file", "http"]] = []
     workloads: Workloads = Workloads()
     argocd: ArgoCD = ArgoCD()

@@ -6,18 +6,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from generator.errors import GeneratorError, LocalError, RegistryError
 from generator.registry import model
-from generator.registry.argocd import ProjectFields
 from generator.registry.draft import Draft
 from generator.registry.files import Files, Folder
+from generator.registry.includes import included
+from generator.registry.project import ProjectFields
 from generator.registry.registry import Registry
-from generator.registry.report import Report, kind, suggestion
+from generator.registry.report import Report, TooManyError, kind, suggestion, unknown_key
 from generator.registry.review import review
-from generator.registry.text import name_problem
-from generator.registry.toml import Document, TomlError, parse
+from generator.registry.shape import Shaped, shape
+from generator.registry.text import name_problem, shown
+from generator.registry.toml import Document, Path, TomlError, parse
 
 _SECTIONS: Mapping[str, tuple[type[BaseModel], int]] = {
     "environments": (model.Environment, 63),
@@ -33,7 +35,12 @@ def read_registry(path: FilePath) -> Registry:
 
 
 def read_from(files: Files, name: str, shown_below: str = ".") -> Registry:
-    """The registry whose root is the file `name`.
+    """The registry whose root is the file `name`. Raises what `read_draft` does."""
+    return registry_of(read_draft(files, name, shown_below))
+
+
+def read_draft(files: Files, name: str, shown_below: str = ".") -> Draft:
+    """Everything that the root file `name` and what it includes say, without problems.
 
     `shown_below` is what problems put before file names. Raises RegistryError with every problem,
     LocalError or UsageError where the root cannot be read at all.
@@ -45,15 +52,25 @@ def read_from(files: Files, name: str, shown_below: str = ".") -> Registry:
     report = Report()
     report.file(prefix + name)
     draft = Draft(report)
-    root = _parse(report, prefix + name, raw)
-    if root is not None:
-        _gather_root(draft, root)
-        for included in _included(draft, files, name, prefix):
-            _gather_included(draft, included)
-        review(draft)
+    stopped = ""
+    try:
+        _gather(draft, files, name, prefix, raw)
+    except TooManyError:
+        stopped = " (reading stopped there)"
     if report.problems:
-        raise RegistryError(report.problems, prefix + name)
-    return _registry(draft)
+        raise RegistryError(report.problems, prefix + name + stopped)
+    return draft
+
+
+def _gather(draft: Draft, files: Files, name: str, prefix: str, raw: bytes) -> None:
+    root = _parse(draft.report, prefix + name, raw)
+    if root is None:
+        return
+    _gather_root(draft, root)
+    for document in _included(draft, files, name, prefix):
+        draft.documents.append(document)
+        _gather_included(draft, document)
+    review(draft)
 
 
 def _parse(report: Report, name: str, raw: bytes) -> Document | None:
@@ -64,22 +81,21 @@ def _parse(report: Report, name: str, raw: bytes) -> Document | None:
         return None
 
 
-def _shape(draft: Draft, document: Document, at: tuple[str, ...], table: type[BaseModel], raw: Any) -> Any:
-    """`raw` as a `table`, or None with its problems reported."""
-    try:
-        return table.model_validate(raw)
-    except ValidationError as error:
-        draft.report.invalid(document, at, table, error)
-        return None
+def _shape(draft: Draft, document: Document, at: Path, table: type[BaseModel], raw: Any) -> Shaped:
+    return shape(draft.report, document, at, table, raw)
 
 
 def _gather_root(draft: Draft, root: Document) -> None:
-    rest = {key: value for key, value in root.data.items() if key not in _SECTIONS}
     draft.root = root
-    draft.settings = _shape(draft, root, (), model.RootFile, rest) or draft.settings
+    draft.documents.append(root)
+    rest = {key: value for key, value in root.data.items() if key not in {*_SECTIONS, "defaults"}}
+    settings = _shape(draft, root, (), model.RootFile, rest)
+    draft.settings = settings.table or model.RootFile.model_validate({**settings.data, "version": 1})
+    draft.complete = not any(path[:1] == ("include",) for path in settings.refused)
+    draft.defaults = _shape(draft, root, ("defaults",), model.AppFields, root.data.get("defaults", {})).data
     for section, (table, longest) in _SECTIONS.items():
         for name, raw in _named(draft, root, section, longest):
-            _declare(draft, root, section, name, raw, _shape(draft, root, (section, name), table, raw))
+            _declare(draft, root, section, name, _shape(draft, root, (section, name), table, raw), raw)
 
 
 def _named(draft: Draft, document: Document, section: str, longest: int) -> Iterator[tuple[str, Any]]:
@@ -95,62 +111,66 @@ def _named(draft: Draft, document: Document, section: str, longest: int) -> Iter
         yield name, raw
 
 
-def _declare(draft: Draft, document: Document, section: str, name: str, raw: Any, table: Any) -> None:
+def _declare(draft: Draft, document: Document, section: str, name: str, shaped: Shaped, raw: Any) -> None:
     if section == "apps":
-        draft.declare_app(document, name, raw if table is not None else None)
+        draft.declare_app(document, name, shaped)
         return
     draft.names[section][name] = document
-    if table is None:
+    if section == "environments":
+        # Also of an environment that is not valid: what it lists is then not missing elsewhere.
+        draft.list_apps(document, name, raw)
+    if shaped.table is None:
         return
     if section == "environments":
-        draft.environments[name] = table
-        draft.list_apps(document, name, table.apps)
+        draft.environments[name] = shaped.table
     elif section == "teams":
-        draft.teams[name] = table
+        draft.teams[name] = shaped.table
     else:
-        draft.projects[name] = raw
+        draft.projects[name] = dict(shaped.data)
 
 
 def _gather_included(draft: Draft, document: Document) -> None:
-    for key in document.data.keys() - {"environments", "apps"}:
-        known = " and ".join(("[apps.*]", "[environments.*] apps"))
-        hint = suggestion(key, ("environments", "apps"))
-        draft.report.key(document, (key,), f"an included file holds {known} only{hint}: move it to the root file")
+    for key in sorted(document.data.keys() - {"environments", "apps"}):
+        draft.report.key(document, (key,), _foreign(key, model.RootFile, "environments", "apps"))
     for name, raw in _named(draft, document, "apps", 53):
-        draft.declare_app(document, name, raw if _shape(draft, document, ("apps", name), model.App, raw) else None)
+        draft.declare_app(document, name, _shape(draft, document, ("apps", name), model.App, raw))
     for name, raw in _named(draft, document, "environments", 63):
-        table = _shape(draft, document, ("environments", name), model.IncludedEnvironment, raw)
-        if name not in draft.names["environments"]:
-            hint = suggestion(name, draft.names["environments"])
-            draft.report.key(
-                document, ("environments", name), f"unknown environment{hint}: declare it in the root file"
-            )
-        elif table is not None:
-            draft.list_apps(document, name, table.apps)
+        _gather_list(draft, document, name, raw)
     draft.one_team(document)
 
 
-def _included(draft: Draft, files: Files, root_name: str, prefix: str) -> Iterator[Document]:
-    """The included files, each once, in the order of their patterns and then of their names."""
-    seen = {root_name}
-    for index, pattern in enumerate(draft.settings.include):
-        for name in _matching(draft, files, index, pattern):
-            if name in seen:
-                continue
-            seen.add(name)
-            document = _read_include(draft, files, index, name, prefix)
-            if document is not None:
-                yield document
+def _foreign(key: str, whole: type[BaseModel], *known: str) -> str:
+    """The refusal of a key that an included file does not have; the root file's `whole` may."""
+    if key in {info.alias for info in whole.model_fields.values()}:
+        return f"only the root file may say this; an included file has {' and '.join(known)}: move it to the root file"
+    return unknown_key(key, known)
 
 
-def _matching(draft: Draft, files: Files, index: int, pattern: str) -> list[str]:
-    parts = pattern.split("/")
-    if not pattern or pattern.startswith("/") or ".." in parts or "\\" in pattern or "" in parts:
-        draft.complain(("include", index), "an include is a path or pattern below the registry's folder, without '..'")
-        return []
-    if any(sign in pattern for sign in "*?["):
-        return files.match(pattern)
-    return [pattern]
+def _gather_list(draft: Draft, document: Document, name: str, raw: Any) -> None:
+    at = ("environments", name)
+    if name not in draft.names["environments"]:
+        hint = suggestion(name, draft.names["environments"])
+        draft.report.key(document, at, f"unknown environment{hint}: declare it in the root file")
+    foreign = sorted(raw.keys() - {"apps"}) if isinstance(raw, dict) else []
+    for key in foreign:
+        draft.report.key(document, (*at, key), _foreign(key, model.Environment, "apps"))
+    own = {key: value for key, value in raw.items() if key == "apps"} if isinstance(raw, dict) else raw
+    _shape(draft, document, at, model.IncludedEnvironment, own)
+    draft.list_apps(document, name, raw)
+
+
+def _included(draft: Draft, files: Files, root: str, prefix: str) -> Iterator[Document]:
+    """The included files that can be read; of the others, what keeps them from it is reported."""
+    for place, name, wrong in included(files, root, draft.settings.include):
+        document = None
+        if wrong:
+            draft.complain(("include", place), wrong)
+        else:
+            document = _read_include(draft, files, place, name, prefix)
+        if document is None:
+            draft.complete = False
+        else:
+            yield document
 
 
 def _read_include(draft: Draft, files: Files, index: int, name: str, prefix: str) -> Document | None:
@@ -160,13 +180,13 @@ def _read_include(draft: Draft, files: Files, index: int, name: str, prefix: str
         draft.complain(("include", index), error.message)
         return None
     if raw is None:
-        draft.complain(("include", index), f'"{name}" does not exist: create it, or remove it here')
+        draft.complain(("include", index), f"{shown(name)} does not exist: create it, or remove it here")
         return None
     draft.report.file(prefix + name)
     return _parse(draft.report, prefix + name, raw)
 
 
-def _registry(draft: Draft) -> Registry:
+def registry_of(draft: Draft) -> Registry:
     """The finished registry of a draft without problems."""
     settings = draft.settings
     return Registry(
@@ -182,8 +202,5 @@ def _registry(draft: Draft) -> Registry:
 
 def registry_files(files: Files, name: str) -> list[str]:
     """The names of the files that a readable registry is made of, the root first."""
-    root = parse(name, files.read(name) or b"")
-    names = [name]
-    for pattern in root.data.get("include", []):
-        names += files.match(pattern) if any(sign in pattern for sign in "*?[") else [pattern]
-    return list(dict.fromkeys(names))
+    entries = parse(name, files.read(name) or b"").data.get("include", [])
+    return [name, *(file.name for file in included(files, name, entries) if file.name)]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from generator.registry.effective import EffectiveApp
 from generator.registry.registry import IN_CLUSTER, Environment
+from generator.registry.text import NAME
 
 
 def helm_key(name: str) -> str:
@@ -23,19 +24,25 @@ def folds(names: Iterable[str]) -> Iterator[tuple[str, str]]:
     YAML but not by a reader.
     """
     seen: dict[str, str] = {}
-    for name in names:
+    for name in filter(NAME.fullmatch, names):
         other = seen.setdefault(helm_key(name).lower(), name)
         if other != name:
             yield name, other
 
 
-def cycle(promotes_from: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
-    """One way round in the promotion order, first environment repeated last; empty where there is none."""
-    try:
-        graphlib.TopologicalSorter(promotes_from).prepare()
-    except graphlib.CycleError as error:
-        return tuple(reversed(error.args[1]))
-    return ()
+def cycles(promotes_from: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, ...]]:
+    """Ways round in the promotion order, each with its first environment repeated last."""
+    left = {name: set(sources) for name, sources in promotes_from.items()}
+    while True:
+        try:
+            graphlib.TopologicalSorter(left).prepare()
+        except graphlib.CycleError as error:
+            way = tuple(reversed(error.args[1]))
+            yield way
+            # Without its first step this way is closed, and another one may show.
+            left[way[0]].discard(way[1])
+        else:
+            return
 
 
 class Clash(NamedTuple):
@@ -44,6 +51,7 @@ class Clash(NamedTuple):
     what: str
     app: EffectiveApp
     other: EffectiveApp
+    remedy: str
 
 
 def server_of(app: EffectiveApp, environment: Environment) -> tuple[str, str]:
@@ -60,6 +68,11 @@ def release_name(app: EffectiveApp, environment: Environment) -> str:
     return str(app.fields.get("helm", {}).get("releaseName") or app.app + environment.name_suffix)
 
 
+def _cluster(app: EffectiveApp, environment: Environment) -> tuple[str, str]:
+    field, value = server_of(app, environment)
+    return ("server", IN_CLUSTER) if (field, value) == ("name", "in-cluster") else (field, value.rstrip("/"))
+
+
 def clashes(apps: Iterable[tuple[EffectiveApp, Environment]]) -> Iterator[Clash]:
     """What is not unique within one Argo CD: Application names and (cluster, namespace, release)."""
     names: dict[tuple[str, ...], EffectiveApp] = {}
@@ -68,8 +81,10 @@ def clashes(apps: Iterable[tuple[EffectiveApp, Environment]]) -> Iterator[Clash]
         name = app.app + env.name_suffix
         same = names.setdefault((env.argocd, name), app)
         if same is not app:
-            yield Clash(f'Application "{name}"', app, same)
+            yield Clash(f'Application "{name}"', app, same, "give one environment another nameSuffix")
+            continue
         release = release_name(app, env)
-        same = releases.setdefault((env.argocd, *server_of(app, env), app.namespace, release), app)
+        same = releases.setdefault((env.argocd, *_cluster(app, env), app.namespace, release), app)
         if same is not app:
-            yield Clash(f'release "{release}" in namespace "{app.namespace}"', app, same)
+            what = f'release "{release}" in namespace "{app.namespace}"'
+            yield Clash(what, app, same, "give one of them another namespace or helm.releaseName")

@@ -38,6 +38,7 @@ class Environment:
     promotes_from: tuple[str, ...]
     policy: PromotionPolicy
     holds: Mapping[str, str]
+    retired: Mapping[str, str]
     listings: tuple[Listing, ...]
 
 
@@ -60,3 +61,10 @@ class Registry:
             effective(base, listing.app, self.apps[listing.app], environment, listing.pin)
             for listing in sorted(self.environments[environment].listings)
         ]
+
+    def effective_app(self, environment: str, app: str) -> EffectiveApp | None:
+        """One app as it runs in an environment, None where it does not."""
+        listing = next((listing for listing in self.environments[environment].listings if listing.app == app), None)
+        if listing is None:
+            return None
+        return effective(base_layer(self.defaults), app, self.apps[app], environment, listing.pin)

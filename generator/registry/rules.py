@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from generator.registry.effective import SOURCE_KEYS, EffectiveApp, follows
-from generator.registry.since import newer_sync_options, release, too_new
+from generator.registry.effective import SOURCE_KEYS, EffectiveApp, follows, is_range
+from generator.registry.since import NEWEST, newer_sync_options, release, too_new
 from generator.registry.text import COMMIT, shown
 from generator.registry.toml import Path
 from generator.registry.urls import OPEN_SCHEMES, scheme_of
@@ -28,17 +28,34 @@ class Setting(NamedTuple):
 
     version: str
     schemes: frozenset[str]
-    pin: str
+    suffix: str
 
 
 Rule = Callable[[EffectiveApp, Setting], Iterable[Finding]]
 _TOOLS = ("helm", "kustomize", "directory", "plugin")
 _RESERVED = ("argocd.argoproj.io", "link.argocd.argoproj.io", "argocd-image-updater.argoproj.io")
-_QUALIFIED = re.compile(r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_QUALIFIED = re.compile(
+    r"(?:(?=.{1,253}/)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*/)?"
+    r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+)
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
-_VERSION = re.compile(r"v?\d+(?:\.\d+)+(?:[-+][0-9A-Za-z.+-]+)?")
-_CONSTRAINT = re.compile(r"[*<>~^|]|\.x\b| - ")
-_GENERATED_SPEC = frozenset({"project", "destination", "source", "sources", "sourceHydrator"})
+_VERSION = re.compile(r"v?[0-9]+(?:\.[0-9]+)+(?:[-+][0-9A-Za-z.+-]+)?")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_SHORT_COMMIT = re.compile(r"[0-9a-f]{7,39}")
+_FIELD = re.compile(r"[a-z][A-Za-z0-9]{0,62}")
+_LONGEST_RELEASE = 53
+#: Fields of an Application's spec that the registry has other keys for.
+_KNOWN_SPEC = {
+    "project": "project",
+    "destination": "server, cluster and namespace",
+    "source": "repoURL, path, chart, targetRevision, helm, …",
+    **{
+        key: key
+        for key in (
+            "sources", "sourceHydrator", "syncPolicy", "ignoreDifferences", "info", "revisionHistoryLimit"
+        )
+    },
+}  # fmt: skip
 
 
 def judge(app: EffectiveApp, setting: Setting) -> Iterator[Finding]:
@@ -74,7 +91,7 @@ def _source(app: EffectiveApp, setting: Setting) -> Iterator[Finding]:
         yield from _source_tool(at, source)
         yield from _source_url(at, source, setting)
         wanted = source.get("targetRevision", "")
-        if "tagPrefix" in source and not _CONSTRAINT.search(wanted):
+        if "tagPrefix" in source and not is_range(wanted):
             yield Finding((*at, "tagPrefix"), 'needs a version range as targetRevision, such as ">=1.0 <2.0"')
 
 
@@ -106,7 +123,7 @@ def _source_url(at: Path, source: dict[str, Any], setting: Setting) -> Iterator[
     scheme = scheme_of(url)
     where = (*at, "repoURL")
     if scheme in OPEN_SCHEMES - setting.schemes:
-        yield Finding(where, f"{shown(url)}: {scheme} is allowed only by allowSchemes in the root file", True)
+        yield _closed_scheme(where, url)
     if scheme == "oci" and url.startswith("oci://"):
         if release(setting.version) < (3, 1):
             yield Finding(where, f"an oci:// source {too_new('3.1', setting.version)}")
@@ -116,14 +133,21 @@ def _source_url(at: Path, source: dict[str, Any], setting: Setting) -> Iterator[
         yield Finding(where, f"{shown(url)} is not a repository URL: https://host/path or ssh (git@host:path)")
 
 
+def _closed_scheme(at: Path, url: str) -> Finding:
+    return Finding(at, f"{shown(url)}: {scheme_of(url)} is allowed only by allowSchemes in the root file", True)
+
+
 def _references(app: EffectiveApp, setting: Setting) -> Iterator[Finding]:
-    refs: set[str] = set()
+    names: dict[str, set[str]] = {"ref": set(), "name": set()}
     for at, source in _each_source(app):
-        ref = source.get("ref")
-        if ref in refs:
-            yield Finding((*at, "ref"), f"{shown(str(ref))} is the ref of another source too: name it differently")
-        if ref:
-            refs.add(ref)
+        for key, seen in names.items():
+            if key not in source:
+                continue
+            if source[key] in seen:
+                text = f"{shown(source[key])} is the {key} of another source too: name it differently"
+                yield Finding((*at, key), text)
+            seen.add(source[key])
+    refs = names["ref"]
     for at, source in _each_source(app):
         for index, name in enumerate(source.get("helm", {}).get("valueFiles", ())):
             used = name[1:].partition("/")[0] if name.startswith("$") else None
@@ -133,19 +157,17 @@ def _references(app: EffectiveApp, setting: Setting) -> Iterator[Finding]:
                 )
 
 
-def _pin(app: EffectiveApp, setting: Setting) -> Iterator[Finding]:
+def pin_problems(app: EffectiveApp, policy: str) -> Iterator[tuple[str, bool]]:
+    """What is wrong with the revision that an environment runs by its promotion list, and whether policy refuses it."""
     if app.pin is not None and app.several and not any(follows(source) for source in app.fields["sources"]):
-        yield Finding(
-            ("sources",), "a promotion list pins this app, but each source has a targetRevision of its own: "
-            "leave it out of the source that the pin is for",
+        yield (
+            f'the pin of "{app.app}" has no effect: each of its sources has a targetRevision of its own; '
+            "leave it out of the source that the pin is for", False,
         )  # fmt: skip
     revision = app.revision
-    if setting.pin == "any" or pin_kind(revision, app.pin is not None) in ("commit", setting.pin):
-        return
-    yield Finding(
-        (), f"environment {app.environment} runs {setting.pin}s only, and {shown(revision)} is not one: pin it in its "
-        f'list, "{app.app}@<{setting.pin}>"', True,
-    )  # fmt: skip
+    if policy != "any" and pin_kind(revision, app.pin is not None) not in ("commit", policy):
+        text = f"environment {app.environment} runs {policy}s only, and {shown(revision)} is not one"
+        yield f'{text}: pin it here, "{app.app}@<{policy}>"', True
 
 
 def pin_kind(revision: str, pinned: bool) -> str:
@@ -153,12 +175,20 @@ def pin_kind(revision: str, pinned: bool) -> str:
 
     A version-like word is a tag; any other word is taken for a tag only where a promotion list pins it.
     """
-    if COMMIT.fullmatch(revision):
+    if COMMIT.fullmatch(revision) or _DIGEST.fullmatch(revision):
         return "commit"
     if revision.startswith("refs/tags/") or _VERSION.fullmatch(revision):
         return "tag"
-    moves = revision in ("HEAD", "main", "master") or revision.startswith("refs/") or _CONSTRAINT.search(revision)
+    # A shortened commit id is no tag, and may one day stand for two commits.
+    moves = revision in ("HEAD", "main", "master") or revision.startswith("refs/") or is_range(revision)
+    moves = moves or bool(_SHORT_COMMIT.fullmatch(revision))
     return "tag" if pinned and not moves else "branch"
+
+
+def _release(app: EffectiveApp, setting: Setting) -> Iterator[Finding]:
+    name = app.app + setting.suffix
+    if len(app.app) <= _LONGEST_RELEASE < len(name) and not app.fields.get("helm", {}).get("releaseName"):
+        yield Finding((), f"{shown(name)} is too long for Helm's release: at most {_LONGEST_RELEASE} characters")
 
 
 def _destination(app: EffectiveApp, setting: Setting) -> Iterator[Finding]:
@@ -183,6 +213,9 @@ def _sync_policy(app: EffectiveApp, setting: Setting) -> Iterator[Finding]:
         yield Finding(
             ("syncPolicy", "managedNamespaceMetadata"), "has no effect without the sync option CreateNamespace=true"
         )
+    for kind, table in policy.get("managedNamespaceMetadata", {}).items():
+        for path, text, refused in metadata_problems(table, kind):
+            yield Finding(("syncPolicy", "managedNamespaceMetadata", kind, *path), text, refused)
 
 
 def _metadata(app: EffectiveApp, setting: Setting) -> Iterator[Finding]:
@@ -205,24 +238,33 @@ def metadata_problems(table: Mapping[str, str], kind: str) -> Iterator[Finding]:
 
 
 def _raw_spec(app: EffectiveApp, setting: Setting) -> Iterator[Finding]:
-    for key in sorted(app.fields.get("spec", {}).keys() & _GENERATED_SPEC):
-        yield Finding(("spec", key), "has a key of its own in the registry: use that")
-    for key in sorted(app.fields.get("spec", {}).keys() & app.fields.keys()):
-        yield Finding(("spec", key), f"stands in the app too: use {key} and remove it from spec")
+    """`spec` is for fields of an Argo CD newer than this registry knows: every older field has a key of its own."""
+    for key in sorted(app.fields.get("spec", {})):
+        if key in _KNOWN_SPEC:
+            yield Finding(("spec", key), f"has a key of its own in the registry: use {_KNOWN_SPEC[key]}")
+        elif not _FIELD.fullmatch(key):
+            yield Finding(("spec", key), f"{shown(key)} is not the name of a field")
+        elif release(setting.version) <= release(NEWEST):
+            text = f"Argo CD {setting.version} has no such field in an Application's spec, and would drop it: remove it"
+            yield Finding(("spec", key), text)
 
 
 def _hydrator(app: EffectiveApp, setting: Setting) -> Iterator[Finding]:
     hydrator = app.fields.get("sourceHydrator")
     if not hydrator:
         return
-    if hydrator["syncSource"]["path"] in ("", ".", "./"):
+    if all(part in ("", ".") for part in hydrator["syncSource"]["path"].split("/")):
         yield Finding(("sourceHydrator", "syncSource", "path"), "may not be the root of the repository: name a folder")
     for name in ("drySource", "syncSource"):
         url = hydrator[name].get("repoURL", "https://")
+        at: Path = ("sourceHydrator", name)
         if scheme_of(url) == "oci":
-            yield Finding(("sourceHydrator", name, "repoURL"), "a hydrator reads and writes git repositories only")
+            yield Finding((*at, "repoURL"), "a hydrator reads and writes git repositories only")
+        elif scheme_of(url) in OPEN_SCHEMES - setting.schemes:
+            yield _closed_scheme((*at, "repoURL"), url)
+    yield from _source_tool(("sourceHydrator", "drySource"), hydrator["drySource"])
 
 
 _RULES: tuple[Rule, ...] = (
-    _source_form, _source, _references, _pin, _destination, _sync_policy, _metadata, _raw_spec, _hydrator,
+    _source_form, _source, _references, _release, _destination, _sync_policy, _metadata, _raw_spec, _hydrator,
 )  # fmt: skip

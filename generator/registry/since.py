@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
 
-from generator.registry.argocd import Since
+from generator.registry.table import Since
 from generator.registry.text import SYNC_OPTIONS
 from generator.registry.toml import Path
 
+#: The newest Argo CD whose fields are known here.
+NEWEST = "3.6"
+
 
 class _Known(NamedTuple):
+    """A field: the version that brought it, and the fields of the tables in it, `named` where each has a name."""
+
     since: str | None
     inner: Mapping[str, _Known]
+    named: bool
 
 
 def release(version: str) -> tuple[int, int]:
@@ -34,8 +40,15 @@ def _fields(model: type[BaseModel]) -> Mapping[str, _Known]:
         for table in _tables(info.annotation):
             inner.update(_fields(table))
         if since or inner:
-            found[str(info.alias)] = _Known(since, inner)
+            found[str(info.alias)] = _Known(since, inner, _is_named(info.annotation))
     return found
+
+
+def _is_named(annotation: Any) -> bool:
+    """Whether an annotation is of tables by name: `dict[Name, Table]`."""
+    if get_origin(annotation) is dict:
+        return any(_tables(annotation))
+    return any(_is_named(argument) for argument in get_args(annotation))
 
 
 def _tables(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -58,9 +71,12 @@ def _walk(
             yield from _walk(known, element, limit, version, (*at, index))
     elif isinstance(value, Mapping):
         for key in value.keys() & known.keys():
-            since, inner = known[key]
+            since, inner, named = known[key]
             if since and release(since) > limit:
                 yield (*at, key), too_new(since, version)
+            elif named:
+                for name, table in value[key].items():
+                    yield from _walk(inner, table, limit, version, (*at, key, name))
             else:
                 yield from _walk(inner, value[key], limit, version, (*at, key))
 

@@ -10,7 +10,7 @@ from generator.registry.model import ArgoCD, Team
 from generator.registry.rules import Finding
 from generator.registry.text import shown
 from generator.registry.toml import Path
-from generator.registry.urls import OPEN_SCHEMES, grants, repository_key, scheme_of, url_problem
+from generator.registry.urls import OPEN_SCHEMES, grants, repository_key, scheme_of
 
 
 class Owned(NamedTuple):
@@ -38,10 +38,6 @@ def claims(teams: Mapping[str, Team], argocd: ArgoCD, schemes: frozenset[str]) -
             yield from _once(namespaces, namespace, name, at, f'namespace "{namespace}"')
         for index, url in enumerate(team.repositories):
             at = (name, "repositories", index)
-            wrong = url_problem(url)
-            if wrong:
-                yield Owned(at, wrong, refused=False)
-                continue
             if scheme_of(url) in OPEN_SCHEMES - schemes:
                 yield Owned(at, f"{shown(url)}: {scheme_of(url)} is allowed only by allowSchemes in the root file")
             yield from _once(repositories, repository_key(url), name, at, f"repository {shown(url)}")
@@ -90,7 +86,9 @@ class Tenancy:
     def judge(self, app: EffectiveApp) -> Iterator[Finding]:
         """What `app` uses that is not its team's."""
         yield from self._project(app)
-        yield from self._namespace(app)
+        yield from self._namespace(app.team, ("namespace",), app.namespace)
+        for path, namespace in _rendered_for(app):
+            yield from self._namespace(app.team, path, namespace)
         for path, url in _urls(app):
             yield from self._repository(app.team, path, url)
 
@@ -106,11 +104,11 @@ class Tenancy:
                 ("project",), f'project "{app.project}" is team "{other}"\'s: two teams never share one', True
             )
 
-    def _namespace(self, app: EffectiveApp) -> Iterator[Finding]:
-        if _reserved(app.namespace, self._argocd):
-            yield Finding(("namespace",), f'namespace "{app.namespace}" belongs to the platform, to no team', True)
-        elif app.namespace not in self._teams[app.team].namespaces:
-            yield Finding(("namespace",), f'"{app.namespace}" is not in the namespaces of team "{app.team}"', True)
+    def _namespace(self, team: str, path: Path, namespace: str) -> Iterator[Finding]:
+        if _reserved(namespace, self._argocd):
+            yield Finding(path, f'namespace "{namespace}" belongs to the platform, to no team', True)
+        elif namespace not in self._teams[team].namespaces:
+            yield Finding(path, f'"{namespace}" is not in the namespaces of team "{team}"', True)
 
     def _repository(self, team: str, path: Path, url: str) -> Iterator[Finding]:
         if not any(grants(grant, url) for grant in self._teams[team].repositories):
@@ -125,6 +123,18 @@ class Tenancy:
         while key not in self._owners:
             key = key.rstrip("/").rpartition("/")[0] + "/"
         return self._owners[key]
+
+
+def _rendered_for(app: EffectiveApp) -> Iterator[tuple[Path, str]]:
+    """Namespaces that a tool is told to write into the manifests."""
+    dry = app.fields.get("sourceHydrator", {}).get("drySource")
+    parts: list[tuple[Path, Layer]] = [(("sourceHydrator", "drySource"), dry)] if dry else []
+    parts += [(("sources", index) if app.several else (), source) for index, source in enumerate(app.sources)]
+    for at, part in parts:
+        for tool in ("helm", "kustomize"):
+            namespace = part.get(tool, {}).get("namespace")
+            if namespace:
+                yield (*at, tool, "namespace"), namespace
 
 
 def _urls(app: EffectiveApp) -> Iterator[tuple[Path, str]]:

@@ -17,12 +17,13 @@ NAME = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
 GLOB = re.compile(r"[*?\[\]{}!\\]")
 RELEASE = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
 REF = re.compile(r"[A-Za-z0-9_-]+")
-KEY_ID = re.compile(r"[0-9A-Fa-f]{16,40}")
 COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 # YAML 1.2 production 1, c-printable, less what Go's writer inside Helm prints raw although no YAML reader takes
 # it back (DEL, C1 controls, U+FFFE, U+FFFF) or folds to a space (U+0085).
 UNWRITABLE = re.compile("[\x00\x7f-\x9f\ufffe\uffff\ud800-\udfff]")
+# To Go's YAML a line ends here too, but not to Helm's `nindent`, which must indent text of several lines.
+_BREAKS = re.compile("[\u2028\u2029]")
 
 #: Argo CD reads these and silently ignores every other one (docs: user-guide/sync-options).
 SYNC_OPTIONS = {
@@ -34,10 +35,24 @@ SYNC_OPTIONS = {
     "Prune=false": "3.4", "Prune=confirm": "3.4", "Delete=false": "3.4", "Delete=confirm": "3.4",
 }  # fmt: skip
 
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+")
-_ROLE = re.compile(r"[a-zA-Z0-9](?:[-_a-zA-Z0-9]*[a-zA-Z0-9])?")
-_ROLE_RESOURCES = {"applications", "applicationsets", "repositories", "clusters", "logs", "exec"}
-_ROLE_ACTION = re.compile(r"\*|get|create|update|delete|sync|override|rollback|(?:action|update|delete)/\S+")
+# What reorders text on the screen, so that it reads otherwise than it is (Unicode's bidirectional controls).
+_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_SEGMENT = r"[A-Za-z0-9._-]+"
+_FOLDER = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
+_SERVER = re.compile(
+    r"https?://[A-Za-z0-9](?:[-A-Za-z0-9.]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:/[-A-Za-z0-9._~]+)*/?", re.ASCII
+)
+# EKS registers clusters by their ARN, which has colons and a slash.
+_CLUSTER = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._:/@]*")
+# git check-ref-format, less the characters that a shell or a URL would read.
+_BRANCH = re.compile(r"[A-Za-z0-9_](?:[-A-Za-z0-9_+]|[./](?![./]|\Z))*")
+_VERSION = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}(?:\.[0-9]{1,3})?")
+_SUFFIX = re.compile(r"(?:[-a-z0-9]{0,30}[a-z0-9])?")
+_OWNER = re.compile(
+    r"@[A-Za-z0-9][-A-Za-z0-9_.]*(?:/[-A-Za-z0-9_.]+)*|[A-Za-z0-9][-A-Za-z0-9_.+]*@[A-Za-z0-9][-A-Za-z0-9.]*"
+)
+_BRANCH_PART = re.compile(r"(?:^|/)\.|\.lock(?:/|\Z)")
 
 
 def refuse(text: str) -> PydanticCustomError:
@@ -45,7 +60,7 @@ def refuse(text: str) -> PydanticCustomError:
     return PydanticCustomError("refused", "{text}", {"text": text})
 
 
-def _checked(check: Callable[[str], str | None]) -> AfterValidator:
+def checked(check: Callable[[str], str | None]) -> AfterValidator:
     """Turn a function that says what is wrong with a string, or None, into a validator."""
 
     def validate(value: str) -> str:
@@ -64,10 +79,28 @@ def shown(value: str, limit: int = 60) -> str:
 
 def unwritable(value: str) -> str | None:
     """What in a string cannot pass through the YAML that Helm writes, or None."""
-    found = UNWRITABLE.search(value)
+    found = UNWRITABLE.search(value) or (_BREAKS.search(value) if "\n" in value else None)
     if found is None:
         return None
     return f"holds the character U+{ord(found[0]):04X}, which Helm cannot write as YAML: remove it"
+
+
+def line_problem(value: str) -> str | None:
+    """What keeps `value` from being text that is seen as it is, on one line, or None."""
+    return _unseen(value, value)
+
+
+def prose_problem(value: str) -> str | None:
+    """What keeps `value` from being text that is seen as it is, on any number of lines, or None."""
+    return _unseen(value, re.sub("[\n\t]", "", value))
+
+
+def _unseen(value: str, judged: str) -> str | None:
+    found = _CONTROL.search(judged) or _BIDI.search(judged)
+    if found is None:
+        return unwritable(value)
+    kind = "bidirectional control" if _BIDI.match(found[0]) else "control character"
+    return f"{shown(value)} holds the {kind} U+{ord(found[0]):04X}: remove it"
 
 
 def name_problem(value: str, longest: int) -> str | None:
@@ -83,7 +116,72 @@ def _relative(value: str) -> str | None:
     parts = value.split("/")
     if value.startswith(("/", "~")) or ".." in parts or "\\" in value or "://" in value:
         return f"{shown(value)} must be a path inside the repository: relative, without '..' or '\\'"
-    return unwritable(value) or ("is empty" if not value else None)
+    return line_problem(value) or ("is empty: name a path" if not value else None)
+
+
+def _folder(value: str) -> str | None:
+    # Some file systems drop trailing dots, and ".git." is then git's own.
+    parts = (part.lower().rstrip(".") for part in value.split("/"))
+    if value == "." or (_FOLDER.fullmatch(value) and not any(part in ("", ".git") for part in parts)):
+        return None
+    return (
+        f"{shown(value)} is not a folder of the repository: letters, digits, '.', '_', '-' and '/', no '.git' or '..'"
+    )
+
+
+def _server(value: str) -> str | None:
+    if _SERVER.fullmatch(value):
+        return None
+    hint = "; a name goes into cluster (destination.name)" if _CLUSTER.fullmatch(value) else ""
+    return f"{shown(value)} is not the https:// URL of a cluster{hint}"
+
+
+def _cluster(value: str) -> str | None:
+    if "://" in value:
+        return f"{shown(value)} is a URL, and a cluster is a name (destination.name): use server"
+    if _CLUSTER.fullmatch(value) and len(value) <= 253:
+        return None
+    return f"{shown(value)} is not the name of a cluster: letters, digits and '-', '_', '.', ':', '/', '@'"
+
+
+def _branch(value: str) -> str | None:
+    if _BRANCH.fullmatch(value) and not _BRANCH_PART.search(value) and len(value) <= 244 and value != "HEAD":
+        return None
+    return f"{shown(value)} is not the name of a branch"
+
+
+def _remote(value: str) -> str | None:
+    """A repository to push to; which protocols git may use is judged where it is pushed to."""
+    if not value or value.startswith("-") or not value.isprintable() or " " in value:
+        return "is not the URL or path of a repository"
+    user = re.match(r"(?:([A-Za-z][A-Za-z0-9+.-]*)://)?([^/]*)@", value)
+    if user and (":" in user[2] or (user[1] or "ssh").lower() != "ssh"):
+        return "must not carry user info: remove it; git has credential helpers for that"
+    return None
+
+
+def _version(value: str) -> str | None:
+    return None if _VERSION.fullmatch(value) else f'{shown(value)} is not a version such as "3.4"'
+
+
+def _suffix(value: str) -> str | None:
+    if _SUFFIX.fullmatch(value):
+        return None
+    return f"{shown(value)} cannot end a name: at most 31 of '-', a-z and 0-9, and no '-' at the end"
+
+
+def _owner(value: str) -> str | None:
+    if _OWNER.fullmatch(value):
+        return None
+    return f"{shown(value)} is not an owner as CODEOWNERS takes it: @user, @org/team or an e-mail address"
+
+
+def _pattern(value: str) -> str | None:
+    if not value or not value.isprintable() or " " in value:
+        return f"{shown(value)} is not a name or a glob: no spaces, nothing invisible"
+    if re.search(r"//[^/]*:[^/]*@", value):
+        return "carries a password: remove it; Argo CD keeps credentials itself"
+    return None
 
 
 def _value_file(value: str) -> str | None:
@@ -112,90 +210,32 @@ def _sync_option(value: str) -> str | None:
     return f"Argo CD would silently ignore {shown(value)}; it knows {known}"
 
 
-def _duration(value: str) -> str | None:
-    # A bare integer is seconds to Argo CD (util/duration), everything else is Go's time.ParseDuration.
-    if _DURATION.fullmatch(value) or re.fullmatch(r"[0-9]+", value):
-        return None
-    return f'{shown(value)} is not a duration such as "90s", "5m" or "1h30m"'
-
-
-def _schedule(value: str) -> str | None:
-    ranges = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
-    names = (None, None, None, "jan feb mar apr may jun jul aug sep oct nov dec", "sun mon tue wed thu fri sat")
-    fields = value.split(" ")
-    wrong = f'{shown(value)} is not a cron schedule of five fields such as "0 22 * * 1-5"'
-    if len(fields) != 5:
-        return wrong
-    ok = all(_cron_field(f, low, high, n) for f, (low, high), n in zip(fields, ranges, names, strict=True))
-    return None if ok else wrong
-
-
-def _cron_field(field: str, low: int, high: int, names: str | None) -> bool:
-    words = names.split() if names else []
-
-    def number(text: str) -> bool:
-        return text.lower() in words or (text.isascii() and text.isdigit() and low <= int(text) <= high)
-
-    for item in field.split(","):
-        span, slash, step = item.partition("/")
-        if slash and not (step.isascii() and step.isdigit() and int(step) > 0):
-            return False
-        start, dash, end = span.partition("-")
-        if span not in ("*", "?") and not (number(start) and (not dash or number(end))):
-            return False
-    return True
-
-
-def _time_zone(value: str) -> str | None:
-    from zoneinfo import available_timezones
-
-    if value in available_timezones():
-        return None
-    return f'{shown(value)} is not an IANA time zone such as "Europe/Berlin"; Argo CD would silently use UTC'
-
-
-def _policy(value: str) -> str | None:
-    fields = [field.strip() for field in value.split(",")]
-    shape = f'{shown(value)} is not "p, proj:PROJECT:ROLE, RESOURCE, ACTION, PROJECT/OBJECT, allow|deny"'
-    if len(fields) != 6 or fields[0] != "p" or not fields[1].startswith("proj:") or fields[5] not in ("allow", "deny"):
-        return shape
-    if fields[2] not in _ROLE_RESOURCES:
-        return f"{shown(value)}: the resource is one of {', '.join(sorted(_ROLE_RESOURCES))}"
-    if not _ROLE_ACTION.fullmatch(fields[3]):
-        return f"{shown(value)}: {shown(fields[3])} is not an action that Argo CD knows"
-    return None
-
-
-def _url(value: str) -> str | None:
-    from generator.registry.urls import url_problem
-
-    return url_problem(value)
-
-
-Text = Annotated[str, _checked(unwritable)]
-AppName = Annotated[str, _checked(lambda value: name_problem(value, 53))]
-Name = Annotated[str, _checked(lambda value: name_problem(value, 63))]
-Url = Annotated[str, _checked(_url)]
-RelativePath = Annotated[str, _checked(_relative)]
-ValueFile = Annotated[str, _checked(_value_file)]
-Revision = Annotated[str, _checked(revision_problem)]
-SyncOption = Annotated[str, _checked(_sync_option), Field(json_schema_extra={"enum": list(SYNC_OPTIONS)})]
-Duration = Annotated[str, _checked(_duration)]
+#: Data: reaches Argo CD as it is, whatever it holds.
+Text = Annotated[str, checked(unwritable)]
+#: What people read: names and remarks, on one line, and descriptions on any number of lines.
+Line = Annotated[str, checked(line_problem)]
+Prose = Annotated[str, checked(prose_problem)]
+AppName = Annotated[str, checked(lambda value: name_problem(value, 53))]
+Name = Annotated[str, checked(lambda value: name_problem(value, 63))]
+RelativePath = Annotated[str, checked(_relative)]
+Folder = Annotated[str, checked(_folder)]
+Branch = Annotated[str, checked(_branch)]
+Server = Annotated[str, checked(_server)]
+Cluster = Annotated[str, checked(_cluster)]
+Remote = Annotated[str, checked(_remote)]
+Version = Annotated[str, checked(_version)]
+Suffix = Annotated[str, checked(_suffix)]
+Owner = Annotated[str, checked(_owner)]
+Pattern = Annotated[str, checked(_pattern)]
+ValueFile = Annotated[str, checked(_value_file)]
+Revision = Annotated[str, checked(revision_problem)]
+SyncOption = Annotated[str, checked(_sync_option), Field(json_schema_extra={"enum": list(SYNC_OPTIONS)})]
 ReleaseName = Annotated[
-    str, _checked(lambda v: None if RELEASE.fullmatch(v) and len(v) <= 53 else f"{shown(v)} is not a Helm release name")
+    str, checked(lambda v: None if len(v) <= 53 and RELEASE.fullmatch(v) else f"{shown(v)} is not a Helm release name")
 ]
 RefName = Annotated[
-    str, _checked(lambda v: None if REF.fullmatch(v) else f"{shown(v)} is not a ref name: letters, digits, '-', '_'")
-]
-KeyId = Annotated[
-    str, _checked(lambda v: None if KEY_ID.fullmatch(v) else f"{shown(v)} is not a GnuPG key id: 16 to 40 hex digits")
+    str, checked(lambda v: None if REF.fullmatch(v) else f"{shown(v)} is not a ref name: letters, digits, '-', '_'")
 ]
 JsonPointer = Annotated[
-    str, _checked(lambda v: unwritable(v) or (None if v.startswith("/") else f"{shown(v)} must start with '/'"))
-]
-Schedule = Annotated[str, _checked(_schedule)]
-TimeZone = Annotated[str, _checked(_time_zone)]
-Policy = Annotated[str, _checked(_policy)]
-RoleName = Annotated[
-    str, _checked(lambda v: None if _ROLE.fullmatch(v) else f"{shown(v)} is not a role name: letters, digits, '-', '_'")
+    str, checked(lambda v: line_problem(v) or (None if v.startswith("/") else f"{shown(v)} must start with '/'"))
 ]

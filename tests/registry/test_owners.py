@@ -1,0 +1,169 @@
+"""CODEOWNERS, as the registry's teams make it necessary."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from generator.commands.codeowners import command
+from generator.errors import GeneratorError, RefusedError
+from generator.registry.book import Book, read_book
+from generator.registry.files import Tree
+from generator.registry.owners import BEGIN, END, block, written
+
+ROOT = """version = 1
+include = ["teams/*.toml", "lists.toml"]
+
+[workloads]
+owners = ["@acme/platform", "ops@example.com"]
+
+[environments.dev]
+
+[teams.a]
+owners = ["@acme/a", "@ada"]
+repositories = ["https://git.example.com/a/"]
+namespaces = ["shop"]
+
+[teams.b]
+repositories = ["https://git.example.com/b/"]
+namespaces = ["cart"]
+
+[apps.cart]
+team = "b"
+repoURL = "https://git.example.com/b/cart.git"
+path = "chart"
+"""
+TEAM_A = """[apps.shop]
+team = "a"
+repoURL = "https://git.example.com/a/shop.git"
+path = "chart"
+"""
+LISTS = '[environments.dev]\napps = ["cart", "shop"]\n'
+
+
+def files(**changed: str) -> dict[str, bytes]:
+    texts = {"apps.toml": ROOT, "teams/a.toml": TEAM_A, "lists.toml": LISTS, **changed}
+    return {name: text.encode() for name, text in texts.items()}
+
+
+def book(**changed: str) -> Book:
+    return read_book(Tree(files(**changed)), "apps.toml")
+
+
+def test_lines() -> None:
+    assert block(book(), "", charts=True) == [
+        "/apps.toml @acme/platform ops@example.com",
+        "/lists.toml @acme/platform ops@example.com",
+        "/teams/a.toml @acme/a @ada",
+        "/multi-repo/ @acme/platform ops@example.com",
+        "/multi-repo/argo-app-of-apps/*/templates/shop.yaml @acme/a @ada",
+        "/multi-repo/argo-app-of-apps/*/tests/shop_test.yaml @acme/a @ada",
+        "/multi-repo/argo-app-projects/shop.yaml @acme/a @ada",
+    ]
+
+
+def test_a_folder_and_charts_elsewhere() -> None:
+    assert block(book(), "registry", charts=False)[0] == "/registry/apps.toml @acme/platform ops@example.com"
+    assert not [line for line in block(book(), "registry", charts=False) if "multi-repo" in line]
+
+
+def test_nobody_new_is_named() -> None:
+    nobody = ROOT.replace('owners = ["@acme/platform", "ops@example.com"]', "").replace(
+        'owners = ["@acme/a", "@ada"]', ""
+    )
+    assert block(book(**{"apps.toml": nobody}), "", charts=True) == []
+
+
+def test_charts_at_the_top() -> None:
+    top = ROOT.replace("[workloads]", '[workloads]\npath = "."')
+    assert "/argo-app-projects/shop.yaml @acme/a @ada" in block(book(**{"apps.toml": top}), "", charts=True)
+
+
+def test_a_name_that_codeowners_reads_otherwise() -> None:
+    with pytest.raises(RefusedError, match=r"teams/b c\.toml cannot be written"):
+        block(book(**{"teams/b c.toml": ""}), "", charts=True)
+
+
+OWN = f"{BEGIN}\n/x @a\n{END}\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", OWN),
+        ("* @all\n", f"* @all\n\n{OWN}"),
+        ("* @all", f"* @all\n\n{OWN}"),
+        (f"* @all\n{BEGIN}\n/old @b\n{END}\n/last @c\n", f"* @all\n{OWN}/last @c\n"),
+        (f"* @all\r\n{BEGIN}\r\n{END}\r\n", ("* @all\n" + OWN).replace("\n", "\r\n")),
+        ("# caf\udce9\n", f"# caf\udce9\n\n{OWN}"),
+    ],
+)
+def test_written(before: str, after: str) -> None:
+    assert written(before, ["/x @a"]) == after
+    assert written(after, ["/x @a"]) == after
+
+
+@pytest.mark.parametrize("text", [BEGIN, END, f"{END}\n{BEGIN}\n", f"{OWN}{OWN}"])
+def test_markers_that_are_no_pair(text: str) -> None:
+    with pytest.raises(RefusedError, match="exactly one pair"):
+        written(text, [])
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, data in files().items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(command, arguments)
+    if isinstance(result.exception, GeneratorError):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_the_command_prints_and_writes_nothing(repository: Path) -> None:
+    assert run().splitlines() == block(book(), "", charts=True)
+    assert not (repository / "CODEOWNERS").exists()
+
+
+@pytest.mark.parametrize("place", [".github/CODEOWNERS", "CODEOWNERS"])
+def test_the_command_keeps_the_file_up_to_date(repository: Path, place: str) -> None:
+    file = repository / place
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("* @all\n")
+    assert "dry run" in run("--write", "--dry-run")
+    assert file.read_text() == "* @all\n"
+    assert "7 lines" in run("--write")
+    assert file.read_text().startswith(f"* @all\n\n{BEGIN}\n/apps.toml ")
+    assert "up to date" in run("--write")
+    assert '"changed": false' in run("--write", "--json")
+
+
+def test_the_command_creates_the_file(repository: Path) -> None:
+    run("--write")
+    assert (repository / "CODEOWNERS").read_text().endswith(f"{END}\n")
+
+
+def test_a_link_is_not_written_through(repository: Path) -> None:
+    (repository / "other").write_text("")
+    (repository / "CODEOWNERS").symlink_to("other")
+    with pytest.raises(RefusedError, match="is a link"):
+        run("--write")
+
+
+def test_charts_of_another_repository(repository: Path) -> None:
+    subprocess.run(["git", "remote", "add", "origin", "git@git.example.com:acme/registry.git"], check=True)
+    text = ROOT.replace("[workloads]", '[workloads]\nrepository = "https://git.example.com/acme/workloads.git"')
+    (repository / "apps.toml").write_text(text)
+    assert "multi-repo" not in run()
+    (repository / "apps.toml").write_text(text.replace("acme/workloads.git", "acme/registry"))
+    assert "multi-repo" in run()
