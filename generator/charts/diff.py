@@ -46,8 +46,11 @@ def changes(
 
     `environments`, where given, leaves the charts of all others as they are.
     """
+    kept: dict[str, str] = {}
     if environments is not None:
         tree = _only(tree, owned, current, environments)
+        # As recorded, not as found: an edit by hand must not pass for a generated file from now on.
+        kept = {path: owned.files[path] for path in tree.files if not _within(path, environments)}
     added, changed, edited, foreign = {}, {}, [], []
     for path, data in tree.files.items():
         there = current(path)
@@ -64,6 +67,7 @@ def changes(
     removed = [path for path in owned.files if path not in tree.files and current(path) is not None]
     edited += [path for path in removed if digest(current(path) or b"") != owned.files[path]]
     record = record_of(tree)
+    record = Record({**record.files, **kept}, record.applications)
     stale = current(RECORD) != record.dump()
     return ChangeSet(added, changed, tuple(sorted(removed)), tuple(sorted(edited)), tuple(foreign), record, stale)
 
@@ -72,13 +76,10 @@ def _only(
     tree: RenderedTree, owned: Record, current: Callable[[str], bytes | None], environments: frozenset[str]
 ) -> RenderedTree:
     """`tree` with the charts of other environments as they are now; what all environments share is not touched."""
-
-    def wanted(path: str) -> bool:
-        parts = path.split("/")
-        return len(parts) > 2 and parts[1] in environments
-
-    files = {path: data for path, data in tree.files.items() if wanted(path)}
-    kept = {path: data for path in owned.files if not wanted(path) and (data := current(path)) is not None}
+    files = {path: data for path, data in tree.files.items() if _within(path, environments)}
+    kept = {
+        path: data for path in owned.files if not _within(path, environments) and (data := current(path)) is not None
+    }
     applications = {
         key: identity
         for source, mine in ((owned.applications, False), (tree.applications, True))
@@ -86,3 +87,9 @@ def _only(
         if (key.partition("/")[0] in environments) is mine
     }
     return RenderedTree(dict(sorted({**kept, **files}.items())), dict(sorted(applications.items())))
+
+
+def _within(path: str, environments: frozenset[str]) -> bool:
+    """Whether a path is in the chart of one of the environments."""
+    parts = path.split("/")
+    return len(parts) > 2 and parts[1] in environments

@@ -37,7 +37,6 @@ class AppPlan:
     key: str
     application: str
     project: str
-    project_key: str
     namespace: str
     wave: int
     finalizer: str | None
@@ -108,10 +107,16 @@ def _environment(
         plans[members[0].app] = replace(group[0], members=group)
     return EnvironmentPlan(
         env.name,
-        _values(registry, env, plans, {helm_key(name): fields for name, fields in extra.items() if fields}),
+        _values(registry, env, plans, {name: fields for name, fields in extra.items() if fields}),
         tuple(plans.values()),
-        {app.app: {**identity(registry, env, app), "revision": app.revision} for app in apps},
+        {app.app: _account(registry, env, app) for app in apps},
     )
+
+
+def _account(registry: Registry, env: Environment, app: EffectiveApp) -> dict[str, str]:
+    """An Application as the record of generated files tells of it."""
+    told = {**identity(registry, env, app), "revision": app.revision}
+    return {**told, "retired": env.retired[app.app]} if app.app in env.retired else told
 
 
 def identity(registry: Registry, env: Environment, app: EffectiveApp) -> dict[str, str]:
@@ -127,6 +132,7 @@ def identity(registry: Registry, env: Environment, app: EffectiveApp) -> dict[st
 
 
 def _app(env: Environment, app: EffectiveApp, project_fields: bool) -> AppPlan:
+    app = _handed_over(app) if app.app in env.retired else app
     fields = app.fields
     blocks = {key for key in ("labels", "annotations", "spec") if fields.get(key)}
     blocks |= {"syncPolicy"} if fields["syncPolicy"] != BUILT_IN["syncPolicy"] else set()
@@ -136,7 +142,6 @@ def _app(env: Environment, app: EffectiveApp, project_fields: bool) -> AppPlan:
         key=helm_key(app.app),
         application=app.app + env.name_suffix,
         project=app.project,
-        project_key=helm_key(app.project),
         namespace=app.namespace,
         wave=fields.get("syncWave", APPLICATION_WAVE),
         finalizer=_FINALIZERS[fields.get("finalizer", "foreground")],
@@ -149,6 +154,14 @@ def _app(env: Environment, app: EffectiveApp, project_fields: bool) -> AppPlan:
         members=(),
         values=_app_values(env, app, [*sorted(blocks), *spec_blocks]),
     )
+
+
+def _handed_over(app: EffectiveApp) -> EffectiveApp:
+    """A retired app: still there, but neither pruning nor, when it goes, taking its workload with it."""
+    policy = dict(app.fields["syncPolicy"])
+    if "automated" in policy:
+        policy["automated"] = {**policy["automated"], "prune": False}
+    return replace(app, fields={**app.fields, "syncPolicy": policy, "finalizer": "none"})
 
 
 def _form(app: EffectiveApp) -> str:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from generator.charts.plan import PROJECT_WAVE, AppPlan, EnvironmentPlan
 
 _OTHER_SERVER = "https://other.example.com"
+#: The floats without a fraction that Helm writes as integers: those that fit one of Go's.
+_LEAST, _MOST = -(2.0**63), 2.0**64
 _WAVE = 'metadata.annotations["argocd.argoproj.io/sync-wave"]'
 
 
@@ -39,7 +44,8 @@ def _application(env: EnvironmentPlan, app: AppPlan, namespace: str) -> dict[str
         _equal("spec.project", app.project),
         _equal("spec.destination.namespace", app.namespace),
     ]
-    asserts += [_equal(f"metadata.labels.{key}", value) for key, value in env.values["labels"].items() if key.isalnum()]
+    labels = {**env.values["labels"], **app.values.get("labels", {})}
+    asserts += [_equal(f"metadata.labels.{key}", value) for key, value in labels.items() if key.isalnum()]
     asserts += _sources(app)
     return _test("points at the app's source", "Application", asserts)
 
@@ -51,7 +57,21 @@ def _sources(app: AppPlan) -> list[dict[str, Any]]:
     told = ("repoURL", "targetRevision", "path", "chart")
     asserts = [_equal(f"spec.source.{key}", values[key]) for key in told if key in values]
     helm = values.get("helm")
-    return [*asserts, _equal("spec.source.helm", helm) if helm else {"notExists": {"path": "spec.source.helm"}}]
+    if not helm:
+        return [*asserts, {"notExists": {"path": "spec.source.helm"}}]
+    return [*asserts, _equal("spec.source.helm", _as_found(helm))]
+
+
+def _as_found(value: Any) -> Any:
+    """A value as helm-unittest finds it in what Helm writes: it drops some white space, and Helm a float's `.0`."""
+    if isinstance(value, Mapping):
+        return {key: _as_found(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_as_found(inner) for inner in value]
+    if isinstance(value, str):
+        return re.sub(r" +\r?\n", "\n", value).lstrip("\n")
+    whole = isinstance(value, float) and value.is_integer() and _LEAST <= value < _MOST
+    return int(Decimal(repr(value))) if whole else value
 
 
 def _everywhere(app: AppPlan) -> dict[str, Any]:

@@ -79,7 +79,10 @@ class OutputFolder:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.tmp")
         try:
-            temporary.write_bytes(data)
+            # Made anew, or a link left under this name would lead the bytes elsewhere.
+            temporary.unlink(missing_ok=True)
+            with temporary.open("xb") as file:
+                file.write(data)
             temporary.replace(target)
         except OSError:
             with contextlib.suppress(OSError):

@@ -8,8 +8,10 @@ ruamel.yaml and to the Go parser inside Helm.
 
 from __future__ import annotations
 
+import functools
+import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 # Keys that no reader takes for anything but a string, at most 128 characters (beyond, keys are written with `?`).
@@ -20,46 +22,55 @@ _NAMED = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 # A block scalar keeps lines of printable text exactly, if none of them begins or ends in a way it reads otherwise.
 _BLOCK_LINE = re.compile("(?:[\x21-\x7e\xa1-\u2027\u202a-\ud7ff][\x20-\x7e\xa1-\u2027\u202a-\ud7ff]*)?")
 _LONGEST_SIMPLE_KEY = 120
+_NESTED = (dict, list, tuple, Mapping)
 
 
 def dump(value: Mapping[str, Any]) -> str:
     """A mapping of strings, numbers, booleans, lists and mappings as one YAML document that ends in a newline."""
-    return "".join(f"{line}\n" for line in _mapping(value, ""))
+    lines: list[str] = []
+    _mapping(lines, value, "")
+    return "\n".join([*lines, ""])
 
 
-def _mapping(value: Mapping[str, Any], indent: str) -> Iterator[str]:
+def _mapping(lines: list[str], value: Mapping[str, Any], indent: str) -> None:
     for key, inner in value.items():
         name = _key(key)
         if len(name) > _LONGEST_SIMPLE_KEY:
-            yield f"{indent}? {name}"
+            lines.append(f"{indent}? {name}")
             name = ""
-        yield from _entry(f"{indent}{name}:", inner, indent)
+        _entry(lines, f"{indent}{name}:", inner, indent)
 
 
-def _sequence(value: Sequence[Any], indent: str) -> Iterator[str]:
+def _sequence(lines: list[str], value: Sequence[Any], indent: str) -> None:
     for inner in value:
-        if isinstance(inner, (Mapping, list, tuple)) and inner:
-            lines = _nested(inner, indent + "  ")
-            yield f"{indent}- {next(lines)[len(indent) + 2 :]}"
-            yield from lines
+        if isinstance(inner, _NESTED) and inner:
+            first = len(lines)
+            _nested(lines, inner, indent + "  ")
+            lines[first] = f"{indent}- {lines[first][len(indent) + 2 :]}"
         else:
-            yield from _entry(f"{indent}-", inner, indent)
+            _entry(lines, f"{indent}-", inner, indent)
 
 
-def _entry(head: str, inner: Any, indent: str) -> Iterator[str]:
-    if isinstance(inner, (Mapping, list, tuple)) and inner:
-        yield head
-        yield from _nested(inner, indent + "  ")
-    elif isinstance(inner, str) and "\n" in inner and _fits_block(inner):
-        yield f"{head} {_block_header(inner)}"
-        for line in inner.removesuffix("\n").split("\n"):
-            yield f"{indent}  {line}" if line else ""
+def _entry(lines: list[str], head: str, inner: Any, indent: str) -> None:
+    if isinstance(inner, str):
+        if "\n" in inner and _fits_block(inner):
+            lines.append(f"{head} {_block_header(inner)}")
+            lines += [f"{indent}  {line}" if line else "" for line in inner.removesuffix("\n").split("\n")]
+        else:
+            lines.append(f"{head} {quoted(inner)}")
+    elif isinstance(inner, _NESTED) and inner:
+        lines.append(head)
+        _nested(lines, inner, indent + "  ")
     else:
-        yield f"{head} {_scalar(inner)}"
+        lines.append(f"{head} {_scalar(inner)}")
 
 
-def _nested(value: Any, indent: str) -> Iterator[str]:
-    return _mapping(value, indent) if isinstance(value, Mapping) else _sequence(value, indent)
+def _nested(lines: list[str], value: Any, indent: str) -> None:
+    # Asked in this order because a dict is told from a list at once, and from the abstract Mapping slowly.
+    if isinstance(value, (list, tuple)):
+        _sequence(lines, value, indent)
+    else:
+        _mapping(lines, value, indent)
 
 
 def _block_header(text: str) -> str:
@@ -72,13 +83,12 @@ def _fits_block(text: str) -> bool:
     return whole and bool(lines[0]) and not lines[0].startswith((" ", "#")) and bool(lines[-1])
 
 
+@functools.lru_cache(maxsize=4096)
 def _key(key: str) -> str:
     return key if _PLAIN_KEY.fullmatch(key) and key.lower() not in _WORDS else quoted(key)
 
 
 def _scalar(value: Any) -> str:
-    if isinstance(value, str):
-        return quoted(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
@@ -115,10 +125,27 @@ def load_all(text: str) -> list[Any]:
     from ruamel.yaml.error import YAMLError
 
     reader = YAML(typ="safe", pure=True)
+    reader.Constructor = _constructor()
     try:
         return [document for document in reader.load_all(text) if document is not None]
     except (YAMLError, ValueError, TypeError) as error:
         raise YamlError(str(error)) from error
+
+
+@functools.cache
+def _constructor() -> Any:
+    """What makes values of scalars: as ruamel.yaml's, but for what Helm's writer leaves without quotes as a string."""
+    from ruamel.yaml.constructor import SafeConstructor
+
+    class Constructor(SafeConstructor):
+        def construct_yaml_float(self, node: Any) -> Any:
+            value = super().construct_yaml_float(node)
+            return node.value if math.isinf(value) and "inf" not in node.value.lower() else value
+
+    Constructor.add_constructor("tag:yaml.org,2002:float", Constructor.construct_yaml_float)
+    for tag in ("value", "merge"):
+        Constructor.add_constructor(f"tag:yaml.org,2002:{tag}", Constructor.construct_yaml_str)
+    return Constructor
 
 
 class YamlError(Exception):

@@ -1,0 +1,18 @@
+"""`python -m tests.charts.refresh_golden`: write the golden trees anew; read the diff before it is committed."""
+
+from __future__ import annotations
+
+from generator.charts.diff import changes
+from generator.charts.tree import OutputFolder
+from tests.charts.rendered import DATA, tree_at
+
+
+def main() -> None:
+    for registry in sorted((DATA / "golden").glob("*/apps.toml")):
+        folder = OutputFolder(registry.parent / "multi-repo")
+        owned = folder.record()
+        folder.apply(changes(tree_at(registry), owned, folder.read), owned)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""Rendered trees byte for byte, and the objects in them against Argo CD's own schemas."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import helm_python
+import jsonschema
+import pytest
+from pydantic import BaseModel
+
+from generator.charts import yaml
+from generator.charts.render import CHARTS, PROJECTS, RenderedTree
+from generator.registry.model import RootFile
+from generator.registry.toml import parse
+from tests.charts.rendered import DATA, ROOT, SAMPLE, chart_of, objects, tree_at
+
+EVERY_FIELD = DATA / "golden" / "every-field"
+_CRDS = ROOT.parent / "shared" / "argocd-crds"
+
+
+def _committed(root: Path) -> dict[str, bytes]:
+    found = (path for path in root.rglob("*") if path.is_file() and path.name != ".generated.json")
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in found}
+
+
+@pytest.mark.parametrize(
+    ("registry", "golden"),
+    [(SAMPLE, ROOT / "multi-repo"), (EVERY_FIELD / "apps.toml", EVERY_FIELD / "multi-repo")],
+    ids=["sample", "every-field"],
+)
+def test_the_tree_is_the_committed_one(registry: Path, golden: Path) -> None:
+    files, committed = tree_at(registry).files, _committed(golden)
+    assert sorted(files) == sorted(committed)
+    different = [path for path, data in files.items() if data != committed[path]]
+    assert not different, "refresh with: python -m tests.charts.refresh_golden"
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)
+
+
+def _used(model: type[BaseModel], value: Any) -> Iterator[tuple[type[BaseModel], str]]:
+    """Each field of each table that `value`, read as `model`, holds."""
+    for key, info in ((str(info.alias), info) for info in model.model_fields.values()):
+        if isinstance(value, dict) and key in value:
+            yield model, key
+            for inner in _models(info.annotation):
+                for table in _tables(value[key], inner):
+                    yield from _used(inner, table)
+
+
+def _tables(value: Any, model: type[BaseModel]) -> Iterator[Any]:
+    """The tables in a value that may be one, a list of them, or a table of them by name."""
+    if isinstance(value, list):
+        yield from value
+    elif isinstance(value, dict):
+        yield value
+        yield from (inner for inner in value.values() if isinstance(inner, dict))
+
+
+def _all(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[tuple[type[BaseModel], str]]:
+    if model in seen:
+        return
+    seen.add(model)
+    for info in model.model_fields.values():
+        yield model, str(info.alias)
+        for inner in _models(info.annotation):
+            yield from _all(inner, seen)
+
+
+def test_the_registry_of_every_field_has_every_field() -> None:
+    place = EVERY_FIELD / "apps.toml"
+    data = parse(place.name, place.read_bytes()).data
+    wanted = {
+        (model, key)
+        for section in ("apps", "projects")
+        for top in _models(RootFile.model_fields[section].annotation)
+        for model, key in _all(top, set())
+    }
+    missing = {f"{model.__name__}.{key}" for model, key in wanted - set(_used(RootFile, data))}
+    # `spec` is for what no Argo CD known here has; an app in one environment takes the same fields as an app.
+    assert {name for name in missing if not name.startswith("AppFields.")} == {"App.spec"}
+
+
+@functools.cache
+def _schema(kind: str) -> Any:
+    crd = helm_python.values_from_yaml((_CRDS / f"{kind.lower()}-crd.yaml").read_text(encoding="utf-8"))
+    (version,) = crd["spec"]["versions"]
+    return jsonschema.Draft202012Validator(_closed(version["schema"]["openAPIV3Schema"]))
+
+
+def _closed(schema: Any) -> Any:
+    """A schema that refuses fields it does not name: Kubernetes would drop them silently."""
+    if isinstance(schema, list):
+        return [_closed(inner) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: _closed(inner) for key, inner in schema.items()}
+    opened = schema.get("x-kubernetes-preserve-unknown-fields") or "additionalProperties" in schema
+    if schema.get("type") == "object" and isinstance(schema.get("properties"), dict) and not opened:
+        closed["additionalProperties"] = False
+    if schema.get("x-kubernetes-int-or-string"):
+        closed.pop("type", None)
+    return closed
+
+
+def _objects(tree: RenderedTree) -> Iterator[dict[str, Any]]:
+    for environment in {path.split("/")[1] for path in tree.files if path.startswith(CHARTS)}:
+        yield from objects(chart_of(tree, environment)).values()
+    for path, data in tree.files.items():
+        if path.startswith(PROJECTS):
+            yield yaml.load(data.decode())
+
+
+@pytest.mark.parametrize("registry", [SAMPLE, EVERY_FIELD / "apps.toml"], ids=["sample", "every-field"])
+def test_every_object_fits_argo_cds_schemas(registry: Path) -> None:
+    if not _CRDS.is_dir():
+        pytest.skip(f"Argo CD's CRDs are not in {_CRDS}")
+    found = list(_objects(tree_at(registry)))
+    assert {one["kind"] for one in found} == {"Application", "AppProject"}
+    for one in found:
+        judged = {**one, "metadata": {}}  # Of its own metadata Kubernetes says nothing in a CRD.
+        problems = [
+            f"{one['kind']} {one['metadata']['name']} {error.json_path}: {error.message}"
+            for error in _schema(one["kind"]).iter_errors(judged)
+        ]
+        assert not problems
