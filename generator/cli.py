@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -14,8 +16,17 @@ from generator import __version__
 #: Each command's module below `generator.commands`, and its line in the overview; a module is imported only to run.
 COMMANDS = {
     "check": "Judge the registry, every chart by Helm, and whether the charts are up to date.",
+    "codeowners": "Print, or keep up to date, the CODEOWNERS lines that the teams make necessary.",
+    "history": "Show who moved what, from where, when and in which commit.",
+    "hold": "Refuse promotions of an app into an environment for a while.",
+    "merge-driver": "Merge two edits of apps.toml by key and list entry, for git's own merges.",
+    "promote": "Bring the revision that runs below into an environment.",
     "publish": "Render and commit to the workloads repository's branch.",
+    "release": "End a hold.",
+    "remove": "Take a retired app out of an environment: the second phase of a removal.",
     "render": "Write the charts of all environments, or of those named.",
+    "retire": "Let an app go without deleting what it runs: the first phase of a removal.",
+    "rollback": "Bring back the revision that ran in an environment before.",
     "schema": "Print the JSON Schema of apps.toml for editors.",
     "status": "Show which revision of every app runs in which environment.",
 }
@@ -30,7 +41,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"generator.commands.{cmd_name}")
+        module = importlib.import_module(f"generator.commands.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 
@@ -57,14 +68,29 @@ def workloads() -> None:
 
 def main() -> NoReturn:
     """Run the command and exit with the code that says what became of it."""
+    _mend_streams()
+    sys.exit(_flushed(_run()))
+
+
+def _flushed(code: int) -> int:
+    """The code, or another one where the last of the result cannot be written; a reader who has left is no fault."""
     try:
-        code = _run()
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader of our output has left; what is still buffered must not raise again at exit.
+    except OSError as error:
+        # What is still buffered must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 141
-    sys.exit(code)
+        return code if isinstance(error, BrokenPipeError) else _system(error)
+    return code
+
+
+def _mend_streams() -> None:
+    """A stream that is closed, or whose encoding lacks a character, is no reason to fail."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - for as long as we live
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _run() -> int:
@@ -74,8 +100,7 @@ def _run() -> int:
     try:
         code = workloads(standalone_mode=False)
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        return _usage(error)
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except GeneratorError as error:
@@ -85,27 +110,41 @@ def _run() -> int:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort) as stop:
         click.echo("interrupted", err=True)
-        return int(getattr(stop, "exit_code", 130)) if isinstance(stop, KeyboardInterrupt) else 130
-    except BrokenPipeError:
-        raise
+        # click makes an Abort of every KeyboardInterrupt; one that stands for SIGTERM has a code of its own.
+        return int(getattr(stop.__cause__ or stop, "exit_code", 130))
     except OSError as error:
-        from generator import console
-        from generator.errors import LocalError
-
-        console.failure(LocalError(f"{error.filename or 'the system'}: {error.strerror}"))
-        return LocalError.exit_code
+        return _system(error)
     except Exception:  # noqa: BLE001 - whatever is left is a bug, and must not end in a bare traceback
         return _bug()
     return code if isinstance(code, int) else 0
 
 
+def _usage(error: click.ClickException) -> int:
+    """What click says, without what the command line may have brought along for the terminal."""
+    from generator import console
+
+    said = io.StringIO()
+    error.show(said)
+    console.note(said.getvalue().rstrip("\n"))
+    return error.exit_code
+
+
+def _system(error: OSError) -> int:
+    from generator import console
+    from generator.errors import LocalError
+
+    console.failure(LocalError(f"{error.filename or 'the system'}: {error.strerror}"))
+    return LocalError.exit_code
+
+
 def _bug() -> int:
     import traceback
 
+    from generator import console
     from generator.git.words import redact
 
-    click.echo(redact(traceback.format_exc()), err=True)
-    click.echo("This is a bug in workloads; please report it with the lines above and the command.", err=True)
+    console.note(redact(traceback.format_exc()))
+    console.note("This is a bug in workloads; please report it with the lines above and the command.")
     return 70
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from generator.errors import GeneratorError, RegistryError
 
@@ -33,19 +35,37 @@ def _spelled(character: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
+def _write(stream: TextIO, text: str) -> None:
+    """A reader who has left early changes nothing about the work, nor about the exit code."""
+    try:
+        stream.write(text)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def result(text: str) -> None:
     """A result that a person reads, on stdout."""
-    sys.stdout.write(escape(text) + "\n")
+    _write(sys.stdout, escape(text) + "\n")
+
+
+def wrapped(text: str, indent: str = "") -> None:
+    """A result of one line, which a terminal gets in as many as it needs, each of them indented."""
+    if not sys.stdout.isatty():
+        result(f"{indent}{text}")
+        return
+    width = max(20, shutil.get_terminal_size().columns)
+    for line in textwrap.wrap(escape(text), width, initial_indent=indent, subsequent_indent=f"{indent}  "):
+        result(line)
 
 
 def result_json(value: Any) -> None:
     """A result that a program reads, on stdout: one JSON document."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=True) + "\n")
+    _write(sys.stdout, json.dumps(value, indent=2, ensure_ascii=True) + "\n")
 
 
 def note(text: str) -> None:
     """A message about what goes on, on stderr."""
-    sys.stderr.write(escape(text) + "\n")
+    _write(sys.stderr, escape(text) + "\n")
 
 
 def failure(error: GeneratorError, *, as_json: bool = False) -> None:
@@ -83,7 +103,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], styles: Callable
 
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for name in header:
-        grid.add_column(escape(name), overflow="fold")
+        grid.add_column(_line(name), overflow="fold")
     for row in rows:
         grid.add_row(*(_cell(value, styles) for value in row))
     Console(file=sys.stdout, highlight=False, markup=False).print(grid)
@@ -92,15 +112,27 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], styles: Callable
 def _cell(value: str, styles: Callable[[str], str] | None) -> Text:
     from rich.text import Text
 
-    return Text(escape(value), style=styles(value) if styles else "")
+    return Text(_line(value), style=styles(value) if styles else "")
+
+
+def _line(text: str) -> str:
+    return escape(text).replace("\n", "\\n")
 
 
 def _plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    lines = [[escape(cell) for cell in row] for row in (header, *rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    lines = [[_line(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(_width(line[column]) for line in lines) for column in range(len(header))]
     for line in lines:
-        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        sys.stdout.write("  ".join(padded).rstrip() + "\n")
+        padded = (cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True))
+        _write(sys.stdout, "  ".join(padded).rstrip() + "\n")
+
+
+def _width(text: str) -> int:
+    """How many columns a terminal gives it."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(map(bool, map(unicodedata.combining, text)))
 
 
 def _colours() -> bool:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from generator.commands.editing import removals_option
 from generator.commands.options import json_option, opened, registry_option, without_helm_option
 
 if TYPE_CHECKING:
     from generator.charts.diff import ChangeSet
     from generator.charts.tree import OutputFolder
+    from generator.registry.impact import Touch
 
 _MOST_LINES = 40
 
@@ -21,27 +23,49 @@ _MOST_LINES = 40
 @registry_option
 @json_option
 @without_helm_option
-def command(registry_path: str | None, as_json: bool, without_helm: bool) -> int:
+@click.option("--base", metavar="REF", help="Also list what differs from the registry at this git revision, by team.")
+@click.option("--team", metavar="TEAM", help="With --base: refuse what is not this team's own.")
+@removals_option
+@click.option(
+    "--confirm-removals", "ceilings", multiple=True, metavar="ENV=N", help="Let N Applications go, past the ceiling."
+)
+def command(
+    registry_path: str | None,
+    as_json: bool,
+    without_helm: bool,
+    base: str | None,
+    team: str | None,
+    removals: tuple[str, ...],
+    ceilings: tuple[str, ...],
+) -> int:
     """Judge the registry, every chart by Helm, and whether the committed charts are up to date.
 
-    Ends with 1 where the charts are not what the registry says, 3 where the registry or a chart is invalid, and 4
-    where a policy or tenancy rule refuses it.
+    Ends with 1 where the charts are not what the registry says, 3 where the registry or a chart is invalid, 4
+    where a policy or tenancy rule refuses it, and 5 where an Application of the last commit (or of --base) would
+    go, or be made anew elsewhere, that --allow-removal does not name.
     """
     from generator import console
     from generator.charts.check import verify
     from generator.charts.diff import changes
     from generator.charts.plan import plan
     from generator.charts.render import render
+    from generator.publishing.ground import judge_removals
+    from generator.publishing.guard import Consent
+    from generator.registry.files import find_registry
 
     registry, folder = opened(registry_path)
+    touched = _touched(registry_path, base, team)
     tree = render(plan(registry))
     if not without_helm:
         verify(tree, registry.environments)
+    consent = Consent.given(removals, ceilings)
+    judge_removals(find_registry(registry_path), registry, tree.applications, consent, base or "HEAD")
     change = changes(tree, folder.record(), folder.read)
     apps = len(tree.applications)
     if as_json:
         drift = {"added": sorted(change.added), "changed": sorted(change.changed), "removed": list(change.removed)}
-        console.result_json({"upToDate": not change, "applications": apps, "drift": drift})
+        told = {} if base is None else {"touched": [touch._asdict() for touch in touched]}
+        console.result_json({"upToDate": not change, "applications": apps, "drift": drift, **told})
     elif change:
         for line in _shown(list(_diff(change, folder))):
             console.result(line)
@@ -49,6 +73,54 @@ def command(registry_path: str | None, as_json: bool, without_helm: bool) -> int
     else:
         console.result(f"{len(registry.environments)} charts, {apps} Applications: valid and up to date")
     return 1 if change else 0
+
+
+def _touched(registry_path: str | None, base: str | None, team: str | None) -> list[Touch]:
+    """What the change since `base` touches. Raises RefusedError where not all of it is the team's."""
+    from generator import console
+    from generator.errors import RefusedError, UsageError
+    from generator.registry.impact import foreign
+
+    if base is None:
+        if team is not None:
+            raise UsageError("--team says whose a change has to be: name what it starts from with --base REF")
+        return []
+    touches = _since(registry_path, base, team)
+    for touch in touches:
+        console.note(_told(touch))
+    others = foreign(touches, team) if team is not None else []
+    if others:
+        raise RefusedError(
+            f'the change is not team "{team}"\'s alone:\n' + "\n".join(f"  {_told(touch)}" for touch in others),
+            remedy="take these out of the change, or have their owners make it",
+        )
+    return touches
+
+
+def _since(registry_path: str | None, base: str, team: str | None) -> list[Touch]:
+    from generator.commands.options import named
+    from generator.errors import UsageError
+    from generator.git.checkout import Checkout
+    from generator.publishing.revision import Revision
+    from generator.registry.book import read_book
+    from generator.registry.files import Folder, find_registry
+    from generator.registry.impact import impact
+
+    path = find_registry(registry_path)
+    checkout = Checkout.at(path.parent)
+    if checkout is None or checkout.resolve(base) is None:
+        raise UsageError(f"git knows no revision {base!r} here", remedy="fetch it, or name another one")
+    new = read_book(Folder(path.parent), path.name, str(path.parent))
+    files = Revision(checkout, path.parent, base)
+    old = read_book(files, path.name, f"{base}:{path.parent}") if files.read(path.name) is not None else None
+    teams = {**new.registry.teams, **(old.registry.teams if old else {})}
+    named((team,) if team is not None else (), teams, "team")
+    return impact(old, new)
+
+
+def _told(touch: Touch) -> str:
+    whose = f"team {touch.team}" if touch.team else "the root file"
+    return f"{whose}: {touch.kind} {touch.name}: {touch.change}"
 
 
 def _diff(change: ChangeSet, folder: OutputFolder) -> Iterator[str]:

@@ -19,6 +19,16 @@ without_helm_option = click.option(
     "--without-helm", is_flag=True, help="Do not have Helm judge the charts. Only where there is no Helm."
 )
 
+request_option = click.option(
+    "--pull-request", "as_request", is_flag=True, help="Push to a branch of its own, and request to merge that."
+)
+forge_option = click.option(
+    "--forge",
+    type=click.Choice(["github", "gitlab", "gitea"]),
+    default=None,
+    help="What the repository's server is, where its name does not tell.",
+)
+
 
 def opened(registry_path: str | None) -> tuple[Registry, OutputFolder]:
     """The registry that was asked for, and the folder of its charts beside it."""

@@ -6,11 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from generator.commands.options import dry_run_option, json_option, registry_option, without_helm_option
+from generator.commands import requests
+from generator.commands.options import (
+    dry_run_option,
+    forge_option,
+    json_option,
+    registry_option,
+    request_option,
+    without_helm_option,
+)
+from generator.commands.requests import asked
 
 if TYPE_CHECKING:
     from generator.git.publish import PublishResult
-    from generator.publishing.content import Account
+    from generator.publishing.account import Account
 
 
 @click.command("publish")
@@ -18,6 +27,8 @@ if TYPE_CHECKING:
 @dry_run_option
 @json_option
 @without_helm_option
+@request_option
+@forge_option
 @click.option("--repository", metavar="URL", help="Another workloads repository than the registry names.")
 @click.option("--branch", metavar="NAME", help="Another branch than the registry names.")
 @click.option("--create-branch", is_flag=True, help="Create the branch in a repository that has others.")
@@ -29,7 +40,14 @@ if TYPE_CHECKING:
 @click.option("--overwrite", is_flag=True, help="Give up edits made by hand to generated files.")
 @click.option("--allow-rewound", is_flag=True, help="Publish although a registry commit unknown here is published.")
 def command(
-    registry_path: str | None, dry_run: bool, as_json: bool, repository: str | None, branch: str | None, **flags: Any
+    registry_path: str | None,
+    dry_run: bool,
+    as_json: bool,
+    as_request: bool,
+    forge: str | None,
+    repository: str | None,
+    branch: str | None,
+    **flags: Any,
 ) -> None:
     """Render all charts and commit them to the workloads repository's branch.
 
@@ -39,7 +57,7 @@ def command(
     from generator import console
     from generator.publishing.service import Order, publish
 
-    order = Order(registry_path, repository, branch, dry_run=dry_run, **flags)
+    order = Order(registry_path, repository, branch, dry_run=dry_run, request=asked(as_request, forge), **flags)
     result, account = publish(order, console.note)
     if as_json:
         console.result_json(_data(result, account, dry_run))
@@ -57,6 +75,7 @@ def _data(result: PublishResult, account: Account, dry_run: bool) -> dict[str, A
         "environments": account.environments if result.changed else {},
         "removed": [removal.key for removal in account.removals],
         "files": list(result.changed),
+        **requests.data(account.request),
     }
 
 
@@ -71,5 +90,10 @@ def _tell(result: PublishResult, account: Account, dry_run: bool) -> None:
         console.result(f"{env}: {shown}")
     for removal in account.removals:
         console.result(str(removal))
+    if account.request and not result.pushed:
+        console.result(f"{account.request.branch} is up to date")
+        requests.tell(account.request)
+        return
     files = f"{len(result.changed)} file{'s' if len(result.changed) != 1 else ''}"
     console.result(f"would publish {files} (dry run)" if dry_run else f"published {files} as {str(result.head)[:12]}")
+    requests.tell(account.request)

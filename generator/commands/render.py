@@ -25,10 +25,15 @@ def command(
     from generator.charts.plan import plan
     from generator.charts.render import render
     from generator.errors import RefusedError
+    from generator.publishing.ground import going
+    from generator.registry.files import find_registry
 
     registry, folder = opened(registry_path)
     named(environments, registry.environments, "environment")
     tree = render(plan(registry))
+    for removal in going(find_registry(registry_path), registry, tree.applications):
+        if not environments or removal.key.partition("/")[0] in environments:
+            console.note(f"warning: {removal}; 'workloads check' asks whether that is meant")
     owned = folder.record()
     change = changes(tree, owned, folder.read, frozenset(environments) or None)
     if change.foreign and not adopt:

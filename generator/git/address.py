@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import re
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from generator.errors import UsageError
 from generator.git.words import printable, redact
@@ -44,6 +45,23 @@ def local_folder(url: str) -> Path | None:
     if scheme == "file":
         return Path(unquote(url.partition("://")[2]))
     return None if scheme else Path(url)
+
+
+def without_credentials(url: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """`url` without user and password, and the settings that have git use them all the same.
+
+    git hands the URL of an HTTP remote on to a helper on its command line, where everybody on the machine can see it.
+    """
+    parts = urlsplit(url) if _scheme(url) in ("http", "https") else None
+    if parts is None or "@" not in parts.netloc:
+        return url, ()
+    userinfo, _, host = parts.netloc.rpartition("@")
+    name, colon, password = userinfo.partition(":")
+    bare, server = urlunsplit(parts._replace(netloc=host)), f"{parts.scheme}://{host}/"
+    if not colon:
+        return bare, ((f"credential.{server}.username", unquote(name)),)
+    given = base64.b64encode(f"{unquote(name)}:{unquote(password)}".encode()).decode()
+    return bare, ((f"http.{server}.extraHeader", f"Authorization: Basic {given}"),)
 
 
 def _scheme(url: str) -> str:

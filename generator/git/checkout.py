@@ -63,6 +63,15 @@ class Checkout:
             return None
         return self._git.check("cat-file", "blob", meta[2].decode())
 
+    def names(self, folder: Path, revision: str = "HEAD") -> list[str]:
+        """Every file below `folder` at `revision`, by its path from there; none if there is no such revision."""
+        commit = self.resolve(revision)
+        if commit is None:
+            return []
+        inside = self._inside(folder / "x").removesuffix("x")
+        listed = self._git.check("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit, "--", inside or ".")
+        return [os.fsdecode(name).removeprefix(inside) for name in listed.split(b"\0") if name]
+
     def is_dirty(self, path: Path) -> bool:
         """Whether the file differs from the one at HEAD (line endings aside: a checkout may convert them)."""
         committed = self.read(path)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from generator.errors import RefusedError, UsageError
 
+#: The trailer of every commit of ours.
+GENERATED_BY = "Generated-By: workloads "
 _FILE = "100644"
 _KINDS = {"120000": "a symbolic link", "160000": "a submodule"}
 _CRUD = " .,:;\"\\'"
@@ -65,6 +67,22 @@ def changes(entries: Mapping[str, Entry], files: Mapping[str, bytes | None]) -> 
     }
     _refuse_collisions(entries, changed)
     return changed
+
+
+def applied(entries: Mapping[str, Entry], changed: Mapping[str, Change], id_length: int) -> dict[str, Entry]:
+    """The files of a commit that makes the changes."""
+    kept = {path: entry for path, entry in entries.items() if path not in changed}
+    written = {
+        path: Entry(change.mode, blob_id(change.content, id_length))
+        for path, change in changed.items()
+        if change.content is not None
+    }
+    return kept | written
+
+
+def is_ours(message: str) -> bool:
+    """Whether a commit's message says that workloads made it."""
+    return any(line.startswith(GENERATED_BY) for line in message.splitlines())
 
 
 def _mode(entry: Entry | None) -> str:

@@ -1,14 +1,16 @@
-"""A proposal, made anew on every base → one commit on the remote branch: the loop that outlasts races and faults."""
+"""A proposal, made anew on every base → one commit on the remote branch: the loop that outlasts races and faults.
+
+With `Target.request`, the commit goes to a branch that is ours alone, on top of the base, for others to merge.
+"""
 
 from __future__ import annotations
 
 import random as randomness
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from generator.errors import (
-    ConflictError,
     GeneratorError,
     LocalError,
     NetworkError,
@@ -18,29 +20,24 @@ from generator.errors import (
 from generator.git.command import Output, Patience
 from generator.git.failure import Failure, Fault, RemoteFaultError, of_push
 from generator.git.interrupt import terminable
-from generator.git.proposal import Change, Entry, Identity, Proposal, changes
+from generator.git.pace import Budget, Pace
+from generator.git.proposal import Change, Entry, Identity, Proposal, applied, changes, is_ours
 from generator.git.repository import Base, DamagedError, Repository, Target, opened
 from generator.git.signing import Signing
 from generator.git.words import redact
 
 UNDONE = "nothing was pushed"
-_BACKOFF_BASE, _BACKOFF_CAP = 0.25, 8.0
+_BUDGET = Budget()
 # After a push that was waited for in vain, one short look must do.
 _LAST_LOOK = 4.0
 
 
 @dataclass(frozen=True)
-class Budget:
-    """When to give up: attempts in all and seconds in all for lost races, tries in all for faults on the way."""
-
-    races: int = 12
-    seconds: float = 90.0
-    transport: int = 4
-
-
-@dataclass(frozen=True)
 class PublishResult:
-    """What became of it. `head` is our commit, or the base when there was nothing to do (or nothing was to be done)."""
+    """What became of it. `head` is our commit, or the base when there was nothing to do (or nothing was to be done).
+
+    Of a request, `head` is the commit on its branch, whether it was `pushed` now or was there already.
+    """
 
     base: str | None
     head: str | None
@@ -58,7 +55,7 @@ def publish(
     *,
     committer: Identity,
     signing: Signing | None = None,
-    budget: Budget = Budget(),
+    budget: Budget = _BUDGET,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
     random: Callable[[], float] = randomness.random,
@@ -74,7 +71,7 @@ def publish(
     `undone` says that this is not known.
     """
     attempt = _Attempt(target, propose, committer, signing, progress, dry_run)
-    pace = _Pace(budget, clock, sleep, random)
+    pace = Pace(budget, clock, sleep, random)
     try:
         with terminable(), opened(target) as repository:
             return _until_done(attempt, repository, pace)
@@ -83,8 +80,9 @@ def publish(
         raise
 
 
-def _until_done(attempt: _Attempt, repository: Repository, pace: _Pace) -> PublishResult:
+def _until_done(attempt: _Attempt, repository: Repository, pace: Pace) -> PublishResult:
     while True:
+        pace.start()
         try:
             result = attempt.run(repository)
         except RemoteFaultError as fault:
@@ -96,10 +94,10 @@ def _until_done(attempt: _Attempt, repository: Repository, pace: _Pace) -> Publi
         else:
             if result is not None:
                 return result
-            pace.lost(attempt.target)
+            pace.lost(attempt.target.branch)
 
 
-def _survive(failure: Failure, attempt: _Attempt, repository: Repository, pace: _Pace) -> None:
+def _survive(failure: Failure, attempt: _Attempt, repository: Repository, pace: Pace) -> None:
     """Return if it is worth another try; raise what the user is to know otherwise."""
     if failure.fault is Fault.LOCAL:
         repository.replace()
@@ -115,44 +113,12 @@ def _error(failure: Failure, url: str, target: Target) -> GeneratorError:
     if failure.fault is Fault.LOCAL:
         return LocalError(f"git could not do its work here: {failure.words}", remedy="is the disk full?")
     if failure.fault is Fault.REFUSED:
-        return RemoteRefusedError(f"{shown} refused the commit on {target.branch}:\n{failure.words}")
+        return RemoteRefusedError(f"{shown} refused the commit on {target.written}:\n{failure.words}")
     if failure.fault is Fault.ACCESS:
         return NetworkError(f"{shown} does not let us in: {failure.words}", remedy="check the URL and the credentials")
     if failure.fault is Fault.STALLED:
         return NetworkError(f"{shown} keeps us waiting without sending anything", remedy="try again later")
     return NetworkError(f"{shown} could not be reached: {failure.words}", remedy="try again later")
-
-
-class _Pace:
-    """How often and how long we tried, and the pauses in between (full jitter)."""
-
-    def __init__(
-        self, budget: Budget, clock: Callable[[], float], sleep: Callable[[float], None], random: Callable[[], float]
-    ) -> None:
-        self._budget, self._clock, self._sleep, self._random = budget, clock, sleep, random
-        self._until = clock() + budget.seconds
-        self._races = self._faults = 0
-
-    def lost(self, target: Target) -> None:
-        """A race was lost. Pause; `ConflictError` when it was one too many."""
-        self._races += 1
-        if self._races >= self._budget.races or self._clock() >= self._until:
-            raise ConflictError(
-                f"others pushed to {target.branch} {self._races} times while we prepared our commit",
-                remedy="run it again: nothing of yours is lost",
-            )
-        self._pause(self._races)
-
-    def faulted(self) -> bool:
-        """A fault on the way. Pause and say yes, or say no when it was one too many."""
-        self._faults += 1
-        if self._faults >= self._budget.transport:
-            return False
-        self._pause(self._faults)
-        return True
-
-    def _pause(self, nth: int) -> None:
-        self._sleep(self._random() * min(_BACKOFF_CAP, _BACKOFF_BASE * 2 ** (nth - 1)))
 
 
 class _Attempt:
@@ -171,15 +137,15 @@ class _Attempt:
         self._propose, self._committer, self._signing, self._dry_run = propose, committer, signing, dry_run
         self._count = 0
         self._patience = Patience()
-        # Commits whose push may have arrived although nobody told us, by id, with what they changed.
-        self._unsure: dict[str, PublishResult] = {}
+        # Commits whose push may have arrived although nobody told us, by id: on what, and with what result.
+        self._unsure: dict[str, tuple[str | None, PublishResult]] = {}
 
     def doubt(self) -> str:
         """What to say when we end without knowing whether a push arrived; empty when we know."""
         if not self._unsure:
             return ""
         commit = list(self._unsure)[-1]
-        return f"whether {commit} reached {self.target.branch} is not known; running again publishes nothing twice"
+        return f"whether {commit} reached {self.target.written} is not known; running again publishes nothing twice"
 
     def run(self, repository: Repository) -> PublishResult | None:
         """Try once. None when the race was lost; `RemoteFaultError`, `DamagedError` and what `publish` lists."""
@@ -187,13 +153,30 @@ class _Attempt:
         self._patience = Patience()
         self.progress(f"fetching {self.target.branch}")
         base = self._base(repository)
-        if self._unsure and (landed := self._landed(repository, base)):
+        there = self._request(repository) if self.target.request else base
+        if self._unsure and (landed := self._landed(repository, there)):
             return landed
         proposal = self._propose(base)
         planned = changes(base.entries(), proposal.files) if proposal else {}
         if proposal is None or not planned or self._dry_run:
             return PublishResult(base.commit, base.commit, self._count, False, tuple(planned))
-        return self._push(repository, base, planned, proposal)
+        if self._count > 1 and repository.head(self._patience) != base.commit:
+            # In a crowd most attempts are lost by now, and what costs most is still to come.
+            self.progress("somebody else was faster, trying again")
+            return None
+        if self.target.request and _is_made(there, base, planned, proposal):
+            return PublishResult(base.commit, there.commit, self._count, False, tuple(planned))
+        return self._push(repository, base, there.commit, planned, proposal)
+
+    def _request(self, repository: Repository) -> Base:
+        """The request's own branch. `RemoteRefusedError` where its last commit is somebody else's."""
+        there = repository.request(self._patience)
+        if there.commit and not is_ours(there.message):
+            raise RemoteRefusedError(
+                f"the last commit on {self.target.written}, {there.commit[:12]}, was not made by workloads",
+                remedy="merge or close that request and delete its branch, then run this again",
+            )
+        return there
 
     def _base(self, repository: Repository) -> Base:
         head = repository.head(self._patience)
@@ -204,25 +187,25 @@ class _Attempt:
             )
         return repository.base(head, self._patience)
 
-    def _landed(self, repository: Repository, base: Base) -> PublishResult | None:
-        """The result of an earlier push of ours that arrived after all."""
-        for commit, result in self._unsure.items():
-            if base.commit not in (None, result.base) and repository.contains(base.commit, commit, self._patience):
+    def _landed(self, repository: Repository, there: Base) -> PublishResult | None:
+        """The result of an earlier push of ours that arrived after all; `there` is the branch that is pushed to."""
+        for commit, (lease, result) in self._unsure.items():
+            if there.commit not in (None, lease) and repository.contains(there.commit, commit, self._patience):
                 return replace(result, attempts=self._count)
         # While the branch is where it was, a push that was cut off may still be on its way.
-        self._unsure = {commit: result for commit, result in self._unsure.items() if result.base == base.commit}
+        self._unsure = {commit: each for commit, each in self._unsure.items() if each[0] == there.commit}
         return None
 
     def _push(
-        self, repository: Repository, base: Base, planned: dict[str, Change], proposal: Proposal
+        self, repository: Repository, base: Base, lease: str | None, planned: dict[str, Change], proposal: Proposal
     ) -> PublishResult | None:
         commit = self._commit(repository, base, planned, proposal)
         result = PublishResult(base.commit, commit, self._count, True, tuple(planned))
-        self.progress(f"pushing to {self.target.branch}")
-        self._unsure[commit] = result
-        output = repository.push(commit, base.commit, self._patience)
+        self.progress(f"pushing to {self.target.written}")
+        self._unsure[commit] = lease, result
+        output = repository.push(commit, lease, self._patience)
         try:
-            return self._judge(repository, base, result, output)
+            return self._judge(repository, lease, result, output)
         except RemoteFaultError:
             if not output.ok:
                 raise
@@ -237,18 +220,20 @@ class _Attempt:
             tree, base.commit, proposal.message, proposal.author, self._committer, self._signing
         )
 
-    def _judge(self, repository: Repository, base: Base, result: PublishResult, output: Output) -> PublishResult | None:
+    def _judge(
+        self, repository: Repository, lease: str | None, result: PublishResult, output: Output
+    ) -> PublishResult | None:
         """What the push came to, by where the branch is now: at our commit, beyond it, elsewhere, or unmoved."""
         patience = Patience(_LAST_LOOK) if output.timed_out else self._patience
-        head, commit = repository.head(patience), result.head or ""
+        head, commit = repository.written_head(patience), result.head or ""
         if head == commit:
             repository.keep(commit)
-        elif head == base.commit:
+        elif head == lease:
             failure = of_push(output)
             if failure.answered:
                 self._unsure.pop(commit)
             raise RemoteFaultError(failure)
-        elif not output.ok and not self._overtaken(repository, base, head, commit, patience):
+        elif not output.ok and not self._overtaken(repository, result, head, patience):
             self._unsure.pop(commit)
             self.progress("somebody else was faster, trying again")
             return None
@@ -256,12 +241,20 @@ class _Attempt:
         return result
 
     @staticmethod
-    def _overtaken(repository: Repository, base: Base, head: str | None, commit: str, patience: Patience) -> bool:
+    def _overtaken(repository: Repository, result: PublishResult, head: str | None, patience: Patience) -> bool:
         """Whether ours arrived and others have built on it since."""
         if head is None:
             return False
-        now = repository.base(head, patience)
-        return now.parents != (base.commit,) and repository.contains(head, commit, patience)
+        now = repository.written(head, patience)
+        return now.parents != (result.base,) and repository.contains(head, result.head or "", patience)
+
+
+def _is_made(there: Base, base: Base, planned: Mapping[str, Change], proposal: Proposal) -> bool:
+    """Whether a request's branch holds this very commit already, but for the time it was made."""
+    same_place = there.commit is not None and there.parents == ((base.commit,) if base.commit else ())
+    if not same_place or there.message.rstrip("\n") != proposal.message.rstrip("\n"):
+        return False
+    return there.entries() == applied(base.entries(), planned, len(there.commit or ""))
 
 
 __all__ = ["Base", "Budget", "Entry", "Identity", "Proposal", "PublishResult", "Target", "publish"]

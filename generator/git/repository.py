@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from generator.errors import LocalError, RefusedError, UsageError
 from generator.git import address, cache
@@ -28,7 +29,8 @@ _PACKS, _LOOSE_SAMPLE = 60, 40
 class Target:
     """The branch to publish to. `config`: how the user's checkout reaches remotes (`Settings.transport`).
 
-    `insecure` allows http and git to other machines than this one.
+    `insecure` allows http and git to other machines than this one. `request` names the branch to push to instead,
+    one that is ours alone and always one commit on top of `branch`: what a pull request is made from.
     """
 
     url: str = field(repr=False)  # like `config`, it may hold credentials
@@ -36,6 +38,23 @@ class Target:
     create_branch: bool = False
     insecure: bool = False
     config: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    request: str = ""
+
+    @property
+    def written(self) -> str:
+        """The branch that is pushed to."""
+        return self.request or self.branch
+
+
+class _Branch(NamedTuple):
+    """A branch's name on the remote, and of what we keep of it in the clone."""
+
+    ref: str
+    kept: str
+
+    @classmethod
+    def named(cls, name: str) -> _Branch:
+        return cls(f"refs/heads/{name}", f"refs/workloads/{hashlib.sha256(name.encode()).hexdigest()}")
 
 
 class Base:
@@ -76,23 +95,28 @@ class Repository:
         self.url = address.absolute(target.url)
         self.fresh = False
         self._folder = folder
-        self._branch = f"refs/heads/{target.branch}"
-        self._kept = f"refs/workloads/{hashlib.sha256(target.branch.encode()).hexdigest()}"
-        config = (*target.config, (f"remote.{_REMOTE}.url", self.url))
+        self._read, self._written = _Branch.named(target.branch), _Branch.named(target.written)
+        bare, credentials = address.without_credentials(self.url)
+        config = (*target.config, *credentials, (f"remote.{_REMOTE}.url", bare))
         protocols = address.protocols(self.url, insecure=target.insecure)
-        secrets = secrets_of(self.url) | _header_secrets(target.config)
+        secrets = secrets_of(self.url) | _header_secrets(config)
         # Relative to the folder: a git that outlived an earlier run must not write into the folder's successor.
         self._git = Runner(folder, config=config, protocols=protocols, secrets=secrets, variables={"GIT_DIR": "."})
         self._afar = Runner(
             folder.parent, config=config, protocols=protocols, secrets=secrets, variables={"GIT_DIR": "/dev/null"}
         )
         self.objects = Plumbing(self._git, folder)
-        if not self._afar.run("check-ref-format", self._branch).ok:
-            raise UsageError(f"{target.branch!r} cannot be the name of a branch")
+        for name, branch in ((target.branch, self._read), (target.written, self._written)):
+            if not self._afar.run("check-ref-format", branch.ref).ok:
+                raise UsageError(f"{name!r} cannot be the name of a branch")
 
     def head(self, patience: Patience) -> str | None:
         """The commit the remote branch points at now, None if it does not exist. `RemoteFaultError`."""
-        return self._listed(patience, self._branch).get(self._branch)
+        return self._listed(patience, self._read.ref).get(self._read.ref)
+
+    def written_head(self, patience: Patience) -> str | None:
+        """The same of the branch that is pushed to. `RemoteFaultError`."""
+        return self._listed(patience, self._written.ref).get(self._written.ref)
 
     def is_empty(self, patience: Patience) -> bool:
         """Whether the remote has no branch and no tag at all. `RemoteFaultError`.
@@ -106,25 +130,38 @@ class Repository:
 
     def base(self, head: str | None, patience: Patience) -> Base:
         """The remote branch, fetched if need be; `head` is where it was a moment ago. `RemoteFaultError`."""
+        return self._fetched(self._read, head, patience)
+
+    def written(self, head: str | None, patience: Patience) -> Base:
+        """The same of the branch that is pushed to. `RemoteFaultError`."""
+        return self._fetched(self._written, head, patience)
+
+    def request(self, patience: Patience) -> Base:
+        """The branch that is pushed to, as it is now, where that is not the one that is read. `RemoteFaultError`."""
+        return self.written(self.written_head(patience), patience)
+
+    def _fetched(self, branch: _Branch, head: str | None, patience: Patience) -> Base:
         self._prepare(len(head) if head else 40)
-        if head is None or self._kept_commit() == head:
+        if head is None or self._kept_commit(branch) == head:
             return Base(self.objects, head)
         try:
-            self._fetch(1, patience)
+            self._fetch(branch, 1, patience)
         except RemoteFaultError as fault:
             # The remote has just answered: it may well be our clone that is broken.
             if self.fresh or fault.failure.fault is not Fault.TRANSIENT:
                 raise
             self.replace()
             self._prepare(len(head))
-            self._fetch(1, patience)
-        return Base(self.objects, object_id(self._git.check("rev-parse", "--verify", f"{self._kept}^{{commit}}")))
+            self._fetch(branch, 1, patience)
+        commit = self._git.check("rev-parse", "--verify", f"{branch.kept}^{{commit}}")
+        return Base(self.objects, object_id(commit))
 
-    def push(self, commit: str, base: str | None, patience: Patience) -> Output:
-        """Push `commit` if the branch still is at `base` (None: does not exist). Whatever happens is returned."""
+    def push(self, commit: str, lease: str | None, patience: Patience) -> Output:
+        """Push `commit` if the branch still is at `lease` (None: does not exist). Whatever happens is returned."""
+        ref = self._written.ref
         return self._git.run(
-            *("push", "--porcelain", "--no-verify", "--progress", f"--force-with-lease={self._branch}:{base or ''}"),
-            *(*self._server_half(), _REMOTE, f"{commit}:{self._branch}"),
+            *("push", "--porcelain", "--no-verify", "--progress", f"--force-with-lease={ref}:{lease or ''}"),
+            *(*self._server_half(), _REMOTE, f"{commit}:{ref}"),
             patience=patience,
         )
 
@@ -143,16 +180,16 @@ class Repository:
         return (f"--receive-pack=git -c {shlex.quote(f'core.hooksPath={hooks}')} receive-pack",)
 
     def contains(self, head: str | None, commit: str, patience: Patience) -> bool:
-        """Whether `commit` is in the recent history of the branch, now at `head`. `RemoteFaultError`."""
-        base = self.base(head, patience)
-        if base.commit is None or base.commit == commit:
-            return base.commit is not None
-        self._fetch(_DEEP, patience)
-        return self.objects.is_ancestor(commit, base.commit)
+        """Whether `commit` is in the recent history of the branch pushed to, now at `head`. `RemoteFaultError`."""
+        now = self.written(head, patience)
+        if now.commit is None or now.commit == commit:
+            return now.commit is not None
+        self._fetch(self._written, _DEEP, patience)
+        return self.objects.is_ancestor(commit, now.commit)
 
     def keep(self, commit: str) -> None:
-        """Remember that the remote branch is at `commit`: the next run need not fetch it."""
-        self._git.run("update-ref", self._kept, commit)
+        """Remember that the branch pushed to is at `commit`: the next run need not fetch it."""
+        self._git.run("update-ref", self._written.kept, commit)
 
     def replace(self) -> None:
         """Throw the clone away; the next use makes a new one. `LocalError` if it cannot be removed."""
@@ -161,17 +198,17 @@ class Repository:
     def _listed(self, patience: Patience, pattern: str) -> dict[str, str]:
         return _parsed(self._afar.run("ls-remote", _REMOTE, pattern, patience=patience))
 
-    def _fetch(self, depth: int, patience: Patience) -> None:
+    def _fetch(self, branch: _Branch, depth: int, patience: Patience) -> None:
         output = self._git.run(
             *("fetch", f"--depth={depth}", "--no-tags", "--no-write-fetch-head", "--progress"),
-            *(_REMOTE, f"+{self._branch}:{self._kept}"),
+            *(_REMOTE, f"+{branch.ref}:{branch.kept}"),
             patience=patience,
         )
         if not output.ok:
             raise RemoteFaultError(of_exchange(output))
 
-    def _kept_commit(self) -> str | None:
-        output = self._git.run("rev-parse", "--verify", "--quiet", f"{self._kept}^{{commit}}")
+    def _kept_commit(self, branch: _Branch) -> str | None:
+        output = self._git.run("rev-parse", "--verify", "--quiet", f"{branch.kept}^{{commit}}")
         return object_id(output.out) if output.ok else None
 
     def _prepare(self, id_length: int) -> None:
@@ -203,7 +240,7 @@ def opened(target: Target) -> Iterator[Repository]:
     """The private clone for `target`. `UsageError` for a URL or branch that cannot be; `LocalError`."""
     url = address.absolute(target.url)
     address.protocols(url, insecure=target.insecure)
-    with cache.reserved_folder(url) as folder:
+    with cache.reserved_folder(address.without_credentials(url)[0]) as folder:
         yield Repository(target, folder)
 
 
@@ -235,7 +272,7 @@ def _tidy(folder: Path) -> None:
 
 
 def _header_secrets(config: Sequence[tuple[str, str]]) -> frozenset[str]:
-    headers = [value for key, value in config if key.endswith(".extraheader")]
+    headers = [value for key, value in config if key.lower().endswith(".extraheader")]
     return frozenset(word for value in headers for word in value.split()[1:] if len(word) > 8)
 
 

@@ -7,10 +7,10 @@ and Argo CD's own guard fires only when everything would go.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from generator.errors import RemovalError
+from generator.errors import RemovalError, UsageError
 from generator.registry.registry import Registry
 
 #: What makes an Application the same one: with another of these, Argo CD deletes it and makes it anew.
@@ -28,20 +28,40 @@ class Consent:
     named: Collection[str] = ()
     ceilings: Mapping[str, int] = field(default_factory=dict)
 
+    @classmethod
+    def given(cls, named: Iterable[str], ceilings: Iterable[str]) -> Consent:
+        """What `--allow-removal` and `--confirm-removals` say. Raises UsageError."""
+        return cls(frozenset(named), dict(map(_ceiling_of, ceilings)))
+
+
+def _ceiling_of(text: str) -> tuple[str, int]:
+    env, _, count = text.partition("=")
+    if not (count.isascii() and count.isdigit()):
+        raise UsageError(f"--confirm-removals {text} is not ENV=N", remedy="name the environment and the number")
+    return env, int(count)
+
 
 @dataclass(frozen=True)
 class Removal:
-    """An Application, `<env>/<app>`, that the change deletes; `changed` says how it would be made anew, if it is."""
+    """An Application, `<env>/<app>`, that the change deletes; `changed` says how it would be made anew, if it is.
+
+    `successor` is an app that is new in its place, by cluster and namespace: what looks like a rename.
+    """
 
     key: str
     identity: Mapping[str, str]
     changed: str
+    successor: str = ""
 
     def __str__(self) -> str:
         name = f"Application {self.identity.get('name')} (namespace {self.identity.get('namespace')})"
         if self.changed:
             return f"{self.key}: {self.changed} deletes the workload of {name} and makes it anew"
-        return f"{self.key}: deletes {name} and everything that runs for it"
+        told = f"{self.key}: deletes {name} and everything that runs for it"
+        if not self.successor:
+            return told
+        old = self.key.partition("/")[2]
+        return f"{told}; renaming it to {self.successor} does just that: see workloads migrate {old} {self.successor}"
 
 
 def removals(before: Identities, after: Identities) -> tuple[Removal, ...]:
@@ -49,8 +69,10 @@ def removals(before: Identities, after: Identities) -> tuple[Removal, ...]:
     found = []
     for key, identity in sorted(before.items()):
         now = after.get(key)
+        if now is None and "retired" in identity:
+            continue  # Published without the cascading finalizer: its workload stays.
         if now is None:
-            found.append(Removal(key, identity, ""))
+            found.append(Removal(key, identity, "", _successor(key, identity, before, after)))
             continue
         changed = [
             f"{part} {identity.get(part)} → {now.get(part)}" for part in IDENTITY if now.get(part) != identity.get(part)
@@ -58,6 +80,15 @@ def removals(before: Identities, after: Identities) -> tuple[Removal, ...]:
         if changed:
             found.append(Removal(key, identity, "changing " + ", ".join(changed)))
     return tuple(found)
+
+
+def _successor(key: str, identity: Mapping[str, str], before: Identities, after: Identities) -> str:
+    env = key.partition("/")[0]
+    place = [identity.get(part) for part in ("cluster", "namespace")]
+    for other, there in after.items():
+        if other not in before and other.startswith(f"{env}/") and [there.get("cluster"), there.get("namespace")] == place:
+            return other.partition("/")[2]
+    return ""
 
 
 def guard(registry: Registry, before: Identities, after: Identities, consent: Consent) -> tuple[Removal, ...]:
@@ -83,9 +114,16 @@ def guard(registry: Registry, before: Identities, after: Identities, consent: Co
 
 def _unnamed(registry: Registry, env: str, gone: list[Removal], consent: Consent) -> list[Removal]:
     unnamed = [removal for removal in gone if removal.key not in consent.named]
+    return unnamed if len(unnamed) > _most_unnamed(registry, env) else []
+
+
+def _most_unnamed(registry: Registry, env: str) -> int:
+    """What `maxRemovals` says; where it is silent, 1 where promotion begins, else 0."""
     environment = registry.environments.get(env)
-    most = (environment.policy.max_removals if environment else None) or 0
-    return unnamed if len(unnamed) > most else []
+    if environment is None:
+        return 0
+    stated = environment.policy.max_removals
+    return stated if stated is not None else int(not environment.promotes_from)
 
 
 def _ceiling(env: str, gone: list[Removal], before: Identities, after: Identities, consent: Consent) -> None:

@@ -75,7 +75,7 @@ def test_a_lost_race_is_run_again_on_the_new_head(remote: Remote) -> None:
         return Proposal({"ours": b"o"}, "ours", ADA)
 
     pauses: list[float] = []
-    result = run(remote.url, propose, sleep=pauses.append, random=lambda: 0.5)
+    result = run(remote.url, propose, sleep=pauses.append, random=lambda: 0.5, clock=lambda: 0.0)
     assert result.attempts == 2
     assert pauses == [0.125]
     assert len(set(seen)) == 2
@@ -91,10 +91,38 @@ def test_a_race_always_lost_ends_within_the_budget(remote: Remote) -> None:
         return Proposal({"ours": b"o"}, "ours", ADA)
 
     with pytest.raises(ConflictError) as conflict:
-        run(remote.url, propose, sleep=pauses.append, random=lambda: 1.0, budget=Budget(races=8))
-    assert pauses == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0]
+        run(
+            remote.url,
+            propose,
+            sleep=pauses.append,
+            random=lambda: 1.0,
+            clock=lambda: 0.0,
+            budget=Budget(races=9),
+        )
+    assert pauses == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 16.0]
     assert conflict.value.undone == "nothing was pushed"
     assert "ours" not in remote.files()
+
+
+def test_the_pause_after_a_lost_race_grows_with_the_time_that_the_attempt_took(remote: Remote) -> None:
+    now = [0.0]
+
+    def propose(base: Base) -> Proposal:
+        now[0] += 3.0
+        remote.write({"theirs": f"{now}"}, "theirs")
+        return Proposal({"ours": b"o"}, "ours", ADA)
+
+    pauses: list[float] = []
+    with pytest.raises(ConflictError):
+        run(
+            remote.url,
+            propose,
+            sleep=pauses.append,
+            random=lambda: 1.0,
+            clock=lambda: now[0],
+            budget=Budget(races=4),
+        )
+    assert pauses == [3.0, 6.0, 12.0]
 
 
 def test_races_end_with_the_time_allowed(remote: Remote) -> None:

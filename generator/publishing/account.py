@@ -1,0 +1,126 @@
+"""`ChangeSet` → `Account`: which apps it touches, and the words of the commit. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from generator import __version__
+from generator.charts.diff import ChangeSet
+from generator.charts.record import Record
+from generator.charts.render import CHARTS
+from generator.promotion.operations import Edited
+from generator.publishing.guard import Removal
+from generator.registry.references import helm_key
+
+TRAILER = "Registry-Commit: "
+# The generator's own YAML: every app's values are one block of spec.apps, four columns in.
+_APPS = re.compile(r"^  apps:\n", re.MULTILINE)
+_KEY = re.compile(r'^    "?([A-Za-z0-9]+)"?:', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Made:
+    """The branch of a request, and where the request is; without a `url` there is a `command` to make it."""
+
+    branch: str
+    url: str = ""
+    created: bool = False
+    command: str = ""
+
+
+@dataclass
+class Account:
+    """What the last proposal came to, for the report to the user. `environments` are the apps that it touches."""
+
+    changes: ChangeSet | None = None
+    removals: tuple[Removal, ...] = ()
+    environments: Mapping[str, list[str]] = field(default_factory=dict)
+    edited: Edited | None = None
+    request: Made | None = None
+
+
+def touched(
+    change: ChangeSet, owned: Record, current: Callable[[str], bytes | None], order: Iterable[str]
+) -> dict[str, list[str]]:
+    """The apps that a change touches by environment, in the registry's `order`, then environments that are gone."""
+    found: dict[str, set[str]] = {}
+    for env, app in (*_identities(owned, change.record), *_templates(change), *_values(change, owned, current)):
+        found.setdefault(env, set()).add(app)
+    known = [env for env in order if env in found]
+    return {env: sorted(found[env]) for env in (*known, *sorted(found.keys() - set(known)))}
+
+
+def _identities(before: Record, after: Record) -> Iterator[tuple[str, str]]:
+    for key in before.applications.keys() | after.applications.keys():
+        if before.applications.get(key) != after.applications.get(key):
+            yield _parts(key)
+
+
+def _parts(key: str) -> tuple[str, str]:
+    env, _, app = key.partition("/")
+    return env, app
+
+
+def _templates(change: ChangeSet) -> Iterator[tuple[str, str]]:
+    for path in (*change.added, *change.changed, *change.removed):
+        parts = PurePosixPath(path).parts
+        if len(parts) == 4 and parts[0] == CHARTS and parts[2] == "templates":
+            yield parts[1], parts[3].removesuffix(".yaml")
+
+
+def _values(change: ChangeSet, owned: Record, current: Callable[[str], bytes | None]) -> Iterator[tuple[str, str]]:
+    """Apps whose values change: most of what the registry says of an app stands nowhere else."""
+    apps = [_parts(key) for key in owned.applications.keys() | change.record.applications.keys()]
+    for path, data in change.changed.items():
+        parts = PurePosixPath(path).parts
+        if len(parts) != 3 or parts[0] != CHARTS or parts[2] != "values.yaml":
+            continue
+        before, after = _blocks(current(path) or b""), _blocks(data)
+        for env, app in apps:
+            if env == parts[1] and before.get(helm_key(app)) != after.get(helm_key(app)):
+                yield env, app
+
+
+def _blocks(data: bytes) -> dict[str, str]:
+    """The text below each key of spec.apps."""
+    text = data.decode("utf-8", "replace")
+    start = _APPS.search(text)
+    if start is None:
+        return {}
+    keys = list(_KEY.finditer(text, start.end()))
+    ends = [key.start() for key in keys[1:]] + [len(text)]
+    return {key[1]: text[key.end() : end] for key, end in zip(keys, ends, strict=True)}
+
+
+def message(account: Account, registry_commit: str) -> str:
+    """The commit's message. `registry_commit` is empty where the registry is part of the commit itself."""
+    edited = account.edited
+    subject = edited.subject if edited and edited.subject else _subject(account.environments)
+    lines = [subject, "", *(edited.trailers if edited else ()), f"Generated-By: workloads {__version__}"]
+    if registry_commit:
+        lines.append(f"{TRAILER}{registry_commit}")
+    changed = [f"{env}/{app}" for env, apps in account.environments.items() for app in apps]
+    gone = [removal.key for removal in account.removals]
+    lines += [f"{name}: {_capped(keys)}" for name, keys in (("Apps-Changed", changed), ("Apps-Removed", gone)) if keys]
+    return "\n".join(lines) + "\n"
+
+
+def _subject(environments: Mapping[str, list[str]]) -> str:
+    names = sorted({name for apps in environments.values() for name in apps})
+    if not names:
+        return "update generated files"
+    shown = ", ".join(names) if len(names) <= 3 else f"{len(names)} apps"
+    return f"update {shown}: {', '.join(environments)}"
+
+
+def _capped(keys: list[str], most: int = 50) -> str:
+    return ", ".join(keys[:most]) + (f" and {len(keys) - most} more" if len(keys) > most else "")
+
+
+def registry_commit(text: str) -> str:
+    """The registry commit that a commit's trailer names, empty where it has none."""
+    named = [line for line in text.splitlines() if line.startswith(TRAILER)]
+    return named[-1][len(TRAILER) :].strip().removesuffix("-dirty") if named else ""

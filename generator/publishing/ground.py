@@ -1,0 +1,123 @@
+"""What an operation on the registry stands on: the registry's text, git's history of it, what is published of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from generator.charts.record import RECORD, read_record
+from generator.charts.tree import OutputFolder
+from generator.errors import NetworkError
+from generator.git.checkout import Checkout
+from generator.git.command import Patience
+from generator.git.failure import RemoteFaultError
+from generator.git.log import past_of
+from generator.git.repository import Target, opened
+from generator.git.words import redact
+from generator.promotion.history import History, folder_of, read_history
+from generator.promotion.operations import Applications, Edited
+from generator.publishing.guard import Consent, Removal, guard, removals
+from generator.registry.book import Book, read_book
+from generator.registry.files import Folder
+from generator.registry.registry import Registry
+from generator.registry.urls import repository_key
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The registry as text; `ask_history` and `ask_published` are asked once, and only if the operation wants them."""
+
+    book: Book
+    ask_history: Callable[[], History]
+    ask_published: Callable[[], Applications]
+
+    @cached_property
+    def history(self) -> History:
+        """What git knows of the registry. Raises LocalError or NetworkError."""
+        return self.ask_history()
+
+    @cached_property
+    def published(self) -> Applications:
+        """The Applications that Argo CD was last given. Raises LocalError or NetworkError."""
+        return self.ask_published()
+
+
+Operation = Callable[[Ground], Edited]
+
+
+def checkout_of(path: Path) -> Checkout | None:
+    """The checkout that the registry at `path` is in; git is not asked where there can be none. Raises LocalError."""
+    folder = path.absolute().parent
+    known = any((place / ".git").exists() for place in (folder.resolve(), *folder.resolve().parents))
+    return Checkout.at(folder) if known else None
+
+
+def ground_here(path: Path) -> Ground:
+    """The working copy's registry at `path`. Raises what reading it raises."""
+    book = read_book(Folder(path.parent), path.name, str(path.parent))
+    checkout = checkout_of(path)
+    return Ground(
+        book, lambda: history_here(checkout, path), lambda: published_applications(checkout, path, book.registry)
+    )
+
+
+def history_here(checkout: Checkout | None, path: Path) -> History:
+    """What git knows of the registry at `path`; nothing where it is in no repository."""
+    past = past_of(checkout) if checkout else None
+    if checkout is None or past is None:
+        return History()
+    return read_history(past, folder_of(checkout, path), path.name)
+
+
+def committed_applications(checkout: Checkout | None, path: Path, registry: Registry, at: str = "HEAD") -> Applications:
+    """The Applications of the record that is committed, or, outside of any repository, of the one on disk."""
+    folder = path.parent / registry.workloads.path
+    place = (folder / RECORD).absolute()
+    data = checkout.read(place, at) if checkout else OutputFolder(folder).read(RECORD)
+    return read_record(data, str(folder / RECORD)).applications
+
+
+def judge_removals(path: Path, registry: Registry, after: Applications, consent: Consent, at: str = "HEAD") -> None:
+    """Judge what goes between the charts at a revision of the checkout and `after`.
+
+    Raises RemovalError as the removal guard does; outside of any repository there is nothing to compare with.
+    """
+    checkout = checkout_of(path)
+    if checkout is not None:
+        guard(registry, committed_applications(checkout, path, registry, at), after, consent)
+
+
+def going(path: Path, registry: Registry, after: Applications) -> tuple[Removal, ...]:
+    """The Applications at the checkout's HEAD that `after` does not have as the same ones."""
+    checkout = checkout_of(path)
+    return removals(committed_applications(checkout, path, registry), after) if checkout is not None else ()
+
+
+def published_applications(checkout: Checkout | None, path: Path, registry: Registry) -> Applications:
+    """The Applications that Argo CD was last given, as far as this machine knows.
+
+    Charts beside the registry are published once their commit is on the workloads branch as it was last fetched;
+    those in a repository of their own are read there. Raises NetworkError, LocalError.
+    """
+    url, branch = registry.workloads.repository, registry.workloads.branch
+    origin = checkout.origin() if checkout else None
+    if url is None or (origin and repository_key(url) == repository_key(origin)):
+        fetched = f"refs/remotes/origin/{branch}"
+        known = checkout is not None and checkout.resolve(fetched) is not None
+        return committed_applications(checkout, path, registry, fetched if known else "HEAD")
+    return _elsewhere(Target(url, branch, config=checkout.settings.transport if checkout else ()), registry)
+
+
+def _elsewhere(target: Target, registry: Registry) -> Applications:
+    place = str(PurePosixPath(registry.workloads.path) / RECORD)
+    try:
+        with opened(target) as repository:
+            patience = Patience()
+            base = repository.base(repository.head(patience), patience)
+            return read_record(base.read(place), place).applications
+    except RemoteFaultError as fault:
+        raise NetworkError(
+            f"{redact(target.url)} cannot be read: {fault.failure.words}", remedy="check the URL and access"
+        ) from fault

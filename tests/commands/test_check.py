@@ -1,0 +1,120 @@
+"""`workloads check`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from generator.charts import helm
+from tests.workspace import REGISTRY, Run, onboarded, untouched
+
+VALUES = Path("multi-repo", "argo-app-of-apps", "prod", "values.yaml")
+
+
+@pytest.fixture
+def rendered(place: Path, workloads: Run) -> Path:
+    assert workloads("render", cwd=place).code == 0
+    return place
+
+
+def test_what_is_valid_and_up_to_date_passes(rendered: Path, workloads: Run) -> None:
+    with untouched(rendered):
+        done = workloads("check", cwd=rendered)
+    assert (done.code, done.out, done.err) == (0, "3 charts, 5 Applications: valid and up to date\n", "")
+
+
+def test_the_json_document_of_what_passes(rendered: Path, workloads: Run) -> None:
+    data = json.loads(workloads("check", "--json", cwd=rendered).out)
+    assert data == {"upToDate": True, "applications": 5, "drift": {"added": [], "changed": [], "removed": []}}
+
+
+def test_charts_that_lag_behind_are_shown_as_a_diff(rendered: Path, workloads: Run) -> None:
+    (rendered / "apps.toml").write_text(REGISTRY.replace("billing@v1.0.0", "billing@v1.1.0"))
+    with untouched(rendered):
+        done = workloads("check", cwd=rendered)
+    assert done.code == 1
+    assert f"--- {VALUES}\n+++ {VALUES}\n" in done.out
+    assert '-      targetRevision: "v1.0.0"\n+      targetRevision: "v1.1.0"\n' in done.out
+    assert done.err == "multi-repo is not what the registry says: run 'workloads render' and commit it\n"
+
+
+def test_charts_edited_by_hand_are_drift(rendered: Path, workloads: Run) -> None:
+    (rendered / VALUES).write_text("mine\n")
+    done = workloads("check", cwd=rendered)
+    assert done.code == 1
+    assert "-mine\n" in done.out
+
+
+def test_the_json_document_of_drift(rendered: Path, workloads: Run) -> None:
+    (rendered / VALUES).unlink()
+    done = workloads("check", "--json", cwd=rendered)
+    assert done.code == 1
+    assert json.loads(done.out)["drift"] == {
+        "added": ["argo-app-of-apps/prod/values.yaml"],
+        "changed": [],
+        "removed": [],
+    }
+
+
+def test_a_long_diff_is_cut(place: Path, workloads: Run) -> None:
+    done = workloads("check", cwd=place)
+    lines = done.out.splitlines()
+    assert (done.code, len(lines)) == (1, 41)
+    assert lines[-1].startswith("… and ")
+    assert lines[-1].endswith(" more lines")
+
+
+def test_a_record_alone_that_is_missing_is_drift(rendered: Path, workloads: Run) -> None:
+    (rendered / "multi-repo" / ".generated.json").unlink()
+    done = workloads("check", cwd=rendered)
+    assert (done.code, done.out) == (1, "the record of generated files is missing or out of date\n")
+
+
+def test_every_problem_is_told_with_its_place(rendered: Path, workloads: Run) -> None:
+    text = onboarded(REGISTRY).replace("labels =", "lables =").replace('team = "audit"', 'team = "adit"')
+    (rendered / "apps.toml").write_text(text)
+    done = workloads("check", cwd=rendered)
+    assert (done.code, done.out) == (3, "")
+    line = text[: text.index("lables")].count("\n") + 1
+    assert f'apps.toml:{line}:1: environments.dev.lables: unknown key (did you mean "labels"?)' in done.err
+    assert '"adit"' in done.err
+    assert done.err.splitlines()[-1] == "2 problems in apps.toml"
+
+
+def test_problems_as_json(rendered: Path, workloads: Run) -> None:
+    (rendered / "apps.toml").write_text(REGISTRY.replace("labels =", "lables ="))
+    done = workloads("check", "--json", cwd=rendered)
+    error = json.loads(done.out)["error"]
+    assert error["exitCode"] == done.code == 3
+    assert [(p["file"], p["key"]) for p in error["problems"]] == [("apps.toml", "environments.dev.lables")]
+
+
+def test_what_tenancy_refuses_ends_with_4(rendered: Path, workloads: Run) -> None:
+    text = REGISTRY.replace("https://github.com/acme/ledger.git", "https://github.com/evil/ledger.git")
+    (rendered / "apps.toml").write_text(text)
+    done = workloads("check", cwd=rendered)
+    assert done.code == 4
+    assert "apps.ledger.repoURL" in done.err
+
+
+def test_text_that_would_drive_the_terminal_is_spelled_out(rendered: Path, workloads: Run) -> None:
+    text = REGISTRY.replace('path = "chart"', 'path = "/\\u001b[31m\\u202e"', 1)
+    (rendered / "apps.toml").write_text(text)
+    done = workloads("check", cwd=rendered)
+    assert done.code == 3
+    assert "\x1b" not in done.err
+    assert "\u202e" not in done.err
+    assert "\\x1b" in done.err or "U+001B" in done.err
+
+
+def test_without_helm_the_charts_are_not_judged(
+    rendered: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(helm, "_engine", lambda: None)
+    monkeypatch.setenv("PATH", "/nonexistent")
+    done = workloads("check", cwd=rendered)
+    assert done.code == 9
+    assert "there is no Helm to judge the charts with" in done.err
+    assert workloads("check", "--without-helm", cwd=rendered).code == 0

@@ -1,0 +1,152 @@
+"""Requests: a commit on a branch of our own, on top of the base, updated in place under lease."""
+
+from __future__ import annotations
+
+import pytest
+
+from generator.errors import RemoteRefusedError, UsageError
+from generator.git.publish import Base, Proposal, PublishResult, Target, publish
+from tests.git.remotes import ADA, Remote
+
+HEAD = "workloads/publish-0a1b"
+OURS = "ours\n\nGenerated-By: workloads 0.1.0\n"
+
+
+def ask(remote: Remote, files: dict[str, str | None], message: str = OURS, head: str = HEAD) -> PublishResult:
+    content = {path: None if text is None else text.encode() for path, text in files.items()}
+    return put(remote, lambda base: Proposal(content, message, ADA), head)
+
+
+def put(remote: Remote, propose: object, head: str = HEAD) -> PublishResult:
+    target = Target(remote.url, "main", request=head)
+    return publish(target, propose, committer=ADA, sleep=lambda seconds: None)  # type: ignore[arg-type]
+
+
+def parents(remote: Remote) -> list[str]:
+    return remote.git("rev-parse", f"{HEAD}^@").splitlines()
+
+
+def test_a_request_is_one_commit_on_the_base_and_the_base_stays(remote: Remote) -> None:
+    base = remote.head()
+    result = ask(remote, {"a": "a"})
+    assert (result.base, result.head, result.pushed) == (base, remote.head(HEAD), True)
+    assert (remote.head(), parents(remote)) == (base, [base])
+    assert remote.files(HEAD) == {**remote.files(), "a": "a"}
+
+
+def test_the_same_request_again_pushes_nothing(remote: Remote) -> None:
+    first = ask(remote, {"a": "a"})
+    again = ask(remote, {"a": "a"})
+    assert (again.pushed, again.head, again.changed) == (False, first.head, ("a",))
+
+
+@pytest.mark.parametrize("files", [{"a": "b"}, {"b": "a"}, {"README.md": None}])
+def test_another_change_takes_the_place_of_the_one_before(remote: Remote, files: dict[str, str | None]) -> None:
+    ask(remote, {"a": "a"})
+    assert ask(remote, files).pushed
+    expected = {**remote.files(), **files}
+    assert remote.files(HEAD) == {path: text for path, text in expected.items() if text is not None}
+    assert parents(remote) == [remote.head()]
+
+
+def test_another_message_takes_the_place_of_the_one_before(remote: Remote) -> None:
+    ask(remote, {"a": "a"})
+    assert ask(remote, {"a": "a"}, f"other\n\n{OURS}").pushed
+    assert remote.git("log", "-1", "--format=%s", HEAD) == "other"
+
+
+def test_a_request_follows_its_base(remote: Remote) -> None:
+    ask(remote, {"a": "a"})
+    remote.write({"theirs": "t"}, "theirs")
+    assert ask(remote, {"a": "a"}).pushed
+    assert parents(remote) == [remote.head()]
+    assert remote.files(HEAD)["theirs"] == "t"
+
+
+def test_a_request_whose_change_was_merged_is_not_made_again(remote: Remote) -> None:
+    ask(remote, {"a": "a"})
+    remote.git("update-ref", "refs/heads/main", remote.head(HEAD))
+    result = ask(remote, {"a": "a"})
+    assert (result.pushed, result.changed) == (False, ())
+
+
+@pytest.mark.parametrize("files", [{"b": "b"}, {"a": "a"}])
+def test_a_commit_of_somebody_else_on_the_branch_is_kept(remote: Remote, files: dict[str, str | None]) -> None:
+    ask(remote, {"a": "a"})
+    theirs = remote.write({"mine": "m"}, "by hand", HEAD)
+    with pytest.raises(RemoteRefusedError, match="was not made by workloads") as refusal:
+        ask(remote, files)
+    assert refusal.value.undone == "nothing was pushed"
+    assert remote.head(HEAD) == theirs
+
+
+def test_a_foreign_branch_of_that_name_is_kept(remote: Remote) -> None:
+    theirs = remote.write({"mine": "m"}, "by hand", HEAD)
+    with pytest.raises(RemoteRefusedError):
+        ask(remote, {"a": "a"})
+    assert remote.head(HEAD) == theirs
+
+
+def test_a_commit_that_arrives_while_we_prepare_ours_is_kept(remote: Remote) -> None:
+    ask(remote, {"a": "a"})
+
+    def propose(base: Base) -> Proposal:
+        remote.write({"mine": "m"}, "by hand", HEAD)
+        return Proposal({"b": b"b"}, OURS, ADA)
+
+    with pytest.raises(RemoteRefusedError, match="was not made by workloads"):
+        put(remote, propose)
+    assert remote.files(HEAD)["mine"] == "m"
+
+
+def test_two_who_make_the_same_request_end_in_one(remote: Remote) -> None:
+    seen: list[Base] = []
+
+    def propose(base: Base) -> Proposal:
+        if not seen:
+            seen.append(base)
+            ask(remote, {"a": "a"})
+        return Proposal({"a": b"a"}, OURS, ADA)
+
+    result = put(remote, propose)
+    assert result.head == remote.head(HEAD)
+    assert parents(remote) == [remote.head()]
+
+
+def test_the_base_may_move_while_a_request_is_made(remote: Remote) -> None:
+    """Its commit is then behind, as any request may be; the next run brings it up."""
+
+    def propose(base: Base) -> Proposal:
+        remote.write({"theirs": "t"}, "theirs")
+        return Proposal({"a": b"a"}, OURS, ADA)
+
+    assert put(remote, propose).attempts == 1
+
+
+def test_a_request_that_the_server_refuses_names_its_branch(remote: Remote) -> None:
+    remote.hook("pre-receive", "echo 'branches are full' >&2; exit 1")
+    with pytest.raises(RemoteRefusedError) as refusal:
+        ask(remote, {"a": "a"})
+    assert f"refused the commit on {HEAD}" in str(refusal.value)
+    assert "branches are full" in str(refusal.value)
+
+
+def test_a_push_whose_answer_was_lost_is_found_to_have_arrived(remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
+    from generator.git.command import Output
+    from generator.git.repository import Repository
+
+    original = Repository.push
+
+    def lost(self: Repository, *args: object) -> Output:
+        original(self, *args)  # type: ignore[arg-type]
+        return Output(128, b"", "fatal: the remote end hung up unexpectedly")
+
+    monkeypatch.setattr(Repository, "push", lost)
+    result = ask(remote, {"a": "a"})
+    assert (result.pushed, result.head) == (True, remote.head(HEAD))
+
+
+@pytest.mark.parametrize("head", ["a..b", "x.lock", "a b"])
+def test_a_name_that_is_none_for_a_branch_is_a_usage_error(remote: Remote, head: str) -> None:
+    with pytest.raises(UsageError):
+        ask(remote, {"a": "a"}, head=head)

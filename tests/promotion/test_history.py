@@ -1,0 +1,202 @@
+"""What git knows of the registry: moves, stays, tags, whatever its commits look like."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from generator.git.checkout import Checkout
+from generator.git.log import past_of
+from generator.promotion import facts
+from generator.promotion.facts import Versions
+from generator.promotion.history import History, Move, folder_of, read_history
+from tests.git.remotes import git
+
+COMMIT = "3f2a9c1d0b7e4e5f8a6b9c0d1e2f3a4b5c6d7e8f"
+APPS = '[apps.a]\ntargetRevision = "main"\n\n[apps.b]\n'
+
+
+class Place:
+    """A repository that holds a registry in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.top = folder
+        self.registry = folder / "some" / "place" / "apps.toml"
+        self.registry.parent.mkdir(parents=True)
+        git(folder, "init", "--quiet")
+        self.hours = 0
+
+    def commit(self, message: str = "x", *args: str, **files: str) -> str:
+        for name, text in files.items():
+            path = self.registry.parent / f"{name.replace('__', '/')}.toml"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text) if text else path.unlink()
+        self.hours += 1
+        date = f"2026-11-10T{self.hours:02}:00:00Z"
+        git(self.top, "add", "--all")
+        dates = {"GIT_COMMITTER_DATE": date, "GIT_AUTHOR_DATE": date}
+        git(self.top, "commit", "--quiet", "--allow-empty", *args, "-m", message, variables=dates)
+        return git(self.top, "rev-parse", "HEAD")
+
+    @property
+    def history(self) -> History:
+        checkout = Checkout(self.top)
+        past = past_of(checkout)
+        assert past is not None
+        return read_history(past, folder_of(checkout, self.registry), self.registry.name)
+
+    def moves(self, **of: Any) -> list[tuple[str, str, str | None, str | None]]:
+        return [(move.environment, move.app, move.before, move.after) for move in self.history.of(**of)]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    (tmp_path / "repository").mkdir()
+    return Place(tmp_path / "repository")
+
+
+def test_every_move_with_who_when_why_and_from_where(place: Place) -> None:
+    place.commit(apps=APPS + '[environments.dev]\napps = ["a", "b@v1"]\n')
+    place.commit(
+        "promote a\n\nReason: because\n:100644 \x01not a record", apps=APPS + '[environments.dev]\napps = ["a@v2"]\n'
+    )
+    assert place.moves() == [
+        ("dev", "a", None, "main"),
+        ("dev", "b", None, "v1"),
+        ("dev", "a", "main", "v2"),
+        ("dev", "b", "v1", None),
+    ]
+    last = place.history.moves[-1]
+    assert (last.subject, last.reason, last.author) == ("promote a", "because", "Ada")
+    assert last.when == datetime(2026, 11, 10, 2, tzinfo=UTC)
+    assert last.commit == git(place.top, "rev-parse", "HEAD")
+
+
+def test_a_revision_that_apps_follow_is_a_move_wherever_it_is_changed(place: Place) -> None:
+    lists = '[environments.dev]\napps = ["a", "b"]\n[environments.test]\napps = ["a"]\n'
+    place.commit(apps=APPS + lists)
+    place.commit(apps=APPS + '[defaults]\ntargetRevision = "v3"\n' + lists)
+    place.commit(apps=APPS + '[apps.a.environments.test]\ntargetRevision = "v4"\n' + lists)
+    assert place.moves()[3:] == [
+        ("dev", "b", "HEAD", "v3"),
+        ("dev", "b", "v3", "HEAD"),
+        ("test", "a", "main", "v4"),
+    ]
+
+
+def test_included_files_and_only_those(place: Place) -> None:
+    root = 'include = ["teams/*.toml"]\n'
+    place.commit(
+        apps=root, teams__one=APPS + '[environments.dev]\napps = ["a"]\n', other="[environments.x]\napps=['a']"
+    )
+    place.commit(teams__one="")
+    assert place.moves() == [("dev", "a", None, "main"), ("dev", "a", "main", None)]
+
+
+def test_a_version_that_is_no_toml_says_nothing(place: Place) -> None:
+    good = APPS + '[environments.dev]\napps = ["a"]\n'
+    for text in (good, "<<<<<<< ours\n" + good, good.replace('"a"', '"a@v2"')):
+        place.commit(apps=text)
+    assert place.moves() == [("dev", "a", None, "main"), ("dev", "a", "main", "v2")]
+
+
+def test_what_looks_like_a_header_inside_of_a_string_is_none(place: Place) -> None:
+    text = APPS + '[environments.dev]\napps = ["a"]\nx = """\n[environments.prod]\napps = ["b"]\n"""\n'
+    place.commit(apps=text)
+    assert place.moves() == [("dev", "a", None, "main")]
+
+
+def test_windows_line_ends_and_tags(place: Place) -> None:
+    text = APPS + f'[environments.dev]\napps = [\n  "a@{COMMIT}", # v1.2.0; remark\n  "b@{COMMIT}", # two words\n]\n'
+    place.commit(apps=text)
+    place.registry.write_bytes(text.encode().replace(b"\n", b"\r\n"))
+    place.commit()
+    assert place.history.tags == {("a", COMMIT): "v1.2.0"}
+    assert place.history.shown("a", COMMIT) == "v1.2.0"
+    assert place.history.shown("b", COMMIT) == COMMIT[:12]
+    assert len(place.history.moves) == 2
+
+
+def test_a_merge_is_one_move_when_it_was_merged(place: Place) -> None:
+    base = APPS + '[environments.dev]\napps = ["a"]\n'
+    place.commit(apps=base)
+    git(place.top, "switch", "--quiet", "-c", "side")
+    place.commit("side 1", apps=base.replace('"a"', '"a@v1"'))
+    place.commit("side 2", apps=base.replace('"a"', '"a@v2"'))
+    git(place.top, "switch", "--quiet", "-")
+    place.commit("other", **{"elsewhere": "x = 1"})
+    place.hours += 5
+    date = f"2026-11-10T{place.hours:02}:00:00Z"
+    git(place.top, "merge", "--quiet", "--no-ff", "-m", "merge", "side", variables={"GIT_COMMITTER_DATE": date})
+    moves = place.history.of(app="a")
+    assert [(move.after, move.subject, move.when.hour) for move in moves] == [("main", "x", 1), ("v2", "merge", 9)]
+
+
+def test_no_piece_of_text_is_read_twice(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(20):
+        place.commit(apps=APPS + f'[environments.dev]\napps = ["a@v{number}"]\n', teams="[apps.c]\n")
+    read: list[str] = []
+    loads = tomllib.loads
+
+    def counted(text: str) -> dict[str, Any]:
+        read.append(text)
+        return loads(text)
+
+    monkeypatch.setattr(facts.tomllib, "loads", counted)
+    assert len(place.history.moves) == 20
+    assert len(read) == len(set(read)) < 30
+
+
+def test_hundreds_of_versions_of_five_hundred_apps_take_a_second() -> None:
+    apps = "".join(f'[apps.app-{n}]\nteam = "x"\ntargetRevision = "main"\n\n' for n in range(500))
+    known = Versions()
+    for version in range(200):
+        entries = "".join(f'  "app-{n}@v{version if n == version % 500 else 0}",\n' for n in range(500))
+        known.learn({str(version): f"{apps}[environments.dev]\napps = [\n{entries}]\n".encode()})
+        running = known.running([str(version)])
+        assert running is not None
+        assert len(running) == 500
+
+
+def moved(*steps: tuple[int, str | None]) -> History:
+    ends = [None, *(after for _, after in steps)]
+    when = [datetime(2026, 11, day, tzinfo=UTC) for day, _ in steps]
+    return History(
+        tuple(Move("prod", "a", ends[n], after, when[n], "Ada", "0" * 40, "", "") for n, (_, after) in enumerate(steps))
+    )
+
+
+def test_stays() -> None:
+    history = moved((1, "v1"), (2, "v2"), (3, "v1"), (4, None))
+    stay = history.stay("prod", "a", "v1")
+    assert stay is not None
+    assert (stay.since.day, stay.until.day if stay.until else None) == (3, 4)
+    assert history.stay("prod", "a", "v3") is None
+    assert history.stay("dev", "a", "v1") is None
+    assert history.moves_since("prod", "a", {"v2"}) == 2
+    assert history.moves_since("prod", "a", {"v9"}) is None
+
+
+@pytest.mark.parametrize(
+    ("steps", "current", "earlier"),
+    [
+        ([(1, "v1"), (2, "v2"), (3, "v3")], "v3", ["v2", "v1"]),
+        ([(1, "v1"), (2, "v2"), (3, "v3"), (4, "v2")], "v2", ["v1"]),
+        ([(1, "v1"), (2, "v2"), (3, "v1"), (4, "v3")], "v3", ["v1"]),
+        ([(1, "v1"), (2, None), (3, "v2")], "v2", ["v1"]),
+        ([(1, "v1"), (2, "v2")], "not committed", ["v2", "v1"]),
+        ([], "v1", []),
+    ],
+)
+def test_what_ran_before_leaves_out_what_was_rolled_back(
+    steps: list[tuple[int, str | None]], current: str, earlier: list[str]
+) -> None:
+    assert moved(*steps).earlier("prod", "a", current) == earlier
+
+
+def test_without_a_commit_there_is_no_past(place: Place) -> None:
+    assert past_of(Checkout(place.top)) is None

@@ -1,0 +1,179 @@
+"""A registry of three environments in a checkout, its remote, and the repositories of its apps, all of them real."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from generator.commands import editing
+from tests.git.remotes import git
+from tests.workspace import Done, Run
+
+TAGS = ("v1.0.0", "v1.1.0", "v1.2.0")
+
+REGISTRY = """\
+version = 1
+allowSchemes = ["file"]
+include = ["teams/*.toml"]
+
+[environments.dev]
+createProjects = true
+apps = [
+  "billing", # the money
+  "ledger",
+]
+
+[environments.test]
+promotesFrom = ["dev"]
+apps = []
+
+# Customers are here.
+[environments.prod]
+promotesFrom = ["test"]
+apps = []
+
+[environments.prod.policy]
+pin = "commit"
+soak = "24h"
+freeze = [{ from = 2026-12-19T00:00:00Z, until = 2027-01-04T08:00:00Z, reason = "year end" }]
+overrides = ["soak"]
+
+# Who owns what.
+[teams.payments]
+repositories = ["GIT/billing.git", "GIT/ledger.git"]
+namespaces = ["billing", "ledger", "money"]
+
+[teams.shop]
+repositories = ["GIT/web.git", "GIT/cart.git"]
+namespaces = ["web", "cart"]
+
+[apps.billing]
+team = "payments"
+repoURL = "GIT/billing.git"
+path = "chart"
+targetRevision = "v1.0.0"
+
+[apps.ledger]
+team = "payments"
+repoURL = "GIT/ledger.git"
+path = "chart"
+targetRevision = "v1.1.0"
+"""
+
+SHOP = """\
+# The shop's own.
+[environments.dev]
+apps = ["web"] # everything
+
+[apps.web]
+team = "shop"
+repoURL = "GIT/web.git"
+path = "chart"
+targetRevision = "main"
+"""
+
+
+def repository(folder: Path, tags: tuple[str, ...] = TAGS) -> Path:
+    """A bare repository with a commit and a tag for each version, the last one at the head of main."""
+    folder.mkdir(parents=True)
+    git(folder, "init", "--quiet", "--bare")
+    parents: list[str] = []
+    for tag in tags:
+        blob = git(folder, "hash-object", "-w", "--stdin", stdin=tag)
+        tree = git(folder, "mktree", stdin=f"100644 blob {blob}\tversion\n")
+        commit = git(folder, "commit-tree", tree, *parents, "-m", tag)
+        parents = ["-p", commit]
+        git(folder, "tag", "-a", tag, "-m", tag, commit)
+        git(folder, "update-ref", "refs/heads/main", commit)
+    return folder
+
+
+@dataclass
+class World:
+    """`checkout` holds the registry; `at` is what its commits and commands take for now."""
+
+    folder: Path
+    run_here: Run
+    monkeypatch: pytest.MonkeyPatch
+    at: datetime = datetime(2026, 11, 10, 9, 0, tzinfo=UTC)
+    transcript: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        clock = SimpleNamespace(now=lambda zone: self.at)
+        self.monkeypatch.setattr(editing, "datetime", clock)
+
+    @property
+    def checkout(self) -> Path:
+        return self.folder / "registry"
+
+    @property
+    def git_url(self) -> str:
+        return f"file://{self.folder}/git"
+
+    @property
+    def text(self) -> str:
+        return (self.checkout / "apps.toml").read_text()
+
+    def commit_of(self, app: str, tag: str) -> str:
+        return git(self.folder / "git" / f"{app}.git", "rev-parse", f"{tag}^{{commit}}")
+
+    def build(self, registry: str = REGISTRY, shop: str = SHOP) -> World:
+        """The repositories, and the registry with its charts as the first commit, pushed."""
+        for app in ("billing", "ledger", "web"):
+            repository(self.folder / "git" / f"{app}.git")
+        git(self.folder, "init", "--quiet", "--bare", "workloads.git")
+        git(self.folder, "clone", "--quiet", "workloads.git", "registry")
+        (self.checkout / "teams").mkdir()
+        (self.checkout / "apps.toml").write_text(registry.replace("GIT", self.git_url))
+        (self.checkout / "teams" / "shop.toml").write_text(shop.replace("GIT", self.git_url))
+        self.ok("render")
+        self.commit("start")
+        self.push()
+        return self
+
+    def run(self, *args: str) -> Done:
+        """Run `workloads` in the checkout."""
+        done = self.run_here(*args, cwd=self.checkout)
+        said = " ".join(f'"{arg}"' if " " in arg else arg for arg in args)
+        self.transcript.append(f"$ workloads {said}\n{done.out}{done.err}")
+        return done
+
+    def ok(self, *args: str) -> str:
+        """Run what must succeed; its output."""
+        done = self.run(*args)
+        assert done.code == 0, done.err
+        return done.out
+
+    def refused(self, code: int, *args: str) -> str:
+        """Run what must be refused and change nothing; what it says."""
+        before = git(self.checkout, "status", "--porcelain")
+        done = self.run(*args)
+        assert (done.code, done.out) == (code, ""), done
+        assert git(self.checkout, "status", "--porcelain") == before
+        return done.err
+
+    def diff(self) -> str:
+        """The lines of the registry files that differ from the last commit."""
+        out = git(self.checkout, "diff", "-U0", "--", "*.toml")
+        lines = out.splitlines()
+        return "".join(f"{line}\n" for line in lines if line[0] in "+-" and not line.startswith(("+++", "---")))
+
+    def commit(self, message: str) -> str:
+        """Commit everything, now; only then does the registry's history know of it."""
+        date = {"GIT_COMMITTER_DATE": self.at.isoformat(), "GIT_AUTHOR_DATE": self.at.isoformat()}
+        git(self.checkout, "add", "--all")
+        git(self.checkout, "commit", "--quiet", "-m", message, variables=date)
+        return git(self.checkout, "rev-parse", "HEAD")
+
+    def push(self) -> None:
+        git(self.checkout, "push", "--quiet", "origin", "HEAD")
+
+    def commit_as_told(self, told: str) -> None:
+        """Commit with the message that a command proposes on stderr, and push."""
+        message = "\n".join(line.removeprefix("  ") for line in told.partition("commit it as:\n")[2].splitlines())
+        self.commit(message)
+        self.push()

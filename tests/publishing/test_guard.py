@@ -1,0 +1,178 @@
+"""The removal guard, rule by rule."""
+
+from __future__ import annotations
+
+import pytest
+
+from generator.errors import RemovalError
+from generator.publishing.guard import IDENTITY, Consent, guard, removals
+from generator.registry.files import Tree
+from generator.registry.read import read_from
+from generator.registry.registry import Registry
+from tests.workspace import REGISTRY
+
+Identities = dict[str, dict[str, str]]
+
+
+def registry(policy: str = "") -> Registry:
+    text = REGISTRY.replace("[teams.payments]", f"{policy}\n\n[teams.payments]")
+    return read_from(Tree({"apps.toml": text.encode()}), "apps.toml")
+
+
+def running(env: str, *apps: str, **other: str) -> Identities:
+    return {f"{env}/{app}": identity(app, **other) for app in apps}
+
+
+def identity(app: str, **other: str) -> dict[str, str]:
+    told = dict.fromkeys(IDENTITY, "same") | {"name": app, "namespace": app, "revision": "main"}
+    return told | other
+
+
+def many(env: str, count: int) -> Identities:
+    return running(env, *(f"app-{number:02}" for number in range(count)))
+
+
+def test_what_stays_the_same_is_no_removal() -> None:
+    before = running("prod", "billing")
+    assert removals(before, running("prod", "billing", revision="v2")) == ()
+    assert guard(registry(), before, before | running("prod", "more"), Consent()) == ()
+
+
+def test_an_app_that_goes_is_told_with_its_namespace() -> None:
+    gone = removals(running("prod", "billing"), {})
+    assert [str(removal) for removal in gone] == [
+        "prod/billing: deletes Application billing (namespace billing) and everything that runs for it"
+    ]
+
+
+@pytest.mark.parametrize("part", IDENTITY)
+def test_another_identity_is_a_removal(part: str) -> None:
+    (gone,) = removals(running("prod", "billing"), running("prod", "billing", **{part: "other"}))
+    assert gone.key == "prod/billing"
+    assert f"changing {part} " in str(gone)
+    assert "→ other deletes the workload of Application billing" in str(gone)
+
+
+def test_another_revision_is_none() -> None:
+    assert "revision" not in IDENTITY
+
+
+def test_a_removal_that_nobody_named_is_refused_with_the_flag_that_names_it() -> None:
+    before = running("prod", "billing", "ledger")
+    with pytest.raises(RemovalError) as refusal:
+        guard(registry(), before, running("prod", "billing"), Consent())
+    assert "prod/ledger: deletes Application ledger (namespace ledger)" in refusal.value.message
+    assert refusal.value.remedy.endswith("--allow-removal prod/ledger")
+    assert refusal.value.exit_code == 5
+
+
+def test_a_named_removal_may_be_made() -> None:
+    before = running("prod", "billing", "ledger")
+    consent = Consent({"prod/ledger"})
+    assert [r.key for r in guard(registry(), before, running("prod", "billing"), consent)] == ["prod/ledger"]
+
+
+@pytest.mark.parametrize("name", ["ledger", "dev/ledger", "prod/ledge", "prod/*", "prod/", "*"])
+def test_a_name_must_be_exact(name: str) -> None:
+    with pytest.raises(RemovalError):
+        guard(registry(), running("prod", "billing", "ledger"), running("prod", "billing"), Consent({name}))
+
+
+def test_naming_one_of_two_names_the_other() -> None:
+    before = running("prod", "a", "b", "c")
+    with pytest.raises(RemovalError) as refusal:
+        guard(registry(), before, running("prod", "a"), Consent({"prod/b"}))
+    assert "prod/c" in refusal.value.message
+    assert "prod/b" not in refusal.value.message
+
+
+def test_an_environment_may_let_some_go_unnamed() -> None:
+    permissive = registry("[environments.prod.policy]\nmaxRemovals = 1")
+    before = running("prod", "a", "b", "c")
+    assert len(guard(permissive, before, running("prod", "a", "b"), Consent())) == 1
+    with pytest.raises(RemovalError, match="prod/b"):
+        guard(permissive, before, running("prod", "a"), Consent())
+
+
+def test_what_is_named_does_not_count_against_what_may_go_unnamed() -> None:
+    permissive = registry("[environments.prod.policy]\nmaxRemovals = 1")
+    before = running("prod", "a", "b", "c")
+    assert len(guard(permissive, before, running("prod", "a"), Consent({"prod/b"}))) == 2
+
+
+def test_an_environment_that_is_promoted_to_lets_none_go_unnamed() -> None:
+    with pytest.raises(RemovalError):
+        guard(registry(), running("test", "a", "b"), running("test", "a"), Consent())
+
+
+def test_an_environment_where_promotion_begins_lets_one_go_unnamed() -> None:
+    before = running("dev", "a", "b", "c")
+    assert len(guard(registry(), before, running("dev", "a", "b"), Consent())) == 1
+    with pytest.raises(RemovalError, match="dev/b"):
+        guard(registry(), before, running("dev", "a"), Consent())
+    strict = registry("[environments.dev.policy]\nmaxRemovals = 0")
+    with pytest.raises(RemovalError, match="dev/c"):
+        guard(strict, before, running("dev", "a", "b"), Consent())
+
+
+def test_the_last_app_of_an_environment_needs_its_number_confirmed() -> None:
+    before = running("prod", "billing")
+    named = {"prod/billing"}
+    with pytest.raises(RemovalError, match="the last one of the environment") as refusal:
+        guard(registry(), before, {}, Consent(named))
+    assert refusal.value.remedy.endswith("--confirm-removals prod=1")
+    assert len(guard(registry(), before, {}, Consent(named, {"prod": 1}))) == 1
+
+
+def test_a_confirmed_number_is_no_consent_to_what_is_not_named() -> None:
+    with pytest.raises(RemovalError, match="nobody named"):
+        guard(registry(), running("prod", "billing"), {}, Consent((), {"prod": 1}))
+
+
+def test_a_wrong_number_confirms_nothing() -> None:
+    before = running("prod", "a", "b")
+    for number in (1, 3):
+        with pytest.raises(RemovalError, match="prod: 2 removals in one change"):
+            guard(registry(), before, {}, Consent(before, {"prod": number}))
+
+
+@pytest.mark.parametrize(("count", "going", "allowed"), [(9, 8, True), (10, 2, True), (10, 3, False), (12, 3, True)])
+def test_at_most_a_quarter_of_a_large_environment_goes_at_once(count: int, going: int, allowed: bool) -> None:
+    before = many("prod", count)
+    gone = sorted(before)[:going]
+    after = {key: value for key, value in before.items() if key not in gone}
+    if allowed:
+        assert len(guard(registry(), before, after, Consent(gone))) == going
+        return
+    with pytest.raises(RemovalError, match=f"more than a quarter of the {count} that run there"):
+        guard(registry(), before, after, Consent(gone))
+    assert len(guard(registry(), before, after, Consent(gone, {"prod": going}))) == going
+
+
+def test_another_identity_counts_against_the_quarter() -> None:
+    before = many("prod", 10)
+    after = {key: {**value, "namespace": "other"} for key, value in before.items()}
+    with pytest.raises(RemovalError, match="10 removals in one change"):
+        guard(registry(), before, after, Consent(before))
+
+
+def test_each_environment_is_judged_by_itself() -> None:
+    before = many("prod", 8) | many("dev", 8)
+    gone = ["prod/app-00", "prod/app-01", "dev/app-00", "dev/app-01"]
+    after = {key: value for key, value in before.items() if key not in gone}
+    assert len(guard(registry(), before, after, Consent(gone))) == 4
+
+
+def test_an_environment_that_left_the_registry_lets_none_go_unnamed() -> None:
+    before = running("stage", "billing")
+    with pytest.raises(RemovalError, match="stage/billing"):
+        guard(registry(), before, {}, Consent())
+    with pytest.raises(RemovalError, match="the last one"):
+        guard(registry(), before, {}, Consent(before))
+    assert len(guard(registry(), before, {}, Consent(before, {"stage": 1}))) == 1
+
+
+def test_a_name_that_begins_like_another_environment_is_not_counted_there() -> None:
+    before = running("prod", "a") | running("prod-eu", "a", "b")
+    with pytest.raises(RemovalError, match="the last one"):
+        guard(registry(), before, running("prod-eu", "a", "b"), Consent({"prod/a"}))

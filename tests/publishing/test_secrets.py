@@ -1,0 +1,223 @@
+"""A secret that git needs is shown nowhere, whichever way it gets there and however the run ends."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.git.remotes import Web, git, web_handler
+from tests.publishing.arrangement import Arrangement
+from tests.workspace import Done, environment
+
+CANARY = "cAn4ry-5ecret"
+BASIC = base64.b64encode(f"ada:{CANARY}".encode()).decode()
+
+
+@pytest.fixture
+def web(apart: Arrangement) -> Iterator[Web]:
+    """The remote over HTTP; it asks for the canary."""
+    state = Web(password=CANARY)
+    git(apart.remote.path, "config", "http.receivepack", "true")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), web_handler(state, apart.remote.path.parent))
+    server.daemon_threads = True
+    state.url = f"http://127.0.0.1:{server.server_port}/workloads.git"
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield state
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def _url(apart: Arrangement, url: str, home: Path) -> tuple[str, dict[str, str]]:
+    return url.replace("http://", f"http://ada:{CANARY}@"), {}
+
+
+def _header(apart: Arrangement, url: str, home: Path) -> tuple[str, dict[str, str]]:
+    git(apart.checkout, "config", f"http.{url}.extraheader", f"Authorization: Basic {BASIC}")
+    return url, {}
+
+
+def _netrc(apart: Arrangement, url: str, home: Path) -> tuple[str, dict[str, str]]:
+    (home / ".netrc").write_text(f"machine 127.0.0.1 login ada password {CANARY}\n")
+    return url, {}
+
+
+def _helper(apart: Arrangement, url: str, home: Path) -> tuple[str, dict[str, str]]:
+    (home / "credentials").write_text(url.replace("http://", f"http://ada:{CANARY}@") + "\n")
+    git(home, "config", "--global", "credential.helper", f"store --file {home}/credentials")
+    return url, {}
+
+
+def _environment(apart: Arrangement, url: str, home: Path) -> tuple[str, dict[str, str]]:
+    helper = '!f() { echo username=ada; echo "password=$MY_PASSWORD"; }; f'
+    git(home, "config", "--global", "credential.helper", helper)
+    return url, {"MY_PASSWORD": CANARY, "WORKLOADS_GIT_ENV": "MY_PASSWORD"}
+
+
+WAYS = [_url, _header, _netrc, _helper, _environment]
+
+
+def _works(web: Web, apart: Arrangement) -> None:
+    """Everything is as it should be."""
+
+
+def _answers(status: int, body: bytes = b"") -> Callable[[Web, Arrangement], None]:
+    def end(web: Web, apart: Arrangement) -> None:
+        web.status, web.body = status, body
+
+    return end
+
+
+def _refuses(web: Web, apart: Arrangement) -> None:
+    apart.remote.hook("pre-receive", f"echo 'no {CANARY} here' >&2; exit 1")
+
+
+def _knows_another(web: Web, apart: Arrangement) -> None:
+    web.password = "another"
+
+
+ENDS = {
+    "works": (_works, 0),
+    "401": (_knows_another, 8),
+    "403": (_answers(403), 8),
+    "404": (_answers(404), 8),
+    "500": (_answers(500), 8),
+    "redirect": (_answers(302), 8),
+    "page": (_answers(200, f"<html>{CANARY}</html>".encode()), 8),
+}
+
+
+def run(apart: Arrangement, *args: str, **variables: str) -> tuple[Done, list[str]]:
+    """`workloads publish` as a process, and every command line that was on this machine while it ran."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "generator", "publish", *args],
+        cwd=apart.checkout,
+        env=environment(**variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    seen: set[str] = set()
+    looking = threading.Event()
+
+    def look() -> None:
+        while not looking.wait(0.002):
+            seen.update(_command_lines())
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    out, err = process.communicate()
+    looking.set()
+    thread.join()
+    return Done(process.returncode, out, err), [line for line in seen if "--repository" not in line]
+
+
+def _command_lines() -> Iterator[str]:
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            yield path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+        except OSError:
+            continue
+
+
+def shows(text: str) -> bool:
+    return CANARY in text or BASIC in text
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__[1:])
+def test_the_canary_appears_nowhere(
+    apart: Arrangement, web: Web, home: Path, end: str, way: Callable[..., tuple[str, dict[str, str]]]
+) -> None:
+    url, variables = way(apart, web.url, home)
+    # As in a clone whose URL carries the credentials: what is on our own command line is the caller's doing.
+    apart.edit(apart.text.replace(f'repository = "{apart.remote.url}"\n', ""))
+    git(apart.checkout, "config", "remote.origin.url", url)
+    config = (apart.checkout / ".git" / "config").read_bytes()
+    prepare, code = ENDS[end]
+    prepare(web, apart)
+    done, seen = run(apart, "--json", **variables)
+    assert done.code == code, done
+    assert not shows(done.out + done.err)
+    assert [line for line in seen if shows(line)] == []
+    assert (apart.checkout / ".git" / "config").read_bytes() == config
+    assert not shows(apart.remote.git("log", "--all", "-p", "--format=fuller") if apart.heads() else "")
+    for path in (home / ".cache").rglob("*"):
+        assert not path.is_file() or CANARY.encode() not in path.read_bytes(), path
+
+
+def test_what_the_server_says_of_a_secret_is_masked(apart: Arrangement, web: Web, home: Path) -> None:
+    apart.edit(apart.text.replace(apart.remote.url, "https://elsewhere.example.com/x.git"))
+    git(apart.checkout, "config", "remote.origin.url", _url(apart, web.url, home)[0])
+    apart.edit(apart.text.replace('repository = "https://elsewhere.example.com/x.git"\n', ""))
+    _refuses(web, apart)
+    done, _ = run(apart)
+    assert (done.code, shows(done.err)) == (7, False)
+    assert "no *** here" in done.err
+
+
+@pytest.mark.parametrize("args", [(), ("--json",), ("--dry-run",)])
+def test_a_reader_that_leaves_early_ends_it_without_a_word(apart: Arrangement, args: tuple[str, ...]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "generator", "publish", *args],
+            cwd=apart.checkout,
+            env=environment(),
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert done.returncode == 141
+    assert "Traceback" not in done.stderr
+    assert bool(apart.heads()) == (args != ("--dry-run",))
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can run it as another user")
+@pytest.mark.parametrize("cache", ["", "a folder of their own"])
+def test_another_user_with_a_home_that_cannot_be_written_to(
+    apart: Arrangement, home: Path, tmp_path: Path, cache: str
+) -> None:
+    """As in a container: no name, no home to write to, a checkout that belongs to somebody else."""
+    nobody = 65_534
+    (home / ".gitconfig").write_text((home / ".gitconfig").read_text() + "[safe]\n\tdirectory = *\n")
+    home.chmod(0o555)
+    for path in (apart.remote.path, *apart.remote.path.rglob("*")):
+        os.chown(path, nobody, nobody)
+    for folder in tmp_path.parents:
+        if not folder.stat().st_mode & 0o001:
+            pytest.skip(f"{folder} is closed to others")
+    tmp_path.chmod(0o755)
+    variables = {"HOME": str(home), "TMPDIR": str(tmp_path / "tmp"), "XDG_CACHE_HOME": ""}
+    for name in ("tmp", "cache"):
+        (tmp_path / name).mkdir()
+        os.chown(tmp_path / name, nobody, nobody)
+    if cache:
+        variables["XDG_CACHE_HOME"] = str(tmp_path / "cache")
+    done = subprocess.run(
+        [sys.executable, "-m", "generator", "publish"],
+        cwd=apart.checkout,
+        env=environment(**variables),
+        user=nobody,
+        group=nobody,
+        extra_groups=[],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done
+    assert apart.remote.subjects() == ["update billing, ledger: dev, test, prod"]
+    assert list(home.iterdir()) == [home / ".gitconfig"]
