@@ -23,6 +23,10 @@ demo: $(STAMP) ## render, check and publish the sample registry to a local repos
 test: lint ## lint, types, and the tests with coverage
 	$(BIN)/pytest --cov --cov-report=term
 
+.PHONY: stress
+stress: $(STAMP) ## many publishers at once, and publishers killed, in full size (ten minutes); writes docs/stress.md
+	$(BIN)/python -m tests.stress --write docs/stress.md
+
 .PHONY: lint
 lint: $(STAMP) ## ruff and mypy, changing nothing
 	$(BIN)/ruff check

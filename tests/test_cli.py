@@ -1,0 +1,321 @@
+"""The command line as its users meet it: help, exit codes, pipes, terminals, completion."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import pytest
+
+from generator import __version__, cli
+from generator.errors import (
+    ConflictError,
+    GeneratorError,
+    LocalError,
+    NetworkError,
+    RefusedError,
+    RemoteRefusedError,
+    RemovalError,
+    UsageError,
+)
+from tests.workspace import REGISTRY, ROOT, Run, environment, in_terminal, isolate, runner, spawn
+
+APP = """
+[apps.NAME]
+team = "payments"
+repoURL = "https://github.com/acme/a"
+path = "a"
+namespace = "money"
+"""
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    isolate(tmp_path / "home", monkeypatch)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def workloads(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    return runner(monkeypatch, capsys)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    folder = tmp_path / "place"
+    folder.mkdir()
+    (folder / "apps.toml").write_text(REGISTRY)
+    return folder
+
+
+def test_help_lists_every_command_with_its_line(workloads: Run, tmp_path: Path) -> None:
+    for flag in ("--help", "-h"):
+        done = workloads(flag, cwd=tmp_path)
+        assert (done.code, done.err) == (0, "")
+        for name, line in cli.COMMANDS.items():
+            assert re.search(rf"^  {name} +{re.escape(line.split()[0])} ", done.out, re.MULTILINE)
+
+
+def test_every_module_of_a_command_is_listed() -> None:
+    modules = {
+        path.stem for path in (ROOT / "generator" / "commands").glob("*.py") if "\ndef command(" in path.read_text()
+    }
+    assert modules == set(cli.COMMANDS)
+
+
+@pytest.mark.parametrize("name", sorted(cli.COMMANDS))
+def test_every_command_explains_itself_and_takes_h(workloads: Run, tmp_path: Path, name: str) -> None:
+    done = workloads(name, "-h", cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"Usage: workloads {name}")
+
+
+def test_the_documentation_names_every_command() -> None:
+    text = (ROOT / "docs" / "cli.md").read_text()
+    assert [name for name in cli.COMMANDS if f"`workloads {name}" not in text] == []
+
+
+def test_the_documented_exit_codes_are_those_of_the_errors() -> None:
+    text = (ROOT / "docs" / "cli.md").read_text()
+    errors = (UsageError, RefusedError, RemovalError, ConflictError, RemoteRefusedError, NetworkError, LocalError)
+    assert [error.exit_code for error in errors] == [2, 4, 5, 6, 7, 8, 9]
+    for error in (*errors, GeneratorError):
+        assert f"| {error.exit_code} |" in text
+
+
+def test_the_version_is_the_package_s(workloads: Run, tmp_path: Path) -> None:
+    assert workloads("--version", cwd=tmp_path).out == f"workloads, version {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["rendr"], "no such command 'rendr' (did you mean \"render\"?)"),
+        (["xyzzy"], "no such command 'xyzzy'"),
+        (["render", "--dry"], "--dry"),
+        (["status", "--env"], "--env"),
+        (["--nonsense"], "--nonsense"),
+        (["schema", "extra"], "extra"),
+    ],
+)
+def test_a_wrong_command_line_ends_with_2(workloads: Run, place: Path, args: list[str], words: str) -> None:
+    done = workloads(*args, cwd=place)
+    assert (done.code, done.out) == (2, "")
+    assert words in done.err
+    assert "Traceback" not in done.err
+
+
+def test_without_a_command_it_shows_what_there_is(workloads: Run, tmp_path: Path) -> None:
+    done = workloads(cwd=tmp_path)
+    assert done.code == 2
+    assert "render" in done.err + done.out
+
+
+def test_hostile_words_on_the_command_line_are_spelled_out(workloads: Run, place: Path) -> None:
+    for args in (["render", "\x1b[31m"], ["status", "--team", "\u202ex"], ["\x1b]0;x\x07"], ["--\x1b[2J"]):
+        done = workloads(*args, cwd=place)
+        assert done.code == 2
+        assert not {"\x1b", "\x07", "\u202e"} & set(done.err + done.out), args
+
+
+def test_the_registry_is_found_upward(workloads: Run, place: Path) -> None:
+    below = place / "a" / "b"
+    below.mkdir(parents=True)
+    done = workloads("status", cwd=below)
+    assert (done.code, done.out.splitlines()[0]) == (0, "APP      DEV   TEST     PROD")
+
+
+def test_the_charts_lie_beside_the_registry_wherever_it_is_run_from(workloads: Run, place: Path) -> None:
+    below = place / "a"
+    below.mkdir()
+    assert workloads("render", cwd=below).code == 0
+    assert (place / "multi-repo").is_dir()
+    assert not (below / "multi-repo").exists()
+
+
+def test_another_registry_may_be_named(workloads: Run, place: Path, tmp_path: Path) -> None:
+    (place / "apps.toml").rename(place / "other.toml")
+    for option in ("-f", "--registry"):
+        assert workloads("status", option, place / "other.toml", cwd=tmp_path).code == 0
+
+
+@pytest.mark.parametrize("command", ["check", "render", "status", "publish"])
+def test_without_a_registry_there_is_advice(workloads: Run, tmp_path: Path, command: str) -> None:
+    done = workloads(command, cwd=tmp_path)
+    assert done.code == 9
+    assert "no apps.toml here or in any folder above" in done.err
+    assert "--registry FILE" in done.err
+
+
+@pytest.mark.parametrize("kind", ["absent", "folder", "pipe", "loop"])
+def test_a_registry_that_cannot_be_read_ends_with_9(workloads: Run, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "apps.toml"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "loop":
+        path.symlink_to(path)
+    begun = time.monotonic()
+    done = workloads("status", "-f", path, cwd=tmp_path)
+    assert done.code == 9
+    assert str(path) in done.err
+    assert time.monotonic() - begun < 2
+
+
+@pytest.mark.parametrize("error", [RefusedError, RemovalError, ConflictError, RemoteRefusedError, NetworkError])
+def test_what_is_refused_is_told_with_what_was_not_done_last(
+    workloads: Run, place: Path, monkeypatch: pytest.MonkeyPatch, error: type[GeneratorError]
+) -> None:
+    def refuse(*args: object) -> None:
+        raise error("no\x1b", remedy="do that", undone="nothing was pushed")
+
+    monkeypatch.setattr("generator.registry.book.read_book", refuse)
+    done = workloads("status", cwd=place)
+    assert done.err.splitlines() == ["error: no\\x1b", "to do: do that", "nothing was pushed"]
+    assert done.code == error.exit_code
+    data = json.loads(workloads("status", "--json", cwd=place).out)
+    assert data == {
+        "error": {
+            "exitCode": error.exit_code,
+            "message": "no\x1b",
+            "remedy": "do that",
+            "undone": "nothing was pushed",
+        }
+    }
+
+
+def test_a_bug_ends_with_70_and_asks_for_a_report_without_secrets(
+    workloads: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object) -> None:
+        raise RuntimeError("https://ada:cAn4ry@example.org/x\x1b")
+
+    monkeypatch.setattr("generator.registry.book.read_book", fail)
+    done = workloads("status", cwd=place)
+    assert (done.code, done.out) == (70, "")
+    assert "This is a bug in workloads; please report it" in done.err
+    assert "cAn4ry" not in done.err
+    assert "\x1b" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "words"),
+    [
+        (OSError(28, "No space left on device", "/x"), 9, "error: /x: No space left on device\n"),
+        (PermissionError(13, "Permission denied"), 9, "error: the system: Permission denied\n"),
+        (KeyboardInterrupt(), 130, "\ninterrupted\n"),
+        (click.Abort(), 130, "interrupted\n"),
+    ],
+)
+def test_what_the_machine_or_the_user_ends(
+    workloads: Run, place: Path, monkeypatch: pytest.MonkeyPatch, raised: BaseException, code: int, words: str
+) -> None:
+    def fail(*args: object) -> None:
+        raise raised
+
+    monkeypatch.setattr("generator.registry.book.read_book", fail)
+    done = workloads("status", cwd=place)
+    assert (done.code, done.err) == (code, words)
+
+
+def test_terminated_it_ends_with_143(workloads: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from generator.git.interrupt import TerminatedError
+
+    def fail(*args: object) -> None:
+        raise TerminatedError
+
+    monkeypatch.setattr("generator.registry.book.read_book", fail)
+    assert workloads("status", cwd=place).code == 143
+
+
+@pytest.mark.parametrize(("command", "code"), [("status", 0), ("check --without-helm", 1)])
+def test_a_reader_that_leaves_early_does_not_change_the_exit_code(place: Path, command: str, code: int) -> None:
+    more = "".join(APP.replace("NAME", f"app-{n}") for n in range(1500))
+    listed = "".join(f'  "app-{n}",\n' for n in range(1500))
+    (place / "apps.toml").write_text(REGISTRY.replace("apps = [\n", f"apps = [\n{listed}", 1) + more)
+    words = [sys.executable, "-m", "generator", *command.split(), "--json"]
+    with subprocess.Popen(
+        words, cwd=place, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(10)
+        process.stdout.close()
+        err = process.stderr.read()
+    assert (process.returncode, err) == (code, b"")
+
+
+def test_with_stdout_closed_the_exit_code_is_kept(place: Path) -> None:
+    assert spawn("render", cwd=place, limits="exec >&-").code == 0
+    done = spawn("status", cwd=place, limits="exec >&-")
+    assert (done.code, done.err) == (0, "")
+
+
+def test_a_full_device_for_the_result_is_told(place: Path) -> None:
+    done = spawn("status", cwd=place, limits="exec >/dev/full")
+    assert done.code == 9
+    assert "No space left on device" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_an_old_encoding_of_the_terminal_is_no_bug(place: Path) -> None:
+    done = spawn("check", "--without-helm", cwd=place, PYTHONIOENCODING="ascii")
+    assert done.code == 1
+    assert done.out.splitlines()[-1].startswith("\\u2026 and ")
+
+
+def test_a_terminal_is_coloured_and_40_columns_are_kept(place: Path) -> None:
+    long = "release-candidate-of-the-year-2026"
+    (place / "apps.toml").write_text(REGISTRY.replace("billing@v1.0.0", f"billing@{long}"))
+    shown = in_terminal("status", cwd=place, columns=40)
+    assert "\x1b[" in shown
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+    assert max(map(len, plain.splitlines())) <= 40
+    assert "billing" in plain
+
+
+def test_no_color_is_respected_in_a_terminal(place: Path) -> None:
+    assert "\x1b[" not in in_terminal("status", cwd=place, columns=80, NO_COLOR="1")
+
+
+def test_a_pipe_gets_no_colour(place: Path) -> None:
+    assert "\x1b" not in spawn("status", cwd=place, TERM="xterm-256color").out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_are_generated(place: Path, shell: str) -> None:
+    code = "import sys; sys.argv = ['workloads']; from generator.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=place,
+        env=environment(_WORKLOADS_COMPLETE=f"{shell}_source", SHELL="/bin/sh"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "_WORKLOADS_COMPLETE" in done.stdout
+
+
+def test_completion_offers_commands(place: Path) -> None:
+    code = "import sys; sys.argv = ['workloads']; from generator.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=place,
+        env=environment(_WORKLOADS_COMPLETE="bash_complete", COMP_WORDS="workloads re", COMP_CWORD="1"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "plain,render" in done.stdout
+
+
+def test_as_a_module_it_is_the_same_command(tmp_path: Path) -> None:
+    assert spawn("--version", cwd=tmp_path).out == f"workloads, version {__version__}\n"

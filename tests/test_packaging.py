@@ -1,0 +1,114 @@
+"""The wheel: it holds what the command needs, and nothing else, and works away from the checkout."""
+
+from __future__ import annotations
+
+import shutil
+import site
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from generator import __version__
+from tests.workspace import ROOT, Done, isolate
+
+hatchling = pytest.importorskip("hatchling.build", reason="hatchling, which builds the wheel, is not installed")
+
+pytestmark = pytest.mark.xdist_group("wheel")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    isolate(tmp_path / "home", monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from a copy of what the build needs."""
+    return built(tmp_path_factory.mktemp("wheel"))
+
+
+def built(folder: Path) -> Path:
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("generator", "chart-templates"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    code = "import hatchling.build as b; print(b.build_wheel('dist'))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder / "dist" / done.stdout.split()[-1]
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel's command in an environment that sees our libraries, and not our checkout."""
+    folder = tmp_path_factory.mktemp("venv")
+    venv.create(folder, symlinks=True)
+    own = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(own)
+    libraries = tmp_path_factory.mktemp("libraries")
+    for entry in (entry for place in site.getsitepackages() for entry in Path(place).iterdir()):
+        # Without the .pth file of an editable install, by which the checkout would be found.
+        if entry.suffix != ".pth" and not entry.name.startswith(("gitops_workloads", "_gitops_workloads")):
+            (libraries / entry.name).symlink_to(entry)
+    (own / "libraries.pth").write_text(f"{libraries}\n")
+    return folder / "bin" / "python"
+
+
+def run(python: Path, *args: str, cwd: Path) -> Done:
+    code = "import sys; from importlib.metadata import entry_points as e; sys.argv[0] = 'workloads'; "
+    code += "e(group='console_scripts', name='workloads')['workloads'].load()()"
+    done = subprocess.run([str(python), "-I", "-c", code, *args], cwd=cwd, capture_output=True, text=True, check=False)
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def test_it_holds_the_package_and_the_templates_and_nothing_else(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.split("/")[0] for name in names}
+    assert tops == {"generator", f"gitops_workloads-{__version__}.dist-info"}
+    templates = {
+        f"generator/{path.relative_to(ROOT)}" for path in (ROOT / "chart-templates").rglob("*") if path.is_file()
+    }
+    assert templates <= set(names)
+    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "generator").rglob("*.py")}
+    assert {name for name in names if name.startswith("generator/") and name not in templates} == modules
+
+
+def test_it_declares_the_command_the_python_and_the_licence(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    info = f"gitops_workloads-{__version__}.dist-info"
+    assert "workloads = generator.cli:main" in archive.read(f"{info}/entry_points.txt").decode()
+    metadata = archive.read(f"{info}/METADATA").decode()
+    assert "Requires-Python: >=3.11" in metadata
+    assert "License-Expression: Apache-2.0" in metadata
+    assert f"{info}/licenses/LICENSE" in archive.namelist()
+
+
+def test_the_same_sources_give_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    assert built(tmp_path).read_bytes() == wheel.read_bytes()
+
+
+def test_it_says_its_version_away_from_the_checkout(installed: Path, tmp_path: Path) -> None:
+    assert run(installed, "--version", cwd=tmp_path).out == f"workloads, version {__version__}\n"
+
+
+def test_it_renders_and_checks_the_sample_away_from_the_checkout(installed: Path, tmp_path: Path) -> None:
+    shutil.copy(ROOT / "apps.toml", tmp_path)
+    rendered = run(installed, "render", cwd=tmp_path)
+    assert rendered.code == 0, rendered.err
+    checked = run(installed, "check", cwd=tmp_path)
+    assert (checked.code, checked.out) == (0, "3 charts, 9 Applications: valid and up to date\n"), checked.err
+    for path in (tmp_path / "multi-repo").rglob("*"):
+        if path.is_file():
+            assert path.read_bytes() == (ROOT / path.relative_to(tmp_path)).read_bytes(), path
+
+
+def test_what_is_installed_is_not_the_checkout(installed: Path, tmp_path: Path) -> None:
+    code = "import generator; print(generator.__file__)"
+    done = subprocess.run([str(installed), "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert str(ROOT) not in done.stdout
