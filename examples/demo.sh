@@ -32,7 +32,7 @@ run workloads publish --repository "$repository"
 
 printf '\nOnce more: what is published already makes no commit.\n'
 run workloads publish --repository "$repository"
-run git -C "$repository" --no-pager log --stat main
+run git -C "$repository" --no-pager log --shortstat main
 run workloads status
 
 cat <<'END'

@@ -15,11 +15,14 @@ from generator import __version__
 
 #: Each command's module below `generator.commands`, and its line in the overview; a module is imported only to run.
 COMMANDS = {
+    "add": "Onboard an app: its table, and an entry for each environment.",
     "check": "Judge the registry, every chart by Helm, and whether the charts are up to date.",
     "codeowners": "Print, or keep up to date, the CODEOWNERS lines that the teams make necessary.",
     "history": "Show who moved what, from where, when and in which commit.",
     "hold": "Refuse promotions of an app into an environment for a while.",
     "merge-driver": "Merge two edits of apps.toml by key and list entry, for git's own merges.",
+    "metrics": "Show how often, how fast and how safely each team and app is deployed.",
+    "migrate": "Rename or move an app without deleting what it runs.",
     "promote": "Bring the revision that runs below into an environment.",
     "publish": "Render and commit to the workloads repository's branch.",
     "release": "End a hold.",
@@ -28,7 +31,8 @@ COMMANDS = {
     "retire": "Let an app go without deleting what it runs: the first phase of a removal.",
     "rollback": "Bring back the revision that ran in an environment before.",
     "schema": "Print the JSON Schema of apps.toml for editors.",
-    "status": "Show which revision of every app runs in which environment.",
+    "status": "Show which revision of every app runs where, since when, and what waits.",
+    "update": "Bring apps that track tags or a branch to their newest revision.",
 }
 
 
@@ -98,7 +102,7 @@ def _run() -> int:
     from generator.errors import GeneratorError
 
     try:
-        code = workloads(standalone_mode=False)
+        code = workloads(prog_name="workloads", standalone_mode=False)
     except click.ClickException as error:
         return _usage(error)
     except click.exceptions.Exit as stop:

@@ -124,12 +124,14 @@ def _told(touch: Touch) -> str:
 
 
 def _diff(change: ChangeSet, folder: OutputFolder) -> Iterator[str]:
-    """A unified diff from what is there to what the registry says."""
-    for path in (*sorted({**change.added, **change.changed}), *change.removed):
-        new = change.written.get(path, b"").decode()
+    """What differs from what the registry says: changed files by line, new and left-over ones by name."""
+    for path in sorted(change.changed):
+        new = change.changed[path].decode()
         old = (folder.read(path) or b"").decode("utf-8", "replace")
         name = str(folder.root / path)
         yield from difflib.unified_diff(old.splitlines(), new.splitlines(), name, name, n=1, lineterm="")
+    yield from (f"missing: {folder.root / path}" for path in sorted(change.added))
+    yield from (f"left over: {folder.root / path}" for path in change.removed)
     if not (change.added or change.changed or change.removed):
         yield "the record of generated files is missing or out of date"
 

@@ -152,7 +152,7 @@ def _publish(operation: Operation, path: Path, flags: dict[str, Any]) -> None:
 def history_of(path: Path) -> History:
     """What git knows of the registry at `path`, nothing where it is in no repository."""
     from generator import console
-    from generator.publishing.ground import checkout_of, history_here
+    from generator.promotion.history import checkout_of, history_here
 
     checkout = checkout_of(path)
     if checkout and checkout.is_shallow():
@@ -163,7 +163,7 @@ def history_of(path: Path) -> History:
 def remotes(path: Path) -> Remotes:
     """The apps' repositories, reached as the user's checkout reaches remotes."""
     from generator.git.refs import Remotes
-    from generator.publishing.ground import checkout_of
+    from generator.promotion.history import checkout_of
 
     checkout = checkout_of(path)
     return Remotes(checkout.settings.transport if checkout else ())

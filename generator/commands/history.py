@@ -50,7 +50,7 @@ def opened_history(registry_path: str | None) -> History:
     """The history of the registry that was asked for. Raises UsageError where it is in no repository."""
     from generator.commands.editing import history_of
     from generator.errors import UsageError
-    from generator.publishing.ground import checkout_of
+    from generator.promotion.history import checkout_of
     from generator.registry.files import find_registry
 
     path = find_registry(registry_path)

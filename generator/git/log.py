@@ -40,12 +40,12 @@ class Past:
     git: Runner
     commit: str
 
-    def versions(self, pathspec: str) -> Iterator[Version]:
-        """Every commit that touched what `pathspec` finds, with each file's blob id by path."""
+    def versions(self, *pathspecs: str) -> Iterator[Version]:
+        """Every commit that touched what `pathspecs` find, with each file's blob id by path."""
         out = self.git.check(
             *("log", "--first-parent", "--diff-merges=first-parent", "--reverse", "--raw", "--no-abbrev"),
             *("--no-renames", "--no-show-signature", "--encoding=UTF-8", "-z", f"--format={_FORMAT}"),
-            *(self.commit, "--", pathspec),
+            *(self.commit, "--", *pathspecs),
         )
         return _versions(out.decode("utf-8", "replace"))
 

@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from generator.git.checkout import Checkout
-from generator.git.log import Past, Version
-from generator.promotion.facts import Running, Versions
+from generator.git.log import Past, Version, past_of
+from generator.registry.facts import Running, Versions
 from generator.registry.files import matching
 
 # Versions whose files are read in one go: bounds the memory, not the work.
@@ -116,16 +116,40 @@ def read_history(past: Past, folder: str, root: str) -> History:
     """
     prefix = "" if folder == "." else f"{folder}/"
     reader = _Reader(prefix, root)
-    versions = past.versions(f":(top,glob){prefix}**/*.toml" if root.endswith(".toml") else f":(top){prefix}{root}")
-    while batch := list(islice(versions, _BATCH)):
-        contents = past.blobs(reader.wanted(batch))
-        reader.read(batch, contents)
+    roots = [f":(top,literal){prefix}{root}"]
+    for batch in _batches(past.versions(*roots)):
+        oids = {oid for version in batch for oid in version.files.values()}
+        reader.facts.learn(past.blobs(oids - reader.facts.known.keys()))
+    included = [f":(top,glob){prefix}{pattern}" for pattern in sorted(reader.facts.patterns)]
+    for batch in _batches(past.versions(*roots, *included)):
+        reader.facts.learn(past.blobs(reader.wanted(batch)))
+        reader.read(batch)
     return History(tuple(reader.moves), reader.facts.tags)
+
+
+def _batches(versions: Iterator[Version]) -> Iterator[list[Version]]:
+    while batch := list(islice(versions, _BATCH)):
+        yield batch
 
 
 def folder_of(checkout: Checkout, registry: Path) -> str:
     """The folder of the registry in its repository, as git writes it."""
     return registry.absolute().parent.resolve().relative_to(checkout.top.resolve()).as_posix()
+
+
+def checkout_of(path: Path) -> Checkout | None:
+    """The checkout that the registry at `path` is in; git is not asked where there can be none. Raises LocalError."""
+    folder = path.absolute().parent
+    known = any((place / ".git").exists() for place in (folder.resolve(), *folder.resolve().parents))
+    return Checkout.at(folder) if known else None
+
+
+def history_here(checkout: Checkout | None, path: Path) -> History:
+    """What git knows of the registry at `path`; nothing where it is in no repository."""
+    past = past_of(checkout) if checkout else None
+    if checkout is None or past is None:
+        return History()
+    return read_history(past, folder_of(checkout, path), path.name)
 
 
 class _Reader:
@@ -139,20 +163,22 @@ class _Reader:
         self._before: Running = {}
 
     def wanted(self, batch: Iterable[Version]) -> set[str]:
-        """The blobs that have not been looked into yet."""
-        return {oid for version in batch for oid in version.files.values() if oid not in self.facts.known}
+        """The blobs of registries that have not been looked into yet."""
+        names = (oid for version in batch for oid in self._names(version) or ())
+        return {oid for oid in names if oid not in self.facts.known}
 
-    def read(self, batch: Iterable[Version], contents: Mapping[str, bytes]) -> None:
-        self.facts.learn(contents)
+    def read(self, batch: Iterable[Version]) -> None:
+        """Note what moved from version to version."""
         for version in batch:
-            names = self._names({path.removeprefix(self._prefix): oid for path, oid in version.files.items()})
+            names = self._names(version)
             after = self.facts.running(names) if names is not None else None
             if after is not None:  # A version that does not parse says nothing about what ran.
                 self.moves += _moves(version, self._before, after)
                 self._before = after
 
-    def _names(self, files: Mapping[str, str]) -> list[str] | None:
+    def _names(self, version: Version) -> list[str] | None:
         """The blobs of the root and what it includes; None where the root cannot be read."""
+        files = {path.removeprefix(self._prefix): oid for path, oid in version.files.items()}
         if self._root not in files:
             return []
         patterns = self.facts.includes(files[self._root])

@@ -59,7 +59,9 @@ class Measures:
 
 def measures(registry: Registry, history: History, since: datetime, until: datetime) -> list[Measures]:
     """The measures of every team, each followed by those of its apps, of what came into last environments in a time."""
-    deployments = [d for app in registry.apps for d in deployments_of(registry, history, app) if since <= d.when < until]
+    deployments = [
+        d for app in registry.apps for d in deployments_of(registry, history, app) if since <= d.when < until
+    ]
     weeks = max((until - since) / timedelta(weeks=1), 1e-9)
     found = []
     for team in registry.teams:
@@ -78,7 +80,7 @@ def _measured(team: str, app: str, deployments: list[Deployment], weeks: float) 
 
 
 def _middle(times: list[timedelta]) -> timedelta | None:
-    return median(times) if times else None
+    return timedelta(seconds=median(time.total_seconds() for time in times)) if times else None
 
 
 def _seconds(time: timedelta | None) -> int | None:
@@ -89,7 +91,7 @@ def deployments_of(registry: Registry, history: History, app: str) -> list[Deplo
     """What of an app came into last environments, those that no other is promoted from; rollbacks are none."""
     environments = registry.environments
     below = {source for env in environments.values() for source in env.promotes_from}
-    found = []
+    found: list[Deployment] = []
     for env in environments.keys() - below:
         firsts = _arrivals(history, app, _first(environments, env) - {env})
         found += _deployments(history, app, history.of(app, env), firsts)
@@ -113,9 +115,7 @@ def _arrivals(history: History, app: str, environments: Iterable[str]) -> dict[s
     return found
 
 
-def _deployments(
-    history: History, app: str, moves: list[Move], firsts: Mapping[str, datetime]
-) -> Iterable[Deployment]:
+def _deployments(history: History, app: str, moves: list[Move], firsts: Mapping[str, datetime]) -> Iterable[Deployment]:
     way: list[tuple[str, datetime]] = []
     restored: dict[datetime, timedelta] = {}
     deployed: list[tuple[str, datetime]] = []

@@ -10,9 +10,9 @@ from generator.errors import NetworkError, UsageError
 from generator.promotion.operations import Edited, known_app, runs
 from generator.promotion.pins import Ask, repositories
 from generator.promotion.promote import Facts, Promotion, promote
-from generator.promotion.versions import bare, newest, parse_range, version
 from generator.registry.book import Book
 from generator.registry.effective import EffectiveApp
+from generator.registry.versions import bare, newest, parse_range, version
 
 
 def update(book: Book, apps: tuple[str, ...], facts: Facts) -> Edited:

@@ -13,10 +13,9 @@ from generator.errors import NetworkError
 from generator.git.checkout import Checkout
 from generator.git.command import Patience
 from generator.git.failure import RemoteFaultError
-from generator.git.log import past_of
 from generator.git.repository import Target, opened
 from generator.git.words import redact
-from generator.promotion.history import History, folder_of, read_history
+from generator.promotion.history import History, checkout_of, history_here
 from generator.promotion.operations import Applications, Edited
 from generator.publishing.guard import Consent, Removal, guard, removals
 from generator.registry.book import Book, read_book
@@ -47,13 +46,6 @@ class Ground:
 Operation = Callable[[Ground], Edited]
 
 
-def checkout_of(path: Path) -> Checkout | None:
-    """The checkout that the registry at `path` is in; git is not asked where there can be none. Raises LocalError."""
-    folder = path.absolute().parent
-    known = any((place / ".git").exists() for place in (folder.resolve(), *folder.resolve().parents))
-    return Checkout.at(folder) if known else None
-
-
 def ground_here(path: Path) -> Ground:
     """The working copy's registry at `path`. Raises what reading it raises."""
     book = read_book(Folder(path.parent), path.name, str(path.parent))
@@ -61,14 +53,6 @@ def ground_here(path: Path) -> Ground:
     return Ground(
         book, lambda: history_here(checkout, path), lambda: published_applications(checkout, path, book.registry)
     )
-
-
-def history_here(checkout: Checkout | None, path: Path) -> History:
-    """What git knows of the registry at `path`; nothing where it is in no repository."""
-    past = past_of(checkout) if checkout else None
-    if checkout is None or past is None:
-        return History()
-    return read_history(past, folder_of(checkout, path), path.name)
 
 
 def committed_applications(checkout: Checkout | None, path: Path, registry: Registry, at: str = "HEAD") -> Applications:

@@ -84,11 +84,9 @@ def removals(before: Identities, after: Identities) -> tuple[Removal, ...]:
 
 def _successor(key: str, identity: Mapping[str, str], before: Identities, after: Identities) -> str:
     env = key.partition("/")[0]
-    place = [identity.get(part) for part in ("cluster", "namespace")]
-    for other, there in after.items():
-        if other not in before and other.startswith(f"{env}/") and [there.get("cluster"), there.get("namespace")] == place:
-            return other.partition("/")[2]
-    return ""
+    new = (other for other in after if other not in before and other.startswith(f"{env}/"))
+    same = (other for other in new if all(after[other].get(k) == identity.get(k) for k in ("cluster", "namespace")))
+    return next(same, "").partition("/")[2]
 
 
 def guard(registry: Registry, before: Identities, after: Identities, consent: Consent) -> tuple[Removal, ...]:

@@ -17,7 +17,7 @@ BUILT_IN: Layer = {
 #: Of these, the one that a narrower layer sets takes the place of the other.
 _ALTERNATIVES = {"server": "cluster", "cluster": "server"}
 #: Keys of a layer that are about the registry and not about what Argo CD runs.
-_OWN = frozenset({"team", "description", "environments"})
+_OWN = frozenset({"team", "description", "environments", "track"})
 _RANGE = re.compile(r"[*<>~^|]|\.x\b| - ", re.ASCII)
 _TOOLS = ("helm", "kustomize", "directory", "plugin")
 SOURCE_KEYS = ("repoURL", "path", "chart", "targetRevision", "tagPrefix", *_TOOLS)

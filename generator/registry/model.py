@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from generator.registry.argocd import IgnoreDifference, Info, Source, SourceFields, SourceHydrator, SyncPolicy
 from generator.registry.project import ProjectFields
@@ -19,13 +19,18 @@ from generator.registry.text import (
     Line,
     Name,
     Owner,
+    Pattern,
     Prose,
     Remote,
     Server,
     Suffix,
     Version,
+    checked,
+    refuse,
+    shown,
 )
 from generator.registry.urls import Grant
+from generator.registry.versions import parse_range
 
 
 class AppFields(SourceFields):
@@ -49,9 +54,33 @@ class AppFields(SourceFields):
     spec: dict[str, Any] | None = None
 
 
+def _range_problem(value: str) -> str | None:
+    return None if parse_range(value) else f'{shown(value)} is not a range of versions such as ">=1,<2" or "^1.4"'
+
+
+Range = Annotated[str, checked(_range_problem)]
+
+
+class Track(Table):
+    """What `workloads update` brings into the environments where promotion begins: the newest tag, or a branch."""
+
+    tags: Pattern | None = None
+    semver: Range | None = None
+    branch: Branch | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Track:
+        if self.tags is None and self.branch is None:
+            raise refuse('says nothing to follow: add tags = "v*" or branch = "main"')
+        if self.branch is not None and (self.tags is not None or self.semver is not None):
+            raise refuse("follows a branch or tags: keep one")
+        return self
+
+
 class App(AppFields):
     team: Name
     description: Prose | None = None
+    track: Track | None = None
     environments: dict[Name, AppFields] | None = None
 
 

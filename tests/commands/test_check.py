@@ -58,12 +58,19 @@ def test_the_json_document_of_drift(rendered: Path, workloads: Run) -> None:
     }
 
 
-def test_a_long_diff_is_cut(place: Path, workloads: Run) -> None:
-    done = workloads("check", cwd=place)
+def test_a_long_diff_is_cut(rendered: Path, workloads: Run) -> None:
+    (rendered / "multi-repo" / "argo-app-of-apps" / "dev" / "values.yaml").write_text("edited: true\n" * 60)
+    done = workloads("check", cwd=rendered)
     lines = done.out.splitlines()
     assert (done.code, len(lines)) == (1, 41)
     assert lines[-1].startswith("… and ")
     assert lines[-1].endswith(" more lines")
+
+
+def test_new_files_are_named_and_not_shown(place: Path, workloads: Run) -> None:
+    done = workloads("check", cwd=place)
+    assert done.code == 1
+    assert "missing: multi-repo/argo-app-of-apps/dev/values.yaml" in done.out.splitlines()
 
 
 def test_a_record_alone_that_is_missing_is_drift(rendered: Path, workloads: Run) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,4 +76,49 @@ def test_a_program_that_signs_nothing_is_found_out(remote: Remote, key: Signing,
     before = remote.head()
     with pytest.raises(LocalError, match="commits are to be signed"):
         run(remote.url, proposing({"a": "a"}), signing=replace(allowed(key, tmp_path), program=str(program)))
+    assert remote.head() == before
+
+
+@pytest.fixture
+def gpg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Signing]:
+    """A key of GnuPG's own, without a passphrase, in a home of its own."""
+    if shutil.which("gpg") is None:
+        pytest.skip("needs gpg")
+    # A socket's path is short, and a test's folder is not.
+    with tempfile.TemporaryDirectory(prefix="gpg-") as folder:
+        monkeypatch.setenv("GNUPGHOME", folder)
+        subprocess.run(
+            [
+                "gpg",
+                "--batch",
+                "--quiet",
+                "--passphrase",
+                "",
+                "--quick-gen-key",
+                "Ada Lovelace <ada@example.org>",
+                "ed25519",
+            ],
+            check=True,
+            capture_output=True,
+        )
+        yield Signing("openpgp", "ada@example.org")
+        subprocess.run(["gpgconf", "--kill", "all"], check=False, capture_output=True)
+
+
+def test_a_commit_is_signed_and_verified_by_gpg(remote: Remote, gpg: Signing) -> None:
+    assert run(remote.url, proposing({"a": "a"}), signing=gpg).pushed
+    assert remote.git("log", "-1", "--format=%G? %GS") == "G Ada Lovelace <ada@example.org>"
+
+
+def test_gpg_finds_the_committers_key_by_itself(remote: Remote, gpg: Signing) -> None:
+    assert run(remote.url, proposing({"a": "a"}), signing=Signing("openpgp")).pushed
+    assert remote.git("log", "-1", "--format=%G?") == "G"
+
+
+def test_a_lost_gpg_key_means_no_commit(remote: Remote, gpg: Signing) -> None:
+    before = remote.head()
+    shutil.rmtree(Path(os.environ["GNUPGHOME"]) / "private-keys-v1.d")
+    subprocess.run(["gpgconf", "--kill", "all"], check=True, capture_output=True)
+    with pytest.raises(LocalError, match="commits are to be signed"):
+        run(remote.url, proposing({"a": "a"}), signing=gpg)
     assert remote.head() == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,8 @@ import pytest
 
 from generator.git.checkout import Checkout
 from generator.git.log import past_of
-from generator.promotion import facts
-from generator.promotion.facts import Versions
 from generator.promotion.history import History, Move, folder_of, read_history
+from generator.registry.facts import Versions
 from tests.git.remotes import git
 
 COMMIT = "3f2a9c1d0b7e4e5f8a6b9c0d1e2f3a4b5c6d7e8f"
@@ -33,7 +33,7 @@ class Place:
     def commit(self, message: str = "x", *args: str, **files: str) -> str:
         for name, text in files.items():
             path = self.registry.parent / f"{name.replace('__', '/')}.toml"
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text) if text else path.unlink()
         self.hours += 1
         date = f"2026-11-10T{self.hours:02}:00:00Z"
@@ -97,6 +97,26 @@ def test_included_files_and_only_those(place: Place) -> None:
     assert place.moves() == [("dev", "a", None, "main"), ("dev", "a", "main", None)]
 
 
+def test_a_version_that_includes_what_it_may_not_is_read_without_it(place: Place) -> None:
+    lists = '[environments.dev]\napps = ["a"]\n'
+    place.commit(apps=f'include = ["../x.toml", "/etc/x.toml", "", "a//b.toml", "no*.toml"]\n{APPS}{lists}')
+    assert place.moves() == [("dev", "a", None, "main")]
+
+
+def test_other_files_of_the_repository_are_not_read(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    learn = Versions.learn
+
+    def learned(self: Versions, contents: Mapping[str, bytes]) -> None:
+        read.extend(data.decode() for data in contents.values())
+        learn(self, contents)
+
+    monkeypatch.setattr(Versions, "learn", learned)
+    place.commit(apps='include = ["teams/*.toml"]\n', teams__one="# in", other="# out", teams__more__two="# out")
+    assert place.moves() == []
+    assert sorted(read) == ["# in", 'include = ["teams/*.toml"]\n']
+
+
 def test_a_version_that_is_no_toml_says_nothing(place: Place) -> None:
     good = APPS + '[environments.dev]\napps = ["a"]\n'
     for text in (good, "<<<<<<< ours\n" + good, good.replace('"a"', '"a@v2"')):
@@ -128,7 +148,7 @@ def test_a_merge_is_one_move_when_it_was_merged(place: Place) -> None:
     place.commit("side 1", apps=base.replace('"a"', '"a@v1"'))
     place.commit("side 2", apps=base.replace('"a"', '"a@v2"'))
     git(place.top, "switch", "--quiet", "-")
-    place.commit("other", **{"elsewhere": "x = 1"})
+    place.commit("other", elsewhere="x = 1")
     place.hours += 5
     date = f"2026-11-10T{place.hours:02}:00:00Z"
     git(place.top, "merge", "--quiet", "--no-ff", "-m", "merge", "side", variables={"GIT_COMMITTER_DATE": date})
@@ -146,7 +166,7 @@ def test_no_piece_of_text_is_read_twice(place: Place, monkeypatch: pytest.Monkey
         read.append(text)
         return loads(text)
 
-    monkeypatch.setattr(facts.tomllib, "loads", counted)
+    monkeypatch.setattr("generator.registry.facts.tomllib.loads", counted)
     assert len(place.history.moves) == 20
     assert len(read) == len(set(read)) < 30
 

@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from generator.git.repository import Base
 from generator.promotion.history import History
 from generator.publishing import operated
+from generator.publishing.source import Published
 from tests.git.remotes import git
 from tests.promotion.world import World
 from tests.workspace import environment
@@ -42,7 +44,7 @@ def test_the_decision_is_made_again_on_the_head_that_won(world: World, monkeypat
     ours = operated.Operated.at
     lost: list[bool] = []
 
-    def overtaken(self: operated.Operated, base: operated.Base) -> operated.Published:
+    def overtaken(self: operated.Operated, base: Base) -> Published:
         published = ours(self, base)
         if not lost:
             lost.append(True)

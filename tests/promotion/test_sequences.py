@@ -16,12 +16,12 @@ from generator.charts.render import render
 from generator.errors import RefusedError, UsageError
 from generator.git.refs import Refs
 from generator.promotion import operations
-from generator.promotion.facts import Versions
 from generator.promotion.history import History, Move
 from generator.promotion.operations import Edited
 from generator.promotion.promote import Facts, Promotion, promote
 from generator.publishing.guard import removals
 from generator.registry.book import Book, read_book
+from generator.registry.facts import Versions
 from generator.registry.files import Tree
 
 APPS = ("api", "billing", "web")
@@ -280,7 +280,7 @@ class Life(RuleBasedStateMachine):
         assert all(comment in kept for comment in self.comments if comment != "the money")
 
 
-Life.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+Life.TestCase.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
 TestLife = Life.TestCase
 
 

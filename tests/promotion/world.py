@@ -13,6 +13,8 @@ from generator.commands import editing
 from tests.git.remotes import git
 from tests.workspace import Done, Run
 
+#: When the apps' repositories were written: their commits are the same in every run.
+_THEN = {"GIT_COMMITTER_DATE": "2026-11-01T00:00:00Z", "GIT_AUTHOR_DATE": "2026-11-01T00:00:00Z"}
 TAGS = ("v1.0.0", "v1.1.0", "v1.2.0")
 
 REGISTRY = """\
@@ -85,7 +87,7 @@ def repository(folder: Path, tags: tuple[str, ...] = TAGS) -> Path:
     for tag in tags:
         blob = git(folder, "hash-object", "-w", "--stdin", stdin=tag)
         tree = git(folder, "mktree", stdin=f"100644 blob {blob}\tversion\n")
-        commit = git(folder, "commit-tree", tree, *parents, "-m", tag)
+        commit = git(folder, "commit-tree", tree, *parents, "-m", tag, variables=_THEN)
         parents = ["-p", commit]
         git(folder, "tag", "-a", tag, "-m", tag, commit)
         git(folder, "update-ref", "refs/heads/main", commit)

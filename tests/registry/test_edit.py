@@ -161,7 +161,7 @@ def _files(draw: st.DrawFn) -> str:
     return f"# first\nversion = 1{gap}{body}{gap}[teams.x]{gap}"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(_files(), st.lists(st.tuples(_names, _pins), min_size=1, max_size=3, unique_by=lambda e: e[0]), _names)
 def test_random_layouts_read_back_to_what_was_meant_and_keep_their_comments(
     text: str, entries: list[tuple[str, str | None]], gone: str

@@ -19,7 +19,7 @@ from tests.workspace import ROOT
 _HEAD = """\
 # Stress
 
-`make stress` makes this file; it takes about fifteen minutes and is no part of `make test`, which runs the same trials
+`make stress` makes this file; it takes about ten minutes and is no part of `make test`, which runs the same trials
 small. Every publisher is a process of its own, `workloads publish` in a checkout, a home and a cache that it shares
 with nobody, and its change is an edit of `apps.toml` by hand, merged into what the others published meanwhile.
 Afterwards the branch is looked at: is every change there, once, on a line; is the repository sound; are the charts
@@ -30,8 +30,9 @@ _FOOT = """
 - *seconds* are those of the clock from the first start to the last end, starting Python included; *processor seconds*
   are what all processes together used. Where the second is twice the first on two cores, the machine was the limit.
 - *attempts* of a publisher are how often it carried out its change on a new head; {most} are allowed.
-- Publishers and removers meet in pairs in one app: who comes second finds that its change no longer fits, and is
-  told so with exit status 6. Every commit on the branch is compared with its operation, made on the commit before.
+- Every second publisher also changes the very entry that one of the removers takes away: who comes second finds that
+  its change no longer fits, and is told so with exit status 6. Every commit on the branch is compared with its
+  operation, made on the commit before.
 - A kill strikes one run in five anywhere, the others after the first contact with the server. After every kill
   the branch's last commit is walked through to the last file; after every fourth the same change is published in
   peace.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 _VERSION = re.compile(
     r"v?(0|[1-9]\d{0,17})(?:\.(0|[1-9]\d{0,17}))?(?:\.(0|[1-9]\d{0,17}))?(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?"
 )
-_COMPARATOR = re.compile(r"(>=|<=|>|<|=|\^|~)?\s*(\*|v?\d[0-9A-Za-z.+-]*(?:\.[xX*])*)")
+_COMPARATOR = re.compile(r"(>=|<=|>|<|=|\^|~)?\s*(\*|v?\d[0-9A-Za-z.+*-]*)")
 _WILD = re.compile(r"(?:\.[xX*])+\Z")
 
 

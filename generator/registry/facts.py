@@ -56,6 +56,12 @@ class Versions:
         pieces = self.known.get(root)
         return None if pieces is None else tuple(pattern for piece in pieces for pattern in piece.includes)
 
+    @property
+    def patterns(self) -> set[str]:
+        """Every pattern, below the root's folder, that a root file read so far includes."""
+        found = {pattern for pieces in self.known.values() for piece in pieces or () for pattern in piece.includes}
+        return {pattern for pattern in found if not {"", ".."} & set(pattern.split("/"))}
+
     def _read(self, data: bytes) -> tuple[_Piece, ...] | None:
         text = data.decode("utf-8", "replace").replace("\r\n", "\n")
         pieces = [self._piece(part) for part in _HEADER.split(text)]

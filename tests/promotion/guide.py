@@ -1,0 +1,89 @@
+"""docs/lifecycle.md is run, each command at its time; `python -m tests.promotion.guide` writes it anew.
+
+In a `console` block `$ workloads …` is run and what follows it is its output. `<!-- 2026-11-16 09:14 -->` sets the
+clock, `<!-- commit -->` commits with the message that the last command proposes and pushes.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from tests.promotion.world import World
+from tests.workspace import ROOT, Done, isolate, runner
+
+GUIDE = ROOT / "docs" / "lifecycle.md"
+_PUBLIC = "https://github.com/acme"
+
+
+def replayed(world: World, text: str) -> str:
+    """The guide with the output that its commands have now."""
+    return "\n".join(_lines(world, text.splitlines())) + "\n"
+
+
+def _lines(world: World, lines: list[str]) -> Iterator[str]:
+    last, inside = Done(0, "", ""), False
+    for line in lines:
+        if line.startswith("```"):
+            inside = line == "```console"
+            yield line
+        elif inside and line.startswith("$ workloads "):
+            last = world.run(*shlex.split(line.removeprefix("$ workloads ")))
+            yield line
+            yield from _shown(world, last)
+        elif inside and line == "$ git diff apps.toml":
+            yield line
+            yield from world.diff().replace(world.git_url, _PUBLIC).splitlines()
+        elif not inside:
+            _order(world, line, last)
+            yield line
+
+
+def _order(world: World, line: str, last: Done) -> None:
+    if re.fullmatch(r"<!-- \d{4}-\d\d-\d\d \d\d:\d\d -->", line):
+        world.at = datetime.fromisoformat(line[5:-4]).replace(tzinfo=UTC)
+    elif line == "<!-- commit -->":
+        world.commit_as_told(last.err)
+
+
+def _shown(world: World, done: Done) -> list[str]:
+    text = (done.out + done.err).replace(world.git_url, _PUBLIC)
+    # Commits of the registry hold the folder's name, and so differ from run to run.
+    return re.sub(r"(?<=Ada  )[0-9a-f]{9}", "0c1d2e3f4", text).splitlines()
+
+
+def main() -> None:
+    """Write the guide anew."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        isolate(Path(folder) / "home", patch)
+        world = World(Path(folder), runner(patch, cast("pytest.CaptureFixture[str]", _Captured())), patch)
+        GUIDE.write_text(replayed(world.build(), GUIDE.read_text()))
+
+
+class _Captured:
+    """What pytest's capsys does, outside of a test."""
+
+    def __init__(self) -> None:
+        import io
+        import sys
+
+        self._out, self._err = io.StringIO(), io.StringIO()
+        sys.stdout, sys.stderr = self._out, self._err
+
+    def readouterr(self) -> Done:
+        out, err = self._out.getvalue(), self._err.getvalue()
+        for stream in (self._out, self._err):
+            stream.seek(0)
+            stream.truncate()
+        return Done(0, out, err)
+
+
+if __name__ == "__main__":
+    main()
