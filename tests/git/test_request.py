@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from generator.errors import RemoteRefusedError, UsageError
@@ -99,13 +101,17 @@ def test_a_commit_that_arrives_while_we_prepare_ours_is_kept(remote: Remote) -> 
     assert remote.files(HEAD)["mine"] == "m"
 
 
-def test_two_who_make_the_same_request_end_in_one(remote: Remote) -> None:
+def test_two_who_make_the_same_request_end_in_one(
+    remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[Base] = []
 
     def propose(base: Base) -> Proposal:
         if not seen:
             seen.append(base)
-            ask(remote, {"a": "a"})
+            with monkeypatch.context() as elsewhere:  # or it would wait for the lock on our own clone
+                elsewhere.setenv("XDG_CACHE_HOME", str(tmp_path / "elsewhere"))
+                ask(remote, {"a": "a"})
         return Proposal({"a": b"a"}, OURS, ADA)
 
     result = put(remote, propose)

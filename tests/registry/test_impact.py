@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from generator.commands.check import command
+from generator.cli import workloads
 from generator.errors import RefusedError, UsageError
 from generator.registry.book import Book, read_book
 from generator.registry.files import Tree
@@ -93,7 +93,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def check(*arguments: str) -> Result:
-    return CliRunner().invoke(command, ["--without-helm", *arguments])
+    return CliRunner().invoke(workloads, ["check", "--without-helm", *arguments])
 
 
 def test_the_command_lists_by_team(repository: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from generator.commands.codeowners import command
+from generator.cli import workloads
 from generator.errors import GeneratorError, RefusedError
 from generator.registry.book import Book, read_book
 from generator.registry.files import Tree
@@ -123,7 +123,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: str) -> str:
-    result = CliRunner().invoke(command, arguments)
+    result = CliRunner().invoke(workloads, ["codeowners", *arguments])
     if isinstance(result.exception, GeneratorError):
         raise result.exception
     assert result.exit_code == 0, result.output
