@@ -7,6 +7,10 @@ import click
 from generator.commands.options import dry_run_option, json_option, named, opened, registry_option
 
 
+#: More paths than this nobody reads; `--json` has them all.
+_MOST_LINES = 60
+
+
 @click.command("render")
 @click.argument("environments", nargs=-1, metavar="[ENV]...")
 @registry_option
@@ -56,9 +60,14 @@ def command(
             }
         )
         return
-    for sign, paths in (("+", change.added), ("~", change.changed), ("-", change.removed)):
-        for path in sorted(paths):
-            console.note(f"{sign} {folder.root / path}")
+    lines = [
+        f"{sign} {folder.root / path}"
+        for sign, paths in (("+", change.added), ("~", change.changed), ("-", change.removed))
+        for path in sorted(paths)
+    ]
+    more = len(lines) - _MOST_LINES
+    for line in lines if more <= 0 else [*lines[:_MOST_LINES], f"… and {more} more"]:
+        console.note(line)
     console.result(_summary(change, folder.root, dry_run))
 
 
