@@ -6,7 +6,6 @@ import click
 
 from generator.commands.options import dry_run_option, json_option, named, opened, registry_option
 
-
 #: More paths than this nobody reads; `--json` has them all.
 _MOST_LINES = 60
 
