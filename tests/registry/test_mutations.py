@@ -10,6 +10,7 @@ import datetime
 import os
 import random
 import re
+import sys
 import time
 import tomllib
 from pathlib import Path
@@ -56,7 +57,8 @@ def judge(raw: bytes, most: float = 1.0) -> str:
     else:
         assert all(not path.startswith(("/", ".git/")) and ".." not in path for path in render(plan(registry)).files)
         verdict = "accepted"
-    assert time.process_time() - start < most
+    # A tracer, as of coverage, makes Python several times slower, and is not what is measured.
+    assert time.process_time() - start < most * (5 if sys.gettrace() else 1)
     assert all(min(problem.line, problem.column) > 0 and problem.text for problem in problems)
     return verdict
 
