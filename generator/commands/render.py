@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from generator.commands.options import dry_run_option, json_option, named, opened, registry_option
+
+if TYPE_CHECKING:
+    from generator.charts.diff import ChangeSet
+    from generator.charts.tree import OutputFolder
 
 #: More paths than this nobody reads; `--json` has them all.
 _MOST_LINES = 60
@@ -27,7 +34,6 @@ def command(
     from generator.charts.diff import changes
     from generator.charts.plan import plan
     from generator.charts.render import render
-    from generator.errors import RefusedError
     from generator.publishing.ground import going
     from generator.registry.files import find_registry
 
@@ -39,13 +45,8 @@ def command(
             console.note(f"warning: {removal}; 'workloads check' asks whether that is meant")
     owned = folder.record()
     change = changes(tree, owned, folder.read, frozenset(environments) or None)
-    if change.foreign and not adopt:
-        raise RefusedError(
-            "files that workloads did not write are in the way:\n"
-            + "\n".join(f"  {folder.root / path}" for path in change.foreign),
-            remedy="move them away, or take them over with --adopt",
-            undone="nothing was written",
-        )
+    if not adopt:
+        _refuse_foreign(change, folder)
     if change and not dry_run:
         with console.progress(len(change.written), "writing") as step:
             folder.apply(change, owned, step)
@@ -59,19 +60,36 @@ def command(
             }
         )
         return
+    for line in _listed(change, folder):
+        console.note(line)
+    console.result(_summary(change, folder.root, dry_run))
+
+
+def _refuse_foreign(change: ChangeSet, folder: OutputFolder) -> None:
+    from generator.errors import RefusedError
+
+    if change.foreign:
+        raise RefusedError(
+            "files that workloads did not write are in the way:\n"
+            + "\n".join(f"  {folder.root / path}" for path in change.foreign),
+            remedy="move them away, or take them over with --adopt",
+            undone="nothing was written",
+        )
+
+
+def _listed(change: ChangeSet, folder: OutputFolder) -> list[str]:
+    """The changed files, a line each, as many as are read."""
     lines = [
         f"{sign} {folder.root / path}"
         for sign, paths in (("+", change.added), ("~", change.changed), ("-", change.removed))
         for path in sorted(paths)
     ]
     more = len(lines) - _MOST_LINES
-    for line in lines if more <= 0 else [*lines[:_MOST_LINES], f"… and {more} more"]:
-        console.note(line)
-    console.result(_summary(change, folder.root, dry_run))
+    return lines if more <= 0 else [*lines[:_MOST_LINES], f"… and {more} more"]
 
 
-def _summary(change: object, root: object, dry_run: bool) -> str:
-    counts = {name: len(getattr(change, name)) for name in ("added", "changed", "removed")}
+def _summary(change: ChangeSet, root: Path, dry_run: bool) -> str:
+    counts = {"added": len(change.added), "changed": len(change.changed), "removed": len(change.removed)}
     if not any(counts.values()):
         return f"{root}: up to date"
     told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)

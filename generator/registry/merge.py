@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from generator.registry import edit
+from generator.registry.sections import comments_above
 from generator.registry.toml import Path, TomlError, dotted, parse
 
 _NOTHING: Any = object()
@@ -238,17 +239,8 @@ class _Table(NamedTuple):
 
 def _all_tables(text: str) -> list[_Table]:
     sections = list(edit.sections(text))
-    starts = [_above(text, section.start) for section in sections] + [len(text)]
+    starts = [comments_above(text, section.start) for section in sections] + [len(text)]
     return [_Table(section.path, *ends) for section, *ends in zip(sections, starts, starts[1:], strict=False)]
-
-
-def _above(text: str, start: int) -> int:
-    while start > 0:
-        previous = text.rfind("\n", 0, start - 1) + 1
-        if not text[previous:start].lstrip().startswith("#"):
-            break
-        start = previous
-    return start
 
 
 def _tables(text: str, path: Path) -> str:

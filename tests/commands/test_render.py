@@ -274,3 +274,19 @@ def test_interrupted_it_ends_with_130_and_the_next_run_finishes_the_work(place: 
     assert workloads("render", cwd=place).code == 0
     assert workloads("check", cwd=place).code == 0
     assert not list(place.rglob("*.tmp"))
+
+
+def test_a_long_list_of_files_is_cut(place: Path, workloads: Run) -> None:
+    apps = [f"app-{number:02}" for number in range(20)]
+    tables = "".join(
+        f'[apps.{app}]\nteam = "t"\nrepoURL = "https://g.com/t/{app}.git"\npath = "c"\nnamespace = "n"\n'
+        for app in apps
+    )
+    listed = ", ".join(f'"{app}"' for app in apps)
+    (place / "apps.toml").write_text(
+        f'version = 1\n[environments.dev]\napps = [{listed}]\n[teams.t]\nrepositories = ["https://g.com/t/"]\n'
+        f'namespaces = ["n"]\n{tables}'
+    )
+    done = workloads("render", cwd=place)
+    assert (done.code, len(done.err.splitlines())) == (0, 61)
+    assert done.err.splitlines()[-1] == "… and 5 more"
