@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from generator.charts.record import RECORD, Record, digest, record_of
-from generator.charts.render import RenderedTree
+from generator.charts.record import RECORD, Record, record_of
+from generator.charts.render import RenderedTree, digest
 
 
 @dataclass(frozen=True)
@@ -52,19 +52,20 @@ def changes(
         # As recorded, not as found: an edit by hand must not pass for a generated file from now on.
         kept = {path: owned.files[path] for path in tree.files if not _within(path, environments)}
     added, changed, edited, foreign = {}, {}, [], []
-    for path, data in tree.files.items():
+    for path, wanted in tree.digests.items():
         there = current(path)
-        if there == data:
+        found = None if there is None else digest(there)
+        if found == wanted:
             continue
-        if there is None:
-            added[path] = data
+        if found is None:
+            added[path] = tree.files[path]
             continue
-        changed[path] = data
+        changed[path] = tree.files[path]
         if path not in owned.files:
             foreign.append(path)
-        elif digest(there) != owned.files[path]:
+        elif found != owned.files[path]:
             edited.append(path)
-    removed = [path for path in owned.files if path not in tree.files and current(path) is not None]
+    removed = [path for path in owned.files if path not in tree.digests and current(path) is not None]
     edited += [path for path in removed if digest(current(path) or b"") != owned.files[path]]
     record = record_of(tree)
     record = Record({**record.files, **kept}, record.applications)

@@ -49,13 +49,24 @@ class AppPlan:
     members: tuple[AppPlan, ...]
     values: Mapping[str, Any]
 
+    def read_by_template(self) -> tuple[Any, ...]:
+        """All that the template is made from: plans that are equal in it have one text."""
+        names = self.name, self.key, self.application, self.project, self.namespace, self.own_destination
+        marks = self.wave, self.finalizer, self.confirm, self.form, self.source_blocks, self.spec_blocks, self.blocks
+        return (*names, *marks, tuple((one.key, one.namespace, one.own_destination) for one in self.members))
+
 
 @dataclass(frozen=True)
 class EnvironmentPlan:
-    """One chart: the whole of its values.yaml, its apps by name, and the identity of each Application."""
+    """One chart: its apps by name, the identity of each Application, and what else its values.yaml says.
+
+    `settings` are the values beside `spec`; `projects` what projects say beyond their apps, by name.
+    """
 
     name: str
-    values: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    destination: Mapping[str, str]
+    projects: Mapping[str, Mapping[str, Any]]
     apps: tuple[AppPlan, ...]
     applications: Mapping[str, Mapping[str, str]]
 
@@ -107,7 +118,9 @@ def _environment(
         plans[members[0].app] = replace(group[0], members=group)
     return EnvironmentPlan(
         env.name,
-        _values(registry, env, plans, {name: fields for name, fields in extra.items() if fields}),
+        _settings(registry, env),
+        {"name": env.cluster} if env.cluster else {"server": env.server or IN_CLUSTER},
+        {name: extra[name] for name in sorted(extra) if extra[name]},
         tuple(plans.values()),
         {app.app: _account(registry, env, app) for app in apps},
     )
@@ -184,19 +197,12 @@ def _app_values(env: Environment, app: EffectiveApp, blocks: Iterable[str]) -> d
     return values
 
 
-def _values(
-    registry: Registry, env: Environment, plans: Mapping[str, AppPlan], projects: Mapping[str, Any]
-) -> dict[str, Any]:
-    destination = {"name": env.cluster} if env.cluster else {"server": env.server or IN_CLUSTER}
-    spec: dict[str, Any] = {"destination": destination}
-    if projects:
-        spec["projects"] = projects
+def _settings(registry: Registry, env: Environment) -> dict[str, Any]:
     return {
         "argoNamespace": registry.argocd.namespace,
         "argoProjectNamespace": registry.argocd.project_namespace or registry.argocd.namespace,
         "destinationServer": "",
         "labels": dict(env.labels),
-        "spec": {**spec, "apps": {app.key: app.values for app in plans.values()}},
     }
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from generator.charts.render import NOTICE, RenderedTree
@@ -27,19 +27,18 @@ class Record:
 
     def dump(self) -> bytes:
         """The file's bytes. JSON has no comments, so the notice is its first member."""
+        return self._bytes
+
+    @cached_property
+    def _bytes(self) -> bytes:
         body = {"version": _VERSION, "applications": self.applications, "files": self.files}
         text = json.dumps(body, indent=1, sort_keys=True)
         return f'{{ "comment": {json.dumps(NOTICE)},{text[1:]}\n'.encode()
 
 
-def digest(data: bytes) -> str:
-    """The sha256 of a file's bytes, in hex."""
-    return hashlib.sha256(data).hexdigest()
-
-
 def record_of(tree: RenderedTree) -> Record:
     """The record that belongs to a rendered tree."""
-    return Record({path: digest(data) for path, data in tree.files.items()}, tree.applications)
+    return Record(tree.digests, tree.applications)
 
 
 def read_record(data: bytes | None, place: str) -> Record:

@@ -44,7 +44,7 @@ def _application(env: EnvironmentPlan, app: AppPlan, namespace: str) -> dict[str
         _equal("spec.project", app.project),
         _equal("spec.destination.namespace", app.namespace),
     ]
-    labels = {**env.values["labels"], **app.values.get("labels", {})}
+    labels = {**env.settings["labels"], **app.values.get("labels", {})}
     asserts += [_equal(f"metadata.labels.{key}", value) for key, value in labels.items() if key.isalnum()]
     asserts += _sources(app)
     return _test("points at the app's source", "Application", asserts)

@@ -25,10 +25,20 @@ _LONGEST_SIMPLE_KEY = 120
 _NESTED = (dict, list, tuple, Mapping)
 
 
-def dump(value: Mapping[str, Any]) -> str:
-    """A mapping of strings, numbers, booleans, lists and mappings as one YAML document that ends in a newline."""
+def dump(value: Mapping[str, Any], indent: str = "") -> str:
+    """A mapping of strings, numbers, booleans, lists and mappings as a YAML document that ends in a newline.
+
+    With an `indent`, as the part of a document that stands so far inside. An empty mapping gives no text.
+    """
     lines: list[str] = []
-    _mapping(lines, value, "")
+    _mapping(lines, value, indent)
+    return "\n".join([*lines, ""])
+
+
+def dump_items(value: Sequence[Any]) -> str:
+    """The items of a sequence, each beginning with `- `, as the part of a document that stands below a key."""
+    lines: list[str] = []
+    _sequence(lines, value, "  ")
     return "\n".join([*lines, ""])
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from generator.charts.diff import ChangeSet, changes
-from generator.charts.record import RECORD, Record, digest, record_of
-from generator.charts.render import RenderedTree
+from generator.charts.record import RECORD, Record, record_of
+from generator.charts.render import RenderedTree, digest
 
 _DEV, _PROD, _PROJECT = (
     "argo-app-of-apps/dev/values.yaml",

@@ -46,8 +46,7 @@ def test_an_app_says_only_what_the_registry_says() -> None:
 
 
 def test_an_environment_without_a_server_is_argo_cds_own_cluster() -> None:
-    values = _environment(_plan("[environments.dev]"), "dev").values
-    assert values["spec"] == {"destination": {"server": "https://kubernetes.default.svc"}, "apps": {}}
+    assert _environment(_plan("[environments.dev]"), "dev").destination == {"server": "https://kubernetes.default.svc"}
 
 
 def test_an_environment_without_apps_is_a_chart_without_objects() -> None:

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from generator.charts.record import Record, digest, read_record, record_of
-from generator.charts.render import RenderedTree
+from generator.charts.record import Record, read_record, record_of
+from generator.charts.render import RenderedTree, digest
 from generator.errors import RefusedError
 
 _RECORD = Record({"a/b.yaml": digest(b"x")}, {"dev/b": {"name": "b"}})
