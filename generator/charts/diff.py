@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from generator.charts.record import RECORD, Record, record_of
-from generator.charts.render import RenderedTree, digest
+from generator.charts.render import Files, RenderedTree, digest
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _only(
         for key, identity in source.items()
         if (key.partition("/")[0] in environments) is mine
     }
-    return RenderedTree(dict(sorted({**kept, **files}.items())), dict(sorted(applications.items())))
+    return RenderedTree(Files.of(dict(sorted({**kept, **files}.items()))), dict(sorted(applications.items())))
 
 
 def _within(path: str, environments: frozenset[str]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,20 +28,59 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+class Files(Mapping[str, bytes]):
+    """Files by path. `digests` has the sha256 of each; the bytes are made when the first of them is asked for."""
+
+    def __init__(self, digests: Mapping[str, str], make: Callable[[], Mapping[str, bytes]]) -> None:
+        self.digests = digests
+        self._make = functools.cache(make)
+
+    @classmethod
+    def of(cls, files: Mapping[str, bytes]) -> Files:
+        """Files whose bytes are there."""
+        return cls({path: digest(data) for path, data in files.items()}, lambda: files)
+
+    @classmethod
+    def joined(cls, parts: Iterable[Files]) -> Files:
+        """The files of several parts by path; a part makes its own."""
+        of = {path: part for part in parts for path in part.digests}
+        return cls({path: of[path].digests[path] for path in sorted(of)}, lambda: _Joined(of))
+
+    def __getitem__(self, path: str) -> bytes:
+        return self._make()[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.digests)
+
+    def __len__(self) -> int:
+        return len(self.digests)
+
+
+class _Joined(Mapping[str, bytes]):
+    def __init__(self, of: Mapping[str, Files]) -> None:
+        self._of = of
+
+    def __getitem__(self, path: str) -> bytes:
+        return self._of[path][path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._of)
+
+    def __len__(self) -> int:
+        return len(self._of)
+
+
 @dataclass(frozen=True)
 class RenderedTree:
-    """Every generated file by path below the output folder, and each Application's identity by `<env>/<app>`.
+    """Every generated file by path below the output folder, and each Application's identity by `<env>/<app>`."""
 
-    The bytes of a file may be made only when they are asked for; `digests` has the sha256 of each without.
-    """
-
-    files: Mapping[str, bytes]
+    files: Files
     applications: Mapping[str, Mapping[str, str]]
 
-    @functools.cached_property
+    @property
     def digests(self) -> Mapping[str, str]:
-        known: Mapping[str, str] | None = getattr(self.files, "digests", None)
-        return {path: digest(data) for path, data in self.files.items()} if known is None else known
+        """The sha256 of each file, without making its bytes."""
+        return self.files.digests
 
 
 @dataclass(frozen=True)
@@ -51,7 +90,7 @@ class Part:
     `entries` and `projects` are the lines of values.yaml by app and by project.
     """
 
-    files: Mapping[str, bytes]
+    files: Files
     entries: Mapping[str, Mapping[str, str]]
     projects: Mapping[str, Mapping[str, str]]
     applications: Mapping[str, _ByApp]
@@ -66,7 +105,7 @@ def part_of(plan: ChartPlan) -> Part:
     """The files of a plan's apps and projects, and their part of the files that all apps of a chart share."""
     envs = plan.environments
     return Part(
-        {path: text.encode() for path, text in _files(plan)},
+        Files.of({path: text.encode() for path, text in _files(plan)}),
         {env.name: {app.name: yaml.dump({app.key: app.values}, "    ") for app in env.apps} for env in envs},
         {env.name: {name: yaml.dump({name: env.projects[name]}, "    ") for name in env.projects} for env in envs},
         {env.name: env.applications for env in envs},
@@ -76,18 +115,18 @@ def part_of(plan: ChartPlan) -> Part:
 def assemble(plan: ChartPlan, parts: Iterable[Part]) -> RenderedTree:
     """The tree of a plan's environments whose apps are in `parts`; which apps the plan itself has does not matter."""
     parts = list(parts)
-    files = {path: data for part in parts for path, data in part.files.items()}
-    for env in plan.environments:
-        for name, text in _shared(env, parts):
-            files[f"{CHARTS}/{env.name}/{name}"] = text.encode()
-    files[".gitattributes"] = f"# {NOTICE}\n* text eol=lf linguist-generated=true\n".encode()
+    shared = {
+        f"{CHARTS}/{env.name}/{name}": text.encode() for env in plan.environments for name, text in _shared(env, parts)
+    }
+    shared[".gitattributes"] = f"# {NOTICE}\n* text eol=lf linguist-generated=true\n".encode()
     identities = {
         f"{env.name}/{app}": identity
         for env in plan.environments
         for part in parts
         for app, identity in part.applications[env.name].items()
     }
-    return RenderedTree(dict(sorted(files.items())), dict(sorted(identities.items())))
+    files = Files.joined([*(part.files for part in parts), Files.of(shared)])
+    return RenderedTree(files, dict(sorted(identities.items())))
 
 
 def _files(plan: ChartPlan) -> Iterator[tuple[str, str]]:
@@ -95,8 +134,8 @@ def _files(plan: ChartPlan) -> Iterator[tuple[str, str]]:
     for env in plan.environments:
         for app in env.apps:
             yield f"{CHARTS}/{env.name}/templates/{app.name}.yaml", templates.text(app)
-            told = suite(env, app, plan.project_namespace, plan.argocd_namespace)
-            yield f"{CHARTS}/{env.name}/tests/{app.name}_test.yaml", _document(told)
+            tests = suite(env, app, plan.project_namespace, plan.argocd_namespace)
+            yield f"{CHARTS}/{env.name}/tests/{app.name}_test.yaml", f"# {NOTICE}\n{tests}"
     for project, manifest in plan.projects.items():
         yield f"{PROJECTS}/{project}.yaml", _document(manifest)
 

@@ -2,41 +2,53 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from generator.charts import yaml
 from generator.charts.plan import PROJECT_WAVE, AppPlan, EnvironmentPlan
 
 _OTHER_SERVER = "https://other.example.com"
 #: The floats without a fraction that Helm writes as integers: those that fit one of Go's.
 _LEAST, _MOST = -(2.0**63), 2.0**64
+#: So many apps' texts are kept for the environments to come.
+_SEVERAL = 1024
 _WAVE = 'metadata.annotations["argocd.argoproj.io/sync-wave"]'
 
 
-def suite(env: EnvironmentPlan, app: AppPlan, project_namespace: str, argocd_namespace: str) -> dict[str, Any]:
-    """The suite of one template, in helm-unittest's own words."""
-    tests = [
-        _application(env, app, argocd_namespace),
-        _everywhere(app),
-        _untouched(app),
-    ]
+def suite(env: EnvironmentPlan, app: AppPlan, project_namespace: str, argocd_namespace: str) -> str:
+    """The suite of one template in helm-unittest's own words, as YAML.
+
+    Most of it is alike in every suite; it is put together of texts so that ten thousand cost no more than they must.
+    """
+    head = yaml.dump({"suite": f"{app.name} in {env.name}", "templates": [f"templates/{app.name}.yaml"]})
+    tests = [_application(env, app, argocd_namespace), _everywhere(), _untouched(app.application)]
     if app.members:
-        tests.append(_project(app, project_namespace))
-    return {"suite": f"{app.name} in {env.name}", "templates": [f"templates/{app.name}.yaml"], "tests": tests}
+        tests.append(_project(app.project, app.key, project_namespace))
+    return "".join([head, "tests:\n", *tests])
 
 
-def _test(it: str, kind: str, asserts: list[dict[str, Any]], **values: Any) -> dict[str, Any]:
+def _test(it: str, kind: str, asserts: list[str], **values: Any) -> str:
     selector = {"documentSelector": {"path": "kind", "value": kind}}
-    return {"it": it, **({"set": values} if values else {}), **selector, "asserts": asserts}
+    head = yaml.dump_items([{"it": it, **({"set": values} if values else {}), **selector}], "  ")
+    return "".join([head, "    asserts:\n", *asserts])
 
 
-def _equal(path: str, value: Any) -> dict[str, Any]:
-    return {"equal": {"path": path, "value": value}}
+def _assert(one: Mapping[str, Any]) -> str:
+    return yaml.dump_items([one], "      ")
 
 
-def _application(env: EnvironmentPlan, app: AppPlan, namespace: str) -> dict[str, Any]:
+def _equal(path: str, value: Any) -> str:
+    if isinstance(value, str) and "\n" not in value:
+        # What `_assert` gives, in a tenth of the time.
+        return f"      - equal:\n          path: {yaml.quoted(path)}\n          value: {yaml.quoted(value)}\n"
+    return _assert({"equal": {"path": path, "value": value}})
+
+
+def _application(env: EnvironmentPlan, app: AppPlan, namespace: str) -> str:
     asserts = [
         _equal("metadata.name", app.application),
         _equal("metadata.namespace", namespace),
@@ -50,16 +62,18 @@ def _application(env: EnvironmentPlan, app: AppPlan, namespace: str) -> dict[str
     return _test("points at the app's source", "Application", asserts)
 
 
-def _sources(app: AppPlan) -> list[dict[str, Any]]:
+def _sources(app: AppPlan) -> list[str]:
     values = app.values
     if app.form != "source":
-        return [{"exists": {"path": f"spec.{app.form}"}}, {"notExists": {"path": "spec.source"}}]
+        return [_assert({"exists": {"path": f"spec.{app.form}"}}), _absent("spec.source")]
     told = ("repoURL", "targetRevision", "path", "chart")
     asserts = [_equal(f"spec.source.{key}", values[key]) for key in told if key in values]
     helm = values.get("helm")
-    if not helm:
-        return [*asserts, {"notExists": {"path": "spec.source.helm"}}]
-    return [*asserts, _equal("spec.source.helm", _as_found(helm))]
+    return [*asserts, _equal("spec.source.helm", _as_found(helm)) if helm else _absent("spec.source.helm")]
+
+
+def _absent(path: str) -> str:
+    return _assert({"notExists": {"path": path}})
 
 
 def _as_found(value: Any) -> Any:
@@ -74,10 +88,11 @@ def _as_found(value: Any) -> Any:
     return int(Decimal(repr(value))) if whole else value
 
 
-def _everywhere(app: AppPlan) -> dict[str, Any]:
+@functools.cache
+def _everywhere() -> str:
     asserts = [
         _equal("spec.destination.server", _OTHER_SERVER),
-        {"notExists": {"path": "spec.destination.name"}},
+        _absent("spec.destination.name"),
         _equal("metadata.namespace", "other"),
     ]
     return _test(
@@ -89,25 +104,27 @@ def _everywhere(app: AppPlan) -> dict[str, Any]:
     )
 
 
-def _untouched(app: AppPlan) -> dict[str, Any]:
+@functools.lru_cache(maxsize=_SEVERAL)
+def _untouched(application: str) -> str:
     ignored = {"clusterName": "some-cluster", "region": "some-region", "targetRevision": "other"}
     return _test(
-        "ignores the values that are not its own", "Application", [_equal("metadata.name", app.application)], **ignored
+        "ignores the values that are not its own", "Application", [_equal("metadata.name", application)], **ignored
     )
 
 
-def _project(app: AppPlan, namespace: str) -> dict[str, Any]:
+@functools.lru_cache(maxsize=_SEVERAL)
+def _project(project: str, key: str, namespace: str) -> str:
     asserts = [
-        {"isKind": {"of": "AppProject"}},
-        _equal("metadata.name", app.project),
+        _assert({"isKind": {"of": "AppProject"}}),
+        _equal("metadata.name", project),
         _equal("metadata.namespace", namespace),
         _equal(_WAVE, str(PROJECT_WAVE)),
-        {"contains": {"path": "spec.sourceNamespaces", "content": "other"}},
+        _assert({"contains": {"path": "spec.sourceNamespaces", "content": "other"}}),
     ]
     return _test(
         "renders the project that createProject asks for",
         "AppProject",
         asserts,
         sourceNamespaces=["other"],
-        **{f"spec.apps.{app.key}.createProject": True},
+        **{f"spec.apps.{key}.createProject": True},
     )

@@ -35,10 +35,10 @@ def dump(value: Mapping[str, Any], indent: str = "") -> str:
     return "\n".join([*lines, ""])
 
 
-def dump_items(value: Sequence[Any]) -> str:
-    """The items of a sequence, each beginning with `- `, as the part of a document that stands below a key."""
+def dump_items(value: Sequence[Any], indent: str) -> str:
+    """The items of a sequence, each beginning with `- `, as the part of a document that stands so far inside."""
     lines: list[str] = []
-    _sequence(lines, value, "  ")
+    _sequence(lines, value, indent)
     return "\n".join([*lines, ""])
 
 

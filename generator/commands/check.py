@@ -47,15 +47,14 @@ def command(
     from generator import console
     from generator.charts.check import verify
     from generator.charts.diff import changes
-    from generator.charts.plan import plan
-    from generator.charts.render import render
+    from generator.charts.parts import charts
     from generator.publishing.ground import judge_removals
     from generator.publishing.guard import Consent
     from generator.registry.files import find_registry
 
     registry, folder = opened(registry_path)
     touched = _touched(registry_path, base, team)
-    tree = render(plan(registry))
+    tree = charts(registry)
     if not without_helm:
         verify(tree, registry.environments)
     consent = Consent.given(removals, ceilings)

@@ -32,14 +32,13 @@ def command(
     """
     from generator import console
     from generator.charts.diff import changes
-    from generator.charts.plan import plan
-    from generator.charts.render import render
+    from generator.charts.parts import charts
     from generator.publishing.ground import going
     from generator.registry.files import find_registry
 
     registry, folder = opened(registry_path)
     named(environments, registry.environments, "environment")
-    tree = render(plan(registry))
+    tree = charts(registry)
     for removal in going(find_registry(registry_path), registry, tree.applications):
         if not environments or removal.key.partition("/")[0] in environments:
             console.note(f"warning: {removal}; 'workloads check' asks whether that is meant")

@@ -9,9 +9,9 @@ from pathlib import PurePosixPath
 
 from generator.charts.check import verify
 from generator.charts.diff import ChangeSet, changes
-from generator.charts.plan import plan
+from generator.charts.parts import charts
 from generator.charts.record import RECORD, read_record
-from generator.charts.render import CHARTS, RenderedTree, render
+from generator.charts.render import CHARTS, RenderedTree
 from generator.errors import ConflictError, RefusedError
 from generator.git.proposal import Identity, Proposal, blob_id
 from generator.git.repository import Base
@@ -63,7 +63,7 @@ class Content:
         return Proposal(files, message(self.account, self._trailer()), self._author) if files else None
 
     def _rendered(self, published: Published) -> RenderedTree:
-        tree = render(plan(published.registry))
+        tree = charts(published.registry)
         if self._choices.helm:
             verify(tree, published.registry.environments)
         return tree

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from generator.charts.check import verify
 from generator.charts.diff import ChangeSet, changes
-from generator.charts.plan import plan
-from generator.charts.render import RenderedTree, render
+from generator.charts.parts import charts
+from generator.charts.render import RenderedTree
 from generator.charts.tree import OutputFolder
 from generator.errors import GeneratorError, LocalError, RefusedError
 from generator.promotion.operations import Edited
@@ -58,7 +58,7 @@ def _edit(path: Path, operation: Operation, dry_run: bool, helm: bool, removals:
     if not files:
         return Outcome(edited, None)
     registry = edited.book.reread().registry
-    tree = render(plan(registry))
+    tree = charts(registry)
     if helm:
         verify(tree, registry.environments)
     judge_removals(path, registry, tree.applications, Consent(frozenset(removals)))

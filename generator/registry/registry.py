@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from generator.registry.effective import EffectiveApp, Layer, base_layer, effective
@@ -53,6 +53,30 @@ class Registry:
     projects: Mapping[str, Mapping[str, Any]]
     apps: Mapping[str, Layer]
     defaults: Layer = field(default_factory=dict)
+
+    def by_team(self) -> Iterator[Registry]:
+        """The registry of each team's apps alone, as far as charts are made of it.
+
+        Two teams never share a project, so that each can be rendered by itself.
+        """
+        apps: dict[str, dict[str, Layer]] = {}
+        for name, layer in self.apps.items():
+            apps.setdefault(layer["team"], {})[name] = layer
+        listings: dict[str, dict[str, list[Listing]]] = {team: {env: [] for env in self.environments} for team in apps}
+        for env in self.environments.values():
+            for listing in env.listings:
+                listings[self.apps[listing.app]["team"]][env.name].append(listing)
+        for team, own in apps.items():
+            environments = {
+                name: replace(
+                    env,
+                    holds={},
+                    retired={app: note for app, note in env.retired.items() if app in own},
+                    listings=tuple(listings[team][name]),
+                )
+                for name, env in self.environments.items()
+            }
+            yield replace(self, environments=environments, teams={team: self.teams[team]}, apps=own)
 
     def effective_apps(self, environment: str) -> list[EffectiveApp]:
         """The apps that run in an environment, by name."""

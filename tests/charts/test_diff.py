@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from generator.charts.diff import ChangeSet, changes
 from generator.charts.record import RECORD, Record, record_of
-from generator.charts.render import RenderedTree, digest
+from generator.charts.render import Files, RenderedTree, digest
 
 _DEV, _PROD, _PROJECT = (
     "argo-app-of-apps/dev/values.yaml",
@@ -17,7 +17,7 @@ _DEV, _PROD, _PROJECT = (
 
 def _tree(text: bytes) -> RenderedTree:
     files = {_DEV: b"dev " + text, _PROD: b"prod " + text, _PROJECT: b"project " + text, ".gitattributes": b"*\n"}
-    return RenderedTree(files, {"dev/a": {"name": text.decode()}, "prod/a": {"name": text.decode()}})
+    return RenderedTree(Files.of(files), {"dev/a": {"name": text.decode()}, "prod/a": {"name": text.decode()}})
 
 
 _OLD, _NEW = _tree(b"old"), _tree(b"new")
@@ -56,7 +56,7 @@ def test_a_missing_record_alone_is_written() -> None:
 def test_a_file_that_was_edited_by_hand_is_told() -> None:
     there = {**_on_disk(_OLD), _DEV: b"by hand"}
     assert _changes(_NEW, record_of(_OLD), there).edited == (_DEV,)
-    assert _changes(RenderedTree({}, {}), record_of(_OLD), there).edited == (_DEV,)
+    assert _changes(RenderedTree(Files.of({}), {}), record_of(_OLD), there).edited == (_DEV,)
     assert _changes(_OLD, record_of(_OLD), there).changed == {_DEV: b"dev old"}
 
 
@@ -68,7 +68,7 @@ def test_a_file_of_somebody_else_is_told() -> None:
 
 def test_only_owned_files_are_removed() -> None:
     there = {**_on_disk(_OLD), "argo-app-of-apps/dev/mine.yaml": b"mine"}
-    change = _changes(RenderedTree({}, {}), record_of(_OLD), there)
+    change = _changes(RenderedTree(Files.of({}), {}), record_of(_OLD), there)
     assert change.removed == tuple(sorted(_OLD.files))
 
 

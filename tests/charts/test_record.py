@@ -8,14 +8,14 @@ import json
 import pytest
 
 from generator.charts.record import Record, read_record, record_of
-from generator.charts.render import RenderedTree, digest
+from generator.charts.render import Files, RenderedTree, digest
 from generator.errors import RefusedError
 
 _RECORD = Record({"a/b.yaml": digest(b"x")}, {"dev/b": {"name": "b"}})
 
 
 def test_it_holds_the_sha256_of_each_file() -> None:
-    record = record_of(RenderedTree({"a.yaml": b"x\n"}, {"dev/a": {"name": "a"}}))
+    record = record_of(RenderedTree(Files.of({"a.yaml": b"x\n"}), {"dev/a": {"name": "a"}}))
     assert record.files == {"a.yaml": hashlib.sha256(b"x\n").hexdigest()}
     assert record.applications == {"dev/a": {"name": "a"}}
 

@@ -10,7 +10,7 @@ import pytest
 
 from generator.charts.diff import ChangeSet, changes
 from generator.charts.record import RECORD, Record
-from generator.charts.render import RenderedTree
+from generator.charts.render import Files, RenderedTree
 from generator.charts.tree import OutputFolder
 from generator.errors import LocalError, RefusedError
 from tests.charts.rendered import SAMPLE, tree_at
@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> OutputFolder:
 
 
 def _tree(files: Mapping[str, bytes]) -> RenderedTree:
-    return RenderedTree(files, {})
+    return RenderedTree(Files.of(files), {})
 
 
 def _apply(folder: OutputFolder, files: Mapping[str, bytes]) -> ChangeSet:
@@ -140,10 +140,10 @@ def test_a_file_that_cannot_be_written_is_told_and_leaves_no_litter(folder: Outp
 
 
 def test_a_full_disk_is_told(folder: OutputFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(self: Path, target: object) -> Path:
-        raise OSError(28, "No space left on device", str(self))
+    def full(path: str, target: str) -> None:
+        raise OSError(28, "No space left on device", path)
 
-    monkeypatch.setattr(Path, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(LocalError, match="No space left on device") as raised:
         _apply(folder, _OLD)
     assert raised.value.exit_code == 9

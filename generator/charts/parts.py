@@ -1,0 +1,47 @@
+"""`Registry` → `RenderedTree`, a team at a time: what a team's apps come to is made once for what is said of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from generator.charts.plan import plan
+from generator.charts.render import Files, Part, RenderedTree, assemble, part_of
+from generator.registry.memo import FORGETFUL, Memo
+from generator.registry.registry import Registry
+
+_KIND = "charts"
+
+
+def charts(registry: Registry, memo: Memo = FORGETFUL) -> RenderedTree:
+    """All charts of a registry. With a `memo`, only the apps of teams that it does not know are rendered."""
+    bare = replace(
+        registry, apps={}, environments={n: replace(e, listings=()) for n, e in registry.environments.items()}
+    )
+    return assemble(plan(bare), [_part(team, memo) for team in registry.by_team()])
+
+
+def _part(team: Registry, memo: Memo) -> Part:
+    # All that a registry says is in its text form, and the text has nothing else in it.
+    key = hashlib.sha256(repr(team).encode("utf-8", "surrogatepass")).hexdigest()
+    known = memo.get(_KIND, key)
+    if known is not None:
+        return _recalled(known, lambda: part_of(plan(team)).files)
+    part = part_of(plan(team))
+    memo.put(_KIND, key, _told(part))
+    return part
+
+
+def _told(part: Part) -> dict[str, Any]:
+    return {
+        "digests": dict(part.files.digests),
+        "entries": part.entries,
+        "projects": part.projects,
+        "applications": part.applications,
+    }
+
+
+def _recalled(known: Mapping[str, Any], make: Callable[[], Mapping[str, bytes]]) -> Part:
+    return Part(Files(known["digests"], make), known["entries"], known["projects"], known["applications"])
