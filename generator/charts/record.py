@@ -14,6 +14,7 @@ from generator.errors import RefusedError
 
 RECORD = ".generated.json"
 _VERSION = 1
+_string = json.encoder.encode_basestring_ascii
 _PATH = re.compile(r"(?:[A-Za-z0-9_.-]+/)*[A-Za-z0-9_.-]+")
 
 
@@ -31,9 +32,26 @@ class Record:
 
     @cached_property
     def _bytes(self) -> bytes:
-        body = {"version": _VERSION, "applications": self.applications, "files": self.files}
-        text = json.dumps(body, indent=1, sort_keys=True)
-        return f'{{ "comment": {json.dumps(NOTICE)},{text[1:]}\n'.encode()
+        applications = {key: _object(_quoted(fields), 2) for key, fields in self.applications.items()}
+        body = {
+            "applications": _object(applications, 1),
+            "files": _object(_quoted(self.files), 1),
+            "version": str(_VERSION),
+        }
+        return f'{{ "comment": {json.dumps(NOTICE)},{_object(body, 0)[1:]}\n'.encode()
+
+
+def _quoted(table: Mapping[str, str]) -> dict[str, str]:
+    return {key: _string(value) for key, value in table.items()}
+
+
+def _object(members: Mapping[str, str], level: int) -> str:
+    """A JSON object of members that are JSON, by key and a line each, as `json.dumps` writes it with an indent of 1."""
+    if not members:
+        return "{}"
+    outer = "\n" + " " * level
+    lines = f",{outer} ".join(f"{_string(key)}: {members[key]}" for key in sorted(members))
+    return f"{{{outer} {lines}{outer}}}"
 
 
 def record_of(tree: RenderedTree) -> Record:
@@ -68,7 +86,8 @@ def _sound(body: Any) -> bool:
         isinstance(files, dict)
         and all(isinstance(value, str) and _inside(path) for path, value in files.items())
         and isinstance(applications, dict)
-        and all(isinstance(value, dict) for value in applications.values())
+        and all(isinstance(fields, dict) for fields in applications.values())
+        and all(isinstance(value, str) for fields in applications.values() for value in fields.values())
     )
 
 

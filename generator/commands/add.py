@@ -52,13 +52,14 @@ def command(app: str, **flags: Any) -> None:
 
 def _completed(app: str, flags: dict[str, Any], ask: Remotes | None) -> NewApp:
     """The new app by its flags and, in a terminal, by questions. Raises UsageError naming the flags missing."""
+    from generator.cache import user_cache
     from generator.errors import UsageError
     from generator.promotion.onboard import NewApp
     from generator.registry.read import read_registry
 
     given = {key: flags[key] for key in _NEEDED}
     missing = [key for key, value in given.items() if value is None]
-    registry = read_registry(registry_file(flags)) if missing else None
+    registry = read_registry(registry_file(flags), user_cache()) if missing else None
     if registry is not None and not (sys.stdin.isatty() and sys.stderr.isatty()):
         hints = _proposed(registry, app, given["team"])
         wanted = (f"--{key} {hints.get(key, _WORDS[key])}" for key in missing)

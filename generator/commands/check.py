@@ -45,6 +45,7 @@ def command(
     go, or be made anew elsewhere, that --allow-removal does not name.
     """
     from generator import console
+    from generator.cache import user_cache
     from generator.charts.check import verify
     from generator.charts.diff import changes
     from generator.charts.parts import charts
@@ -54,7 +55,7 @@ def command(
 
     registry, folder = opened(registry_path)
     touched = _touched(registry_path, base, team)
-    tree = charts(registry)
+    tree = charts(registry, user_cache())
     if not without_helm:
         verify(tree, registry.environments)
     consent = Consent.given(removals, ceilings)
@@ -97,6 +98,7 @@ def _touched(registry_path: str | None, base: str | None, team: str | None) -> l
 
 
 def _since(registry_path: str | None, base: str, team: str | None) -> list[Touch]:
+    from generator.cache import user_cache
     from generator.commands.options import named
     from generator.errors import UsageError
     from generator.git.checkout import Checkout
@@ -109,9 +111,13 @@ def _since(registry_path: str | None, base: str, team: str | None) -> list[Touch
     checkout = Checkout.at(path.parent)
     if checkout is None or checkout.resolve(base) is None:
         raise UsageError(f"git knows no revision {base!r} here", remedy="fetch it, or name another one")
-    new = read_book(Folder(path.parent), path.name, str(path.parent))
+    new = read_book(Folder(path.parent), path.name, str(path.parent), user_cache())
     files = Revision(checkout, path.parent, base)
-    old = read_book(files, path.name, f"{base}:{path.parent}") if files.read(path.name) is not None else None
+    old = (
+        read_book(files, path.name, f"{base}:{path.parent}", user_cache())
+        if files.read(path.name) is not None
+        else None
+    )
     teams = {**new.registry.teams, **(old.registry.teams if old else {})}
     named((team,) if team is not None else (), teams, "team")
     return impact(old, new)

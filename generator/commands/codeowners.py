@@ -24,13 +24,14 @@ def command(registry_path: str | None, as_json: bool, dry_run: bool, write: bool
     file and the rest of the generated files to the owners in [workloads]. Where nobody is named, no line is made.
     """
     from generator import console
+    from generator.cache import user_cache
     from generator.git.checkout import Checkout
     from generator.registry.book import read_book
     from generator.registry.files import Folder, find_registry
     from generator.registry.owners import block, written
 
     path = find_registry(registry_path)
-    book = read_book(Folder(path.parent), path.name, str(path.parent))
+    book = read_book(Folder(path.parent), path.name, str(path.parent), user_cache())
     checkout = Checkout.at(path.parent)
     top = checkout.top if checkout else path.parent
     folder = path.parent.resolve().relative_to(top.resolve()).as_posix()

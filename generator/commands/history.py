@@ -24,6 +24,7 @@ def command(
 ) -> None:
     """Show every move of an app, or of all, newest first: from, to, who, when, commit and reason, from git alone."""
     from generator import console
+    from generator.cache import user_cache
     from generator.errors import UsageError
     from generator.registry.files import find_registry
 
@@ -35,7 +36,7 @@ def command(
     if environment is not None and not moves:
         from generator.registry.read import read_registry
 
-        known = {move.environment for move in history.moves} | read_registry(path).environments.keys()
+        known = {move.environment for move in history.moves} | read_registry(path, user_cache()).environments.keys()
         named((environment,), known, "environment")
     if as_json:
         console.result_json([_data(move, history) for move in moves])

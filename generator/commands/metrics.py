@@ -34,13 +34,14 @@ def command(
     were rolled back, and the median time until they were.
     """
     from generator import console
+    from generator.cache import user_cache
     from generator.commands.editing import now
     from generator.commands.history import opened_history
     from generator.promotion.metrics import measures
     from generator.registry.files import find_registry
     from generator.registry.read import read_registry
 
-    registry, until = read_registry(find_registry(registry_path)), now()
+    registry, until = read_registry(find_registry(registry_path), user_cache()), now()
     named(teams, registry.teams, "team")
     begin = since.replace(tzinfo=UTC) if since else until - timedelta(days=_DAYS)
     found = measures(registry, opened_history(registry_path), begin, until)

@@ -32,12 +32,13 @@ forge_option = click.option(
 
 def opened(registry_path: str | None) -> tuple[Registry, OutputFolder]:
     """The registry that was asked for, and the folder of its charts beside it."""
+    from generator.cache import user_cache
     from generator.charts.tree import OutputFolder
     from generator.registry.files import find_registry
     from generator.registry.read import read_registry
 
     path = find_registry(registry_path)
-    registry = read_registry(path)
+    registry = read_registry(path, user_cache())
     return registry, OutputFolder(path.parent / registry.workloads.path)
 
 

@@ -31,6 +31,7 @@ def command(
     Only files whose content changes are written, and only files that workloads wrote are ever replaced or deleted.
     """
     from generator import console
+    from generator.cache import user_cache
     from generator.charts.diff import changes
     from generator.charts.parts import charts
     from generator.publishing.ground import going
@@ -38,7 +39,7 @@ def command(
 
     registry, folder = opened(registry_path)
     named(environments, registry.environments, "environment")
-    tree = charts(registry)
+    tree = charts(registry, user_cache())
     for removal in going(find_registry(registry_path), registry, tree.applications):
         if not environments or removal.key.partition("/")[0] in environments:
             console.note(f"warning: {removal}; 'workloads check' asks whether that is meant")

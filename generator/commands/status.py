@@ -27,6 +27,7 @@ def command(registry_path: str | None, as_json: bool, environments: tuple[str, .
     follow the app's own targetRevision. Below, an app is listed for each environment in which it is behind.
     """
     from generator import console
+    from generator.cache import user_cache
     from generator.commands.editing import history_of, now
     from generator.git.refs import Remotes
     from generator.promotion.history import History
@@ -36,7 +37,7 @@ def command(registry_path: str | None, as_json: bool, environments: tuple[str, .
     from generator.registry.files import Folder, find_registry
 
     path = find_registry(registry_path)
-    book = read_book(Folder(path.parent), path.name, str(path.parent))
+    book = read_book(Folder(path.parent), path.name, str(path.parent), user_cache())
     named(environments, book.registry.environments, "environment")
     named(flags["teams"], book.registry.teams, "team")
     moment = now()

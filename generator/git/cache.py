@@ -7,13 +7,12 @@ import hashlib
 import os
 import secrets
 import shutil
-import stat
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from generator.cache import own_folder
 from generator.errors import LocalError
 
 _LOCK_PATIENCE = 30.0
@@ -27,7 +26,7 @@ def reserved_folder(url: str, *, patience: float = _LOCK_PATIENCE) -> Iterator[P
     The lock spares work, correctness does not rest on it: whoever waits too long for it, or has a file system
     without locks, gets a throw-away folder. `LocalError` when there is nowhere to write.
     """
-    root = _root()
+    root = own_folder("git", "a private clone")
     _sweep(root)
     name = hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()
     lock = _lock(root / f"{name}.lock", patience)
@@ -62,47 +61,6 @@ def _remove(path: Path) -> None:
             path.unlink()
     else:
         shutil.rmtree(path, ignore_errors=True)
-
-
-def _root() -> Path:
-    tried = []
-    for candidate in _candidates():
-        if _usable(candidate):
-            return candidate
-        tried.append(str(candidate))
-    raise LocalError(f"no folder for a private clone: tried {', '.join(tried)}", remedy="set XDG_CACHE_HOME")
-
-
-def _candidates() -> Iterator[Path]:
-    configured = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if configured.is_absolute():
-        yield configured / "workloads" / "git"
-    home = Path(os.environ.get("HOME", ""))
-    if home.is_absolute():
-        yield home / ".cache" / "workloads" / "git"
-    yield Path(tempfile.gettempdir(), f"workloads-{os.getuid()}", "git")
-
-
-def _usable(root: Path) -> bool:
-    """Whether `root` can be, or be made, a folder only we can enter: in a shared place it may be a trap."""
-    try:
-        root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with suppress(FileExistsError):
-            root.mkdir(mode=0o700)
-        if not (_is_own_folder(root.parent) and _is_own_folder(root)):
-            return False
-        root.chmod(0o700)
-        descriptor, probe = tempfile.mkstemp(prefix="probe-", dir=root)
-        os.close(descriptor)
-        Path(probe).unlink()
-    except OSError:
-        return False
-    return True
-
-
-def _is_own_folder(path: Path) -> bool:
-    found = path.lstat()
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
 
 
 def _is_ours_or_absent(path: Path) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from generator.cache import user_cache
 from generator.charts.check import verify
 from generator.charts.diff import ChangeSet, changes
 from generator.charts.parts import charts
@@ -63,7 +64,7 @@ class Content:
         return Proposal(files, message(self.account, self._trailer()), self._author) if files else None
 
     def _rendered(self, published: Published) -> RenderedTree:
-        tree = charts(published.registry)
+        tree = charts(published.registry, user_cache())
         if self._choices.helm:
             verify(tree, published.registry.environments)
         return tree

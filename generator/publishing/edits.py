@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from generator.cache import user_cache
 from generator.charts.check import verify
 from generator.charts.diff import ChangeSet, changes
 from generator.charts.parts import charts
@@ -57,8 +58,8 @@ def _edit(path: Path, operation: Operation, dry_run: bool, helm: bool, removals:
     files = edited.book.changes(ground.book, Folder(path.parent))
     if not files:
         return Outcome(edited, None)
-    registry = edited.book.reread().registry
-    tree = charts(registry)
+    registry = edited.book.reread(user_cache()).registry
+    tree = charts(registry, user_cache())
     if helm:
         verify(tree, registry.environments)
     judge_removals(path, registry, tree.applications, Consent(frozenset(removals)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from generator.cache import user_cache
 from generator.charts.record import RECORD, read_record
 from generator.charts.tree import OutputFolder
 from generator.errors import NetworkError
@@ -48,7 +49,7 @@ Operation = Callable[[Ground], Edited]
 
 def ground_here(path: Path) -> Ground:
     """The working copy's registry at `path`. Raises what reading it raises."""
-    book = read_book(Folder(path.parent), path.name, str(path.parent))
+    book = read_book(Folder(path.parent), path.name, str(path.parent), user_cache())
     checkout = checkout_of(path)
     return Ground(
         book, lambda: history_here(checkout, path), lambda: published_applications(checkout, path, book.registry)

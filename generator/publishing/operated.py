@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+from generator.cache import user_cache
 from generator.charts.record import RECORD, read_record
 from generator.git.checkout import Checkout
 from generator.git.log import past_of_branch
@@ -33,13 +34,13 @@ class Operated:
     def at(self, base: Base) -> Published:
         """Raises what reading the branch's registry and the operation raise."""
         files = Branch(base, self._prefix, self._name)
-        book = read_book(files, self._name, self._folder)
+        book = read_book(files, self._name, self._folder, user_cache())
         output = str(PurePosixPath(self._prefix + book.registry.workloads.path))
         record = f"{output}/{RECORD}"
         ground = Ground(book, lambda: self._history(base), lambda: read_record(base.read(record), record).applications)
         edited = self._operation(ground)
         changed = {self._prefix + name: data for name, data in edited.book.changes(book, files).items()}
-        registry = edited.book.reread().registry if changed else book.registry
+        registry = edited.book.reread(user_cache()).registry if changed else book.registry
         return Published(registry, output, changed, edited)
 
     def _history(self, base: Base) -> History:

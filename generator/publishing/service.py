@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from generator.cache import user_cache
 from generator.errors import GeneratorError, UsageError
 from generator.forges import access
 from generator.forges.forge import Forge
@@ -65,7 +66,7 @@ def _publish(
     order: Order, progress: Callable[[str], None], operation: Operation | None
 ) -> tuple[PublishResult, Account]:
     path = find_registry(order.registry_path)
-    registry = read_registry(path)
+    registry = read_registry(path, user_cache())
     checkout = Checkout.at(path.parent.absolute())
     settings = checkout.settings if checkout else Settings.read(path.parent.absolute())
     url = _repository(order, registry, checkout)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
 
+from generator.cache import user_cache
 from generator.errors import ConflictError
 from generator.git.checkout import Checkout
 from generator.git.repository import Base
@@ -111,7 +112,7 @@ class Within:
         edits = self._everything() if first else self._edits | self._deletions(branch)
         merged = {name: self._merged(name, edit, branch.read(name)) for name, edit in edits.items()}
         files = _Overlaid(branch, merged)
-        registry = read_from(files, self._name, self._prefix.rstrip("/") or ".")
+        registry = read_from(files, self._name, self._prefix.rstrip("/") or ".", user_cache())
         written = {self._prefix + name: data for name, data in merged.items() if branch.read(name) != data}
         return Published(registry, _normal(self._prefix + registry.workloads.path), written)
 

@@ -11,6 +11,7 @@ from generator.registry import edit
 from generator.registry.edit import Placed
 from generator.registry.files import Files, Tree
 from generator.registry.lists import Item
+from generator.registry.memo import FORGETFUL, Memo
 from generator.registry.read import read_draft, registry_of
 from generator.registry.registry import Registry
 from generator.registry.toml import Document, Path, parse
@@ -111,18 +112,18 @@ class Book:
         changed = [name for name, now in self.documents.items() if before.documents[name].text != now.text]
         return {name: _with_ends(self.documents[name].text, files.read(name) or b"") for name in changed}
 
-    def reread(self) -> Book:
+    def reread(self, memo: Memo = FORGETFUL) -> Book:
         """The book as it reads now. Raises RegistryError where an edit made it invalid."""
-        return read_book(Tree(self.texts()), self.root, self._shown_below)
+        return read_book(Tree(self.texts()), self.root, self._shown_below, memo)
 
     @property
     def _shown_below(self) -> str:
         return self.documents[self.root].name.removesuffix(self.root).rstrip("/") or "."
 
 
-def read_book(files: Files, name: str, shown_below: str = ".") -> Book:
+def read_book(files: Files, name: str, shown_below: str = ".", memo: Memo = FORGETFUL) -> Book:
     """The book whose root is the file `name`. Raises what `read_from` does."""
-    draft = read_draft(files, name, shown_below)
+    draft = read_draft(files, name, shown_below, memo)
     prefix = "" if shown_below == "." else f"{shown_below}/"
     documents = {document.name.removeprefix(prefix): document for document in draft.documents}
     return Book(

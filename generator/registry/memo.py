@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Protocol
 
 
@@ -15,6 +16,15 @@ class Memo(Protocol):
     def put(self, kind: str, key: str, value: Any) -> None:
         """Keep `value`, if there is a place for it."""
         ...
+
+
+def is_plain(value: Any) -> bool:
+    """Whether JSON gives `value`, of TOML, back as it is: not where it holds a date or a number JSON does not have."""
+    if isinstance(value, dict):
+        return all(map(is_plain, value.values()))
+    if isinstance(value, list):
+        return all(map(is_plain, value))
+    return isinstance(value, (str, bool, int)) or (isinstance(value, float) and math.isfinite(value))
 
 
 class _Forgetful:

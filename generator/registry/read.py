@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
@@ -13,6 +14,7 @@ from generator.registry import model
 from generator.registry.draft import Draft
 from generator.registry.files import Files, Folder
 from generator.registry.includes import included
+from generator.registry.memo import FORGETFUL, Memo, is_plain
 from generator.registry.project import ProjectFields
 from generator.registry.registry import Registry
 from generator.registry.report import Report, TooManyError, kind, suggestion, unknown_key
@@ -28,20 +30,31 @@ _SECTIONS: Mapping[str, tuple[type[BaseModel], int]] = {
     "apps": (model.App, 53),
 }
 
+_KIND = "file"
 
-def read_registry(path: FilePath) -> Registry:
+
+class _Include(NamedTuple):
+    """An included file, the digest of its bytes, and whether its tables are known to be of the right shape."""
+
+    document: Document
+    key: str
+    judged: bool
+
+
+def read_registry(path: FilePath, memo: Memo = FORGETFUL) -> Registry:
     """The registry at `path` on disk. Raises what `read_from` does."""
-    return read_from(Folder(path.parent), path.name, shown_below=str(path.parent))
+    return read_from(Folder(path.parent), path.name, str(path.parent), memo)
 
 
-def read_from(files: Files, name: str, shown_below: str = ".") -> Registry:
+def read_from(files: Files, name: str, shown_below: str = ".", memo: Memo = FORGETFUL) -> Registry:
     """The registry whose root is the file `name`. Raises what `read_draft` does."""
-    return registry_of(read_draft(files, name, shown_below))
+    return registry_of(read_draft(files, name, shown_below, memo))
 
 
-def read_draft(files: Files, name: str, shown_below: str = ".") -> Draft:
+def read_draft(files: Files, name: str, shown_below: str = ".", memo: Memo = FORGETFUL) -> Draft:
     """Everything that the root file `name` and what it includes say, without problems.
 
+    What `memo` knows, files that are as they were and apps judged under the same rules, is not read again.
     `shown_below` is what problems put before file names. Raises RegistryError with every problem,
     LocalError or UsageError where the root cannot be read at all.
     """
@@ -54,7 +67,7 @@ def read_draft(files: Files, name: str, shown_below: str = ".") -> Draft:
     draft = Draft(report)
     stopped = ""
     try:
-        _gather(draft, files, name, prefix, raw)
+        _gather(draft, files, name, prefix, raw, memo)
     except TooManyError:
         stopped = " (reading stopped there)"
     if report.problems:
@@ -62,15 +75,18 @@ def read_draft(files: Files, name: str, shown_below: str = ".") -> Draft:
     return draft
 
 
-def _gather(draft: Draft, files: Files, name: str, prefix: str, raw: bytes) -> None:
+def _gather(draft: Draft, files: Files, name: str, prefix: str, raw: bytes, memo: Memo) -> None:
     root = _parse(draft.report, prefix + name, raw)
     if root is None:
         return
     _gather_root(draft, root)
-    for document in _included(draft, files, name, prefix):
-        draft.documents.append(document)
-        _gather_included(draft, document)
-    review(draft)
+    for include in _included(draft, files, name, prefix, memo):
+        draft.documents.append(include.document)
+        problems = len(draft.report.problems)
+        _gather_included(draft, include.document, judged=include.judged)
+        if not include.judged and len(draft.report.problems) == problems and is_plain(include.document.data):
+            memo.put(_KIND, include.key, include.document.data)
+    review(draft, memo)
 
 
 def _parse(report: Report, name: str, raw: bytes) -> Document | None:
@@ -129,13 +145,15 @@ def _declare(draft: Draft, document: Document, section: str, name: str, shaped: 
         draft.projects[name] = dict(shaped.data)
 
 
-def _gather_included(draft: Draft, document: Document) -> None:
+def _gather_included(draft: Draft, document: Document, *, judged: bool) -> None:
+    """Add what an included file says; where it is `judged` already, its tables are known to be of the right shape."""
     for key in sorted(document.data.keys() - {"environments", "apps"}):
         draft.report.key(document, (key,), _foreign(key, model.RootFile, "environments", "apps"))
     for name, raw in _named(draft, document, "apps", 53):
-        draft.declare_app(document, name, _shape(draft, document, ("apps", name), model.App, raw))
+        at = ("apps", name)
+        draft.declare_app(document, name, Shaped(raw, raw) if judged else _shape(draft, document, at, model.App, raw))
     for name, raw in _named(draft, document, "environments", 63):
-        _gather_list(draft, document, name, raw)
+        _gather_list(draft, document, name, raw, judged=judged)
     draft.one_team(document)
 
 
@@ -146,7 +164,7 @@ def _foreign(key: str, whole: type[BaseModel], *known: str) -> str:
     return unknown_key(key, known)
 
 
-def _gather_list(draft: Draft, document: Document, name: str, raw: Any) -> None:
+def _gather_list(draft: Draft, document: Document, name: str, raw: Any, *, judged: bool) -> None:
     at = ("environments", name)
     if name not in draft.names["environments"]:
         hint = suggestion(name, draft.names["environments"])
@@ -154,26 +172,27 @@ def _gather_list(draft: Draft, document: Document, name: str, raw: Any) -> None:
     foreign = sorted(raw.keys() - {"apps"}) if isinstance(raw, dict) else []
     for key in foreign:
         draft.report.key(document, (*at, key), _foreign(key, model.Environment, "apps"))
-    own = {key: value for key, value in raw.items() if key == "apps"} if isinstance(raw, dict) else raw
-    _shape(draft, document, at, model.IncludedEnvironment, own)
+    if not judged:
+        own = {key: value for key, value in raw.items() if key == "apps"} if isinstance(raw, dict) else raw
+        _shape(draft, document, at, model.IncludedEnvironment, own)
     draft.list_apps(document, name, raw)
 
 
-def _included(draft: Draft, files: Files, root: str, prefix: str) -> Iterator[Document]:
+def _included(draft: Draft, files: Files, root: str, prefix: str, memo: Memo) -> Iterator[_Include]:
     """The included files that can be read; of the others, what keeps them from it is reported."""
     for place, name, wrong in included(files, root, draft.settings.include):
-        document = None
+        include = None
         if wrong:
             draft.complain(("include", place), wrong)
         else:
-            document = _read_include(draft, files, place, name, prefix)
-        if document is None:
+            include = _read_include(draft, files, place, name, prefix, memo)
+        if include is None:
             draft.complete = False
         else:
-            yield document
+            yield include
 
 
-def _read_include(draft: Draft, files: Files, index: int, name: str, prefix: str) -> Document | None:
+def _read_include(draft: Draft, files: Files, index: int, name: str, prefix: str, memo: Memo) -> _Include | None:
     try:
         raw = files.read(name)
     except GeneratorError as error:
@@ -183,7 +202,12 @@ def _read_include(draft: Draft, files: Files, index: int, name: str, prefix: str
         draft.complain(("include", index), f"{shown(name)} does not exist: create it, or remove it here")
         return None
     draft.report.file(prefix + name)
-    return _parse(draft.report, prefix + name, raw)
+    key = hashlib.sha256(raw).hexdigest()
+    known = memo.get(_KIND, key)
+    if known is not None:
+        return _Include(Document(prefix + name, raw.decode().replace("\r\n", "\n"), known), key, judged=True)
+    document = _parse(draft.report, prefix + name, raw)
+    return None if document is None else _Include(document, key, judged=False)
 
 
 def registry_of(draft: Draft) -> Registry:

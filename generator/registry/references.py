@@ -45,12 +45,54 @@ def cycles(promotes_from: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, ..
             return
 
 
+class Claim(NamedTuple):
+    """What an app in an environment takes of an Argo CD, as far as others must not take it too.
+
+    `running` is False where no promotion list has it there (`environment` is "" where none has it at all); `creates`
+    says whether its chart creates its project, `by_itself` whether the app's own tables say so.
+    """
+
+    app: str
+    environment: str
+    running: bool
+    argocd: str
+    application: str
+    cluster: tuple[str, str]
+    namespace: str
+    release: str
+    project: str
+    creates: bool
+    by_itself: bool
+
+    @classmethod
+    def of(cls, app: EffectiveApp, environment: Environment) -> Claim:
+        """The claim of an app that runs in an environment."""
+        return cls(
+            app.app,
+            app.environment,
+            True,
+            environment.argocd,
+            app.app + environment.name_suffix,
+            _cluster(app, environment),
+            app.namespace,
+            release_name(app, environment),
+            app.project,
+            bool(app.fields.get("createProject", environment.create_projects)),
+            bool(app.fields.get("createProject")),
+        )
+
+    @classmethod
+    def on_project(cls, app: EffectiveApp) -> Claim:
+        """The claim of an app that does not run where it is looked at: its project alone."""
+        return cls(app.app, app.environment, False, "", "", ("", ""), "", "", app.project, False, False)
+
+
 class Clash(NamedTuple):
     """Two (environment, app) that would be one thing to one Argo CD."""
 
     what: str
-    app: EffectiveApp
-    other: EffectiveApp
+    app: Claim
+    other: Claim
     remedy: str
 
 
@@ -73,18 +115,18 @@ def _cluster(app: EffectiveApp, environment: Environment) -> tuple[str, str]:
     return ("server", IN_CLUSTER) if (field, value) == ("name", "in-cluster") else (field, value.rstrip("/"))
 
 
-def clashes(apps: Iterable[tuple[EffectiveApp, Environment]]) -> Iterator[Clash]:
+def clashes(claims: Iterable[Claim]) -> Iterator[Clash]:
     """What is not unique within one Argo CD: Application names and (cluster, namespace, release)."""
-    names: dict[tuple[str, ...], EffectiveApp] = {}
-    releases: dict[tuple[str, ...], EffectiveApp] = {}
-    for app, env in apps:
-        name = app.app + env.name_suffix
-        same = names.setdefault((env.argocd, name), app)
-        if same is not app:
-            yield Clash(f'Application "{name}"', app, same, "give one environment another nameSuffix")
+    names: dict[tuple[str, str], Claim] = {}
+    releases: dict[tuple[str, tuple[str, str], str, str], Claim] = {}
+    for claim in claims:
+        same = names.setdefault((claim.argocd, claim.application), claim)
+        if same is not claim:
+            what = f'Application "{claim.application}"'
+            yield Clash(what, claim, same, "give one environment another nameSuffix")
             continue
-        release = release_name(app, env)
-        same = releases.setdefault((env.argocd, *_cluster(app, env), app.namespace, release), app)
-        if same is not app:
-            what = f'release "{release}" in namespace "{app.namespace}"'
-            yield Clash(what, app, same, "give one of them another namespace or helm.releaseName")
+        place = claim.argocd, claim.cluster, claim.namespace, claim.release
+        same = releases.setdefault(place, claim)
+        if same is not claim:
+            what = f'release "{claim.release}" in namespace "{claim.namespace}"'
+            yield Clash(what, claim, same, "give one of them another namespace or helm.releaseName")

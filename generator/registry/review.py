@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from generator.registry.carried import free_form, not_carried
 from generator.registry.draft import Draft, Entry
+from generator.registry.memo import FORGETFUL, Memo
 from generator.registry.model import AppFields, Environment
 from generator.registry.project import ProjectFields
 from generator.registry.project_rules import project_problems
@@ -24,7 +25,7 @@ from generator.registry.toml import Path
 _ASKS = "2.14"
 
 
-def review(draft: Draft) -> None:
+def review(draft: Draft, memo: Memo = FORGETFUL) -> None:
     """Report everything that can only be seen with all files read."""
     _settings(draft)
     _environments(draft)
@@ -32,7 +33,7 @@ def review(draft: Draft) -> None:
         _entries(draft, name, draft.entries[name])
     _names(draft)
     _teams(draft)
-    review_apps(draft)
+    review_apps(draft, memo)
     _projects(draft)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from generator.registry.carried import free_form, not_carried
 from generator.registry.draft import DeclaredApp, Draft
 from generator.registry.effective import EffectiveApp, Layer, base_layer, effective
+from generator.registry.memo import Memo
 from generator.registry.model import App
 from generator.registry.project_rules import denials
-from generator.registry.references import Clash, clashes, server_of
+from generator.registry.references import Claim, Clash, clashes, server_of
 from generator.registry.registry import Environment, Listing
 from generator.registry.repeats import repeated
 from generator.registry.report import suggestion
@@ -21,20 +23,92 @@ from generator.registry.tenancy import Tenancy, privileges
 from generator.registry.text import shown
 from generator.registry.toml import Path
 
-_Running = list[tuple[EffectiveApp, Environment]]
+_KIND = "apps"
 
 
-def review_apps(draft: Draft) -> None:
-    """Report what is wrong with each app, and between them."""
-    base = base_layer(draft.defaults)
-    tenancy = Tenancy(draft.teams, draft.settings.argocd)
-    running: _Running = []
+def review_apps(draft: Draft, memo: Memo) -> None:
+    """Report what is wrong with each app, and between them. What `memo` knows to be right is not judged again."""
+    review = _Review(draft, memo)
+    by_team: dict[str, list[str]] = {}
     for name, app in draft.apps.items():
-        if _declaration(draft, name, app):
-            running += _effective_apps(draft, base, tenancy, name, app)
+        by_team.setdefault(app.layer["team"], []).append(name)
+    of: dict[str, list[Claim]] = {}
+    for team, names in by_team.items():
+        of.update(review.claims(team, names))
+    claims = [claim for name in draft.apps for claim in of.get(name, ())]
+    _owned_projects(draft, claims)
+    running = [claim for claim in claims if claim.running]
     for clash in clashes(running):
         _clash(draft, clash)
-    _projects(draft, running)
+    _creators(draft, running)
+
+
+class _Review:
+    """Judges the apps of a team by themselves, and tells what they claim."""
+
+    def __init__(self, draft: Draft, memo: Memo) -> None:
+        self._draft = draft
+        self._memo = memo
+        self._base = base_layer(draft.defaults)
+        self._tenancy = Tenancy(draft.teams, draft.settings.argocd)
+        self._ground = repr(_ground(draft))
+
+    def claims(self, team: str, names: list[str]) -> Mapping[str, list[Claim]]:
+        """The claims of a team's apps, by app."""
+        key = self._key(team, names)
+        known = self._memo.get(_KIND, key)
+        if known is not None:
+            return {name: [_recalled(claim) for claim in claims] for name, claims in known.items()}
+        problems = len(self._draft.report.problems)
+        claims = {name: self._judged(name) for name in names}
+        if len(self._draft.report.problems) == problems:
+            self._memo.put(_KIND, key, claims)
+        return claims
+
+    def _key(self, team: str, names: list[str]) -> str:
+        draft = self._draft
+        apps = [(name, draft.apps[name].layer, draft.apps[name].refused) for name in names]
+        entries = [[(env, entry.text) for env, entry in draft.runs_in.get(name, {}).items()] for name in names]
+        told = repr((self._ground, team, apps, entries))
+        return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def _judged(self, name: str) -> list[Claim]:
+        app = self._draft.apps[name]
+        if not _declaration(self._draft, name, app):
+            return []
+        return list(_effective_apps(self._draft, self._base, self._tenancy, name, app))
+
+
+def _ground(draft: Draft) -> tuple[Any, ...]:
+    """All that the judgement of an app rests on besides its own tables and entries."""
+    settings = draft.settings
+    of_names = [list(draft.names["environments"]), list(draft.names["teams"])]
+    return (
+        settings.argocd,
+        settings.allow_schemes,
+        of_names,
+        draft.environments,
+        draft.teams,
+        draft.projects,
+        draft.defaults,
+    )
+
+
+def _recalled(claim: list[Any]) -> Claim:
+    fields = Claim(*claim)
+    return fields._replace(cluster=(fields.cluster[0], fields.cluster[1]))
+
+
+def _owned_projects(draft: Draft, claims: Iterable[Claim]) -> None:
+    """A project belongs to the first team that uses it."""
+    owners: dict[str, str] = {}
+    for claim in claims:
+        team = draft.apps[claim.app].layer["team"]
+        other = owners.setdefault(claim.project, team)
+        if other == team or is_refused(("project",), _refused(draft.apps[claim.app], claim.environment)):
+            continue
+        text = f'project "{claim.project}" is team "{other}"\'s: two teams never share one'
+        _report(draft, claim.app, claim.environment, [Finding(("project",), text, True)])
 
 
 def _declaration(draft: Draft, name: str, app: DeclaredApp) -> bool:
@@ -69,9 +143,7 @@ def _as_written(layer: Layer, version: str) -> Iterator[tuple[Path, str]]:
                 yield (*at, *place, *path), text
 
 
-def _effective_apps(
-    draft: Draft, base: Layer, tenancy: Tenancy, name: str, app: DeclaredApp
-) -> Iterator[tuple[EffectiveApp, Environment]]:
+def _effective_apps(draft: Draft, base: Layer, tenancy: Tenancy, name: str, app: DeclaredApp) -> Iterator[Claim]:
     """Judge an app in every environment that lists it or that it speaks of, by itself where there is none."""
     listed = {
         env: Listing.parse(entry.text).pin
@@ -82,10 +154,13 @@ def _effective_apps(
     for env, pin in {**spoken_of, **(listed or {"": None})}.items():
         merged = effective(base, name, app.layer, env, pin)
         findings = (*judge(merged, _setting(draft, env)), *tenancy.judge(merged))
-        _report(draft, merged, (found for found in findings if not is_refused(found.path, _refused(app, env))))
+        _report(draft, name, env, (found for found in findings if not is_refused(found.path, _refused(app, env))))
         if env in listed:
             _pin(draft, merged)
-            yield merged, draft.finished(env)
+            _denied(draft, merged, draft.finished(env))
+            yield Claim.of(merged, draft.finished(env))
+        else:
+            yield Claim.on_project(merged)
 
 
 def _setting(draft: Draft, env: str) -> Setting:
@@ -107,9 +182,14 @@ def _refused(app: DeclaredApp, environment: str) -> list[Path]:
     return [path[2:] if path[:2] == overlay else path for path in app.refused]
 
 
-def _report(draft: Draft, app: EffectiveApp, findings: Iterable[Finding]) -> None:
+def _denied(draft: Draft, app: EffectiveApp, env: Environment) -> None:
+    for path, text in denials(app, server_of(app, env), draft.projects.get(app.project, {})):
+        draft.complain(("projects", app.project, *path), text, refused=True)
+
+
+def _report(draft: Draft, app: str, environment: str, findings: Iterable[Finding]) -> None:
     for path, text, refused in findings:
-        document, place = draft.locate(app.app, app.environment, path)
+        document, place = draft.locate(app, environment, path)
         draft.report.value(document, place, text, refused=refused)
 
 
@@ -123,30 +203,19 @@ def _clash(draft: Draft, clash: Clash) -> None:
     draft.report.written(entry.document, entry.path, text)
 
 
-def _projects(draft: Draft, running: _Running) -> None:
-    for app, env in running:
-        for path, text in denials(app, server_of(app, env), draft.projects.get(app.project, {})):
-            draft.complain(("projects", app.project, *path), text, refused=True)
-    _creators(draft, running)
-
-
-def _creators(draft: Draft, running: _Running) -> None:
+def _creators(draft: Draft, running: Iterable[Claim]) -> None:
     """A project is created by one chart of an Argo CD: two would each undo what the other did."""
     creators: dict[tuple[str, str], str] = {}
     told: set[Path] = set()
-    for app, env in running:
-        first = creators.setdefault((env.argocd, app.project), env.name) if _creates(app, env) else env.name
-        place: Path = ("environments", env.name, "createProjects")
-        if first == env.name or place in told:
+    for claim in filter(lambda claim: claim.creates, running):
+        env = claim.environment
+        first = creators.setdefault((claim.argocd, claim.project), env)
+        place: Path = ("environments", env, "createProjects")
+        if first == env or place in told:
             continue
         told.add(place)
-        text = f'Argo CD "{env.argocd}" gets project "{app.project}" from {first} already: create it in one of them'
-        if app.fields.get("createProject"):
-            _report(draft, app, [Finding(("createProject",), text)])
+        text = f'Argo CD "{claim.argocd}" gets project "{claim.project}" from {first} already: create it in one of them'
+        if claim.by_itself:
+            _report(draft, claim.app, env, [Finding(("createProject",), text)])
         else:
             draft.complain(place, text)
-
-
-def _creates(app: EffectiveApp, env: Environment) -> bool:
-    fields: Mapping[str, Any] = app.fields
-    return bool(fields.get("createProject", env.create_projects))

@@ -75,34 +75,23 @@ def _privileged(layer: Layer) -> Iterator[tuple[Path, str]]:
 
 
 class Tenancy:
-    """Judges apps against what their team owns. An app's project is claimed by the first team that uses it."""
+    """Judges apps against what their team owns."""
 
     def __init__(self, teams: Mapping[str, Team], argocd: ArgoCD) -> None:
         self._teams = teams
         self._argocd = argocd
-        self._projects: dict[str, str] = {}
         self._owners = {repository_key(grant): name for name, team in teams.items() for grant in team.repositories}
 
     def judge(self, app: EffectiveApp) -> Iterator[Finding]:
         """What `app` uses that is not its team's."""
-        yield from self._project(app)
+        if app.project == "default":
+            text = 'project "default" allows everything to everybody: name a project of its own'
+            yield Finding(("project",), text, True)
         yield from self._namespace(app.team, ("namespace",), app.namespace)
         for path, namespace in _rendered_for(app):
             yield from self._namespace(app.team, path, namespace)
         for path, url in _urls(app):
             yield from self._repository(app.team, path, url)
-
-    def _project(self, app: EffectiveApp) -> Iterator[Finding]:
-        if app.project == "default":
-            yield Finding(
-                ("project",), 'project "default" allows everything to everybody: name a project of its own', True
-            )
-            return
-        other = self._projects.setdefault(app.project, app.team)
-        if other != app.team:
-            yield Finding(
-                ("project",), f'project "{app.project}" is team "{other}"\'s: two teams never share one', True
-            )
 
     def _namespace(self, team: str, path: Path, namespace: str) -> Iterator[Finding]:
         if _reserved(namespace, self._argocd):
