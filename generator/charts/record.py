@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from generator.charts.render import NOTICE, RenderedTree
@@ -30,7 +30,7 @@ class Record:
         """The file's bytes. JSON has no comments, so the notice is its first member."""
         return self._bytes
 
-    @cached_property
+    @functools.cached_property
     def _bytes(self) -> bytes:
         applications = {key: _object(_quoted(fields), 2) for key, fields in self.applications.items()}
         body = {
@@ -65,8 +65,12 @@ def read_record(data: bytes | None, place: str) -> Record:
     Raises RefusedError where it is damaged or from a newer version: without it nobody knows what may be
     overwritten or deleted.
     """
-    if data is None:
-        return Record()
+    return Record() if data is None else _parsed(data, place)
+
+
+@functools.lru_cache(maxsize=2)
+def _parsed(data: bytes, place: str) -> Record:
+    # Of a large tree it takes a while, and what is committed is most often what is in the folder.
     try:
         body = json.loads(data)
     except (ValueError, RecursionError) as error:

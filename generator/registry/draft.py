@@ -20,6 +20,7 @@ class Entry(NamedTuple):
     document: Document
     path: Path
     text: str
+    listing: registry.Listing
 
 
 class DeclaredApp(NamedTuple):
@@ -78,9 +79,10 @@ class Draft:
         entries = table.get("apps") if isinstance(table, dict) else None
         for index, text in enumerate(entries if isinstance(entries, list) else ()):
             if isinstance(text, str) and not line_problem(text):
-                entry = Entry(document, ("environments", environment, "apps", index), text)
+                listing = registry.Listing.parse(text)
+                entry = Entry(document, ("environments", environment, "apps", index), text, listing)
                 self.entries[environment].append(entry)
-                self.runs_in[registry.Listing.parse(text).app].setdefault(environment, entry)
+                self.runs_in[listing.app].setdefault(environment, entry)
 
     def finished(self, name: str) -> registry.Environment:
         """An environment as the registry will have it; asked for only when every file has been read."""
@@ -128,7 +130,7 @@ def _finish(name: str, table: Environment, entries: list[Entry]) -> registry.Env
         policy=table.policy,
         holds=table.holds,
         retired=table.retired,
-        listings=tuple(registry.Listing.parse(entry.text) for entry in entries),
+        listings=tuple(entry.listing for entry in entries),
     )
 
 

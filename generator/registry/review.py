@@ -11,7 +11,6 @@ from generator.registry.model import AppFields, Environment
 from generator.registry.project import ProjectFields
 from generator.registry.project_rules import project_problems
 from generator.registry.references import cycles, folds, helm_key
-from generator.registry.registry import Listing
 from generator.registry.repeats import repeated
 from generator.registry.report import suggestion
 from generator.registry.review_apps import review_apps
@@ -58,7 +57,7 @@ def _environments(draft: Draft) -> None:
             draft.complain((*at, "labels", *path), text, refused=refused)
         for index, source in enumerate(env.promotes_from):
             _promotes_from(draft, (*at, "promotesFrom", index), env, index, source)
-        _notes(draft, at, env, {Listing.parse(entry.text).app for entry in draft.entries[name]})
+        _notes(draft, at, env, {entry.listing.app for entry in draft.entries[name]})
         _policy(draft, at, env)
     for way in cycles({name: env.promotes_from for name, env in draft.environments.items()}):
         text = f"the promotion order goes in a circle: {' → '.join(way)}"
@@ -104,7 +103,7 @@ def _policy(draft: Draft, at: Path, env: Environment) -> None:
 
 def _entries(draft: Draft, name: str, entries: list[Entry]) -> None:
     env = draft.environments[name]
-    lower = {Listing.parse(entry.text).app for source in env.promotes_from for entry in draft.entries.get(source, ())}
+    lower = {entry.listing.app for source in env.promotes_from for entry in draft.entries.get(source, ())}
     seen: dict[str, Entry] = {}
     for entry in entries:
         for text in _entry_problems(draft, env, lower, seen, entry):
@@ -115,7 +114,7 @@ def _entries(draft: Draft, name: str, entries: list[Entry]) -> None:
 def _entry_problems(
     draft: Draft, env: Environment, lower: set[str], seen: dict[str, Entry], entry: Entry
 ) -> Iterator[str]:
-    app, pin = Listing.parse(entry.text)
+    app, pin = entry.listing
     wrong = revision_problem(pin) if pin is not None else None
     if wrong:
         yield f"{shown(entry.text)}: the revision after @ {wrong}"
@@ -136,7 +135,7 @@ def _entry_problems(
 def _listed_by_owner(draft: Draft, entry: Entry) -> None:
     """A file with a team's apps lists only these: whoever may change the file decides about no other team."""
     owner = draft.teams_of.get(entry.document.name)
-    declared = draft.apps.get(Listing.parse(entry.text).app)
+    declared = draft.apps.get(entry.listing.app)
     if owner and declared and declared.layer["team"] != owner:
         text = (
             f'{shown(entry.text)} is team "{declared.layer["team"]}"\'s, in a file of team "{owner}": '

@@ -13,7 +13,7 @@ from generator.registry.memo import Memo
 from generator.registry.model import App
 from generator.registry.project_rules import denials
 from generator.registry.references import Claim, Clash, clashes, server_of
-from generator.registry.registry import Environment, Listing
+from generator.registry.registry import Environment
 from generator.registry.repeats import repeated
 from generator.registry.report import suggestion
 from generator.registry.rules import Finding, Setting, judge, pin_problems
@@ -51,7 +51,7 @@ class _Review:
         self._memo = memo
         self._base = base_layer(draft.defaults)
         self._tenancy = Tenancy(draft.teams, draft.settings.argocd)
-        self._ground = repr(_ground(draft))
+        self._ground = _digest(_ground(draft))
 
     def claims(self, team: str, names: list[str]) -> Mapping[str, list[Claim]]:
         """The claims of a team's apps, by app."""
@@ -69,8 +69,7 @@ class _Review:
         draft = self._draft
         apps = [(name, draft.apps[name].layer, draft.apps[name].refused) for name in names]
         entries = [[(env, entry.text) for env, entry in draft.runs_in.get(name, {}).items()] for name in names]
-        told = repr((self._ground, team, apps, entries))
-        return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
+        return _digest((self._ground, team, apps, entries))
 
     def _judged(self, name: str) -> list[Claim]:
         app = self._draft.apps[name]
@@ -92,6 +91,10 @@ def _ground(draft: Draft) -> tuple[Any, ...]:
         draft.projects,
         draft.defaults,
     )
+
+
+def _digest(told: Any) -> str:
+    return hashlib.sha256(repr(told).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _recalled(claim: list[Any]) -> Claim:
@@ -145,11 +148,7 @@ def _as_written(layer: Layer, version: str) -> Iterator[tuple[Path, str]]:
 
 def _effective_apps(draft: Draft, base: Layer, tenancy: Tenancy, name: str, app: DeclaredApp) -> Iterator[Claim]:
     """Judge an app in every environment that lists it or that it speaks of, by itself where there is none."""
-    listed = {
-        env: Listing.parse(entry.text).pin
-        for env, entry in draft.runs_in.get(name, {}).items()
-        if env in draft.environments
-    }
+    listed = {env: entry.listing.pin for env, entry in draft.runs_in.get(name, {}).items() if env in draft.environments}
     spoken_of = dict.fromkeys(env for env in app.layer.get("environments", {}) if env in draft.environments)
     for env, pin in {**spoken_of, **(listed or {"": None})}.items():
         merged = effective(base, name, app.layer, env, pin)
