@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from generator.registry.effective import BUILT_IN, SOURCE_KEYS, EffectiveApp
 from generator.registry.references import helm_key, server_of
@@ -22,6 +22,14 @@ _FINALIZERS = {
 _CARRIED_SPEC = ("ignoreDifferences", "info", "revisionHistoryLimit")
 #: Fields of a source that stand in the contract, and so are read one by one.
 _CONTRACT = ("repoURL", "path", "targetRevision", "helm")
+
+
+class Member(NamedTuple):
+    """An app of a project, as the template that renders the project has to know it."""
+
+    key: str
+    namespace: str
+    own_destination: bool
 
 
 @dataclass(frozen=True)
@@ -46,14 +54,14 @@ class AppPlan:
     source_blocks: tuple[str, ...]
     spec_blocks: tuple[str, ...]
     blocks: frozenset[str]
-    members: tuple[AppPlan, ...]
+    members: tuple[Member, ...]
     values: Mapping[str, Any]
 
     def read_by_template(self) -> tuple[Any, ...]:
         """All that the template is made from: plans that are equal in it have one text."""
         names = self.name, self.key, self.application, self.project, self.namespace, self.own_destination
         marks = self.wave, self.finalizer, self.confirm, self.form, self.source_blocks, self.spec_blocks, self.blocks
-        return (*names, *marks, tuple((one.key, one.namespace, one.own_destination) for one in self.members))
+        return (*names, *marks, self.members)
 
 
 @dataclass(frozen=True)
@@ -112,16 +120,13 @@ def _environment(
     for app in apps:
         by_project[app.project].append(app)
     extra = {name: _project_fields(registry, name, members, elsewhere) for name, members in by_project.items()}
-    plans = {app.app: _app(env, app, bool(extra[app.project])) for app in apps}
-    for members in by_project.values():
-        group = tuple(plans[member.app] for member in members)
-        plans[members[0].app] = replace(group[0], members=group)
+    of = {members[0].app: tuple(map(_member, members)) for members in by_project.values()}
     return EnvironmentPlan(
         env.name,
         _settings(registry, env),
         {"name": env.cluster} if env.cluster else {"server": env.server or IN_CLUSTER},
         {name: extra[name] for name in sorted(extra) if extra[name]},
-        tuple(plans.values()),
+        tuple(_app(env, app, bool(extra[app.project]), of.get(app.app, ())) for app in apps),
         {app.app: _account(registry, env, app) for app in apps},
     )
 
@@ -144,7 +149,15 @@ def identity(registry: Registry, env: Environment, app: EffectiveApp) -> dict[st
     }
 
 
-def _app(env: Environment, app: EffectiveApp, project_fields: bool) -> AppPlan:
+def _member(app: EffectiveApp) -> Member:
+    return Member(helm_key(app.app), app.namespace, _has_own_destination(app))
+
+
+def _has_own_destination(app: EffectiveApp) -> bool:
+    return "server" in app.fields or "cluster" in app.fields
+
+
+def _app(env: Environment, app: EffectiveApp, project_fields: bool, members: tuple[Member, ...]) -> AppPlan:
     app = _handed_over(app) if app.app in env.retired else app
     fields = app.fields
     blocks = {key for key in ("labels", "annotations", "spec") if fields.get(key)}
@@ -159,12 +172,12 @@ def _app(env: Environment, app: EffectiveApp, project_fields: bool) -> AppPlan:
         wave=fields.get("syncWave", APPLICATION_WAVE),
         finalizer=_FINALIZERS[fields.get("finalizer", "foreground")],
         confirm=env.policy.confirm_deletion,
-        own_destination="server" in fields or "cluster" in fields,
+        own_destination=_has_own_destination(app),
         form=_form(app),
         source_blocks=tuple(key for key in SOURCE_KEYS if key in fields and key not in _CONTRACT),
         spec_blocks=spec_blocks,
         blocks=frozenset(blocks | ({"project"} if project_fields else set())),
-        members=(),
+        members=members,
         values=_app_values(env, app, [*sorted(blocks), *spec_blocks]),
     )
 
@@ -186,7 +199,7 @@ def _app_values(env: Environment, app: EffectiveApp, blocks: Iterable[str]) -> d
     values: dict[str, Any] = {"createProject": bool(fields.get("createProject", env.create_projects))}
     names = {"name": app.app + env.name_suffix, "project": app.project, "namespace": app.namespace}
     values.update({key: name for key, name in names.items() if name != app.app})
-    if "server" in fields or "cluster" in fields:
+    if _has_own_destination(app):
         field, value = server_of(app, env)
         values["destination"] = {field: value}
     if form == "source":

@@ -24,17 +24,21 @@ def suite(env: EnvironmentPlan, app: AppPlan, project_namespace: str, argocd_nam
 
     Most of it is alike in every suite; it is put together of texts so that ten thousand cost no more than they must.
     """
-    head = yaml.dump({"suite": f"{app.name} in {env.name}", "templates": [f"templates/{app.name}.yaml"]})
+    named = yaml.quoted(f"{app.name} in {env.name}"), yaml.quoted(f"templates/{app.name}.yaml")
     tests = [_application(env, app, argocd_namespace), _everywhere(), _untouched(app.application)]
     if app.members:
         tests.append(_project(app.project, app.key, project_namespace))
-    return "".join([head, "tests:\n", *tests])
+    return "".join(["suite: {}\ntemplates:\n  - {}\ntests:\n".format(*named), *tests])
 
 
 def _test(it: str, kind: str, asserts: list[str], **values: Any) -> str:
+    return "".join([_head(it, kind, tuple(values.items())), "    asserts:\n", *asserts])
+
+
+@functools.lru_cache(maxsize=_SEVERAL)
+def _head(it: str, kind: str, values: tuple[tuple[str, Any], ...]) -> str:
     selector = {"documentSelector": {"path": "kind", "value": kind}}
-    head = yaml.dump_items([{"it": it, **({"set": values} if values else {}), **selector}], "  ")
-    return "".join([head, "    asserts:\n", *asserts])
+    return yaml.dump_items([{"it": it, **({"set": dict(values)} if values else {}), **selector}], "  ")
 
 
 def _assert(one: Mapping[str, Any]) -> str:
@@ -72,6 +76,7 @@ def _sources(app: AppPlan) -> list[str]:
     return [*asserts, _equal("spec.source.helm", _as_found(helm)) if helm else _absent("spec.source.helm")]
 
 
+@functools.cache
 def _absent(path: str) -> str:
     return _assert({"notExists": {"path": path}})
 
@@ -125,6 +130,6 @@ def _project(project: str, key: str, namespace: str) -> str:
         "renders the project that createProject asks for",
         "AppProject",
         asserts,
-        sourceNamespaces=["other"],
+        sourceNamespaces=("other",),
         **{f"spec.apps.{key}.createProject": True},
     )

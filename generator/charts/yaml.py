@@ -113,6 +113,7 @@ def _number(value: float) -> str:
     return f"{mantissa}.0e{power}" if exponent and "." not in mantissa else text
 
 
+@functools.lru_cache(maxsize=8192)
 def quoted(text: str) -> str:
     """A string in double quotes, with YAML's escapes for all that a YAML stream may not hold as it is."""
     return f'"{_ESCAPED.sub(_escape, text)}"'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 Layer = Mapping[str, Any]
@@ -48,7 +49,7 @@ class EffectiveApp:
     def several(self) -> bool:
         return "sources" in self.fields
 
-    @property
+    @cached_property
     def sources(self) -> list[dict[str, Any]]:
         """The sources with every default filled in; empty where a hydrator takes their place."""
         revision = self.fields["targetRevision"]
@@ -143,11 +144,18 @@ def base_layer(defaults: Layer) -> Layer:
     return _overlay(BUILT_IN, _normalise(defaults))
 
 
-def effective(
-    base: Layer, app: str, declared: Layer, environment: str, pin: str | None, overlay: Layer | None = None
-) -> EffectiveApp:
+def declared_fields(base: Layer, declared: Layer) -> Layer:
+    """An app's fields in no environment yet; `base` is what `base_layer` gave."""
+    return _overlay(base, _normalise(declared))
+
+
+def effective(base: Layer, app: str, declared: Layer, environment: str, pin: str | None) -> EffectiveApp:
     """The app named `app`, as `declared`, in `environment` at `pin`; `base` is what `base_layer` gave."""
-    fields = _overlay(base, _normalise(declared))
+    return in_environment(declared_fields(base, declared), app, declared, environment, pin)
+
+
+def in_environment(fields: Layer, app: str, declared: Layer, environment: str, pin: str | None) -> EffectiveApp:
+    """As `effective`, from what `declared_fields` gave."""
     narrower = declared.get("environments", {}).get(environment)
     if narrower:
         fields = _overlay(fields, _normalise(narrower))
@@ -167,7 +175,8 @@ def _pinned(fields: Layer, pin: str) -> dict[str, Any]:
     return pinned
 
 
-def _final(fields: dict[str, Any]) -> dict[str, Any]:
+def _final(fields: Layer) -> dict[str, Any]:
+    fields = dict(fields)
     if "helm" in fields:
         fields["helm"] = _listed(fields["helm"])
     if "sources" in fields:

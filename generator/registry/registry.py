@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
-from generator.registry.effective import EffectiveApp, Layer, base_layer, effective
+from generator.registry.effective import EffectiveApp, Layer, base_layer, declared_fields, in_environment
 from generator.registry.model import ArgoCD, PromotionPolicy, Team, Workloads
 
 IN_CLUSTER = "https://kubernetes.default.svc"
@@ -80,15 +81,33 @@ class Registry:
 
     def effective_apps(self, environment: str) -> list[EffectiveApp]:
         """The apps that run in an environment, by name."""
-        base = base_layer(self.defaults)
-        return [
-            effective(base, listing.app, self.apps[listing.app], environment, listing.pin)
-            for listing in sorted(self.environments[environment].listings)
-        ]
+        return [self._effective(environment, listing) for listing in sorted(self.environments[environment].listings)]
 
     def effective_app(self, environment: str, app: str) -> EffectiveApp | None:
         """One app as it runs in an environment, None where it does not."""
-        listing = next((listing for listing in self.environments[environment].listings if listing.app == app), None)
-        if listing is None:
-            return None
-        return effective(base_layer(self.defaults), app, self.apps[app], environment, listing.pin)
+        listing = self._listings[environment].get(app)
+        return None if listing is None else self._effective(environment, listing)
+
+    def _effective(self, environment: str, listing: Listing) -> EffectiveApp:
+        app = listing.app
+        fields = self._declared.get(app)
+        if fields is None:
+            fields = self._declared[app] = declared_fields(self._base, self.apps[app])
+        return in_environment(fields, app, self.apps[app], environment, listing.pin)
+
+    @cached_property
+    def _base(self) -> Layer:
+        return base_layer(self.defaults)
+
+    @cached_property
+    def _declared(self) -> dict[str, Layer]:
+        """The fields of the apps that were asked for."""
+        return {}
+
+    @cached_property
+    def _listings(self) -> Mapping[str, Mapping[str, Listing]]:
+        """Every entry by environment and app, the first where an app is listed twice."""
+        return {
+            name: {listing.app: listing for listing in reversed(env.listings)}
+            for name, env in self.environments.items()
+        }

@@ -8,7 +8,7 @@ from typing import Any
 
 from generator.registry.carried import free_form, not_carried
 from generator.registry.draft import DeclaredApp, Draft
-from generator.registry.effective import EffectiveApp, Layer, base_layer, effective
+from generator.registry.effective import EffectiveApp, Layer, base_layer, declared_fields, in_environment
 from generator.registry.memo import Memo
 from generator.registry.model import App
 from generator.registry.project_rules import denials
@@ -150,10 +150,16 @@ def _effective_apps(draft: Draft, base: Layer, tenancy: Tenancy, name: str, app:
     """Judge an app in every environment that lists it or that it speaks of, by itself where there is none."""
     listed = {env: entry.listing.pin for env, entry in draft.runs_in.get(name, {}).items() if env in draft.environments}
     spoken_of = dict.fromkeys(env for env in app.layer.get("environments", {}) if env in draft.environments)
+    fields = declared_fields(base, app.layer)
+    sound: set[tuple[str | None, str]] = set()
     for env, pin in {**spoken_of, **(listed or {"": None})}.items():
-        merged = effective(base, name, app.layer, env, pin)
-        findings = (*judge(merged, _setting(draft, env)), *tenancy.judge(merged))
-        _report(draft, name, env, (found for found in findings if not is_refused(found.path, _refused(app, env))))
+        merged, setting = in_environment(fields, name, app.layer, env, pin), _setting(draft, env)
+        # Where an environment has no words of its own, what is sound in one is sound in all that see it alike.
+        alike = None if env in app.layer.get("environments", {}) else (pin, setting.suffix)
+        if alike not in sound:
+            findings = (*judge(merged, setting), *tenancy.judge(merged))
+            _report(draft, name, env, (found for found in findings if not is_refused(found.path, _refused(app, env))))
+            sound |= {alike} if alike and not findings else set()
         if env in listed:
             _pin(draft, merged)
             _denied(draft, merged, draft.finished(env))

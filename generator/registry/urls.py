@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Annotated
 
@@ -96,6 +97,7 @@ def _segments(url: str, path: str) -> str | None:
     return None
 
 
+@functools.lru_cache(maxsize=4096)
 def repository_key(url: str) -> str:
     """One key for every spelling of one repository: host and path, without scheme, user, case, port 22/443, `.git`.
 
