@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from generator.charts.record import RECORD, Record, record_of
@@ -18,8 +18,8 @@ class ChangeSet:
     the caller goes on in spite of them.
     """
 
-    added: Mapping[str, bytes]
-    changed: Mapping[str, bytes]
+    added: Files
+    changed: Files
     removed: tuple[str, ...]
     edited: tuple[str, ...]
     foreign: tuple[str, ...]
@@ -27,10 +27,10 @@ class ChangeSet:
     record_changed: bool
 
     @property
-    def written(self) -> dict[str, bytes]:
+    def written(self) -> Files:
         """The files to write, the record among them where it changes."""
-        record = {RECORD: self.record.dump()} if self.record_changed else {}
-        return {**self.added, **self.changed, **record}
+        record = Files.of({RECORD: self.record.dump()} if self.record_changed else {})
+        return Files.joined([self.added, self.changed, record])
 
     def __bool__(self) -> bool:
         return bool(self.added or self.changed or self.removed or self.record_changed)
@@ -51,16 +51,18 @@ def changes(
         tree = _only(tree, owned, current, environments)
         # As recorded, not as found: an edit by hand must not pass for a generated file from now on.
         kept = {path: owned.files[path] for path in tree.files if not _within(path, environments)}
-    added, changed, edited, foreign = {}, {}, [], []
+    added: dict[str, str] = {}
+    changed: dict[str, str] = {}
+    edited, foreign = [], []
     for path, wanted in tree.digests.items():
         there = current(path)
         found = None if there is None else digest(there)
         if found == wanted:
             continue
         if found is None:
-            added[path] = tree.files[path]
+            added[path] = wanted
             continue
-        changed[path] = tree.files[path]
+        changed[path] = wanted
         if path not in owned.files:
             foreign.append(path)
         elif found != owned.files[path]:
@@ -70,7 +72,8 @@ def changes(
     record = record_of(tree)
     record = Record({**record.files, **kept}, record.applications)
     stale = current(RECORD) != record.dump()
-    return ChangeSet(added, changed, tuple(sorted(removed)), tuple(sorted(edited)), tuple(foreign), record, stale)
+    new, other = Files(added, tree.files.__getitem__), Files(changed, tree.files.__getitem__)
+    return ChangeSet(new, other, tuple(sorted(removed)), tuple(sorted(edited)), tuple(foreign), record, stale)
 
 
 def _only(

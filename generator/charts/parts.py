@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +29,7 @@ def _part(team: Registry, memo: Memo) -> Part:
     key = hashlib.sha256(repr(team).encode("utf-8", "surrogatepass")).hexdigest()
     known = memo.get(_KIND, key)
     if known is not None:
-        return _recalled(known, lambda: part_of(plan(team)).files)
+        return _recalled(known, team)
     part = part_of(plan(team))
     memo.put(_KIND, key, _told(part))
     return part
@@ -43,5 +44,10 @@ def _told(part: Part) -> dict[str, Any]:
     }
 
 
-def _recalled(known: Mapping[str, Any], make: Callable[[], Mapping[str, bytes]]) -> Part:
-    return Part(Files(known["digests"], make), known["entries"], known["projects"], known["applications"])
+def _recalled(known: Mapping[str, Any], team: Registry) -> Part:
+    @functools.cache
+    def files() -> Mapping[str, bytes]:
+        return part_of(plan(team)).files
+
+    remembered = Files(known["digests"], lambda path: files()[path])
+    return Part(remembered, known["entries"], known["projects"], known["applications"])

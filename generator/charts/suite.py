@@ -19,16 +19,13 @@ _SEVERAL = 1024
 _WAVE = 'metadata.annotations["argocd.argoproj.io/sync-wave"]'
 
 
-def suite(env: EnvironmentPlan, app: AppPlan, project_namespace: str, argocd_namespace: str) -> str:
-    """The suite of one template in helm-unittest's own words, as YAML.
-
-    Most of it is alike in every suite; it is put together of texts so that ten thousand cost no more than they must.
-    """
+def suite(env: EnvironmentPlan, app: AppPlan, project_namespace: str, argocd_namespace: str) -> tuple[str, ...]:
+    """The suite of one template in helm-unittest's own words, as YAML in parts that other suites share."""
     named = yaml.quoted(f"{app.name} in {env.name}"), yaml.quoted(f"templates/{app.name}.yaml")
     tests = [_application(env, app, argocd_namespace), _everywhere(), _untouched(app.application)]
     if app.members:
         tests.append(_project(app.project, app.key, project_namespace))
-    return "".join(["suite: {}\ntemplates:\n  - {}\ntests:\n".format(*named), *tests])
+    return ("suite: {}\ntemplates:\n  - {}\ntests:\n".format(*named), *tests)
 
 
 def _test(it: str, kind: str, asserts: list[str], **values: Any) -> str:

@@ -73,9 +73,9 @@ class OutputFolder:
             if change.added or change.removed:
                 both = Record({**owned.files, **change.record.files}, change.record.applications)
                 self._write(RECORD, both.dump())
-            files = {path: data for path, data in change.written.items() if path != RECORD}
-            for done, (path, data) in enumerate(files.items(), 1):
-                self._write(path, data)
+            files = change.written
+            for done, path in enumerate((path for path in files if path != RECORD), 1):
+                self._write(path, files[path])
                 step(done)
             self._delete(change.removed)
             self._write(RECORD, change.record.dump())
