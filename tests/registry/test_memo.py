@@ -1,0 +1,163 @@
+"""What is remembered changes nothing but the time: a registry reads the same, and so do its problems."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from generator.charts.parts import charts
+from generator.errors import Problem, RegistryError
+from generator.registry.files import Tree
+from generator.registry.memo import FORGETFUL, Memo, is_plain
+from generator.registry.read import read_from
+from generator.registry.registry import Registry
+from tests.registry.test_registries import DATA
+from tests.registry.test_tenancy import registries, several
+from tests.registry.writer import toml
+from tests.remembering import Remembering
+
+_ROOT = """\
+version = 1
+include = ["teams/*.toml"]
+[environments.dev]
+createProjects = true
+[environments.prod]
+promotesFrom = ["dev"]
+[teams.a]
+repositories = ["https://g.io/a/"]
+namespaces = ["a", "a2"]
+[teams.b]
+repositories = ["https://g.io/b/"]
+namespaces = ["b", "b2"]
+"""
+_FILE = """\
+[environments.dev]
+apps = ["{0}-app"]
+[environments.prod]
+apps = ["{0}-app"]
+[apps.{0}-app]
+team = "{0}"
+repoURL = "https://g.io/{0}/app.git"
+path = "chart"
+namespace = "{0}"
+"""
+
+
+def _files(**changed: str) -> dict[str, bytes]:
+    files = {"apps.toml": _ROOT, "teams/a.toml": _FILE.format("a"), "teams/b.toml": _FILE.format("b")}
+    return {name: text.encode() for name, text in {**files, **changed}.items()}
+
+
+def _outcome(files: Mapping[str, bytes], memo: Memo) -> Registry | tuple[Problem, ...]:
+    try:
+        return read_from(Tree(files), "apps.toml", memo=memo)
+    except RegistryError as error:
+        return error.problems
+
+
+def _split(data: Mapping[str, Any]) -> dict[str, bytes]:
+    """A registry as files: each team's apps in one of its own, the lists of prod in another."""
+    environments = {name: dict(table) for name, table in data["environments"].items()}
+    lists = {"environments": {"prod": {"apps": environments["prod"].pop("apps")}}}
+    root = {**data, "environments": environments, "include": ["teams/*.toml", "lists.toml"]}
+    apps = root.pop("apps")
+    files = {"lists.toml": lists, "apps.toml": root}
+    for team in {app.get("team") for app in apps.values()}:
+        own = {name: app for name, app in apps.items() if app.get("team") == team}
+        files[f"teams/{team}.toml"] = {"apps": own}
+    return {name: toml(table).encode() for name, table in files.items()}
+
+
+_memo = Remembering()
+
+
+@several
+@given(registries(), st.booleans())
+def test_any_registry_reads_and_renders_the_same_with_a_memo(data: dict[str, Any], split: bool) -> None:
+    files = _split(data) if split else {"apps.toml": toml(data).encode()}
+    found = _outcome(files, FORGETFUL)
+    assert _outcome(files, _memo) == found
+    assert _outcome(files, _memo) == found
+    if isinstance(found, Registry):
+        anew = dict(charts(found).files)
+        assert dict(charts(found, _memo).files) == anew
+        assert dict(charts(found, _memo).files) == anew
+        assert {"apps", "charts"} <= set(_memo.known)
+
+
+@pytest.mark.parametrize("path", sorted(DATA.glob("*/*.toml")), ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_every_prepared_registry_reads_the_same_a_second_time(path: Any) -> None:
+    below = {
+        other.relative_to(path.parent).as_posix(): other.read_bytes()
+        for other in path.parent.glob("**/*.toml")
+        if other.is_file()
+    }
+    files = {**below, "apps.toml": path.read_bytes()}
+    memo = Remembering()
+    first = _outcome(files, memo)
+    assert _outcome(files, memo) == first == _outcome(files, FORGETFUL)
+
+
+def test_only_the_team_that_changed_is_judged_and_rendered_again() -> None:
+    memo = Remembering()
+    charts(read_from(Tree(_files()), "apps.toml", memo=memo), memo)
+    assert not memo.known
+    changed = _files(**{"teams/b.toml": _FILE.format("b") + 'targetRevision = "v2"\n'})
+    tree = charts(read_from(Tree(changed), "apps.toml", memo=memo), memo)
+    assert sorted(memo.known) == ["apps", "charts", "file"]
+    assert tree.files["argo-app-of-apps/dev/values.yaml"].count(b'targetRevision: "v2"') == 1
+
+
+@pytest.mark.parametrize(
+    ("root", "problem"),
+    [
+        (_ROOT.replace('"https://g.io/b/"', '"https://g.io/c/"'), "is not in the repositories of team"),
+        (_ROOT.replace('"b", "b2"', '"b2"'), "is not in the namespaces of team"),
+        (_ROOT.replace('["dev"]', '["dev"]\npolicy.pin = "tag"'), "runs tags only"),
+        (_ROOT + '[projects.b-app]\nsyncWindows = [{ kind = "allow" }]\n', "schedule"),
+        (_ROOT.replace("version = 1", 'version = 1\ndefaults = { project = "default" }'), "allows everything"),
+        (_ROOT.replace("[environments.prod]", "[environments.late]"), "unknown environment"),
+    ],
+)
+def test_a_rule_that_changes_is_applied_to_what_was_judged_before(root: str, problem: str) -> None:
+    memo = Remembering()
+    assert isinstance(_outcome(_files(), memo), Registry)
+    changed = _files(**{"apps.toml": root})
+    found = _outcome(changed, memo)
+    assert found == _outcome(changed, FORGETFUL)
+    assert not isinstance(found, Registry)
+    assert any(problem in one.text for one in found), found
+
+
+def test_what_clashes_between_files_that_are_known_is_seen() -> None:
+    memo = Remembering()
+    other = _FILE.format("b").replace("b-app", "aApp".lower())
+    assert isinstance(_outcome(_files(), memo), Registry)
+    assert isinstance(_outcome(_files(**{"teams/a.toml": "", "teams/b.toml": other}), memo), Registry)
+    found = _outcome(_files(**{"teams/b.toml": other}), memo)
+    assert not isinstance(found, Registry)
+    assert "are one name to Helm" in found[0].text
+
+
+def test_a_file_with_line_ends_of_windows_is_known_by_its_own_bytes() -> None:
+    memo = Remembering()
+    windows = {name: raw.replace(b"\n", b"\r\n") for name, raw in _files().items()}
+    assert _outcome(windows, memo) == _outcome(windows, memo) == _outcome(_files(), memo)
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        ({"a": [1, "x", True, 1.5, {}]}, True),
+        ({"a": [float("nan")]}, False),
+        ({"a": {"b": float("-inf")}}, False),
+        ({"a": datetime.date(2026, 1, 1)}, False),
+    ],
+)
+def test_what_json_would_change_is_not_kept(value: Any, plain: bool) -> None:
+    assert is_plain(value) is plain

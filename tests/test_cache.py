@@ -1,0 +1,86 @@
+"""The user's cache: what was kept comes back as it was, or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from generator.cache import Cache, own_folder
+from generator.errors import LocalError
+
+_VALUE = {"a": [1, "ü\u2028", None, {"b": 1.5}], "": {}}
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(tmp_path, "1")
+
+
+def test_what_was_kept_comes_back(cache: Cache) -> None:
+    assert cache.get("kind", "key") is None
+    cache.put("kind", "key", _VALUE)
+    assert cache.get("kind", "key") == _VALUE
+
+
+def test_another_kind_key_or_version_knows_nothing_of_it(cache: Cache, tmp_path: Path) -> None:
+    cache.put("kind", "key", _VALUE)
+    assert cache.get("other", "key") is None
+    assert cache.get("kind", "other") is None
+    assert Cache(tmp_path, "2").get("kind", "key") is None
+
+
+@pytest.mark.parametrize("damage", [b"", b"x", b"\n{}", b"\xff" * 100])
+def test_what_was_damaged_is_not_there(cache: Cache, tmp_path: Path, damage: bytes) -> None:
+    cache.put("kind", "key", _VALUE)
+    (kept,) = tmp_path.iterdir()
+    kept.write_bytes(damage)
+    assert cache.get("kind", "key") is None
+    cache.put("kind", "key", _VALUE)
+    whole = kept.read_bytes()
+    for at in (0, len(whole) // 2, len(whole) - 1):
+        kept.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        assert cache.get("kind", "key") is None
+
+
+def test_where_nothing_can_be_written_everything_is_forgotten() -> None:
+    nowhere = Cache(Path(os.devnull), "1")
+    nowhere.put("kind", "key", _VALUE)
+    assert nowhere.get("kind", "key") is None
+
+
+def test_it_stays_within_its_bounds_and_what_was_used_last_stays(tmp_path: Path) -> None:
+    before = Cache(tmp_path, "1")
+    for number in range(10):
+        before.put("kind", str(number), "x" * 1000)
+    for place, kept in enumerate(sorted(tmp_path.iterdir(), key=lambda path: path.name)):
+        os.utime(kept, (place, place))
+    assert before.get("kind", "3") is not None
+    after = Cache(tmp_path, "1", most_bytes=8000)
+    after.put("kind", "new", "x")
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 8000
+    assert after.get("kind", "3") is not None
+    assert after.get("kind", "new") == "x"
+
+
+def test_nothing_of_a_killed_writer_is_taken_for_an_entry(cache: Cache, tmp_path: Path) -> None:
+    (tmp_path / ".half").write_bytes(b"{")
+    cache.put("kind", "key", _VALUE)
+    assert cache.get("kind", "key") == _VALUE
+
+
+def test_the_folder_is_ours_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = own_folder("memo", "this")
+    assert folder == tmp_path / "workloads" / "memo"
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_where_there_is_no_folder_it_is_told_what_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    for name in ("XDG_CACHE_HOME", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "file"))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "file"))
+    with pytest.raises(LocalError, match="no folder for this: tried "):
+        own_folder("memo", "this")
