@@ -152,12 +152,13 @@ def _publish(operation: Operation, path: Path, flags: dict[str, Any]) -> None:
 def history_of(path: Path) -> History:
     """What git knows of the registry at `path`, nothing where it is in no repository."""
     from generator import console
+    from generator.cache import user_cache
     from generator.promotion.history import checkout_of, history_here
 
     checkout = checkout_of(path)
     if checkout and checkout.is_shallow():
         console.note("this checkout's history is cut off: what is older seems to begin where it begins")
-    return history_here(checkout, path)
+    return history_here(checkout, path, user_cache())
 
 
 def remotes(path: Path) -> Remotes:

@@ -14,6 +14,7 @@ from generator.git.checkout import Checkout
 from generator.git.log import Past, Version, past_of
 from generator.registry.facts import Running, Versions
 from generator.registry.files import matching
+from generator.registry.memo import FORGETFUL, Memo
 
 # Versions whose files are read in one go: bounds the memory, not the work.
 _BATCH = 200
@@ -109,13 +110,13 @@ def short(revision: str) -> str:
     return revision[:12] if len(revision) in (40, 64) and not set(revision) - set("0123456789abcdef") else revision
 
 
-def read_history(past: Past, folder: str, root: str) -> History:
+def read_history(past: Past, folder: str, root: str, memo: Memo = FORGETFUL) -> History:
     """What git knows of the registry whose root is the file `root` in `folder` of the repository.
 
     Raises LocalError where git cannot be asked.
     """
     prefix = "" if folder == "." else f"{folder}/"
-    reader = _Reader(prefix, root)
+    reader = _Reader(prefix, root, memo)
     roots = [f":(top,literal){prefix}{root}"]
     for batch in _batches(past.versions(*roots)):
         oids = {oid for version in batch for oid in version.files.values()}
@@ -144,20 +145,20 @@ def checkout_of(path: Path) -> Checkout | None:
     return Checkout.at(folder) if known else None
 
 
-def history_here(checkout: Checkout | None, path: Path) -> History:
+def history_here(checkout: Checkout | None, path: Path, memo: Memo = FORGETFUL) -> History:
     """What git knows of the registry at `path`; nothing where it is in no repository."""
     past = past_of(checkout) if checkout else None
     if checkout is None or past is None:
         return History()
-    return read_history(past, folder_of(checkout, path), path.name)
+    return read_history(past, folder_of(checkout, path), path.name, memo)
 
 
 class _Reader:
     """Goes through the versions, oldest first, and notes what changes from one to the next."""
 
-    def __init__(self, prefix: str, root: str) -> None:
+    def __init__(self, prefix: str, root: str, memo: Memo) -> None:
         self.moves: list[Move] = []
-        self.facts = Versions()
+        self.facts = Versions(memo)
         self._prefix = prefix
         self._root = root
         self._before: Running = {}

@@ -66,7 +66,7 @@ def told_matrix(book: Book, history: History) -> list[Row]:
 
 
 def _told(row: Row, book: Book, history: History) -> Row:
-    tags = {env: book.items[env, row.app].tag for env in row.runs}
+    tags = {env: book.tag(env, row.app) for env in row.runs}
     stays = {env: history.stay(env, row.app, app.revision) for env, app in row.runs.items()}
     retired = frozenset(env for env in row.runs if row.app in book.registry.environments[env].retired)
     since = {env: stay.since for env, stay in stays.items() if stay and stay.until is None}
@@ -134,7 +134,7 @@ def _wait(book: Book, environment: Environment, step: Step, history: History) ->
     wanted = step.wanted
     if here is None or wanted is None:
         raise AssertionError(f"{step.name} waits for nothing in {environment.name}")
-    tag = book.items[environment.name, step.name].tag
+    tag = book.tag(environment.name, step.name)
     source = wanted.app.environment
     return Wait(
         environment.name,

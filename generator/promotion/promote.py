@@ -136,7 +136,7 @@ def wanted_step(book: Book, environment: Environment, name: str, order: Promotio
         running = runs(book, environment.name, name) or _unlisted(book, environment.name, name)
     if chosen is not None:
         return Step(name, Wanted(running, chosen, chosen=True))
-    tag = book.items[running.environment, name].tag
+    tag = book.tag(running.environment, name)
     return Step(name, Wanted(running, running.revision, tag, running.pin is not None))
 
 
@@ -165,7 +165,7 @@ def _has(book: Book, environment: Environment, wanted: Wanted) -> bool:
         return False
     if wanted.kind == "branch" and environment.policy.pin == "commit":
         return False  # Where the branch is now, its repository must tell.
-    tag = book.items[environment.name, wanted.app.app].tag
+    tag = book.tag(environment.name, wanted.app.app)
     return wanted.revision == there.revision or (wanted.kind == "tag" and wanted.revision == tag)
 
 
@@ -200,7 +200,7 @@ def _below(book: Book, environment: Environment, wanted: Wanted, pin: Pin | None
     for env in environment.promotes_from:
         app = runs(book, env, name)
         if app is not None:
-            same = bool({app.revision, book.items[env, name].tag} & words)
+            same = bool({app.revision, book.tag(env, name)} & words)
             moves = Wanted(app, app.revision, pinned=app.pin is not None).kind == "branch"
             found[env] = Below(app.revision, same, _stay(facts.history, app, words, same), moves)
     return found

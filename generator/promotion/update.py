@@ -79,7 +79,7 @@ def _newest_tag(track: dict[str, Any], tags: Iterable[str]) -> str | None:
 
 def _is_newer(book: Book, app: EffectiveApp, track: dict[str, Any], found: str, told: list[str]) -> bool:
     """Whether an app already runs a newer version than the newest that it tracks."""
-    there = book.items[app.environment, app.app].tag or app.revision
+    there = book.tag(app.environment, app.app) or app.revision
     now, then = version(bare(there, track["tags"])), version(bare(found, track["tags"]))
     if now is None or then is None or not then < now:
         return False

@@ -52,7 +52,9 @@ def ground_here(path: Path) -> Ground:
     book = read_book(Folder(path.parent), path.name, str(path.parent), user_cache())
     checkout = checkout_of(path)
     return Ground(
-        book, lambda: history_here(checkout, path), lambda: published_applications(checkout, path, book.registry)
+        book,
+        lambda: history_here(checkout, path, user_cache()),
+        lambda: published_applications(checkout, path, book.registry),
     )
 
 

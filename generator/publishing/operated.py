@@ -48,7 +48,7 @@ class Operated:
         if base.commit is None:
             return History()
         with past_of_branch(self._checkout, base.commit, *self._remote) as past:
-            return read_history(past, self._folder, self._name)
+            return read_history(past, self._folder, self._name, user_cache())
 
     def knows(self, older: str, newer: str) -> bool:
         return True

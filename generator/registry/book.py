@@ -14,6 +14,7 @@ from generator.registry.lists import Item
 from generator.registry.memo import FORGETFUL, Memo
 from generator.registry.read import read_draft, registry_of
 from generator.registry.registry import Registry
+from generator.registry.text import COMMIT
 from generator.registry.toml import Document, Path, parse
 
 
@@ -36,6 +37,12 @@ class Book:
         places = {(name, environment) for (environment, _), name in self.entry_files.items()}
         listings = [(env, edit.entry_list(self.documents[name], env)) for name, env in sorted(places)]
         return {(env, item.app): item for env, listing in listings if listing for item in listing.items}
+
+    def tag(self, environment: str, app: str) -> str:
+        """The tag that the commit pin of an entry came from, "" where none is told or the entry has no such pin."""
+        listing = self.registry.listing(environment, app)
+        # Only a commit has a tag beside it: where there is none, the text need not be looked into.
+        return self.items[environment, app].tag if listing and COMMIT.fullmatch(listing.pin or "") else ""
 
     def place(self, environment: str, app: str) -> str:
         """The file whose list an app's entry in an environment is in, or belongs into.

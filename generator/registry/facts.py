@@ -7,6 +7,7 @@ the whole file read instead.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from generator.registry.effective import base_layer, effective
+from generator.registry.memo import FORGETFUL, Memo, is_plain
 
 #: The revision by (environment, app).
 Running = Mapping[tuple[str, str], str]
@@ -24,6 +26,7 @@ _PINNED = re.compile(
 #: What of an app decides which revision it runs.
 _DECISIVE = ("targetRevision", "sources", "sourceHydrator")
 _Layer = Mapping[str, Any]
+_KIND = "history"
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,13 @@ class _Piece:
 
 
 class Versions:
-    """All files of all versions, each piece of text read once; `known` are blobs by id, None for one that is broken."""
+    """All files of all versions, each piece of text read once; `known` are blobs by id, None for one that is broken.
 
-    def __init__(self) -> None:
+    What a `memo` knows of a file is not read again.
+    """
+
+    def __init__(self, memo: Memo = FORGETFUL) -> None:
+        self._memo = memo
         self.known: dict[str, tuple[_Piece, ...] | None] = {}
         self.tags: dict[tuple[str, str], str] = {}
         self._pieces: dict[str, _Piece | None] = {}
@@ -49,7 +56,7 @@ class Versions:
         """Read blobs."""
         for oid, data in contents.items():
             if oid not in self.known:
-                self.known[oid] = self._read(data)
+                self.known[oid] = self._recalled(data)
 
     def includes(self, root: str) -> tuple[str, ...] | None:
         """The patterns that a root file includes, None where it cannot be read."""
@@ -62,8 +69,21 @@ class Versions:
         found = {pattern for pieces in self.known.values() for piece in pieces or () for pattern in piece.includes}
         return {pattern for pattern in found if not {"", ".."} & set(pattern.split("/"))}
 
-    def _read(self, data: bytes) -> tuple[_Piece, ...] | None:
-        text = data.decode("utf-8", "replace").replace("\r\n", "\n")
+    def _recalled(self, data: bytes) -> tuple[_Piece, ...] | None:
+        key = hashlib.sha256(data).hexdigest()
+        kept = self._memo.get(_KIND, key)
+        if kept is None:
+            text = data.decode("utf-8", "replace").replace("\r\n", "\n")
+            pieces, tags = self._read(text), _PINNED.findall(text)
+            if pieces is not None and is_plain([[piece.defaults, piece.apps] for piece in pieces]):
+                plain = [[piece.includes, piece.defaults, piece.apps, piece.lists] for piece in pieces]
+                self._memo.put(_KIND, key, {"pieces": plain, "tags": tags})
+        else:
+            pieces, tags = tuple(_Piece(*piece) for piece in kept["pieces"]), kept["tags"]
+        self.tags.update({(app, commit): tag for app, commit, tag in tags if pieces is not None})
+        return pieces
+
+    def _read(self, text: str) -> tuple[_Piece, ...] | None:
         pieces = [self._piece(part) for part in _HEADER.split(text)]
         if None in pieces:
             pieces = [self._piece(text)]
@@ -75,7 +95,6 @@ class Versions:
         if text not in self._pieces:
             try:
                 self._pieces[text] = _facts(tomllib.loads(text))
-                self.tags.update({(app, commit): tag for app, commit, tag in _PINNED.findall(text)})
             except (ValueError, RecursionError):
                 self._pieces[text] = None
         return self._pieces[text]

@@ -83,17 +83,25 @@ class Registry:
         """The apps that run in an environment, by name."""
         return [self._effective(environment, listing) for listing in sorted(self.environments[environment].listings)]
 
+    def listing(self, environment: str, app: str) -> Listing | None:
+        """An app's entry in an environment's list, None where it does not run there."""
+        return self._listings[environment].get(app)
+
     def effective_app(self, environment: str, app: str) -> EffectiveApp | None:
         """One app as it runs in an environment, None where it does not."""
-        listing = self._listings[environment].get(app)
+        listing = self.listing(environment, app)
         return None if listing is None else self._effective(environment, listing)
 
     def _effective(self, environment: str, listing: Listing) -> EffectiveApp:
-        app = listing.app
-        fields = self._declared.get(app)
-        if fields is None:
-            fields = self._declared[app] = declared_fields(self._base, self.apps[app])
-        return in_environment(fields, app, self.apps[app], environment, listing.pin)
+        known = self._known.get((environment, listing))
+        if known is None:
+            app = listing.app
+            fields = self._declared.get(app)
+            if fields is None:
+                fields = self._declared[app] = declared_fields(self._base, self.apps[app])
+            known = in_environment(fields, app, self.apps[app], environment, listing.pin)
+            self._known[environment, listing] = known
+        return known
 
     @cached_property
     def _base(self) -> Layer:
@@ -102,6 +110,11 @@ class Registry:
     @cached_property
     def _declared(self) -> dict[str, Layer]:
         """The fields of the apps that were asked for."""
+        return {}
+
+    @cached_property
+    def _known(self) -> dict[tuple[str, Listing], EffectiveApp]:
+        """What was asked for, by environment and entry."""
         return {}
 
     @cached_property
