@@ -11,6 +11,8 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from generator.charts import yaml
 from generator.errors import LocalError
 
 Manifest = dict[str, Any]
+_LIBRARY = "helm-python-sdk"
 #: Helm refuses a chart with a larger file (pkg/chart/loader, MaxDecompressedFileSize).
 LARGEST_FILE = 5_242_880
 # Helm's own separator (pkg/release/util, SplitManifests), here on whole lines.
@@ -34,11 +37,27 @@ def manifests(files: Mapping[str, bytes], values: Mapping[str, Any] | None = Non
     `files` are the chart's by path below its root; `values` are what a user passes. Raises HelmRefusal,
     and LocalError where this machine has no Helm.
     """
-    needed = {path: data for path, data in files.items() if not path.startswith("tests/")}
+    needed = {path: data for path, data in files.items() if is_read(path)}
     large = next((path for path, data in needed.items() if len(data) > LARGEST_FILE), None)
     if large:
         raise HelmRefusal(f"{large} has {len(needed[large])} bytes; Helm takes files of at most {LARGEST_FILE}")
     return _in_process(needed, values) if _engine() else _by_binary(needed, values)
+
+
+def is_read(path: str) -> bool:
+    """Whether Helm has any use for a chart's file."""
+    return not path.startswith("tests/")
+
+
+def engine() -> str:
+    """Which Helm judges the charts: the library by its version, or the binary as the file that it is; "" for none."""
+    with suppress(metadata.PackageNotFoundError):
+        return f"{_LIBRARY} {metadata.version(_LIBRARY)}"  # Not asked of the library itself, which takes long to load.
+    binary = shutil.which("helm")
+    if binary is None:
+        return ""
+    found = Path(binary).stat()
+    return f"{binary} {found.st_size} {found.st_mtime_ns}"
 
 
 @functools.cache

@@ -57,7 +57,7 @@ def command(
     touched = _touched(registry_path, base, team)
     tree = charts(registry, user_cache())
     if not without_helm:
-        verify(tree, registry.environments)
+        verify(tree, registry.environments, user_cache())
     consent = Consent.given(removals, ceilings)
     judge_removals(find_registry(registry_path), registry, tree.applications, consent, base or "HEAD")
     change = changes(tree, folder.record(), folder.read)

@@ -66,7 +66,7 @@ class Content:
     def _rendered(self, published: Published) -> RenderedTree:
         tree = charts(published.registry, user_cache())
         if self._choices.helm:
-            verify(tree, published.registry.environments)
+            verify(tree, published.registry.environments, user_cache())
         return tree
 
     def _trailer(self) -> str:

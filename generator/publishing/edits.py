@@ -61,7 +61,7 @@ def _edit(path: Path, operation: Operation, dry_run: bool, helm: bool, removals:
     registry = edited.book.reread(user_cache()).registry
     tree = charts(registry, user_cache())
     if helm:
-        verify(tree, registry.environments)
+        verify(tree, registry.environments, user_cache())
     judge_removals(path, registry, tree.applications, Consent(frozenset(removals)))
     folder = OutputFolder(path.parent / registry.workloads.path)
     change = _change(folder, tree)

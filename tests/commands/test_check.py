@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -120,8 +121,32 @@ def test_without_helm_the_charts_are_not_judged(
     rendered: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(helm, "_engine", lambda: None)
+    monkeypatch.setattr(helm, "engine", lambda: "")
     monkeypatch.setenv("PATH", "/nonexistent")
     done = workloads("check", cwd=rendered)
     assert done.code == 9
     assert "there is no Helm to judge the charts with" in done.err
     assert workloads("check", "--without-helm", cwd=rendered).code == 0
+
+
+def test_a_chart_that_helm_took_is_not_rendered_again(
+    rendered: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    real = helm.manifests
+
+    def counted(*given: Any) -> list[dict[str, Any]]:
+        asked.append(1)
+        return real(*given)
+
+    monkeypatch.setattr(helm, "manifests", counted)
+    assert workloads("check", cwd=rendered).code == 0
+    first = len(asked)
+    assert workloads("check", cwd=rendered).code == 0
+    assert len(asked) == first
+    (rendered / "apps.toml").write_text(REGISTRY.replace("billing@v1.0.0", "billing@v1.1.0"))
+    assert workloads("check", cwd=rendered).code == 1
+    assert len(asked) == first + 1
+    monkeypatch.setattr(helm, "engine", lambda: "another")
+    assert workloads("check", cwd=rendered).code == 1
+    assert len(asked) == first + 4
