@@ -80,17 +80,12 @@ class _Review:
 
 def _ground(draft: Draft) -> tuple[Any, ...]:
     """All that the judgement of an app rests on besides its own tables and entries."""
-    settings = draft.settings
-    of_names = [list(draft.names["environments"]), list(draft.names["teams"])]
-    return (
-        settings.argocd,
-        settings.allow_schemes,
-        of_names,
-        draft.environments,
-        draft.teams,
-        draft.projects,
-        draft.defaults,
-    )
+    # What an environment lists, holds and retires is not among it: a promotion would have every team judged again.
+    told_elsewhere: dict[str, Any] = {"apps": [], "holds": {}, "retired": {}}
+    environments = {name: env.model_copy(update=told_elsewhere) for name, env in draft.environments.items()}
+    names = [list(draft.names["environments"]), list(draft.names["teams"])]
+    tables = environments, draft.teams, draft.projects, draft.defaults
+    return draft.settings.argocd, draft.settings.allow_schemes, names, tables
 
 
 def _digest(told: Any) -> str:

@@ -161,3 +161,13 @@ def test_a_file_with_line_ends_of_windows_is_known_by_its_own_bytes() -> None:
 )
 def test_what_json_would_change_is_not_kept(value: Any, plain: bool) -> None:
     assert is_plain(value) is plain
+
+
+@pytest.mark.parametrize("change", ['holds.a-app = "why"', 'retired.a-app = "why"'])
+def test_what_an_environment_holds_and_retires_has_no_app_judged_again(change: str) -> None:
+    memo = Remembering()
+    assert isinstance(_outcome(_files(), memo), Registry)
+    head = "[environments.dev]\n"
+    changed = _files(**{"apps.toml": _ROOT.replace(head, f"{head}{change}\n")})
+    assert _outcome(changed, memo) == _outcome(changed, FORGETFUL)
+    assert memo.known.count("apps") == 2
