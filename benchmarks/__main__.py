@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks import plot, report
 from benchmarks.limits import Run
 from benchmarks.place import Place
-from benchmarks.scenarios import MANY, measurements
+from benchmarks.scenarios import JUDGED, MANY, measurements
 from benchmarks.timing import FailedError, Sample
 
 SIZES = (100, 1_000, 10_000, 50_000)
@@ -60,6 +60,8 @@ def _measured(place: Place, times: int, only: Sequence[str] | None, missing: dic
     """Everything that was chosen, `times` over: one after the other, so that what is compared was measured together."""
     place.make()
     chosen = [each for each in measurements(place.apps) if not only or any(_fits(each.name, part) for part in only)]
+    if any(each.name.startswith(JUDGED) for each in chosen):
+        place.prime()
     failed = {each.name: reason for each in chosen if (reason := each.missing())}
     runs: list[Run] = []
     for _ in range(times):

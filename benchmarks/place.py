@@ -29,7 +29,7 @@ class Place:
         self._base = ""
 
     def make(self) -> None:
-        """Generate, render, commit and publish; afterwards the warm cache knows the registry."""
+        """Generate, render and commit, and make the remote of it; the warm cache then knows the registry."""
         (self.folder / "home").mkdir(parents=True)
         (self.folder / "home" / ".gitconfig").write_text(_IDENTITY)
         self.python("warm", "-m", "benchmarks.registries", self.work, "--apps", str(self.apps))
@@ -42,6 +42,10 @@ class Place:
         self._git(self.work, "remote", "add", "origin", self.remote.as_uri())
         self._git(self.work, "fetch", "--quiet", "origin")
         self._base = self._git(self.work, "rev-parse", "HEAD")
+
+    def prime(self) -> None:
+        """Publish once: the warm cache then has the private clone too, and whatever is kept of Helm's judgement."""
+        self.workloads("warm", "publish", *self.unjudged)
 
     def variables(self, cache: str) -> dict[str, str]:
         """A home and a cache that are nobody's, and nothing else of the caller's environment."""
@@ -72,10 +76,10 @@ class Place:
         return self.work / "multi-repo"
 
     @property
-    def judged(self) -> bool:
-        """Whether the charts are such as Helm takes."""
+    def unjudged(self) -> tuple[str, ...]:
+        """The option to go without Helm, where the charts are larger than it takes."""
         sizes = (path.stat().st_size for path in self.tree.glob("argo-app-of-apps/*/values.yaml"))
-        return max(sizes) <= _LARGEST_FILE
+        return ("--without-helm",) if max(sizes) > _LARGEST_FILE else ()
 
     def restore(self) -> None:
         """Back to the commit that everything sets out from, here and on the remote."""

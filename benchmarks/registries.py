@@ -24,11 +24,20 @@ _HOSTILE = (
 )  # fmt: skip
 _VALUES = """\
 ingress:
+  enabled: true
+  annotations:
+    alb.ingress.kubernetes.io/listen-ports: '[{{"HTTP": 80}}]'
+    alb.ingress.kubernetes.io/scheme: internet-facing
+    alb.ingress.kubernetes.io/target-type: ip
   className: alb
   hosts:
     - host: {name}.example.com
       paths:
         - path: /
+          pathType: Prefix
+resources:
+  requests:
+    cpu: {cpu}m
 """
 
 
@@ -90,26 +99,29 @@ def table(number: int, teams: int = TEAMS) -> str:
 
 def _helm(name: str, draws: bytes) -> Iterator[str]:
     kind = draws[9] % 20
-    if kind < 2:
+    if kind < 4:
         yield f"[apps.{name}.helm]"
-        yield f'values = """\n{_VALUES.format(name=name)}"""'
-    elif kind < 16:
+        yield f'values = """\n{_VALUES.format(name=name, cpu=50 * (1 + draws[10] % 20))}"""'
+    elif kind < 17:
         parameters = {"replicaCount": str(1 + draws[10] % 9)}
-        if draws[11] < 90:
+        if draws[11] < 150:
             parameters["image.tag"] = f"v{draws[12] % 5}.{draws[13] % 30}.{draws[14] % 90}"
-        if draws[15] < 13:
-            parameters["env.NOTE"] = _HOSTILE[draws[16] % len(_HOSTILE)]
+        if draws[15] < 64:
+            parameters["service.port"] = str(1024 + 97 * draws[16])
+        if draws[17] < 13:
+            parameters["env.NOTE"] = _HOSTILE[draws[18] % len(_HOSTILE)]
         yield f"helm.parameters = {_inline(parameters)}"
 
 
 def _override(name: str, draws: bytes) -> Iterator[str]:
-    """Three apps in ten say something of their own for test or prod."""
-    if draws[17] < 77:
-        yield f"[apps.{name}.environments.{('test', 'prod')[draws[18] % 2]}]"
-        if draws[19] < 128:
-            yield f'helm.parameters = {{ replicaCount = "{10 + draws[20] % 9}" }}'
-        else:
-            yield 'labels = { tier = "front" }'
+    """Three apps in ten say something of their own for test, and three for prod."""
+    for at, env in ((19, "test"), (22, "prod")):
+        if draws[at] < 77:
+            yield f"[apps.{name}.environments.{env}]"
+            if draws[at + 1] < 128:
+                yield f'helm.parameters = {{ replicaCount = "{10 + draws[at + 2] % 9}" }}'
+            else:
+                yield 'labels = { tier = "front" }'
 
 
 def _inline(values: Mapping[str, str]) -> str:

@@ -21,8 +21,8 @@ from benchmarks.timing import Sample, timed
 #: From here on what shows little that another measurement does not is left out, or a run would take an hour.
 MANY = 20_000
 _READ = "from generator.registry.read import read_registry; import pathlib; read_registry(pathlib.Path('apps.toml'))"
-#: The commands that have Helm judge the charts, and go without where these are more than Helm takes.
-_JUDGED = ("check", "promote", "publish")
+#: The commands that have Helm judge the charts; they go without where these are more than Helm takes.
+JUDGED = ("check", "promote", "publish")
 _EDITED = ("promotion", "onboarding")
 
 
@@ -132,8 +132,8 @@ def _timed(place: Place, state: str, command: list[str]) -> Sample:
         place.workloads(cache, "render")  # What is checked is what somebody is about to commit.
     if command[0] == "promote":
         command = [*command, place.waiting(), "--to", "prod"]
-    if command[0] in _JUDGED and "--without-helm" not in command and not place.judged:
-        command = [*command, "--without-helm"]
+    if command[0] in JUDGED and "--without-helm" not in command:
+        command = [*command, *place.unjudged]
     return place.workloads(cache, *command)
 
 
