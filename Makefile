@@ -27,6 +27,11 @@ test: lint ## lint, types, and the tests with coverage
 stress: $(STAMP) ## many publishers at once, and publishers killed, in full size (ten minutes); writes docs/stress.md
 	$(BIN)/python -m tests.stress --write docs/stress.md
 
+.PHONY: bench
+bench: $(STAMP) ## time every command at 100 to 50,000 apps (twenty minutes, 3 GB); writes docs/benchmarks.*
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m benchmarks --write docs/benchmarks.md \
+	  --json docs/benchmarks.json --plot docs/benchmarks.svg
+
 .PHONY: lint
 lint: $(STAMP) ## ruff and mypy, changing nothing
 	$(BIN)/ruff check
@@ -50,7 +55,7 @@ lock: $(STAMP) ## move requirements.lock to the newest versions that pyproject.t
 .PHONY: clean
 clean: ## remove .venv and everything else that git ignores here
 	rm -rf $(VENV) .demo .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist htmlcov .coverage .coverage.*
-	find generator tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find benchmarks generator tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --no-build-isolation: the build backend comes from the lock too.
 $(STAMP): requirements.lock pyproject.toml
