@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from generator.registry.effective import base_layer, effective
-from generator.registry.memo import FORGETFUL, Memo, is_plain
+from generator.registry.memo import FILE, FORGETFUL, Memo, is_plain
 
 #: The revision by (environment, app).
 Running = Mapping[tuple[str, str], str]
@@ -74,7 +74,7 @@ class Versions:
         kept = self._memo.get(_KIND, key)
         if kept is None:
             text = data.decode("utf-8", "replace").replace("\r\n", "\n")
-            pieces, tags = self._read(text), _PINNED.findall(text)
+            pieces, tags = self._read(text, key), _PINNED.findall(text)
             if pieces is not None and is_plain([[piece.defaults, piece.apps] for piece in pieces]):
                 plain = [[piece.includes, piece.defaults, piece.apps, piece.lists] for piece in pieces]
                 self._memo.put(_KIND, key, {"pieces": plain, "tags": tags})
@@ -83,7 +83,10 @@ class Versions:
         self.tags.update({(app, commit): tag for app, commit, tag in tags if pieces is not None})
         return pieces
 
-    def _read(self, text: str) -> tuple[_Piece, ...] | None:
+    def _read(self, text: str, key: str) -> tuple[_Piece, ...] | None:
+        tables = self._memo.get(FILE, key)
+        if tables is not None:
+            return (_facts(tables),)
         pieces = [self._piece(part) for part in _HEADER.split(text)]
         if None in pieces:
             pieces = [self._piece(text)]

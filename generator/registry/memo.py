@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any, Protocol
 
+#: The kind of what an included file says, by the digest of its bytes: its tables, which are of the right shape.
+FILE = "file"
+
 
 class Memo(Protocol):
     """Keeps plain data (what JSON has) by kind of work and a digest of everything the work is done on."""

@@ -14,7 +14,7 @@ from generator.registry import model
 from generator.registry.draft import Draft
 from generator.registry.files import Files, Folder
 from generator.registry.includes import included
-from generator.registry.memo import FORGETFUL, Memo, is_plain
+from generator.registry.memo import FILE, FORGETFUL, Memo, is_plain
 from generator.registry.project import ProjectFields
 from generator.registry.registry import Registry
 from generator.registry.report import Report, TooManyError, kind, suggestion, unknown_key
@@ -29,8 +29,6 @@ _SECTIONS: Mapping[str, tuple[type[BaseModel], int]] = {
     "projects": (ProjectFields, 63),
     "apps": (model.App, 53),
 }
-
-_KIND = "file"
 
 
 class _Include(NamedTuple):
@@ -85,7 +83,7 @@ def _gather(draft: Draft, files: Files, name: str, prefix: str, raw: bytes, memo
         problems = len(draft.report.problems)
         _gather_included(draft, include.document, judged=include.judged)
         if not include.judged and len(draft.report.problems) == problems and is_plain(include.document.data):
-            memo.put(_KIND, include.key, include.document.data)
+            memo.put(FILE, include.key, include.document.data)
     review(draft, memo)
 
 
@@ -203,7 +201,7 @@ def _read_include(draft: Draft, files: Files, index: int, name: str, prefix: str
         return None
     draft.report.file(prefix + name)
     key = hashlib.sha256(raw).hexdigest()
-    known = memo.get(_KIND, key)
+    known = memo.get(FILE, key)
     if known is not None:
         return _Include(Document(prefix + name, raw.decode().replace("\r\n", "\n"), known), key, judged=True)
     document = _parse(draft.report, prefix + name, raw)
