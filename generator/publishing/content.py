@@ -15,7 +15,7 @@ from generator.charts.render import CHARTS, RenderedTree, render
 from generator.errors import ConflictError, RefusedError
 from generator.git.proposal import Identity, Proposal, blob_id
 from generator.git.repository import Base
-from generator.publishing.account import Account, message, registry_commit, touched
+from generator.publishing.account import TRAILER, Account, message, registry_commit, touched
 from generator.publishing.guard import Consent, Identities, guard
 from generator.publishing.source import Published, RegistrySource
 
@@ -74,9 +74,11 @@ class Content:
         return f"{self._source.commit}{'-dirty' if self._source.dirty else ''}"
 
     def _refuse_rewinding(self, base: Base) -> None:
-        newer = registry_commit(base.message)
         ours = self._source.commit
-        if not newer or not ours or newer == ours or self._choices.allow_rewound:
+        if not ours or not self._source.apart or self._choices.allow_rewound:
+            return
+        newer = registry_commit(base.last_saying(TRAILER)) if _is_published(base) else ""
+        if not newer or newer == ours:
             return
         if not self._source.knows(newer, ours):
             remedy = "a newer registry is published already: pull and run this again"
@@ -103,6 +105,11 @@ class Content:
                 _listed("generated files were edited by hand", map(there.place, change.edited)),
                 remedy="put what they should say into apps.toml, or give the edits up with --overwrite",
             )
+
+
+def _is_published(base: Base) -> bool:
+    """Whether there are charts on the branch; where there are none, nothing has to be looked for before."""
+    return any(PurePosixPath(path).name == RECORD for path in base.entries())
 
 
 def _listed(what: str, paths: Iterable[str], most: int = 10) -> str:
