@@ -13,8 +13,8 @@ from generator.charts.plan import plan
 from generator.charts.record import RECORD, read_record
 from generator.charts.render import CHARTS, RenderedTree, render
 from generator.errors import ConflictError, RefusedError
+from generator.git.base import Base
 from generator.git.proposal import Identity, Proposal, blob_id
-from generator.git.repository import Base
 from generator.publishing.account import TRAILER, Account, message, registry_commit, touched
 from generator.publishing.guard import Consent, Identities, guard
 from generator.publishing.source import Published, RegistrySource

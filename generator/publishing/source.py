@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
 
 from generator.errors import ConflictError
+from generator.git.base import Base
 from generator.git.checkout import Checkout
-from generator.git.repository import Base
 from generator.promotion.operations import Edited
 from generator.registry.files import Folder, matching
 from generator.registry.merge import merge

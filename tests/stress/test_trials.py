@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.stress import trials
+from tests.stress.heavy import heavy
 from tests.workspace import isolate
 
 
@@ -30,3 +31,7 @@ def test_runs_without_a_change_push_nothing(tmp_path: Path) -> None:
 
 def test_a_publisher_that_is_killed_leaves_nothing_to_mend(tmp_path: Path) -> None:
     assert trials.kills(tmp_path / "farm", 8).problems == []
+
+
+def test_of_a_heavy_history_no_more_is_fetched_than_the_last_commit(tmp_path: Path) -> None:
+    assert heavy(tmp_path / "farm", 20).problems == []
