@@ -21,6 +21,7 @@ class Checkout:
     def __init__(self, top: Path) -> None:
         self.top = top
         self._git = Runner(top)
+        self._commits: set[str] = set()
 
     @classmethod
     def at(cls, folder: Path) -> Checkout | None:
@@ -48,8 +49,14 @@ class Checkout:
 
     def resolve(self, revision: str) -> str | None:
         """The commit `revision` names here; None if there is none."""
+        if revision in self._commits:
+            return revision
         output = self._git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-        return output.out.decode().strip() if output.ok else None
+        if not output.ok:
+            return None
+        commit = output.out.decode().strip()
+        self._commits.add(commit)  # Its own name leads to it for good.
+        return commit
 
     def read(self, path: Path, revision: str = "HEAD") -> bytes | None:
         """The content of `path` at `revision`, unfiltered; None if there is no such file or revision.
@@ -82,6 +89,13 @@ class Checkout:
         if self.resolve(older) is None or self.resolve(newer) is None:
             return False
         return self._git.run("merge-base", "--is-ancestor", older, newer).ok
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        """The last commit that both come from; None where they have nothing in common, or history is cut off."""
+        if one == other:
+            return one
+        output = self._git.run("merge-base", "--end-of-options", one, other)
+        return output.out.decode().split()[0] if output.ok else None
 
     def is_shallow(self) -> bool:
         """Whether history is cut off here, so that an answer from it may be incomplete."""

@@ -38,6 +38,12 @@ class Plumbing:
         parents = [line[len(b"parent ") :] for line in header.splitlines() if line.startswith(b"parent ")]
         return tuple(p.decode("ascii") for p in parents), message.decode("utf-8", "replace")
 
+    def messages(self, commit: str, most: int) -> list[str]:
+        """The messages of a commit and of those before it that the clone holds, none before one that builds on it."""
+        options = ("-z", "--format=%B", "--topo-order", "--no-show-signature", f"--max-count={most}")
+        listing = self._do("log", *options, commit)
+        return listing.decode("utf-8", "replace").split("\0")
+
     def entries(self, commit: str) -> dict[str, Entry]:
         """Every file of a commit, by path."""
         listing = self._do("ls-tree", "-r", "-z", "--full-tree", commit)

@@ -5,23 +5,23 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from generator.errors import LocalError, RefusedError, UsageError
+from generator.errors import LocalError, UsageError
 from generator.git import address, cache
+from generator.git.base import DEEP, Base
 from generator.git.command import Output, Patience, Runner
 from generator.git.failure import Failure, Fault, RemoteFaultError, of_exchange
 from generator.git.plumbing import INDEX_PREFIX, DamagedError, Plumbing, object_id
-from generator.git.proposal import Entry
 from generator.git.words import secrets_of
 
 _REMOTE = "workloads-target"
 _MARKER = "workloads-clone"
-_DEEP = 256
 _PACKS, _LOOSE_SAMPLE = 60, 40
 
 
@@ -57,37 +57,6 @@ class _Branch(NamedTuple):
         return cls(f"refs/heads/{name}", f"refs/workloads/{hashlib.sha256(name.encode()).hexdigest()}")
 
 
-class Base:
-    """The branch as it was when we looked: `commit` is None when it does not exist yet."""
-
-    def __init__(self, plumbing: Plumbing, commit: str | None) -> None:
-        self.commit = commit
-        self._plumbing = plumbing
-        self.parents, self.message = plumbing.commit(commit) if commit else ((), "")
-        self._all: dict[str, Entry] | None = None
-
-    def entries(self, under: str = "") -> Mapping[str, Entry]:
-        """The files below a folder (of the whole commit by default), by their whole path."""
-        if self._all is None:
-            self._all = self._plumbing.entries(self.commit) if self.commit else {}
-        prefix = under.strip("/") + "/" if under.strip("/") else ""
-        return {path: entry for path, entry in self._all.items() if path.startswith(prefix)}
-
-    def read(self, path: str) -> bytes | None:
-        """A file's content; None when there is no such file. `RefusedError` for a link or a submodule."""
-        return self.read_many([path]).get(path)
-
-    def read_many(self, paths: Sequence[str]) -> dict[str, bytes]:
-        """The content of those of `paths` that exist, in one go. `RefusedError` for a link or a submodule."""
-        every = self.entries()
-        found = {path: every[path] for path in paths if path in every}
-        for path, entry in found.items():
-            if not entry.mode.startswith("100"):
-                raise RefusedError(f"{path} is a link or a submodule, not a file", undone="nothing was pushed")
-        contents = self._plumbing.blobs(entry.oid for entry in found.values())
-        return {path: contents[entry.oid] for path, entry in found.items()}
-
-
 class Repository:
     """One remote branch and the clone that serves it, while its folder is reserved for us."""
 
@@ -106,8 +75,8 @@ class Repository:
             folder.parent, config=config, protocols=protocols, secrets=secrets, variables={"GIT_DIR": "/dev/null"}
         )
         self.objects = Plumbing(self._git, folder)
-        for name, branch in ((target.branch, self._read), (target.written, self._written)):
-            if not self._afar.run("check-ref-format", branch.ref).ok:
+        for name in dict.fromkeys((target.branch, target.written)):
+            if not self._afar.run("check-ref-format", _Branch.named(name).ref).ok:
                 raise UsageError(f"{name!r} cannot be the name of a branch")
 
     def head(self, patience: Patience) -> str | None:
@@ -142,8 +111,9 @@ class Repository:
 
     def _fetched(self, branch: _Branch, head: str | None, patience: Patience) -> Base:
         self._prepare(len(head) if head else 40)
+        deepen = partial(self._deepened, branch, patience)
         if head is None or self._kept_commit(branch) == head:
-            return Base(self.objects, head)
+            return Base(self.objects, head, deepen)
         try:
             self._fetch(branch, 1, patience)
         except RemoteFaultError as fault:
@@ -154,7 +124,7 @@ class Repository:
             self._prepare(len(head))
             self._fetch(branch, 1, patience)
         commit = self._git.check("rev-parse", "--verify", f"{branch.kept}^{{commit}}")
-        return Base(self.objects, object_id(commit))
+        return Base(self.objects, object_id(commit), deepen)
 
     def push(self, commit: str, lease: str | None, patience: Patience) -> Output:
         """Push `commit` if the branch still is at `lease` (None: does not exist). Whatever happens is returned."""
@@ -184,7 +154,7 @@ class Repository:
         now = self.written(head, patience)
         if now.commit is None or now.commit == commit:
             return now.commit is not None
-        self._fetch(self._written, _DEEP, patience)
+        self._fetch(self._written, DEEP, patience)
         return self.objects.is_ancestor(commit, now.commit)
 
     def keep(self, commit: str) -> None:
@@ -206,6 +176,13 @@ class Repository:
         )
         if not output.ok:
             raise RemoteFaultError(of_exchange(output))
+
+    def _deepened(self, branch: _Branch, patience: Patience, depth: int) -> bool:
+        """Fetch more of a branch's history; False where all of it is here."""
+        if self._git.check("rev-parse", "--is-shallow-repository").strip() != b"true":
+            return False
+        self._fetch(branch, depth, patience)
+        return True
 
     def _kept_commit(self, branch: _Branch) -> str | None:
         output = self._git.run("rev-parse", "--verify", "--quiet", f"{branch.kept}^{{commit}}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,11 +26,13 @@ class Settings:
     @classmethod
     def read(cls, folder: Path) -> Settings:
         """Read the system's, the user's and `folder`'s configuration. `LocalError` if git cannot."""
-        runner = Runner(folder)
-        listed = _listed(runner, "config", "--list", "--includes", "-z")
-        local = runner.run("config", "--local", "--list", "--includes", "-z")
-        own = _pairs(local.out) if local.ok else []
-        return cls(dict(listed), tuple((k, v) for k, v in own if k.startswith(_TRANSPORT)))
+        output = Runner(folder).run("config", "--list", "--includes", "--show-scope", "-z")
+        if not output.ok:
+            raise LocalError(f"git cannot read its configuration: {git_words(output.err)}", remedy="mend it")
+        listed = list(_scoped(output.out))
+        own = [(key, value) for scope, key, value in listed if scope == "local"]
+        every = {key: value for _, key, value in listed}
+        return cls(every, tuple((key, value) for key, value in own if key.startswith(_TRANSPORT)))
 
     def get(self, key: str) -> str:
         """The value of `key`, empty when it is not set."""
@@ -60,15 +62,10 @@ class Settings:
         return str(Path(value).expanduser()) if value.startswith("~") else value
 
 
-def _listed(runner: Runner, *args: str) -> list[tuple[str, str]]:
-    output = runner.run(*args)
-    if not output.ok:
-        raise LocalError(f"git cannot read its configuration: {git_words(output.err)}", remedy="mend it")
-    return _pairs(output.out)
-
-
-def _pairs(listing: bytes) -> list[tuple[str, str]]:
+def _scoped(listing: bytes) -> Iterator[tuple[str, str, str]]:
+    """Scope, key and value of each setting."""
     items = listing.decode("utf-8", "surrogateescape").split("\0")
-    parted = (item.partition("\n") for item in items if item)
-    # `[commit] gpgSign` without a value means true, and is listed without the line break.
-    return [(key, value if newline else "true") for key, newline, value in parted]
+    for scope, item in zip(items[::2], items[1::2], strict=False):
+        key, newline, value = item.partition("\n")
+        # `[commit] gpgSign` without a value means true, and is listed without the line break.
+        yield scope, key, value if newline else "true"

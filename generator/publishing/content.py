@@ -14,9 +14,9 @@ from generator.charts.parts import charts
 from generator.charts.record import RECORD, read_record
 from generator.charts.render import CHARTS, RenderedTree
 from generator.errors import ConflictError, RefusedError
+from generator.git.base import Base
 from generator.git.proposal import Identity, Proposal, blob_id
-from generator.git.repository import Base
-from generator.publishing.account import Account, message, registry_commit, touched
+from generator.publishing.account import TRAILER, Account, message, registry_commit, touched
 from generator.publishing.guard import Consent, Identities, guard
 from generator.publishing.source import Published, RegistrySource
 
@@ -75,9 +75,11 @@ class Content:
         return f"{self._source.commit}{'-dirty' if self._source.dirty else ''}"
 
     def _refuse_rewinding(self, base: Base) -> None:
-        newer = registry_commit(base.message)
         ours = self._source.commit
-        if not newer or not ours or newer == ours or self._choices.allow_rewound:
+        if not ours or not self._source.apart or self._choices.allow_rewound:
+            return
+        newer = registry_commit(base.last_saying(TRAILER)) if _is_published(base) else ""
+        if not newer or newer == ours:
             return
         if not self._source.knows(newer, ours):
             remedy = "a newer registry is published already: pull and run this again"
@@ -104,6 +106,11 @@ class Content:
                 _listed("generated files were edited by hand", map(there.place, change.edited)),
                 remedy="put what they should say into apps.toml, or give the edits up with --overwrite",
             )
+
+
+def _is_published(base: Base) -> bool:
+    """Whether there are charts on the branch; where there are none, nothing has to be looked for before."""
+    return any(PurePosixPath(path).name == RECORD for path in base.entries())
 
 
 def _listed(what: str, paths: Iterable[str], most: int = 10) -> str:

@@ -6,9 +6,9 @@ from pathlib import Path, PurePosixPath
 
 from generator.cache import user_cache
 from generator.charts.record import RECORD, read_record
+from generator.git.base import Base
 from generator.git.checkout import Checkout
 from generator.git.log import past_of_branch
-from generator.git.repository import Base
 from generator.promotion.history import History, folder_of, read_history
 from generator.publishing.ground import Ground, Operation
 from generator.publishing.source import Branch, Published

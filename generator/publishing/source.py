@@ -9,8 +9,8 @@ from typing import NamedTuple, Protocol
 
 from generator.cache import user_cache
 from generator.errors import ConflictError
+from generator.git.base import Base
 from generator.git.checkout import Checkout
-from generator.git.repository import Base
 from generator.promotion.operations import Edited
 from generator.registry.files import Folder, matching
 from generator.registry.merge import merge
@@ -82,8 +82,8 @@ class _Edit(NamedTuple):
 class Within:
     """The registry of the workloads repository: the branch's own, with what the user edited in the checkout.
 
-    An edit is what differs from where the checkout set out: from the branch as it was last fetched where the
-    checked-out branch only adds commits to that, else from HEAD.
+    An edit is what differs from where the checkout set out: where the branch itself is checked out, from the last
+    commit that it has in common with the branch as it was last fetched; else from HEAD.
     """
 
     apart = False
@@ -95,10 +95,10 @@ class Within:
         self._name = path.name
         self._checkout = checkout
         self._folder = Folder(path.parent)
-        self._origin = _origin(checkout, branch)
+        self.commit = checkout.head()
+        self._origin = _origin(checkout, self.commit, branch)
         self._names = registry_files(self._folder, self._name)
         self._edits = {name: edit for name in self._names if (edit := self._edit(name))}
-        self.commit = checkout.head()
         self.dirty = bool(self._edits)
 
     def _edit(self, name: str) -> _Edit | None:
@@ -143,11 +143,12 @@ class Within:
         return True
 
 
-def _origin(checkout: Checkout, branch: str) -> str:
-    fetched, head = checkout.resolve(f"refs/remotes/origin/{branch}"), checkout.head()
-    if fetched and head and checkout.branch() == branch and checkout.is_ancestor(fetched, head):
-        return fetched
-    return "HEAD"
+def _origin(checkout: Checkout, head: str | None, branch: str) -> str:
+    """Where the user's edits set out from. Without anything in common (history may be cut off), that is HEAD."""
+    if head is None or checkout.branch() != branch:
+        return head or "HEAD"
+    fetched = checkout.resolve(f"refs/remotes/origin/{branch}")
+    return (checkout.merge_base(fetched, head) if fetched else None) or head
 
 
 def _three_way(place: str, before: bytes, now: bytes, there: bytes) -> bytes:

@@ -1,4 +1,7 @@
-"""A forge on this machine that takes nothing its API does not describe: tests/data/forges/<forge>.json says what."""
+"""A forge on this machine that takes and answers only what its API describes.
+
+tests/data/forges/<forge>.json holds what the forge publishes of that; extract.py says where from.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,18 @@ _HEADERS = {
     "gitlab": ("PRIVATE-TOKEN", ""),
     "gitea": ("Authorization", "token "),
 }
+
+
+def _json_schema(node: Any) -> Any:
+    """OpenAPI 3.0 as JSON Schema: there, `nullable` says what a list of types says here."""
+    if isinstance(node, list):
+        return [_json_schema(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    found = {key: _json_schema(value) for key, value in node.items()}
+    if found.pop("nullable", False) is True:
+        found = {"anyOf": [{"type": "null"}, found]}
+    return found
 
 
 @dataclass
@@ -54,39 +69,70 @@ class Server:
             self.wrong.append(f"{method} {parts.path} is no operation")
             return 404, {"message": "Not Found"}
         operation, values = found
-        data = json.loads(body) if body else None
-        self._check(operation, values, dict(parse_qsl(parts.query, keep_blank_values=True)), data)
-        status, answer = self._do(method, values, dict(parse_qsl(parts.query)), data)
-        if str(status) not in operation["statuses"]:
-            self.wrong.append(f"the server itself answers {status}")
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        self._check_parameters(operation, values, query)
+        data = self._checked_body(operation, headers, body)
+        status, answer = self._do(method, values, query, data)
+        self._check_answer(operation, status, answer)
         return status, answer
 
     def _operation(self, method: str, path: str) -> tuple[dict[str, Any], dict[str, str]] | None:
-        for operation in self.api["operations"]:
-            pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(operation["path"]))
+        for described, operations in self.api["paths"].items():
+            pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(described))
             found = re.fullmatch(pattern, path)
-            if found and operation["method"] == method:
-                return operation, {name: unquote(value) for name, value in found.groupdict().items()}
+            if found and method.lower() in operations:
+                return operations[method.lower()], {name: unquote(value) for name, value in found.groupdict().items()}
         return None
 
-    def _check(self, operation: dict[str, Any], values: dict[str, str], query: dict[str, str], data: Any) -> None:
-        described = {(each["in"], each["name"]): each["schema"] for each in operation["parameters"]}
+    def _check_parameters(self, operation: dict[str, Any], values: dict[str, str], query: dict[str, str]) -> None:
+        described = {(each["in"], each["name"]): each for each in map(self._resolved, operation["parameters"])}
         given = {**{("path", k): v for k, v in values.items()}, **{("query", k): v for k, v in query.items()}}
+        missing = [key for key, each in described.items() if each.get("required") and key not in given]
+        self.wrong += [f"{operation['operationId']}: {key} is missing" for key in missing]
         for key, value in given.items():
-            schema = described.get(key)
-            if schema is None:
+            if key not in described:
                 self.wrong.append(f"{operation['operationId']}: {key} is not described")
                 continue
-            self._judge(int(value) if schema.get("type") == "integer" else value, schema, str(key))
-        if operation["body"] is not None:
-            # What the document leaves open, workloads has no use for.
-            self._judge(data, {"additionalProperties": False, **operation["body"]}, operation["operationId"])
-        elif data is not None:
-            self.wrong.append(f"{operation['operationId']} takes no body")
+            schema = described[key]["schema"]
+            number = schema.get("type") == "integer" and re.fullmatch(r"-?\d+", value)
+            self._judge(int(value) if number else value, schema, str(key))
+
+    def _checked_body(self, operation: dict[str, Any], headers: Any, body: bytes) -> Any:
+        """What the call carries, which must be of the described kind and form."""
+        where = operation["operationId"]
+        if "requestBody" not in operation:
+            self.wrong += [f"{where} takes no body"] if body else []
+            return None
+        content = self._resolved(operation["requestBody"])["content"]
+        kind = str(headers.get("Content-Type", "")).partition(";")[0]
+        if kind not in content:
+            self.wrong.append(f"{where} takes no {kind!r}")
+        data = json.loads(body)
+        # What the document leaves open, workloads has no use for.
+        schema = self._resolved(content["application/json"]["schema"])
+        self._judge(data, {**schema, "additionalProperties": False}, where)
+        return data
+
+    def _check_answer(self, operation: dict[str, Any], status: int, answer: Any) -> None:
+        """A server that answers what the real one cannot would prove nothing."""
+        if str(status) not in operation["responses"]:
+            self.wrong.append(f"the server itself answers {status}")
+            return
+        schema = self._resolved(operation["responses"][str(status)])["content"]["application/json"]["schema"]
+        self._judge(answer, schema, f"the answer to {operation['operationId']}")
+
+    def _resolved(self, node: dict[str, Any]) -> dict[str, Any]:
+        """What a description refers to, if it only refers."""
+        if "$ref" not in node:
+            return node
+        _, _, kind, name = node["$ref"].split("/")
+        found: dict[str, Any] = self.api["components"][kind][name]
+        return found
 
     def _judge(self, value: Any, schema: dict[str, Any], where: str) -> None:
-        validator = jsonschema.Draft202012Validator(schema)
-        self.wrong += [f"{where}: {error.message}" for error in validator.iter_errors(value)]
+        whole = {**_json_schema(schema), "components": _json_schema(self.api["components"])}
+        validator = jsonschema.Draft202012Validator(whole)
+        self.wrong += [f"{where}: {error.json_path} {error.message[:200]}" for error in validator.iter_errors(value)]
 
     def _do(self, method: str, values: dict[str, str], query: dict[str, str], data: Any) -> tuple[int, Any]:
         if method == "GET":
@@ -97,12 +143,18 @@ class Server:
             made = self._made(data)
             self.requests.append(made)
             return 201, made
-        self.requests[0].update(data)
-        return (201 if self.forge == "gitea" else 200), self.requests[0]
+        mine = next(each for each in self.requests if str(each[self._number]) == [*values.values()][-1])
+        mine.update(data)
+        return (201 if self.forge == "gitea" else 200), mine
+
+    @property
+    def _number(self) -> str:
+        return "iid" if self.forge == "gitlab" else "number"
 
     def _made(self, data: dict[str, Any]) -> dict[str, Any]:
         made: dict[str, Any] = json.loads(json.dumps(self.api["answer"]))
-        made.update({key: value for key, value in data.items() if key not in ("head", "base")})
+        made.update({key: value for key, value in data.items() if key in made.keys() - {"head", "base"}})
+        made[self._number] += len(self.requests)
         if self.forge == "github":
             made["url"] = f"{self.url}/repos/acme/workloads/pulls/{made['number']}"
         if self.forge != "gitlab":

@@ -33,7 +33,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def empty_remote(tmp_path: Path) -> Remote:
     path = tmp_path / "server" / "workloads.git"
     path.mkdir(parents=True)
-    git(path, "init", "--quiet", "--bare")
+    git(path, "init", "--quiet", "--bare", "--template=", "--initial-branch=main")
     return Remote(path)
 
 

@@ -25,6 +25,29 @@ print("started", flush=True)
 run(sys.argv[1], proposing({f"apps/{name}.yaml": name}, name), sleep=__import__("time").sleep, budget=Budget(races=40))
 """
 
+#: Forks once everything is loaded, so that all of them set out together.
+_CROWD = """
+import os, sys, time
+import git
+from tests.git.remotes import proposing, run
+from generator.git.publish import Budget
+def publish(name, cache):
+    os.environ["XDG_CACHE_HOME"] = cache
+    run(sys.argv[1], proposing({f"apps/{name}.yaml": name}, name), sleep=time.sleep, budget=Budget(races=40))
+children = []
+for name, cache in zip(sys.argv[2::2], sys.argv[3::2]):
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            publish(name, cache)
+            code = 0
+        finally:
+            os._exit(code)
+    children.append(child)
+print([os.waitpid(child, 0)[1] for child in children])
+"""
+
 
 def start(url: str, name: str, **variables: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
@@ -40,12 +63,17 @@ def test_eight_publishers_at_once_all_arrive_on_a_line(
     daemon: str, remote: Remote, tmp_path: Path, machines: str
 ) -> None:
     names = [f"app-{number}" for number in range(8)]
-    caches = {name: str(tmp_path / (name if machines == "many" else "cache")) for name in names}
-    running = [start(daemon, name, XDG_CACHE_HOME=caches[name]) for name in names]
-    assert [process.wait(60) for process in running] == [0] * 8
-    for process in running:
-        assert process.stdout is not None
-        process.stdout.close()
+    caches = [str(tmp_path / (name if machines == "many" else "cache")) for name in names]
+    each = [word for pair in zip(names, caches, strict=True) for word in pair]
+    done = subprocess.run(
+        [sys.executable, "-c", _CROWD, daemon, *each],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.stdout == f"{[0] * 8}\n", done.stderr
     assert {f"apps/{name}.yaml" for name in names} <= set(remote.files())
     assert sorted(remote.subjects()[1:]) == names
     assert remote.git("rev-list", "--min-parents=2", "main") == ""

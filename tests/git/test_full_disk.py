@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import resource
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,6 +15,9 @@ from generator.git.publish import Base, Proposal
 from tests.git.remotes import ADA, Remote, run, serving
 
 _BIG = bytes(range(256)) * 17 + b"".join(b"%d" % (n * n) for n in range(60_000))
+
+# More than there is room for, and little enough to be sent before the server hangs up on us.
+_MORE = random.Random(1).randbytes(40_000)  # noqa: S311 - no secret
 
 
 @contextmanager
@@ -58,7 +62,7 @@ def test_no_room_on_the_server(remote: Remote) -> None:
         with no_room():
             url = stack.enter_context(serving(remote))
         with pytest.raises(NetworkError, match="unpack") as failure:
-            run(url, propose, sleep=pauses.append)
+            run(url, lambda base: Proposal({"big": _MORE}, "big", ADA), sleep=pauses.append)
     assert len(pauses) == 3
     assert failure.value.undone == "nothing was pushed"
     assert remote.head() == before

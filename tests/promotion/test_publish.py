@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from generator.git.repository import Base
+from generator.git.base import Base
 from generator.promotion.history import History
 from generator.publishing import operated
 from generator.publishing.source import Published

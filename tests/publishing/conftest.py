@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.git.remotes import Remote, git
 from tests.publishing.arrangement import Arrangement
-from tests.workspace import REGISTRY, Run, isolate, runner
+from tests.workspace import REGISTRY, Run, isolate, runner, spawn
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +25,7 @@ def workloads(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
 
 def _bare(path: Path) -> Remote:
     path.mkdir(parents=True)
-    git(path, "init", "--quiet", "--bare")
+    git(path, "init", "--quiet", "--bare", "--template=", "--initial-branch=main")
     return Remote(path)
 
 
@@ -34,23 +35,35 @@ def apart(tmp_path: Path, workloads: Run) -> Arrangement:
     remote = _bare(tmp_path / "server" / "workloads.git")
     checkout = tmp_path / "registry"
     checkout.mkdir()
-    git(checkout, "init", "--quiet")
+    git(checkout, "init", "--quiet", "--template=")
     arrangement = Arrangement(checkout, remote, workloads)
     arrangement.edit(arrangement.with_repository(REGISTRY))
     arrangement.commit("registry")
     return arrangement
 
 
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A server and a checkout as the first publish leaves them, to be copied."""
+    folder = tmp_path_factory.mktemp("published")
+    with pytest.MonkeyPatch.context() as patch:
+        isolate(folder / "home", patch)
+        remote = _bare(folder / "server" / "workloads.git")
+        checkout = folder / "checkout"
+        git(folder, "clone", "--quiet", "--template=", remote.url, str(checkout))
+        (checkout / "apps.toml").write_text(REGISTRY)
+        assert spawn("publish", cwd=checkout).code == 0
+        git(checkout, "fetch", "--quiet")
+        git(checkout, "reset", "--quiet", "--hard", "origin/main")
+        git(checkout, "clean", "--quiet", "-fd")
+    return folder
+
+
 @pytest.fixture
-def within(tmp_path: Path, workloads: Run) -> Arrangement:
+def within(published: Path, tmp_path: Path, workloads: Run) -> Arrangement:
     """A checkout of the workloads repository, which holds the registry and the charts of it."""
-    remote = _bare(tmp_path / "server" / "workloads.git")
-    checkout = tmp_path / "checkout"
-    git(tmp_path, "clone", "--quiet", remote.url, str(checkout))
-    arrangement = Arrangement(checkout, remote, workloads)
-    arrangement.edit(REGISTRY)
-    assert arrangement.publish().code == 0
-    git(checkout, "fetch", "--quiet")
-    git(checkout, "reset", "--quiet", "--hard", "origin/main")
-    git(checkout, "clean", "--quiet", "-fd")
-    return arrangement
+    for name in ("server", "checkout"):
+        shutil.copytree(published / name, tmp_path / name)
+    config = tmp_path / "checkout" / ".git" / "config"
+    config.write_text(config.read_text().replace(str(published), str(tmp_path)))
+    return Arrangement(tmp_path / "checkout", Remote(tmp_path / "server" / "workloads.git"), workloads)

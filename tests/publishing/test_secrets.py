@@ -8,14 +8,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from generator.git import pace
 from tests.git.remotes import Web, git, web_handler
 from tests.publishing.arrangement import Arrangement
-from tests.workspace import Done, environment
+from tests.workspace import environment, spawn
 
 CANARY = "cAn4ry-5ecret"
 BASIC = base64.b64encode(f"ada:{CANARY}".encode()).decode()
@@ -68,7 +70,7 @@ WAYS = [_url, _header, _netrc, _helper, _environment]
 
 def _works(web: Web, apart: Arrangement) -> None:
     """Slowly enough for every command line to be seen."""
-    apart.remote.hook("pre-receive", "sleep 0.7")
+    apart.remote.hook("pre-receive", "sleep 0.2")
 
 
 def _answers(status: int, body: bytes = b"") -> Callable[[Web, Arrangement], None]:
@@ -97,46 +99,32 @@ ENDS = {
 }
 
 
-def run(apart: Arrangement, *args: str, **variables: str) -> tuple[Done, list[str]]:
-    """`workloads publish` as a process, and the command lines of all that it started."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "generator", "publish", *args],
-        cwd=apart.checkout,
-        env=environment(**variables),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@contextmanager
+def watched() -> Iterator[set[str]]:
+    """The command lines of all that this process starts meanwhile."""
     seen: set[str] = set()
-    looking = threading.Event()
+    over = threading.Event()
 
     def look() -> None:
-        while not looking.wait(0.002):
-            seen.update(_command_lines(process.pid))
+        while not over.wait(0.002):
+            seen.update(_command_lines(os.getpid()))
 
     thread = threading.Thread(target=look)
     thread.start()
-    out, err = process.communicate()
-    looking.set()
-    thread.join()
-    return Done(process.returncode, out, err), sorted(seen)
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
 
 
 def _command_lines(above: int) -> Iterator[str]:
-    """The command lines of a process and of those below it."""
-    parents, lines = {}, {}
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
-            lines[int(path.name)] = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-        except (OSError, ValueError):
-            continue
-    for pid, line in lines.items():
-        each: int | None = pid
-        while each and each != above:
-            each = parents.get(each)
-        if each == above:
-            yield line
+    """The command lines of the processes below one."""
+    for listing in Path(f"/proc/{above}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in listing.read_text().split():
+                yield Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+                yield from _command_lines(int(child))
 
 
 def shows(text: str) -> bool:
@@ -146,33 +134,40 @@ def shows(text: str) -> bool:
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__[1:])
 def test_the_canary_appears_nowhere(
-    apart: Arrangement, web: Web, home: Path, end: str, way: Callable[..., tuple[str, dict[str, str]]]
+    apart: Arrangement,
+    web: Web,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    end: str,
+    way: Callable[..., tuple[str, dict[str, str]]],
 ) -> None:
     url, variables = way(apart, web.url, home)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(pace, "_BACKOFF_BASE", 0.01)
     # As in a clone whose URL carries the credentials: what is on our own command line is the caller's doing.
     apart.edit(apart.text.replace(f'repository = "{apart.remote.url}"\n', ""))
     git(apart.checkout, "config", "remote.origin.url", url)
-    config = (apart.checkout / ".git" / "config").read_bytes()
     prepare, code = ENDS[end]
     prepare(web, apart)
-    done, seen = run(apart, "--json", **variables)
+    with watched() as seen:
+        done = apart.publish("--json")
     assert done.code == code, done
     assert not shows(done.out + done.err)
     assert [line for line in seen if shows(line)] == []
     assert end != "works" or any("remote-http" in line for line in seen)
-    assert (apart.checkout / ".git" / "config").read_bytes() == config
     assert not shows(apart.remote.git("log", "--all", "-p", "--format=fuller") if apart.heads() else "")
     for path in (home / ".cache").rglob("*"):
         assert not path.is_file() or CANARY.encode() not in path.read_bytes(), path
 
 
 def test_what_the_server_says_of_a_secret_is_masked(apart: Arrangement, web: Web, home: Path) -> None:
-    apart.edit(apart.text.replace(apart.remote.url, "https://elsewhere.example.com/x.git"))
+    """In a process of its own, to the last thing that it says."""
     git(apart.checkout, "config", "remote.origin.url", _url(apart, web.url, home)[0])
-    apart.edit(apart.text.replace('repository = "https://elsewhere.example.com/x.git"\n', ""))
+    apart.edit(apart.text.replace(f'repository = "{apart.remote.url}"\n', ""))
     _refuses(web, apart)
-    done, _ = run(apart)
-    assert (done.code, shows(done.err)) == (7, False)
+    done = spawn("publish", cwd=apart.checkout)
+    assert (done.code, shows(done.out + done.err)) == (7, False)
     assert "no *** here" in done.err
 
 

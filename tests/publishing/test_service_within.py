@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,32 @@ def test_the_same_edit_of_two_is_no_conflict(within: Arrangement) -> None:
     within.edit(promoted(within.text))
     assert within.publish().out == "nothing to publish: the branch is up to date\n"
     assert within.heads() == before
+
+
+@pytest.mark.parametrize("edit", [promoted, onboarded, lambda text: text + "# a remark\n"])
+def test_publishing_an_edit_again_without_a_pull_is_nothing_to_publish(
+    within: Arrangement, edit: Callable[[str], str]
+) -> None:
+    within.edit(edit(within.text))
+    assert within.publish().code == 0
+    theirs = within.read("apps.toml") + AUDIT.replace("audit", "fraud")
+    colleague(within, theirs.replace("apps = [\n", 'apps = [\n  "fraud",\n', 1))
+    before = within.heads()
+    assert within.publish().out == "nothing to publish: the branch is up to date\n"
+    assert within.heads() == before
+
+
+def test_commits_that_are_not_pushed_are_an_edit_where_the_branch_went_on_too(within: Arrangement) -> None:
+    """The two have parted: what the user changed counts from where they did."""
+    colleague(within, another(within.text, "fraud"))
+    within.edit(onboarded(within.text))
+    within.commit("onboard audit")
+    git(within.checkout, "fetch", "--quiet")
+    within.edit(promoted(within.text))
+    assert within.publish().code == 0
+    text = within.read("apps.toml")
+    assert all(words in text for words in ("[apps.fraud]", "[apps.audit]", "billing@v1.1.0"))
+    assert within.message()[0] == "update audit, billing: dev, prod"
 
 
 def test_an_edit_against_another_is_a_conflict_that_shows_both(within: Arrangement) -> None:

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.stress import trials
+from tests.stress.heavy import heavy
 from tests.stress.trials import Trial
 from tests.workspace import ROOT
 
@@ -36,13 +37,15 @@ _FOOT = """
 - A kill strikes one run in five anywhere, the others after the first contact with the server. After every kill
   the branch's last commit is walked through to the last file; after every fourth the same change is published in
   peace.
+- *fetched* is what the private clone holds after one publish, from a shallow checkout. The history is of bytes that
+  nothing shrinks, and the last commit keeps none of them.
 """
 
 
 def _all(sizes: dict[str, int]) -> list[tuple[str, Callable[[Path], Trial]]]:
     crowds = [(f"crowd-{t}", partial(_crowd, transport=t, count=sizes[t])) for t in ("file", "daemon", "http")]
     rest = [(kind, partial(getattr(trials, kind), count=sizes[kind])) for kind in ("mixed", "idle", "kills")]
-    return [*crowds, *rest]
+    return [*crowds, *rest, ("heavy", partial(heavy, count=sizes["heavy"]))]
 
 
 def _crowd(folder: Path, *, transport: str, count: int) -> Trial:
@@ -73,7 +76,7 @@ def main() -> int:
     parser.add_argument("--only", action="append", help="this trial (crowd-file, crowd-daemon, crowd-http, mixed, …)")
     parser.add_argument("--write", type=Path, help="the file to write the report to")
     chosen = parser.parse_args()
-    sizes = {"file": 64, "daemon": 16, "http": 8, "mixed": 16, "idle": 100, "kills": 500}
+    sizes = {"file": 64, "daemon": 16, "http": 8, "mixed": 16, "idle": 100, "kills": 500, "heavy": 200}
     done = []
     for name, run in _all(sizes):
         if chosen.only and name not in chosen.only:

@@ -33,12 +33,12 @@ class Ended:
 class Machine:
     """Somebody's home and checkout; nothing of it is shared with any other."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, url: str, *options: str) -> None:
         self.home, self.checkout = folder / "home", folder / "checkout"
         self._out, self._err = folder / "stdout", folder / "stderr"
         self.home.mkdir(parents=True)
         (self.home / ".gitconfig").write_text(_IDENTITY)
-        git(folder, "clone", "--quiet", url, str(self.checkout), variables=self._variables())
+        git(folder, "clone", "--quiet", *options, url, str(self.checkout), variables=self._variables())
 
     @property
     def registry(self) -> Path:

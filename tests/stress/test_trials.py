@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.stress import trials
+from tests.stress.heavy import heavy
 from tests.workspace import isolate
 
 
@@ -15,9 +16,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     isolate(tmp_path / "home", monkeypatch)
 
 
-@pytest.mark.parametrize(("transport", "count"), [("file", 4), ("daemon", 2), ("http", 2)])
-def test_all_who_publish_at_once_arrive_once_and_on_a_line(tmp_path: Path, transport: str, count: int) -> None:
-    assert trials.crowd(tmp_path / "farm", transport, count).problems == []
+def test_all_who_publish_at_once_arrive_once_and_on_a_line(tmp_path: Path) -> None:
+    """Over HTTP; over a daemon they meet below, and over a folder in the tests of the loop itself."""
+    assert trials.crowd(tmp_path / "farm", "http", 3).problems == []
 
 
 def test_publishers_and_removers_end_as_some_serial_order_would(tmp_path: Path) -> None:
@@ -30,3 +31,7 @@ def test_runs_without_a_change_push_nothing(tmp_path: Path) -> None:
 
 def test_a_publisher_that_is_killed_leaves_nothing_to_mend(tmp_path: Path) -> None:
     assert trials.kills(tmp_path / "farm", 8).problems == []
+
+
+def test_of_a_heavy_history_no_more_is_fetched_than_the_last_commit(tmp_path: Path) -> None:
+    assert heavy(tmp_path / "farm", 20).problems == []

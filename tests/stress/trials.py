@@ -38,7 +38,7 @@ class Trial:
 
 
 @contextmanager
-def _measured(trial: Trial) -> Iterator[None]:
+def measured(trial: Trial) -> Iterator[None]:
     """The time that passes inside, and the time that the processors work for it."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     yield
@@ -84,7 +84,7 @@ def crowd(folder: Path, transport: str, count: int, most_seconds: float = 90.0) 
         for machine, name in zip(machines, _names(count), strict=True):
             _onboard(machine, name)
         before = [contents(machine.checkout) for machine in machines]
-        with _measured(trial):
+        with measured(trial):
             ended = at_once(machines)
         _attempts(trial, ended)
         seconds = max(each.seconds for each in ended)
@@ -122,7 +122,7 @@ def mixed(folder: Path, count: int) -> Trial:
         for machine, name in zip(removing, old, strict=True):
             machine.registry.write_text(without(machine.registry.read_text(), name, "dev"))
         flags = [["--allow-removal", f"dev/{name}"] for name in old]
-        with _measured(trial):
+        with measured(trial):
             ended = at_once([*adding, *removing], *[()] * count, *flags)
         _attempts(trial, ended)
         trial.figures["published"] = str(sum(each.code == 0 for each in ended))
@@ -182,7 +182,7 @@ def idle(folder: Path, count: int) -> Trial:
         machines = [here.machine() for _ in range(2)]
         here.remote.hook("pre-receive", f"touch {folder}/pushed")
         before = contents(here.remote.path)
-        with _measured(trial), ThreadPoolExecutor(len(machines)) as pool:
+        with measured(trial), ThreadPoolExecutor(len(machines)) as pool:
             halves = pool.map(lambda m: [m.publish() for _ in range(count // len(machines))], machines)
             ended = [each for half in halves for each in half]
         trial.figures["commits"] = str(sum(each.code != 0 or each.data["pushed"] for each in ended))
@@ -202,7 +202,7 @@ def kills(folder: Path, count: int, seed: int = 1) -> Trial:
         here.found()
         users = [(here.machine(), app) for app in ("billing", "ledger")]
         share = [range(n, count, len(users)) for n in range(len(users))]
-        with _measured(trial), ThreadPoolExecutor(len(users)) as pool:
+        with measured(trial), ThreadPoolExecutor(len(users)) as pool:
             chances = [random.Random(seed + n) for n in range(len(users))]  # noqa: S311 - no secret
             tallies = list(
                 pool.map(lambda user, turns, chance: _killed(trial, here, user, turns, chance), users, share, chances)
