@@ -89,8 +89,12 @@ class Cache:
             return None
 
     def put(self, kind: str, key: str, value: Any) -> None:
-        """Keep `value`, which JSON gives back as it is, if there is a place for it."""
-        body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        """Keep `value`, if JSON has it and there is a place for it."""
+        try:
+            text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        except (TypeError, ValueError):
+            return
+        body = text.encode("utf-8", "surrogatepass")
         temporary = os.path.join(self._folder, f".{secrets.token_hex(8)}")  # noqa: PTH118
         with suppress(OSError):
             self._bound()

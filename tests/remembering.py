@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 
@@ -21,4 +22,5 @@ class Remembering:
         return json.loads(text)
 
     def put(self, kind: str, key: str, value: Any) -> None:
-        self.kept[kind, key] = json.dumps(value)
+        with suppress(TypeError, ValueError):
+            self.kept[kind, key] = json.dumps(value, allow_nan=False)

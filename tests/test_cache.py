@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 from pathlib import Path
 
@@ -42,6 +43,14 @@ def test_what_was_damaged_is_not_there(cache: Cache, tmp_path: Path, damage: byt
     for at in (0, len(whole) // 2, len(whole) - 1):
         kept.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
         assert cache.get("kind", "key") is None
+
+
+@pytest.mark.parametrize(
+    "value", [{"a": [float("nan")]}, {"a": {"b": float("-inf")}}, {"a": datetime.date(2026, 1, 1)}]
+)
+def test_what_json_would_change_is_not_kept(cache: Cache, value: object) -> None:
+    cache.put("kind", "key", value)
+    assert cache.get("kind", "key") is None
 
 
 def test_where_nothing_can_be_written_everything_is_forgotten() -> None:

@@ -104,7 +104,7 @@ def part_of(plan: ChartPlan) -> Part:
     envs = plan.environments
     return Part(
         Files.written(dict(_files(plan))),
-        {env.name: {app.name: yaml.dump({app.key: app.values}, "    ") for app in env.apps} for env in envs},
+        {env.name: {app.name: _entry(app) for app in env.apps} for env in envs},
         {env.name: {name: yaml.dump({name: env.projects[name]}, "    ") for name in env.projects} for env in envs},
         {env.name: env.applications for env in envs},
     )
@@ -125,6 +125,22 @@ def assemble(plan: ChartPlan, parts: Iterable[Part]) -> RenderedTree:
     }
     files = Files.joined([*(part.files for part in parts), Files.written(shared)])
     return RenderedTree(files, dict(sorted(identities.items())))
+
+
+def _entry(app: AppPlan) -> str:
+    """An app's lines of values.yaml."""
+    helm = app.values.get("helm")
+    if not helm:
+        return yaml.dump({app.key: app.values}, "    ")
+    keys = list(app.values)
+    place = keys.index("helm")
+    before, after = ({key: app.values[key] for key in part} for part in (keys[:place], keys[place + 1 :]))
+    return yaml.dump({app.key: before}, "    ") + _helm(helm) + (yaml.dump(after, "      ") if after else "")
+
+
+@yaml.once
+def _helm(helm: Mapping[str, Any]) -> str:
+    return yaml.dump({"helm": helm}, "      ")
 
 
 def _files(plan: ChartPlan) -> Iterator[tuple[str, Pieces]]:

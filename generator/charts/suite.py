@@ -70,7 +70,12 @@ def _sources(app: AppPlan) -> list[str]:
     told = ("repoURL", "targetRevision", "path", "chart")
     asserts = [_equal(f"spec.source.{key}", values[key]) for key in told if key in values]
     helm = values.get("helm")
-    return [*asserts, _equal("spec.source.helm", _as_found(helm)) if helm else _absent("spec.source.helm")]
+    return [*asserts, _helm(helm) if helm else _absent("spec.source.helm")]
+
+
+@yaml.once
+def _helm(helm: Mapping[str, Any]) -> str:
+    return _equal("spec.source.helm", _as_found(helm))
 
 
 @functools.cache

@@ -11,8 +11,8 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 # Keys that no reader takes for anything but a string, at most 128 characters (beyond, keys are written with `?`).
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]{0,127}")
@@ -22,7 +22,10 @@ _NAMED = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 # A block scalar keeps lines of printable text exactly, if none of them begins or ends in a way it reads otherwise.
 _BLOCK_LINE = re.compile("(?:[\x21-\x7e\xa1-\u2027\u202a-\ud7ff][\x20-\x7e\xa1-\u2027\u202a-\ud7ff]*)?")
 _LONGEST_SIMPLE_KEY = 120
+#: So many texts are kept for the environments to come.
+_SEVERAL = 1024
 _NESTED = (dict, list, tuple, Mapping)
+_V = TypeVar("_V")
 
 
 def dump(value: Mapping[str, Any], indent: str = "") -> str:
@@ -40,6 +43,22 @@ def dump_items(value: Sequence[Any], indent: str) -> str:
     lines: list[str] = []
     _sequence(lines, value, indent)
     return "\n".join([*lines, ""])
+
+
+def once(make: Callable[[_V], str]) -> Callable[[_V], str]:
+    """A writer that gives the same text for the same object, not only for an equal one: 1 equals true."""
+    known: dict[int, tuple[_V, str]] = {}
+
+    @functools.wraps(make)
+    def written(value: _V) -> str:
+        found = known.get(id(value))
+        if found is None:
+            if len(known) >= _SEVERAL:
+                known.clear()
+            found = known[id(value)] = value, make(value)
+        return found[1]
+
+    return written
 
 
 def _mapping(lines: list[str], value: Mapping[str, Any], indent: str) -> None:

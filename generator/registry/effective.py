@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 Layer = Mapping[str, Any]
 
@@ -144,9 +144,17 @@ def base_layer(defaults: Layer) -> Layer:
     return _overlay(BUILT_IN, _normalise(defaults))
 
 
-def declared_fields(base: Layer, declared: Layer) -> Layer:
-    """An app's fields in no environment yet; `base` is what `base_layer` gave."""
-    return _overlay(base, _normalise(declared))
+class Declared(NamedTuple):
+    """An app in no environment yet: the `layers` that an environment is merged over, the `fields` without one."""
+
+    layers: Layer
+    fields: Layer
+
+
+def declared_fields(base: Layer, declared: Layer) -> Declared:
+    """The fields of an app as `declared`; `base` is what `base_layer` gave."""
+    layers = _overlay(base, _normalise(declared))
+    return Declared(layers, _final(layers))
 
 
 def effective(base: Layer, app: str, declared: Layer, environment: str, pin: str | None) -> EffectiveApp:
@@ -154,14 +162,13 @@ def effective(base: Layer, app: str, declared: Layer, environment: str, pin: str
     return in_environment(declared_fields(base, declared), app, declared, environment, pin)
 
 
-def in_environment(fields: Layer, app: str, declared: Layer, environment: str, pin: str | None) -> EffectiveApp:
-    """As `effective`, from what `declared_fields` gave."""
+def in_environment(known: Declared, app: str, declared: Layer, environment: str, pin: str | None) -> EffectiveApp:
+    """As `effective`, from what `declared_fields` gave. What environments agree on is one object in all of them."""
     narrower = declared.get("environments", {}).get(environment)
-    if narrower:
-        fields = _overlay(fields, _normalise(narrower))
+    fields = _final(_overlay(known.layers, _normalise(narrower))) if narrower else known.fields
     if pin is not None:
         fields = _pinned(fields, pin)
-    return EffectiveApp(app, environment, str(declared.get("team", "")), pin, _final(fields))
+    return EffectiveApp(app, environment, str(declared.get("team", "")), pin, fields)
 
 
 def _pinned(fields: Layer, pin: str) -> dict[str, Any]:

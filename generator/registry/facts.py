@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from generator.registry.effective import base_layer, effective
-from generator.registry.memo import FILE, FORGETFUL, Memo, is_plain
+from generator.registry.memo import FILE, FORGETFUL, Memo
 
 #: The revision by (environment, app).
 Running = Mapping[tuple[str, str], str]
@@ -75,7 +75,7 @@ class Versions:
         if kept is None:
             text = data.decode("utf-8", "replace").replace("\r\n", "\n")
             pieces, tags = self._read(text, key), _PINNED.findall(text)
-            if pieces is not None and is_plain([[piece.defaults, piece.apps] for piece in pieces]):
+            if pieces is not None:
                 plain = [[piece.includes, piece.defaults, piece.apps, piece.lists] for piece in pieces]
                 self._memo.put(_KIND, key, {"pieces": plain, "tags": tags})
         else:

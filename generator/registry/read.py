@@ -14,7 +14,7 @@ from generator.registry import model
 from generator.registry.draft import Draft
 from generator.registry.files import Files, Folder
 from generator.registry.includes import included
-from generator.registry.memo import FILE, FORGETFUL, Memo, is_plain
+from generator.registry.memo import FILE, FORGETFUL, Memo
 from generator.registry.project import ProjectFields
 from generator.registry.registry import Registry
 from generator.registry.report import Report, TooManyError, kind, suggestion, unknown_key
@@ -82,7 +82,7 @@ def _gather(draft: Draft, files: Files, name: str, prefix: str, raw: bytes, memo
         draft.documents.append(include.document)
         problems = len(draft.report.problems)
         _gather_included(draft, include.document, judged=include.judged)
-        if not include.judged and len(draft.report.problems) == problems and is_plain(include.document.data):
+        if not include.judged and len(draft.report.problems) == problems:
             memo.put(FILE, include.key, include.document.data)
     review(draft, memo)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from generator.registry.effective import EffectiveApp, Layer, base_layer, declared_fields, in_environment
+from generator.registry.effective import Declared, EffectiveApp, Layer, base_layer, declared_fields, in_environment
 from generator.registry.model import ArgoCD, PromotionPolicy, Team, Workloads
 
 IN_CLUSTER = "https://kubernetes.default.svc"
@@ -93,22 +93,22 @@ class Registry:
         return None if listing is None else self._effective(environment, listing)
 
     def _effective(self, environment: str, listing: Listing) -> EffectiveApp:
-        known = self._known.get((environment, listing))
-        if known is None:
+        found = self._known.get((environment, listing))
+        if found is None:
             app = listing.app
-            fields = self._declared.get(app)
-            if fields is None:
-                fields = self._declared[app] = declared_fields(self._base, self.apps[app])
-            known = in_environment(fields, app, self.apps[app], environment, listing.pin)
-            self._known[environment, listing] = known
-        return known
+            declared = self._declared.get(app)
+            if declared is None:
+                declared = self._declared[app] = declared_fields(self._base, self.apps[app])
+            found = in_environment(declared, app, self.apps[app], environment, listing.pin)
+            self._known[environment, listing] = found
+        return found
 
     @cached_property
     def _base(self) -> Layer:
         return base_layer(self.defaults)
 
     @cached_property
-    def _declared(self) -> dict[str, Layer]:
+    def _declared(self) -> dict[str, Declared]:
         """The fields of the apps that were asked for."""
         return {}
 

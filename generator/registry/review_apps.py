@@ -145,10 +145,10 @@ def _effective_apps(draft: Draft, base: Layer, tenancy: Tenancy, name: str, app:
     """Judge an app in every environment that lists it or that it speaks of, by itself where there is none."""
     listed = {env: entry.listing.pin for env, entry in draft.runs_in.get(name, {}).items() if env in draft.environments}
     spoken_of = dict.fromkeys(env for env in app.layer.get("environments", {}) if env in draft.environments)
-    fields = declared_fields(base, app.layer)
+    known = declared_fields(base, app.layer)
     sound: set[tuple[str | None, str]] = set()
     for env, pin in {**spoken_of, **(listed or {"": None})}.items():
-        merged, setting = in_environment(fields, name, app.layer, env, pin), _setting(draft, env)
+        merged, setting = in_environment(known, name, app.layer, env, pin), _setting(draft, env)
         # Where an environment has no words of its own, what is sound in one is sound in all that see it alike.
         alike = None if env in app.layer.get("environments", {}) else (pin, setting.suffix)
         if alike not in sound:

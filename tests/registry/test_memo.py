@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from generator.charts.parts import charts
 from generator.errors import Problem, RegistryError
 from generator.registry.files import Tree
-from generator.registry.memo import FORGETFUL, Memo, is_plain
+from generator.registry.memo import FORGETFUL, Memo
 from generator.registry.read import read_from
 from generator.registry.registry import Registry
 from tests.registry.test_registries import DATA
@@ -148,19 +147,6 @@ def test_a_file_with_line_ends_of_windows_is_known_by_its_own_bytes() -> None:
     memo = Remembering()
     windows = {name: raw.replace(b"\n", b"\r\n") for name, raw in _files().items()}
     assert _outcome(windows, memo) == _outcome(windows, memo) == _outcome(_files(), memo)
-
-
-@pytest.mark.parametrize(
-    ("value", "plain"),
-    [
-        ({"a": [1, "x", True, 1.5, {}]}, True),
-        ({"a": [float("nan")]}, False),
-        ({"a": {"b": float("-inf")}}, False),
-        ({"a": datetime.date(2026, 1, 1)}, False),
-    ],
-)
-def test_what_json_would_change_is_not_kept(value: Any, plain: bool) -> None:
-    assert is_plain(value) is plain
 
 
 @pytest.mark.parametrize("change", ['holds.a-app = "why"', 'retired.a-app = "why"'])
