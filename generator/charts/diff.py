@@ -39,12 +39,13 @@ class ChangeSet:
 def changes(
     tree: RenderedTree,
     owned: Record,
-    current: Callable[[str], bytes | None],
+    current: Callable[[str], str | None],
     environments: frozenset[str] | None = None,
 ) -> ChangeSet:
-    """What turns `current` (a path's bytes, None where there is none), of which `owned` is ours, into `tree`.
+    """What turns what is there, of which `owned` is ours, into `tree`.
 
-    `environments`, where given, leaves the charts of all others as they are.
+    `current` gives the digest of a path's file, None where there is none. `environments`, where given, leaves the
+    charts of all others as they are.
     """
     kept: dict[str, str] = {}
     if environments is not None:
@@ -55,8 +56,7 @@ def changes(
     changed: dict[str, str] = {}
     edited, foreign = [], []
     for path, wanted in tree.digests.items():
-        there = current(path)
-        found = None if there is None else digest(there)
+        found = current(path)
         if found == wanted:
             continue
         if found is None:
@@ -67,30 +67,30 @@ def changes(
             foreign.append(path)
         elif found != owned.files[path]:
             edited.append(path)
-    removed = [path for path in owned.files if path not in tree.digests and current(path) is not None]
-    edited += [path for path in removed if digest(current(path) or b"") != owned.files[path]]
+    there = {path: current(path) for path in owned.files if path not in tree.digests}
+    removed = [path for path, found in there.items() if found is not None]
+    edited += [path for path in removed if there[path] != owned.files[path]]
     record = record_of(tree)
     record = Record({**record.files, **kept}, record.applications)
-    stale = current(RECORD) != record.dump()
+    stale = current(RECORD) != digest(record.dump())
     new, other = Files(added, tree.files.__getitem__), Files(changed, tree.files.__getitem__)
     return ChangeSet(new, other, tuple(sorted(removed)), tuple(sorted(edited)), tuple(foreign), record, stale)
 
 
 def _only(
-    tree: RenderedTree, owned: Record, current: Callable[[str], bytes | None], environments: frozenset[str]
+    tree: RenderedTree, owned: Record, current: Callable[[str], str | None], environments: frozenset[str]
 ) -> RenderedTree:
     """`tree` with the charts of other environments as they are now; what all environments share is not touched."""
-    files = {path: data for path, data in tree.files.items() if _within(path, environments)}
-    kept = {
-        path: data for path in owned.files if not _within(path, environments) and (data := current(path)) is not None
-    }
+    files = {path: found for path, found in tree.digests.items() if _within(path, environments)}
+    others = {path: current(path) for path in owned.files if not _within(path, environments)}
+    files |= {path: found for path, found in others.items() if found is not None}
     applications = {
         key: identity
         for source, mine in ((owned.applications, False), (tree.applications, True))
         for key, identity in source.items()
         if (key.partition("/")[0] in environments) is mine
     }
-    return RenderedTree(Files.of(dict(sorted({**kept, **files}.items()))), dict(sorted(applications.items())))
+    return RenderedTree(Files(dict(sorted(files.items())), tree.files.__getitem__), dict(sorted(applications.items())))
 
 
 def _within(path: str, environments: frozenset[str]) -> bool:

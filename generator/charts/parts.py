@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from generator.charts.plan import plan
-from generator.charts.render import Files, Part, RenderedTree, assemble, part_of
+from generator.charts.render import Files, Marks, Part, Recall, RenderedTree, assemble, part_of
 from generator.registry.memo import FORGETFUL, Memo
 from generator.registry.registry import Registry
 
@@ -29,10 +29,10 @@ def _part(team: Registry, memo: Memo) -> Part:
     key = hashlib.sha256(repr(team).encode("utf-8", "surrogatepass")).hexdigest()
     known = memo.get(_KIND, key)
     if known is not None:
-        return _recalled(known, team)
+        return _recalled(known, team, _marks(memo, key))
     part = part_of(plan(team))
     memo.put(_KIND, key, _told(part))
-    return part
+    return part._replace(files=Files(part.files.digests, part.files.__getitem__, _marks(memo, key)))
 
 
 def _told(part: Part) -> dict[str, Any]:
@@ -44,10 +44,24 @@ def _told(part: Part) -> dict[str, Any]:
     }
 
 
-def _recalled(known: Mapping[str, Any], team: Registry) -> Part:
+def _marks(memo: Memo, key: str) -> Recall:
+    """What recalls, or keeps, the marks of a part's files."""
+
+    def recall(kind: str, make: Callable[[], Marks]) -> Marks:
+        known = memo.get(kind, key)
+        if known is None:
+            known = make()
+            memo.put(kind, key, known)
+        marks: Marks = known
+        return marks
+
+    return recall
+
+
+def _recalled(known: Mapping[str, Any], team: Registry, recall: Recall) -> Part:
     @functools.cache
     def files() -> Mapping[str, bytes]:
         return part_of(plan(team)).files
 
-    remembered = Files(known["digests"], lambda path: files()[path])
+    remembered = Files(known["digests"], lambda path: files()[path], recall)
     return Part(remembered, known["entries"], known["projects"], known["applications"])

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.charts import yaml
 from generator.charts.plan import PROJECT_WAVE, AppPlan, ChartPlan, EnvironmentPlan
@@ -31,12 +31,34 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-class Files(Mapping[str, bytes]):
-    """Files by path. `digests` has the sha256 of each; the bytes are made when they are asked for."""
+#: By path, what is worked out from each file's bytes.
+Marks = Mapping[str, str]
+#: Marks by their kind from an earlier time, or as they are made now.
+Recall = Callable[[str, Callable[[], Marks]], Marks]
 
-    def __init__(self, digests: Mapping[str, str], read: Callable[[str], bytes]) -> None:
+
+class Files(Mapping[str, bytes]):
+    """Files by path. `digests` has the sha256 of each; the bytes are made when they are asked for.
+
+    `recall` gives marks that were made before, or has them made.
+    """
+
+    def __init__(
+        self,
+        digests: Mapping[str, str],
+        read: Callable[[str], bytes],
+        recall: Recall = lambda kind, make: make(),
+    ) -> None:
         self.digests = digests
         self._read = read
+        self._recall = recall
+        self._parts: list[Files] = []
+
+    def marks(self, kind: str, mark: Callable[[bytes], str]) -> Marks:
+        """What `mark` makes of each file's bytes; `kind` is its name for good."""
+        if self._parts:
+            return {path: found for part in self._parts for path, found in part.marks(kind, mark).items()}
+        return self._recall(kind, lambda: {path: mark(self[path]) for path in self.digests})
 
     @classmethod
     def of(cls, files: Mapping[str, bytes]) -> Files:
@@ -55,8 +77,11 @@ class Files(Mapping[str, bytes]):
     @classmethod
     def joined(cls, parts: Iterable[Files]) -> Files:
         """The files of several parts by path; a part makes its own."""
+        parts = list(parts)
         of = {path: part for part in parts for path in part.digests}
-        return cls({path: of[path].digests[path] for path in sorted(of)}, lambda path: of[path][path])
+        whole = cls({path: of[path].digests[path] for path in sorted(of)}, lambda path: of[path][path])
+        whole._parts = parts
+        return whole
 
     def __getitem__(self, path: str) -> bytes:
         return self._read(path)
@@ -81,8 +106,7 @@ class RenderedTree:
         return self.files.digests
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """What some of the apps come to: whole files, and by environment their part of what the chart says of all apps.
 
     `entries` and `projects` are the lines of values.yaml by app and by project.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from generator.charts.diff import ChangeSet
 from generator.charts.record import RECORD, Record, read_record
+from generator.charts.render import digest
 from generator.errors import LocalError, RefusedError
 
 # What is no regular file is not waited for, and no link is followed.
@@ -30,6 +31,11 @@ class OutputFolder:
     def record(self) -> Record:
         """What is owned here. Raises RefusedError where the record is damaged."""
         return read_record(self.read(RECORD), str(self.root / RECORD))
+
+    def digest(self, path: str) -> str | None:
+        """The sha256 of a file below the folder, None where there is none. Raises what `read` does."""
+        data = self.read(path)
+        return None if data is None else digest(data)
 
     def read(self, path: str) -> bytes | None:
         """The bytes of a file below the folder, None where there is none.

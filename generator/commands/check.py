@@ -60,7 +60,7 @@ def command(
         verify(tree, registry.environments, user_cache())
     consent = Consent.given(removals, ceilings)
     judge_removals(find_registry(registry_path), registry, tree.applications, consent, base or "HEAD")
-    change = changes(tree, folder.record(), folder.read)
+    change = changes(tree, folder.record(), folder.digest)
     apps = len(tree.applications)
     if as_json:
         drift = {"added": sorted(change.added), "changed": sorted(change.changed), "removed": list(change.removed)}

@@ -44,7 +44,7 @@ def command(
         if not environments or removal.key.partition("/")[0] in environments:
             console.note(f"warning: {removal}; 'workloads check' asks whether that is meant")
     owned = folder.record()
-    change = changes(tree, owned, folder.read, frozenset(environments) or None)
+    change = changes(tree, owned, folder.digest, frozenset(environments) or None)
     if not adopt:
         _refuse_foreign(change, folder)
     if change and not dry_run:

@@ -72,12 +72,21 @@ class Checkout:
 
     def names(self, folder: Path, revision: str = "HEAD") -> list[str]:
         """Every file below `folder` at `revision`, by its path from there; none if there is no such revision."""
+        return list(self.blob_ids(folder, revision))
+
+    def blob_ids(self, folder: Path, revision: str = "HEAD") -> dict[str, str]:
+        """The id of each file's content, by its path from `folder`; a link's is that of where it leads."""
         commit = self.resolve(revision)
         if commit is None:
-            return []
+            return {}
         inside = self._inside(folder / "x").removesuffix("x")
-        listed = self._git.check("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit, "--", inside or ".")
-        return [os.fsdecode(name).removeprefix(inside) for name in listed.split(b"\0") if name]
+        listed = self._git.check("ls-tree", "-r", "-z", "--full-tree", commit, "--", inside or ".")
+        entries = (line.partition(b"\t") for line in listed.split(b"\0") if line)
+        return {
+            os.fsdecode(name).removeprefix(inside): meta.split()[2].decode()
+            for meta, _, name in entries
+            if meta.split()[1] == b"blob"
+        }
 
     def is_dirty(self, path: Path) -> bool:
         """Whether the file differs from the one at HEAD (line endings aside: a checkout may convert them)."""

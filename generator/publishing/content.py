@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import PurePosixPath
 
 from generator.cache import user_cache
@@ -12,10 +13,10 @@ from generator.charts.check import verify
 from generator.charts.diff import ChangeSet, changes
 from generator.charts.parts import charts
 from generator.charts.record import RECORD, read_record
-from generator.charts.render import CHARTS, RenderedTree
+from generator.charts.render import CHARTS, RenderedTree, digest
 from generator.errors import ConflictError, RefusedError
 from generator.git.base import Base
-from generator.git.proposal import Identity, Proposal, blob_id
+from generator.git.proposal import Entry, Identity, Proposal, blob_id
 from generator.publishing.account import TRAILER, Account, message, registry_commit, touched
 from generator.publishing.guard import Consent, Identities, guard
 from generator.publishing.source import Published, RegistrySource
@@ -56,7 +57,7 @@ class Content:
         change = changes(tree, there.record, there.current)
         self._refuse_others(there, change)
         removed = guard(published.registry, there.applications, tree.applications, self._choices.consent)
-        environments = touched(change, there.record, there.current, published.registry.environments)
+        environments = touched(change, there.record, there.read, published.registry.environments)
         self.account = Account(change, removed, environments, published.edited)
         files: dict[str, bytes | None] = {there.place(path): data for path, data in change.written.items()}
         files.update({there.place(path): None for path in change.removed})
@@ -119,6 +120,12 @@ def _listed(what: str, paths: Iterable[str], most: int = 10) -> str:
     return "\n".join([f"{what}:", *lines[:most], *more])
 
 
+def _blobs(tree: RenderedTree, entries: Mapping[str, Entry]) -> Mapping[str, str]:
+    """The ids that git gives the files of a tree, where their length is that of the ids in `entries`."""
+    length = len(next(iter(entries.values())).oid) if entries else 40
+    return tree.files.marks(f"git-{length}", partial(blob_id, length=length))
+
+
 class _Published:
     """The output folder on the base; only blobs that differ from the new ones are fetched, in one go."""
 
@@ -129,9 +136,7 @@ class _Published:
         self._paths = frozenset(entries)
         self.record = read_record(base.read(self.place(RECORD)), self.place(RECORD))
         self._same = {
-            path
-            for path, data in tree.files.items()
-            if path in entries and blob_id(data, len(entries[path].oid)) == entries[path].oid
+            path for path, blob in _blobs(tree, entries).items() if path in entries and blob == entries[path].oid
         }
         wanted = (self._paths & {*tree.files, *self.record.files, RECORD}) - self._same
         self._fetched = base.read_many([self.place(path) for path in sorted(wanted)])
@@ -140,9 +145,16 @@ class _Published:
         """The path in the repository of one below the output folder."""
         return f"{self._prefix}{path}"
 
-    def current(self, path: str) -> bytes | None:
+    def read(self, path: str) -> bytes | None:
         """The base's bytes of a file that is, or will be, ours."""
         return self._tree.files[path] if path in self._same else self._fetched.get(self.place(path))
+
+    def current(self, path: str) -> str | None:
+        """The digest of the base's file at a path that is, or will be, ours."""
+        if path in self._same:
+            return self._tree.digests[path]
+        found = self._fetched.get(self.place(path))
+        return None if found is None else digest(found)
 
     @property
     def unrecorded(self) -> list[str]:

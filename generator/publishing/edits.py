@@ -72,7 +72,7 @@ def _edit(path: Path, operation: Operation, dry_run: bool, helm: bool, removals:
 
 
 def _change(folder: OutputFolder, tree: RenderedTree) -> ChangeSet:
-    change = changes(tree, folder.record(), folder.read)
+    change = changes(tree, folder.record(), folder.digest)
     if change.foreign:
         raise RefusedError(
             f"{folder.root / change.foreign[0]} is in the way and was not written by workloads",

@@ -11,6 +11,7 @@ from generator.cache import user_cache
 from generator.errors import ConflictError
 from generator.git.base import Base
 from generator.git.checkout import Checkout
+from generator.git.proposal import blob_id
 from generator.promotion.operations import Edited
 from generator.registry.files import Folder, matching
 from generator.registry.merge import merge
@@ -98,11 +99,15 @@ class Within:
         self.commit = checkout.head()
         self._origin = _origin(checkout, self.commit, branch)
         self._names = registry_files(self._folder, self._name)
-        self._edits = {name: edit for name in self._names if (edit := self._edit(name))}
+        committed = checkout.blob_ids(checkout.top / folder, self._origin)
+        self._edits = {name: edit for name in self._names if (edit := self._edit(name, committed.get(name)))}
         self.dirty = bool(self._edits)
 
-    def _edit(self, name: str) -> _Edit | None:
-        before, now = self._checkout.read(Path(self._prefix + name), self._origin), self._folder.read(name)
+    def _edit(self, name: str, committed: str | None) -> _Edit | None:
+        now = self._folder.read(name)
+        if now is not None and committed is not None and blob_id(now, len(committed)) == committed:
+            return None
+        before = self._checkout.read(Path(self._prefix + name), self._origin)
         return _Edit(before, now) if _unix(before) != _unix(now) else None
 
     def at(self, base: Base) -> Published:

@@ -11,7 +11,7 @@ def main() -> None:
     for registry in sorted((DATA / "golden").glob("*/apps.toml")):
         folder = OutputFolder(registry.parent / "multi-repo")
         owned = folder.record()
-        folder.apply(changes(tree_at(registry), owned, folder.read), owned)
+        folder.apply(changes(tree_at(registry), owned, folder.digest), owned)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ _OLD, _NEW = _tree(b"old"), _tree(b"new")
 def _changes(
     tree: RenderedTree, owned: Record, there: Mapping[str, bytes], environments: frozenset[str] | None = None
 ) -> ChangeSet:
-    return changes(tree, owned, there.get, environments)
+    return changes(tree, owned, {path: digest(data) for path, data in there.items()}.get, environments)
 
 
 def _on_disk(tree: RenderedTree) -> dict[str, bytes]:

@@ -38,7 +38,7 @@ def _tree(files: Mapping[str, bytes]) -> RenderedTree:
 
 def _apply(folder: OutputFolder, files: Mapping[str, bytes]) -> ChangeSet:
     owned = folder.record()
-    change = changes(_tree(files), owned, folder.read)
+    change = changes(_tree(files), owned, folder.digest)
     folder.apply(change, owned)
     return change
 
@@ -62,11 +62,11 @@ def test_files_are_written_replaced_and_removed(folder: OutputFolder) -> None:
 def test_nothing_is_written_where_nothing_changes(folder: OutputFolder) -> None:
     tree = tree_at(SAMPLE)
     owned = folder.record()
-    folder.apply(changes(tree, owned, folder.read), owned)
+    folder.apply(changes(tree, owned, folder.digest), owned)
     before = {path: path.stat().st_mtime_ns for path in folder.root.rglob("*")}
     for path in before:
         os.utime(path, ns=(1, 1))
-    again = changes(tree, folder.record(), folder.read)
+    again = changes(tree, folder.record(), folder.digest)
     assert not again
     assert {path: path.stat().st_mtime_ns for path in folder.root.rglob("*")} == dict.fromkeys(before, 1)
 
@@ -95,9 +95,9 @@ def test_a_foreign_file_in_the_way_is_told(folder: OutputFolder) -> None:
     path = folder.root / "argo-app-of-apps/dev/a.yaml"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"mine\n")
-    assert changes(_tree(_OLD), folder.record(), folder.read).foreign == ("argo-app-of-apps/dev/a.yaml",)
+    assert changes(_tree(_OLD), folder.record(), folder.digest).foreign == ("argo-app-of-apps/dev/a.yaml",)
     path.write_bytes(b"a\n")
-    assert changes(_tree(_OLD), folder.record(), folder.read).foreign == ()
+    assert changes(_tree(_OLD), folder.record(), folder.digest).foreign == ()
 
 
 class _KilledError(Exception):
@@ -123,9 +123,9 @@ def test_the_next_run_finishes_what_was_killed(
     with monkeypatch.context() as patch:
         patch.setattr(OutputFolder, "_write", killed)
         with pytest.raises(_KilledError):
-            folder.apply(changes(_tree(_OLD), owned, folder.read), owned)
+            folder.apply(changes(_tree(_OLD), owned, folder.digest), owned)
     again = OutputFolder(folder.root)
-    assert not changes(_tree(_OLD), again.record(), again.read).foreign
+    assert not changes(_tree(_OLD), again.record(), again.digest).foreign
     _apply(again, _OLD)
     assert _there(again) == _OLD
     assert set(again.record().files) == set(_OLD)
