@@ -21,9 +21,10 @@ ROOMS = {
     "": set(),
     "__main__": {"cli"},
     "cli": {"", "commands", "console", "errors", "git", "registry"},
-    "commands": {"charts", "console", "errors", "git", "promotion", "publishing", "registry"},
+    "commands": {"charts", "console", "errors", "git", "promotion", "publishing", "registry", "site"},
     "console": {"errors"},
     "publishing": {"", "charts", "errors", "forges", "git", "promotion", "registry"},
+    "site": {"charts", "console", "errors", "promotion", "registry"},
     "promotion": {"charts", "errors", "git", "registry"},
     "forges": {"errors", "git"},
     "git": {"errors"},
@@ -38,7 +39,7 @@ THIRD_PARTIES = {
     "github": {"forges"},
     "gitlab": {"forges"},
     "helm_python": {"charts"},
-    "jinja2": {"charts"},
+    "jinja2": {"charts", "site"},
     "pydantic": {"registry"},
     "pydantic_core": {"registry"},
     "requests": {"forges"},  # what PyGithub and python-gitlab raise
@@ -50,7 +51,8 @@ THIRD_PARTIES = {
 #: Modules with one job that no other module of their room does too.
 ONLY = {
     "helm_python": {"generator.charts.helm"},
-    "jinja2": {"generator.charts.render"},
+    # One environment each: of text that nobody escapes, and of HTML that escapes itself.
+    "jinja2": {"generator.charts.render", "generator.site.pages"},
     "ruamel": {"generator.charts.yaml"},
     "git": {"generator.git.command"},
 }
