@@ -57,9 +57,9 @@ def laid_out(graph: Graph) -> Layout:
     return Layout(shown, ways, width + _PADDING, top + _PADDING)
 
 
-def cut(text: str) -> str:
+def cut(text: str, longest: int = LONGEST) -> str:
     """A line as it is drawn."""
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _ranks(graph: Graph) -> dict[str, int]:
