@@ -17,7 +17,7 @@ from tests.workspace import ROOT
 PICTURES = {
     "site-light": ("index.html", "light", 1200, 720),
     "site-dark": ("index.html?state=blocked,frozen,held", "dark", 1200, 620),
-    "site-app": ("apps/login.html", "light", 1000, 800),
+    "site-app": ("apps/checkout.html", "light", 1000, 800),
     "site-delivery": ("metrics.html", "light", 1000, 760),
     "site-phone": ("index.html?q=check", "light", 360, 640),
 }
