@@ -199,6 +199,7 @@ def test_help_loads_nothing_but_click_and_the_standard_library() -> None:
         ("schema", {"git", "jinja2", "rich", "ruamel", "tomlkit", "helm_python"}),
         ("status", {"jinja2", "rich", "ruamel", "tomlkit", "helm_python"}),
         ("status --no-history", {"git", "jinja2", "rich", "ruamel", "tomlkit", "helm_python"}),
+        ("graph", {"git", "jinja2", "rich", "ruamel", "tomlkit", "helm_python"}),
         ("check", {"rich", "tomlkit"}),
         ("render --dry-run", {"rich", "tomlkit", "helm_python"}),
     ],
