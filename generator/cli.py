@@ -18,6 +18,7 @@ COMMANDS = {
     "add": "Onboard an app: its table, and an entry for each environment.",
     "check": "Judge the registry, every chart by Helm, and whether the charts are up to date.",
     "codeowners": "Print, or keep up to date, the CODEOWNERS lines that the teams make necessary.",
+    "graph": "Print the promotion graph, or the app-of-apps tree, as Mermaid, DOT or SVG.",
     "history": "Show who moved what, from where, when and in which commit.",
     "hold": "Refuse promotions of an app into an environment for a while.",
     "merge-driver": "Merge two edits of apps.toml by key and list entry, for git's own merges.",
@@ -31,6 +32,7 @@ COMMANDS = {
     "retire": "Let an app go without deleting what it runs: the first phase of a removal.",
     "rollback": "Bring back the revision that ran in an environment before.",
     "schema": "Print the JSON Schema of apps.toml for editors.",
+    "site": "Write a static site: what runs where, what waits, history and measures.",
     "status": "Show which revision of every app runs where, since when, and what waits.",
     "update": "Bring apps that track tags or a branch to their newest revision.",
 }

@@ -76,7 +76,13 @@ def test_it_holds_the_package_and_the_templates_and_nothing_else(wheel: Path) ->
     }
     assert templates <= set(names)
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "generator").rglob("*.py")}
-    assert {name for name in names if name.startswith("generator/") and name not in templates} == modules
+    pages = {
+        str(path.relative_to(ROOT))
+        for part in ("assets", "templates")
+        for path in (ROOT / "generator/site" / part).iterdir()
+    }
+    assert pages
+    assert {name for name in names if name.startswith("generator/") and name not in templates} == modules | pages
 
 
 def test_it_declares_the_command_the_python_and_the_licence(wheel: Path) -> None:

@@ -94,9 +94,10 @@ class History:
 
     def of(self, app: str | None = None, environment: str | None = None, since: datetime | None = None) -> list[Move]:
         """The moves of an app, in an environment, since a time, as far as they are given."""
+        one = app is not None and environment is not None
         return [
             move
-            for move in self.moves
+            for move in (self._of.get((str(environment), str(app)), ()) if one else self.moves)
             if app in (None, move.app) and environment in (None, move.environment) and (not since or move.when >= since)
         ]
 

@@ -1,0 +1,1 @@
+"""The registry and its history as pages that people read, and as drawings."""

@@ -1,0 +1,110 @@
+// Filters the matrix by what the URL says, and shows how long ago things were. Without it the pages say the same.
+"use strict";
+
+const ago = (then, now) => {
+  const minutes = Math.max(0, Math.floor((now - then) / 60000));
+  if (minutes < 120) return `${minutes}m`;
+  return minutes < 48 * 60 ? `${Math.floor(minutes / 60)}h` : `${Math.floor(minutes / 1440)}d`;
+};
+
+// A slice at a time: a page of thousands of times must not keep anybody waiting.
+const tellAges = () => {
+  const now = Date.now();
+  const times = [...document.querySelectorAll("time:not([data-exact])")];
+  const some = () => {
+    for (const time of times.splice(0, 400)) {
+      time.title = time.dateTime.replace("T", " ").replace(/:\d\dZ$/, " UTC");
+      time.textContent = ago(Date.parse(time.dateTime), now);
+    }
+    if (times.length) setTimeout(some, 30);
+  };
+  some();
+};
+
+const filtering = (form) => {
+  const table = document.querySelector(".matrix");
+  const status = document.getElementById("shown");
+  const none = document.getElementById("none");
+  const only = new CSSStyleSheet();
+  document.adoptedStyleSheets = [only];
+  const rows = [...table.tBodies[0].rows].map((row) => ({
+    row,
+    team: row.dataset.team,
+    text: row.textContent.toLowerCase(),
+    states: new Map([...row.cells].slice(1).map((cell) => [cell.dataset.env, cell.dataset.state])),
+  }));
+
+  const fits = (one, wanted) => {
+    if (wanted.team && one.team !== wanted.team) return false;
+    if (!wanted.words.every((word) => one.text.includes(word))) return false;
+    const states = wanted.env ? [one.states.get(wanted.env)] : [...one.states.values()];
+    if (wanted.states.length) return states.some((state) => wanted.states.includes(state));
+    return !wanted.env || states[0] !== "absent";
+  };
+
+  const asked = () => {
+    const data = new FormData(form);
+    const words = data.get("q").toLowerCase().split(/\s+/).filter(Boolean);
+    return { q: data.get("q"), words, team: data.get("team"), env: data.get("env"), states: data.getAll("state") };
+  };
+
+  const show = () => {
+    const wanted = asked();
+    let count = 0;
+    for (const one of rows) {
+      const shown = fits(one, wanted);
+      count += shown;
+      if (one.row.hidden === shown) one.row.hidden = !shown;
+    }
+    only.replaceSync(wanted.env ? `.matrix [data-env]:not([data-env="${CSS.escape(wanted.env)}"]) { display: none }` : "");
+    status.textContent = count === rows.length ? `${count} apps` : `${count} of ${rows.length} apps`;
+    none.hidden = count > 0;
+    return wanted;
+  };
+
+  const address = ({ q, team, env, states }) => {
+    const query = new URLSearchParams();
+    if (q.trim()) query.set("q", q.trim());
+    if (team) query.set("team", team);
+    if (env) query.set("env", env);
+    if (states.length) query.set("state", states.join(","));
+    return `${location.pathname}${query.size ? `?${query}` : ""}`;
+  };
+
+  const fromAddress = () => {
+    const query = new URLSearchParams(location.search);
+    form.elements.q.value = query.get("q") ?? "";
+    for (const name of ["team", "env"]) {
+      const values = [...form.elements[name].options].map((option) => option.value);
+      form.elements[name].value = values.includes(query.get(name)) ? query.get(name) : "";
+    }
+    const states = (query.get("state") ?? "").split(",");
+    for (const box of form.querySelectorAll("[name=state]")) box.checked = states.includes(box.value);
+    show();
+  };
+
+  // Typing is one entry of the browser's history, every choice another.
+  let typing = false;
+  const change = (typed) => {
+    const url = address(show());
+    if (url === location.pathname + location.search) return;
+    history[typed && typing ? "replaceState" : "pushState"](null, "", url);
+    typing = typed;
+  };
+
+  for (const set of form.querySelectorAll("fieldset")) set.disabled = false;
+  form.addEventListener("input", (event) => change(event.target.name === "q"));
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("reset", () => setTimeout(() => change(false)));
+  addEventListener("popstate", fromAddress);
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.matches("[type=search], select")) return;
+    event.preventDefault();
+    form.elements.q.focus();
+  });
+  fromAddress();
+};
+
+const filters = document.getElementById("filters");
+if (filters) filtering(filters);
+tellAges();

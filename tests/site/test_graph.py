@@ -1,0 +1,117 @@
+"""The drawings: what they hold, and that no label gets out of its place."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from generator.registry.files import Tree
+from generator.registry.read import read_from
+from generator.registry.registry import Registry
+from generator.site.drawing import dot, mermaid, svg
+from generator.site.graph import MOST_APPS, Edge, Graph, Node, apps_graph, promotion_graph
+from generator.site.layout import laid_out
+from tests.workspace import REGISTRY
+
+HOSTILE = 'a"b]c)|<script>alert(1)</script>\\N\\"&amp;#quot;`x`\n1. end\u202e%%'
+WILD = Graph("t", "d", (Node("a", (HOSTILE, HOSTILE), "app"), Node("b", ("b",), "team")), (Edge("a", "b", HOSTILE),))
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def registry(text: str = REGISTRY) -> Registry:
+    return read_from(Tree({"apps.toml": text.encode()}), "apps.toml")
+
+
+def parsed(text: str) -> ElementTree.Element:
+    return ElementTree.fromstring(text)  # noqa: S314 - our own
+
+
+def test_the_promotion_graph_as_mermaid() -> None:
+    policy = '[environments.prod.policy]\npin = "tag"\nsoak = "24h"\n'
+    assert mermaid(promotion_graph(registry(f"{REGISTRY}\n{policy}".replace('= "main"', '= "v1"')))) == (
+        "flowchart LR\n"
+        '    n0(["dev<br>2 apps"])\n'
+        '    n1(["test<br>2 apps"])\n'
+        '    n2(["prod<br>1 app"])\n'
+        "    n0 --> n1\n"
+        '    n1 -->|"tags only, soak 24h"| n2'
+    )
+
+
+def test_the_apps_of_one_environment_with_what_they_run() -> None:
+    graph = apps_graph(registry(), ["test"])
+    assert [node.lines for node in graph.nodes] == [("test", "2 apps"), ("billing", "v1.1.0"), ("ledger", "main")]
+    assert {(edge.source, edge.target) for edge in graph.edges} == {("test", "test/billing"), ("test", "test/ledger")}
+
+
+def test_many_apps_are_drawn_as_their_teams() -> None:
+    names = [f"app-{number}" for number in range(MOST_APPS)]
+    tables = "".join(f'[apps.{name}]\nteam = "payments"\nrepoURL = "https://github.com/acme/a.git"\npath = "a"\n'
+                     'namespace = "billing"\n' for name in names)  # fmt: skip
+    listed = "".join(f'  "{name}",\n' for name in names)
+    graph = apps_graph(registry(REGISTRY.replace("apps = [\n", f"apps = [\n{listed}", 1) + tables), ["dev"])
+    assert [node.lines for node in graph.nodes] == [("dev", "42 apps"), ("payments", "42 apps")]
+
+
+def test_no_label_ends_a_quote_in_mermaid() -> None:
+    lines = mermaid(WILD).splitlines()
+    assert len(lines) == 4
+    for line in lines[1:]:
+        assert line.count('"') == 2
+        assert not set(line.split('"')[1].replace("<br>", "")) & set("`<>[]|&\\%")
+
+
+def test_no_label_ends_a_quote_in_dot() -> None:
+    """Judged by Graphviz, where it is."""
+    program = shutil.which("dot")
+    if program is None:
+        pytest.skip("dot, of Graphviz, is not installed")
+    done = subprocess.run([program, "-Tsvg"], input=dot(WILD), capture_output=True, text=True, check=True)
+    root = parsed(done.stdout)
+    assert len(root.findall(f".//{SVG}g[@class='node']")) == 2
+    shown = [text.text for text in root.iter(f"{SVG}text")]
+    assert shown[0] == shown[1] == HOSTILE.replace("\n", " ").replace("\u202e", "\\u202e")
+
+
+def test_no_label_gets_out_of_its_place_in_svg() -> None:
+    root = parsed(svg(WILD))
+    assert {element.tag.removeprefix(SVG) for element in root.iter()} <= {
+        "svg", "title", "desc", "style", "path", "g", "rect", "text",
+    }  # fmt: skip
+    titles = [element.text or "" for element in root.iter(f"{SVG}title")]
+    assert "<script>alert(1)</script>" in titles[1]
+    assert "\u202e" not in svg(WILD)
+
+
+def test_an_edge_across_a_layer_goes_round_what_is_there() -> None:
+    nodes = tuple(Node(key, (key,), "environment") for key in ("dev", "test", "prod"))
+    edges = (Edge("dev", "test"), Edge("test", "prod"), Edge("dev", "prod"))
+    layout = laid_out(Graph("", "", nodes, edges))
+    boxes = {box.node.key: box for box in layout.boxes}
+    assert boxes["dev"].x < boxes["test"].x < boxes["prod"].x
+    long = next(way for way in layout.ways if way.edge == edges[2])
+    test = boxes["test"]
+    within = [y for x, y in long.points if test.x <= x <= test.x + test.width]
+    assert within
+    assert not [y for y in within if test.y <= y <= test.y + test.height]
+
+
+def test_nothing_overlaps_and_nothing_is_drawn_outside() -> None:
+    layout = laid_out(apps_graph(registry()))
+    for box in layout.boxes:
+        assert box.x >= 0
+        assert box.x + box.width <= layout.width
+        assert box.y + box.height <= layout.height
+        for other in layout.boxes:
+            if other is not box and other.x == box.x:
+                assert abs(box.y - other.y) >= box.height
+
+
+def test_an_empty_registry_has_a_drawing(tmp_path: Path) -> None:
+    graph = promotion_graph(registry("version = 1\n"))
+    assert parsed(svg(graph)).tag == f"{SVG}svg"
+    assert mermaid(graph) == "flowchart LR"

@@ -1,0 +1,231 @@
+"""The pages: what they say, that they are escaped, and that the same site gives the same bytes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from html.parser import HTMLParser
+
+import pytest
+
+from generator.git.refs import Remotes
+from generator.promotion.history import History, Move
+from generator.site.model import STATES, Site, site
+from generator.site.pages import pages, place
+from tests.registry.writer import toml
+from tests.site.sample import MOMENT, book_of, sample
+
+#: Everything that might end a string, a tag or a script, and what no schema lets through but git does.
+HOSTILE = """'"></script></title><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}&lt;javascript:alert(3)"""
+GIT_ONLY = "\u202egnp.exe\x1b[31m\u2028"
+URL = "https://github.com/acme/a.git"
+_VOID = {"meta", "link", "input", "br", "img"}
+
+
+def wild() -> Site:
+    """A registry in which everybody who may write text writes the worst that the schema lets through."""
+    revision = f"{HOSTILE}{'w' * 100}"
+    app = {
+        "team": "payments",
+        "description": f"{HOSTILE}\n{HOSTILE}",
+        "repoURL": URL,
+        "path": "a",
+        "targetRevision": "main",
+    }
+    freeze = {"from": MOMENT - timedelta(days=1), "until": MOMENT + timedelta(days=1), "reason": HOSTILE}
+    data = {
+        "version": 1,
+        "allowSchemes": ["file"],
+        "environments": {
+            "dev": {"apps": [f"bad@{revision}", "con", "scp@v2", "gone"], "retired": {"gone": HOSTILE}},
+            "prod": {
+                "promotesFrom": ["dev"],
+                "apps": ["bad@v1", "con@v1", "scp@v1"],
+                "holds": {"con": HOSTILE},
+                "policy": {"freeze": [freeze]},
+            },
+        },
+        "teams": {
+            "payments": {
+                "owners": ["@acme/a"],
+                "repositories": [URL, "git@github.com:acme/b.git", "file:///srv/c.git"],
+                "namespaces": ["bad", "con", "scp", "gone"],
+            }
+        },
+        "apps": {
+            "bad": app,
+            "con": app,
+            "scp": {**app, "repoURL": "git@github.com:acme/b.git"},
+            "gone": {**app, "repoURL": "file:///srv/c.git"},
+        },
+    }
+    text = HOSTILE + GIT_ONLY
+    moves = [
+        Move("dev", "bad", None, revision, MOMENT - timedelta(days=9), text, "0" * 40, text, text),
+        Move("prod", "bad", revision, None, MOMENT - timedelta(days=8), text, "1" * 40, text, ""),
+        Move("prod", "bad", None, "v1", MOMENT - timedelta(days=7), text, "2" * 40, text, ""),
+    ]
+    return site(book_of(toml(data)), History(tuple(moves)), MOMENT, Remotes())
+
+
+class Page(HTMLParser):
+    """The elements of a page, each with its attributes, and its text."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(data.decode())
+        self.close()
+        assert self.open == [], "every element is closed"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len(dict(attrs)) == len(attrs)
+        self.elements.append((tag, dict(attrs)))
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str, **wanted: str) -> list[dict[str, str | None]]:
+        return [found for name, found in self.elements if name == tag and wanted.items() <= found.items()]
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    return pages(sample())
+
+
+@pytest.fixture(scope="module")
+def hostile() -> dict[str, bytes]:
+    return pages(wild())
+
+
+def page(files: dict[str, bytes], name: str) -> Page:
+    return Page(files[name])
+
+
+def test_the_matrix_is_a_row_for_each_app_with_a_cell_for_each_environment(files: dict[str, bytes]) -> None:
+    site = sample()
+    cells = page(files, "index.html").all("td", role="cell")
+    assert [(cell["data-env"], cell["data-state"]) for cell in cells] == [
+        (cell.environment, cell.state) for app in site.apps for cell in app.cells
+    ]
+    assert {cell["data-state"] for cell in cells} == set(STATES)
+
+
+def test_every_state_is_named_with_how_many_cells_are_in_it(files: dict[str, bytes]) -> None:
+    text = " ".join(page(files, "index.html").text.split())
+    counts = sample().counts
+    for state, words in STATES.items():
+        assert f"{words} {counts[state]} " in text
+    assert sum(counts.values()) == 24 * 5
+
+
+def test_a_page_for_every_app_and_environment_and_no_link_that_leads_nowhere(files: dict[str, bytes]) -> None:
+    assert {f"apps/{app.name}.html" for app in sample().apps} < files.keys()
+    for name, data in files.items():
+        if not name.endswith(".html"):
+            continue
+        folder = name.rpartition("/")[0]
+        links = [*Page(data).all("a"), *Page(data).all("link"), *Page(data).all("script")]
+        for link in links:
+            to = str(link.get("href") or link.get("src")).partition("?")[0].partition("#")[0]
+            if to.startswith("https://") or not to:
+                continue
+            path = to.removeprefix("../") if to.startswith("../") else f"{folder}/{to}".lstrip("/")
+            assert path in files, (name, to)
+
+
+def test_an_apps_page_says_its_sources_owners_revisions_and_moves(files: dict[str, bytes]) -> None:
+    found = page(files, "apps/checkout.html")
+    assert found.all("a", href="https://github.com/logistics/checkout.git")
+    for words in ("@acme/logistics", "deploy/chart", "hold: 2026-11-16 pen test", "pinned by the list to v1.3.0"):
+        assert words in found.text
+    moves = next(app.moves for app in sample().apps if app.name == "checkout")
+    assert found.text.count(" UTC · ") == len(moves)
+    assert [move.when for move in moves] == sorted((move.when for move in moves), reverse=True)
+
+
+def test_an_environments_page_says_its_policy_its_freezes_and_what_waits(files: dict[str, bytes]) -> None:
+    found = page(files, "environments/prod-us.html")
+    for words in ("tags and commits only", "48h", "frozen until 2026-12-01 08:00 UTC: Thanksgiving sales"):
+        assert words in " ".join(found.text.split())
+    view = next(env for env in sample().environments if env.name == "prod-us")
+    assert len(found.all("li", **{"data-state": "frozen"})) == 2 * sum(cell.state == "frozen" for _, cell in view.cells)
+
+
+def test_the_measures_are_plotted_and_tabled(files: dict[str, bytes]) -> None:
+    found = page(files, "metrics.html")
+    weeks = sample().delivery.weeks
+    assert sum(week.deployments for week in weeks) == sum(
+        each.deployments for each in sample().delivery.measures if not each.app
+    )
+    assert len(found.all("rect", **{"class": "bar marked"})) == sum(bool(week.failures) for week in weeks)
+    assert {svg["role"] for svg in found.all("svg")} == {"img"}
+
+
+def test_only_the_pages_that_tell_the_time_change_with_it(files: dict[str, bytes]) -> None:
+    assert pages(sample()) == files
+    later = replace(sample(), moment=MOMENT + timedelta(minutes=1))
+    assert {name for name, data in pages(later).items() if data != files[name]} == {"index.html"}
+
+
+def test_nothing_is_loaded_from_elsewhere(files: dict[str, bytes]) -> None:
+    for name, data in files.items():
+        if name.endswith(".html"):
+            found = Page(data)
+            policy = str(found.all("meta", **{"http-equiv": "Content-Security-Policy"})[0]["content"])
+            assert policy.startswith("default-src 'none'; style-src 'self'; script-src 'self';")
+            assert not [each for _, each in found.elements if "style" in each or any(k.startswith("on") for k in each)]
+            assert not [each for each in found.all("script") if not str(each["src"]).endswith("site.js")]
+        elif name != "icon.svg":
+            assert b"http" not in data
+
+
+def test_hostile_text_stays_text(hostile: dict[str, bytes]) -> None:
+    shown = HOSTILE + "\\u202egnp.exe\\x1b[31m\\u2028"
+    for name, data in hostile.items():
+        if not name.endswith(".html"):
+            continue
+        found = Page(data)
+        assert len(found.all("script")) == 1, name
+        assert not found.all("img")
+        assert not set("\u202e\x1b\u2028") & set(data.decode())
+        assert not [
+            a for a in found.all("a") if str(a.get("href", "")).lower().startswith(("javascript", "data", "file"))
+        ]
+    app = page(hostile, "apps/bad.html")
+    assert app.text.count(shown) >= 4
+    assert f"{HOSTILE}\n{HOSTILE}" in app.text
+    assert f'"{HOSTILE}"' in page(hostile, "environments/prod.html").text
+    assert HOSTILE in page(hostile, "environments/dev.html").text
+
+
+def test_only_what_is_on_the_web_is_a_link(hostile: dict[str, bytes]) -> None:
+    for name, url in (("scp", "git@github.com:acme/b.git"), ("gone", "file:///srv/c.git")):
+        found = page(hostile, f"apps/{name}.html")
+        assert url in found.text
+        assert not [a for a in found.all("a") if a["href"] == url]
+    assert page(hostile, "apps/bad.html").all("a", href=URL, rel="noopener noreferrer")
+
+
+def test_no_page_has_a_name_that_a_file_system_keeps_for_itself(hostile: dict[str, bytes]) -> None:
+    assert place("apps", "con") == "apps/con_.html"
+    assert "apps/con_.html" in hostile
+    assert len({name.lower() for name in hostile}) == len(hostile)
+    assert page(hostile, "index.html").all("a", href="apps/con_.html")
+
+
+def test_an_empty_registry_has_a_site() -> None:
+    files = pages(site(book_of("version = 1\n"), History(), MOMENT, Remotes()))
+    assert "0 apps" in Page(files["index.html"]).text
+    assert Page(files["metrics.html"]).all("svg")
