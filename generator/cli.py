@@ -18,6 +18,7 @@ COMMANDS = {
     "add": "Onboard an app: its table, and an entry for each environment.",
     "check": "Judge the registry, every chart by Helm, and whether the charts are up to date.",
     "codeowners": "Print, or keep up to date, the CODEOWNERS lines that the teams make necessary.",
+    "diff": "Show what Argo CD would change, dangers first, rendered by Helm.",
     "graph": "Print the promotion graph, or the app-of-apps tree, as Mermaid, DOT or SVG.",
     "history": "Show who moved what, from where, when and in which commit.",
     "hold": "Refuse promotions of an app into an environment for a while.",

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from generator.errors import GeneratorError, LocalError, RegistryError
+from generator.errors import GeneratorError, LocalError, Problem, RefusedError, RegistryError
 from generator.registry import model
 from generator.registry.draft import Draft
 from generator.registry.files import Files, Folder
@@ -49,12 +49,31 @@ def read_from(files: Files, name: str, shown_below: str = ".", memo: Memo = FORG
     return registry_of(read_draft(files, name, shown_below, memo))
 
 
-def read_draft(files: Files, name: str, shown_below: str = ".", memo: Memo = FORGETFUL) -> Draft:
+def read_judged(
+    files: Files, name: str, shown_below: str = ".", memo: Memo = FORGETFUL
+) -> tuple[Registry, tuple[Problem, ...]]:
+    """A registry that need only be well-formed, and what policy and tenancy refuse of it.
+
+    For looking at, never for rendering to where it counts. Raises what `read_draft` does for any other problem.
+    """
+    refused: list[Problem] = []
+    registry = registry_of(read_draft(files, name, shown_below, memo, refused))
+    return registry, tuple(refused)
+
+
+def read_draft(
+    files: Files,
+    name: str,
+    shown_below: str = ".",
+    memo: Memo = FORGETFUL,
+    refused: list[Problem] | None = None,
+) -> Draft:
     """Everything that the root file `name` and what it includes say, without problems.
 
     What `memo` knows, files that are as they were and apps judged under the same rules, is not read again.
     `shown_below` is what problems put before file names. Raises RegistryError with every problem,
-    LocalError or UsageError where the root cannot be read at all.
+    LocalError or UsageError where the root cannot be read at all. Where all that is wrong is refused by
+    policy or tenancy, `refused`, if given, takes the problems instead.
     """
     raw = files.read(name)
     prefix = "" if shown_below == "." else f"{shown_below}/"
@@ -69,7 +88,10 @@ def read_draft(files: Files, name: str, shown_below: str = ".", memo: Memo = FOR
     except TooManyError:
         stopped = " (reading stopped there)"
     if report.problems:
-        raise RegistryError(report.problems, prefix + name + stopped)
+        error = RegistryError(report.problems, prefix + name + stopped)
+        if refused is None or stopped or error.exit_code != RefusedError.exit_code:
+            raise error
+        refused += error.problems
     return draft
 
 
