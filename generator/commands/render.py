@@ -11,6 +11,7 @@ from generator.commands.options import dry_run_option, json_option, named, opene
 
 if TYPE_CHECKING:
     from generator.charts.diff import ChangeSet
+    from generator.charts.render import RenderedTree
     from generator.charts.tree import OutputFolder
 
 #: More paths than this nobody reads; `--json` has them all.
@@ -22,9 +23,20 @@ _MOST_LINES = 60
 @registry_option
 @dry_run_option
 @json_option
+@click.option(
+    "--manifests",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Write the objects that Helm makes of the charts into DIR, for other tools to read, and not the charts.",
+)
 @click.option("--adopt", is_flag=True, help="Take over files in the way that workloads did not write.")
 def command(
-    environments: tuple[str, ...], registry_path: str | None, dry_run: bool, as_json: bool, adopt: bool
+    environments: tuple[str, ...],
+    registry_path: str | None,
+    dry_run: bool,
+    as_json: bool,
+    manifests: Path | None,
+    adopt: bool,
 ) -> None:
     """Write the charts of all environments, or of those named.
 
@@ -40,7 +52,9 @@ def command(
     registry, folder = opened(registry_path)
     named(environments, registry.environments, "environment")
     tree = charts(registry, user_cache())
-    for removal in going(find_registry(registry_path), registry, tree.applications):
+    if manifests is not None:
+        folder, tree = _as_manifests(tree, environments or tuple(registry.environments), folder, manifests)
+    for removal in going(find_registry(registry_path), registry, tree.applications) if manifests is None else ():
         if not environments or removal.key.partition("/")[0] in environments:
             console.note(f"warning: {removal}; 'workloads check' asks whether that is meant")
     owned = folder.record()
@@ -63,6 +77,19 @@ def command(
     for line in _listed(change, folder):
         console.note(line)
     console.result(_summary(change, folder.root, dry_run))
+
+
+def _as_manifests(
+    tree: RenderedTree, environments: tuple[str, ...], charts: OutputFolder, target: Path
+) -> tuple[OutputFolder, RenderedTree]:
+    """The folder for the objects, which has a record of its own, and the objects."""
+    from generator.charts.manifests import manifests
+    from generator.charts.tree import OutputFolder
+    from generator.errors import UsageError
+
+    if target.resolve().is_relative_to(charts.root.resolve()):
+        raise UsageError(f"{target} is where the charts are: name another folder")
+    return OutputFolder(target), manifests(tree, environments)
 
 
 def _refuse_foreign(change: ChangeSet, folder: OutputFolder) -> None:

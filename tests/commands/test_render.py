@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from generator.charts import yaml
 from tests.workspace import REGISTRY, Done, Run, contents, environment, onboarded, spawn, untouched, without
 
 CHARTS = Path("multi-repo", "argo-app-of-apps")
@@ -289,3 +290,40 @@ def test_a_long_list_of_files_is_cut(place: Path, workloads: Run) -> None:
     done = workloads("render", cwd=place)
     assert (done.code, len(done.err.splitlines())) == (0, 61)
     assert done.err.splitlines()[-1] == "… and 5 more"
+
+
+def test_manifests_are_what_helm_makes_of_the_charts_and_the_charts_are_left_alone(
+    place: Path, workloads: Run, tmp_path: Path
+) -> None:
+    target = tmp_path / "objects"
+    done = workloads("render", "--manifests", target, cwd=place)
+    assert (done.code, done.out) == (0, f"{target}: 7 added\n")
+    assert not (place / "multi-repo").exists()
+    text = (target / "argo-app-of-apps/prod/application-billing.yaml").read_text()
+    (found,) = yaml.load_all(text)
+    assert (found["kind"], found["metadata"]["name"]) == ("Application", "billing")
+    assert found["spec"]["source"]["targetRevision"] == "v1.0.0"
+    assert workloads("render", "--manifests", target, cwd=place).out == f"{target}: up to date\n"
+
+
+def test_manifests_of_one_environment_leave_the_others_and_those_of_nobody_go(
+    place: Path, workloads: Run, tmp_path: Path
+) -> None:
+    target = tmp_path / "objects"
+    workloads("render", "--manifests", target, cwd=place)
+    edit(place, without(REGISTRY.replace("billing@v1.0.0", "billing@v1.1.0"), "ledger", "test"))
+    assert workloads("render", "prod", "--manifests", target, cwd=place).out == f"{target}: 1 changed\n"
+    assert workloads("render", "--manifests", target, cwd=place).out == f"{target}: 1 removed\n"
+    assert not (target / "argo-app-of-apps/test/application-ledger.yaml").exists()
+
+
+def test_manifests_have_a_folder_of_their_own(rendered: Path, workloads: Run) -> None:
+    for target in ("multi-repo", "multi-repo/below"):
+        done = workloads("render", "--manifests", target, cwd=rendered)
+        assert done.code == 2
+        assert "is where the charts are: name another folder" in done.err
+    (rendered / "mine" / "argo-app-of-apps" / "dev").mkdir(parents=True)
+    (rendered / "mine/argo-app-of-apps/dev/application-billing.yaml").write_text("mine\n")
+    done = workloads("render", "--manifests", "mine", cwd=rendered)
+    assert done.code == 4
+    assert (rendered / "mine/argo-app-of-apps/dev/application-billing.yaml").read_text() == "mine\n"
