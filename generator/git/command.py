@@ -8,12 +8,13 @@ import re
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import IO, cast
 
 from generator.errors import LocalError
 from generator.git import environment
@@ -166,14 +167,14 @@ def _converse(
 ) -> tuple[bytes, bytes, bool]:
     """Feed and read until the end, the deadline, or the end of patience: output, errors, timed out."""
     quiet_since, seen, last_look = time.monotonic(), 0, False
-    feed: bytes | None = stdin or None
+    if stdin:
+        _feed(process, stdin)
     while True:
         try:
-            out, err = process.communicate(feed, timeout=_TICK)
+            out, err = process.communicate(timeout=_TICK)
             break
         except subprocess.TimeoutExpired as tick:
             out, err, now = tick.output or b"", tick.stderr or b"", time.monotonic()
-        feed = None
         if last_look:
             break
         # A daemon that git left behind (an SSH master, a credential cache) may hold our pipes open for ever.
@@ -186,6 +187,20 @@ def _converse(
     if patience is not None:
         patience.spend(time.monotonic() - quiet_since)
     return out, err, False
+
+
+def _feed(process: subprocess.Popen[bytes], data: bytes) -> None:
+    """Write git's input beside reading its output: `communicate` forgets what is left of it after a time-out."""
+    pipe, process.stdin = process.stdin, None
+    if pipe is not None:
+        threading.Thread(target=_write, args=(pipe, data), daemon=True).start()
+
+
+def _write(pipe: IO[bytes], data: bytes) -> None:
+    with suppress(OSError):  # What git does not read, it did not want.
+        pipe.write(data)
+    with suppress(OSError):
+        pipe.close()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -80,6 +80,7 @@ class Tenancy:
     def __init__(self, teams: Mapping[str, Team], argocd: ArgoCD) -> None:
         self._teams = teams
         self._argocd = argocd
+        self._namespaces = {name: frozenset(team.namespaces) for name, team in teams.items()}
         self._owners = {repository_key(grant): name for name, team in teams.items() for grant in team.repositories}
 
     def judge(self, app: EffectiveApp) -> Iterator[Finding]:
@@ -96,7 +97,7 @@ class Tenancy:
     def _namespace(self, team: str, path: Path, namespace: str) -> Iterator[Finding]:
         if _reserved(namespace, self._argocd):
             yield Finding(path, f'namespace "{namespace}" belongs to the platform, to no team', True)
-        elif namespace not in self._teams[team].namespaces:
+        elif namespace not in self._namespaces[team]:
             yield Finding(path, f'"{namespace}" is not in the namespaces of team "{team}"', True)
 
     def _repository(self, team: str, path: Path, url: str) -> Iterator[Finding]:

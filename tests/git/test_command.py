@@ -41,6 +41,17 @@ def test_bytes_go_in_and_come_out_unchanged(tmp_path: Path) -> None:
     assert git.check("cat-file", "blob", oid) == content
 
 
+def test_a_git_that_is_slow_to_read_gets_all_of_a_large_input(path: Path, tmp_path: Path) -> None:
+    fake_git(path, "sleep 1.5; wc -c")
+    content = b"x" * 3_000_000
+    assert Runner(tmp_path).check("fast-import", stdin=content).strip() == b"3000000"
+
+
+def test_a_git_that_does_not_read_its_input_is_no_failure_of_ours(path: Path, tmp_path: Path) -> None:
+    fake_git(path, "echo done")
+    assert Runner(tmp_path).check("fast-import", stdin=b"x" * 3_000_000) == b"done\n"
+
+
 def test_a_failure_is_told_with_gits_words(tmp_path: Path) -> None:
     with pytest.raises(LocalError, match=r"git rev-parse failed.*not a git repository"):
         Runner(tmp_path).check("rev-parse", "HEAD")
