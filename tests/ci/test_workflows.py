@@ -63,7 +63,8 @@ def test_workflows_take_the_least_and_wait_for_each_other(path: Path) -> None:
     assert workflow["permissions"] in ({}, {"contents": "read"})
     assert "group" in workflow["concurrency"]
     for job in workflow["jobs"].values():
-        assert job.get("permissions", {}).keys() <= {"contents"}
+        needed = {"contents", "pull-requests"} if path.stem == "diff" else {"contents"}
+        assert job.get("permissions", {}).keys() <= needed
         assert job["timeout-minutes"]
 
 
@@ -154,6 +155,16 @@ def test_what_is_typed_in_is_no_command(job: tuple[Path, Remote], apps: str) -> 
     assert run(workflow("promote"), folder, apps=apps, to="prod").returncode == 2
     assert not (folder / "pwned").exists()
     assert remote.git("for-each-ref") == before
+
+
+def test_the_pipeline_of_gitlab_tells_what_a_merge_request_does(job: tuple[Path, Remote]) -> None:
+    folder, _ = job
+    (folder / "apps.toml").write_text(REGISTRY.replace("billing@v1.0.0", "billing@v1.1.0"))
+    base = git(folder, "rev-parse", "HEAD")
+    done = gitlab(GITLAB, "workloads-diff", folder, CI_MERGE_REQUEST_DIFF_BASE_SHA=base)
+    assert done.returncode == 0, done
+    assert "spec.source.targetRevision: v1.0.0 → v1.1.0" in done.stdout
+    assert "v1.1.0" in (folder / "diff.html").read_text()
 
 
 def test_the_pipeline_of_gitlab_does_the_same(job: tuple[Path, Remote], tmp_path: Path) -> None:
