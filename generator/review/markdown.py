@@ -22,9 +22,10 @@ _BLANK = "\n\n"
 
 
 class _Block(NamedTuple):
-    """One entry's text, for how many differences it stands, and whether they are dangerous."""
+    """One entry's text, the shorter one where that does not fit, for how many differences it stands, and their kind."""
 
     text: str
+    short: str
     stands_for: int
     dangerous: bool
 
@@ -36,6 +37,8 @@ def comment(report: Report, limit: int = LIMIT) -> str:
     """
     head = [MARK, f"### workloads diff: {words.headline(report)}", f"<sub>{words.compared(report)}</sub>"]
     head += [f"- refused: {code(str(problem))}" for problem in report.head.refused[: words.MOST_FIELDS]]
+    refused = len(report.head.refused) - words.MOST_FIELDS
+    head += [f"- and {refused} more that are refused"] if refused > 0 else []
     sections = [(chapter, section) for chapter in report.chapters for section in chapter.sections]
     blocks = [[_block(section, entry) for entry in section.entries] for _, section in sections]
     skeleton = len(_BLANK.join([*head, *_body(report, {})])) + sum(map(len, map(_more_room, sections)))
@@ -49,14 +52,16 @@ def _cut(head: list[str], limit: int) -> str:
     return text if len(text) <= limit else f"{head[1]}\n"[:limit]
 
 
-def _kept(blocks: list[list[_Block]], room: int) -> list[set[int]]:
-    """Which entries of each section fit: dangers first, then the others, in their order."""
-    kept: list[set[int]] = [set() for _ in blocks]
+def _kept(blocks: list[list[_Block]], room: int) -> list[dict[int, str]]:
+    """The texts of the entries that fit, by section: dangers first, then the others, in their order."""
+    kept: list[dict[int, str]] = [{} for _ in blocks]
     for dangerous in (True, False):
         for number, index, block in _numbered(blocks):
-            if block.dangerous is dangerous and len(block.text) + len(_BLANK) <= room:
-                room -= len(block.text) + len(_BLANK)
-                kept[number].add(index)
+            texts = (text for text in (block.text, block.short) if len(text) + len(_BLANK) <= room)
+            text = next(texts, None) if block.dangerous is dangerous else None
+            if text is not None:
+                room -= len(text) + len(_BLANK)
+                kept[number][index] = text
         if any(block.dangerous and index not in kept[number] for number, index, block in _numbered(blocks)):
             break
     return kept
@@ -68,11 +73,11 @@ def _numbered(blocks: list[list[_Block]]) -> Iterator[tuple[int, int, _Block]]:
 
 
 def _parts(
-    sections: list[tuple[Chapter, Section]], blocks: list[list[_Block]], kept: list[set[int]]
+    sections: list[tuple[Chapter, Section]], blocks: list[list[_Block]], kept: list[dict[int, str]]
 ) -> dict[tuple[str, str], list[str]]:
     found = {}
     for (chapter, section), own, chosen in zip(sections, blocks, kept, strict=True):
-        texts = [block.text for index, block in enumerate(own) if index in chosen]
+        texts = [chosen[index] for index in sorted(chosen)]
         more = sum(block.stands_for for index, block in enumerate(own) if index not in chosen)
         found[chapter.environment, section.name] = [*texts, *([f"… and {more} more"] if more else [])]
     return found
@@ -94,11 +99,12 @@ def _block(section: Section, entry: tuple[Told, ...]) -> _Block:
     told = entry[0]
     if len(entry) == 1:
         lines = [f"- {code(words.title(told.difference))}", *_details(told)]
-        return _Block("\n".join(lines), 1, section.dangerous)
+        return _Block("\n".join(lines), lines[0], 1, section.dangerous)
     names = "\n".join(f"- {code(words.title(one.difference))}" for one in entry)
     first = "\n".join(_details(told))
-    text = f"- {code(words.folded(entry))}; the first:\n{first}\n\n<details><summary>all of them</summary>{_BLANK}"
-    return _Block(f"{text}{names}{_BLANK}</details>", len(entry), section.dangerous)
+    short = f"- {code(words.folded(entry))}; the first:\n{first}"
+    text = f"{short}\n\n<details><summary>all of them</summary>{_BLANK}{names}{_BLANK}</details>"
+    return _Block(text, short, len(entry), section.dangerous)
 
 
 def _details(told: Told) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.ci.steps import github, gitlab, load
 from tests.git.remotes import Remote, git
-from tests.workspace import REGISTRY, ROOT, isolate, spawn
+from tests.workspace import REGISTRY, ROOT, isolate, spawn, without
 
 GITHUB = sorted((ROOT / "ci" / "github").glob("*.yml"))
 WORKFLOWS = [*GITHUB, *sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
@@ -106,9 +106,18 @@ def workflow(name: str) -> Path:
 
 def test_a_check_of_what_is_published_passes_and_of_an_edit_fails(job: tuple[Path, Remote]) -> None:
     folder, _ = job
+    git(folder, "commit", "--quiet", "--allow-empty", "--message", "the merge that a runner checks out")
     assert run(workflow("check"), folder).returncode == 0
     (folder / "apps.toml").write_text(REGISTRY.replace("billing@v1.0.0", "billing@v1.1.0"))
     assert run(workflow("check"), folder).returncode == 1
+
+
+def test_a_check_refuses_a_removal_that_nobody_named(job: tuple[Path, Remote]) -> None:
+    folder, _ = job
+    (folder / "apps.toml").write_text(without(REGISTRY, "ledger", "test"))
+    assert spawn("render", cwd=folder).code == 0
+    git(folder, "commit", "--quiet", "--all", "--message", "take it away")
+    assert run(workflow("check"), folder).returncode == 5
 
 
 def test_a_scheduled_run_without_a_change_pushes_nothing(job: tuple[Path, Remote]) -> None:
