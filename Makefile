@@ -61,6 +61,7 @@ clean: ## remove .venv and everything else that git ignores here
 	rm -rf $(VENV) .demo .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist htmlcov .coverage .coverage.*
 	find benchmarks generator tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# --no-deps: the lock is whole, and where pip resolves it again it fails over an extra once a newer version is out.
 # --no-build-isolation: the build backend comes from the lock too.
 $(STAMP): requirements.lock pyproject.toml
 	@for python in $(PYTHONS); do \
@@ -73,6 +74,6 @@ $(STAMP): requirements.lock pyproject.toml
 	echo "Setting up $(VENV) with $$("$$found" --version)"; \
 	"$$found" -m venv --clear $(VENV) || \
 	  { echo 'The venv module does not work; on Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
