@@ -33,6 +33,7 @@ COMMANDS = {
     "retire": "Let an app go without deleting what it runs: the first phase of a removal.",
     "rollback": "Bring back the revision that ran in an environment before.",
     "schema": "Print the JSON Schema of apps.toml for editors.",
+    "shard": "Divide an environment's chart without deleting what runs.",
     "site": "Write a static site: what runs where, what waits, history and measures.",
     "status": "Show which revision of every app runs where, since when, and what waits.",
     "update": "Bring apps that track tags or a branch to their newest revision.",

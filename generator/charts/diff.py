@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from generator.charts.files import Files, digest
 from generator.charts.record import RECORD, Record, record_of
-from generator.charts.render import Files, RenderedTree, digest
+from generator.charts.render import RenderedTree
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,19 @@ def manifests(files: Mapping[str, bytes], values: Mapping[str, Any] | None = Non
     return _in_process(needed, values) if _engine() else _by_binary(needed, values)
 
 
+def values_of(text: str) -> dict[str, Any]:
+    """The table that Helm reads from a text of values. Raises HelmRefusal where it is none."""
+    library = _engine()
+    read, refusal = (library.values_from_yaml, library.HelmError) if library else (yaml.load, yaml.YamlError)
+    try:
+        values = read(text)
+    except refusal as error:
+        raise HelmRefusal(str(error)) from error
+    if not isinstance(values, dict | None):
+        raise HelmRefusal("values are not a table")
+    return values or {}
+
+
 def is_read(path: str) -> bool:
     """Whether Helm has any use for a chart's file."""
     return not path.startswith("tests/")

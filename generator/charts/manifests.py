@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from generator.charts import helm, yaml
-from generator.charts.check import ChartError, chart_files
-from generator.charts.render import CHARTS, NOTICE, Files, RenderedTree
+from generator.charts.check import ChartError
+from generator.charts.environment import ChartFiles, objects
+from generator.charts.files import Files
+from generator.charts.layout import Chart, by_chart
+from generator.charts.render import NOTICE, RenderedTree
 
 
 def manifests(tree: RenderedTree, environments: Iterable[str]) -> RenderedTree:
@@ -14,18 +17,18 @@ def manifests(tree: RenderedTree, environments: Iterable[str]) -> RenderedTree:
 
     Raises ChartError where Helm refuses a chart, LocalError where there is no Helm.
     """
-    files = {path: data for env in environments for path, data in _objects(tree, env).items()}
+    charts = by_chart({path: tree.files[path] for path in tree.files})
+    files = {path: data for env in environments for path, data in _objects(charts, env).items()}
     return RenderedTree(Files.of(dict(sorted(files.items()))), {})
 
 
-def _objects(tree: RenderedTree, environment: str) -> dict[str, bytes]:
+def _objects(charts: ChartFiles, environment: str) -> dict[str, bytes]:
     try:
-        found = helm.manifests(chart_files(tree, environment))
+        found = [item for _, items in objects(charts, environment) for item in items]
     except helm.HelmRefusal as refusal:
         raise ChartError(f"chart {environment}: Helm refuses it: {refusal}") from refusal
-    return {
-        f"{CHARTS}/{environment}/{item['kind'].lower()}-{item['metadata']['name']}.yaml": _text(item) for item in found
-    }
+    folder = Chart(environment).folder
+    return {f"{folder}/{item['kind'].lower()}-{item['metadata']['name']}.yaml": _text(item) for item in found}
 
 
 def _text(item: helm.Manifest) -> bytes:

@@ -8,20 +8,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from generator.charts.files import Files, Marks, Recall
 from generator.charts.plan import plan
-from generator.charts.render import Files, Marks, Part, Recall, RenderedTree, assemble, part_of
+from generator.charts.render import Part, RenderedTree, assemble, part_of
 from generator.registry.memo import FORGETFUL, Memo
 from generator.registry.registry import Registry
 
 _KIND = "charts"
 
 
-def charts(registry: Registry, memo: Memo = FORGETFUL) -> RenderedTree:
-    """All charts of a registry. With a `memo`, only the apps of teams that it does not know are rendered."""
+def charts(registry: Registry, memo: Memo = FORGETFUL, location: str | None = None) -> RenderedTree:
+    """All charts of a registry, which lie at `location` in the workloads repository (default: `workloads.path`).
+
+    With a `memo`, only the apps of teams that it does not know are rendered.
+    """
     bare = replace(
         registry, apps={}, environments={n: replace(e, listings=()) for n, e in registry.environments.items()}
     )
-    return assemble(plan(bare), [_part(team, memo) for team in registry.by_team()])
+    return assemble(plan(bare, location), [_part(team, memo) for team in registry.by_team()])
 
 
 def _part(team: Registry, memo: Memo) -> Part:

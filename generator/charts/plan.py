@@ -7,17 +7,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from generator.charts.layout import SHARDS, Chart
+from generator.charts.projects import FINALIZER, PROJECT_WAVE, Running, manifests, project_fields, shards_manifest
 from generator.registry.effective import BUILT_IN, SOURCE_KEYS, EffectiveApp
 from generator.registry.references import helm_key, server_of
 from generator.registry.registry import IN_CLUSTER, Environment, Registry
+from generator.registry.shards import shard_of
 
-#: An AppProject exists before, and is deleted after, the Applications in it.
-PROJECT_WAVE, APPLICATION_WAVE = 1, 2
+APPLICATION_WAVE = PROJECT_WAVE + 1
 _FINALIZERS = {
-    "foreground": "resources-finalizer.argocd.argoproj.io",
-    "background": "resources-finalizer.argocd.argoproj.io/background",
+    "foreground": FINALIZER,
+    "background": f"{FINALIZER}/background",
     "none": None,
 }
+#: What Argo CD is told of an object by `argocd.argoproj.io/sync-options`.
+_ASK, _LEAVE = "Delete=confirm,Prune=confirm", "Delete=false,Prune=false"
 #: Fields of an Application's spec that are carried as they are.
 _CARRIED_SPEC = ("ignoreDifferences", "info", "revisionHistoryLimit")
 #: Fields of a source that stand in the contract, and so are read one by one.
@@ -30,6 +34,7 @@ class Member(NamedTuple):
     key: str
     namespace: str
     own_destination: bool
+    handed_over: bool
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class AppPlan:
     another app of the project does).
     """
 
+    chart: Chart
     name: str
     key: str
     application: str
@@ -48,7 +54,7 @@ class AppPlan:
     namespace: str
     wave: int
     finalizer: str | None
-    confirm: bool
+    sync_options: str
     own_destination: bool
     form: str
     source_blocks: tuple[str, ...]
@@ -60,23 +66,37 @@ class AppPlan:
     def read_by_template(self) -> tuple[Any, ...]:
         """All that the template is made from: plans that are equal in it have one text."""
         names = self.name, self.key, self.application, self.project, self.namespace, self.own_destination
-        marks = self.wave, self.finalizer, self.confirm, self.form, self.source_blocks, self.spec_blocks, self.blocks
-        return (*names, *marks, self.members)
+        marks = self.wave, self.finalizer, self.sync_options, self.form
+        return (*names, *marks, self.source_blocks, self.spec_blocks, self.blocks, self.members)
+
+
+@dataclass(frozen=True)
+class ShardsPlan:
+    """What the chart above an environment's shards says of them, and their AppProject as a plain manifest.
+
+    `values` may be overridden by a bootstrap; `sync_options` is what each shard's Application tells Argo CD.
+    """
+
+    values: Mapping[str, Any]
+    sync_options: str
+    project: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class EnvironmentPlan:
-    """One chart: its apps by name, the identity of each Application, and what else its values.yaml says.
+    """One environment's charts: its apps by name, the identity of each Application, and what else values.yaml says.
 
-    `settings` are the values beside `spec`; `projects` what projects say beyond their apps, by name.
+    `settings` are the values beside `spec`; `projects` what projects say beyond their apps, by chart and name.
+    `shards` is None where one chart has all the apps.
     """
 
     name: str
     settings: Mapping[str, Any]
     destination: Mapping[str, str]
-    projects: Mapping[str, Mapping[str, Any]]
+    projects: Mapping[Chart, Mapping[str, Mapping[str, Any]]]
     apps: tuple[AppPlan, ...]
     applications: Mapping[str, Mapping[str, str]]
+    shards: ShardsPlan | None
 
 
 @dataclass(frozen=True)
@@ -89,68 +109,101 @@ class ChartPlan:
     projects: Mapping[str, Mapping[str, Any]]
 
 
-def plan(registry: Registry) -> ChartPlan:
-    """The charts of every environment."""
+def plan(registry: Registry, location: str | None = None) -> ChartPlan:
+    """The charts of every environment, which lie at `location` in the workloads repository.
+
+    Where that is left out, it is the registry's `workloads.path`.
+    """
     apps = {name: registry.effective_apps(name) for name in registry.environments}
+    at = registry.workloads.path if location is None else location
     environments = tuple(
-        _environment(registry, env, apps[env.name], _elsewhere(registry, env, apps))
+        _environment(registry, env, apps[env.name], _elsewhere(registry, env, apps), at)
         for env in registry.environments.values()
     )
     namespaces = registry.argocd.namespace, registry.argocd.project_namespace or registry.argocd.namespace
-    return ChartPlan(*namespaces, environments, _manifests(registry, apps))
+    return ChartPlan(*namespaces, environments, manifests(registry, apps))
 
 
 def _elsewhere(
     registry: Registry, env: Environment, apps: Mapping[str, list[EffectiveApp]]
-) -> list[tuple[EffectiveApp, Environment]]:
-    """Apps of the other environments of the same Argo CD, whose projects may be this environment's to create."""
-    if not env.create_projects:
-        return []
-    others = [o for o in registry.environments.values() if o.argocd == env.argocd and o is not env]
-    return [(app, other) for other in others for app in apps[other.name]]
+) -> Mapping[str, list[Running]]:
+    """By project, apps of the other environments of the same Argo CD, where this environment creates projects."""
+    found: dict[str, list[Running]] = defaultdict(list)
+    for other in registry.environments.values() if env.create_projects else ():
+        if other.argocd == env.argocd and other is not env:
+            for app in apps[other.name]:
+                found[app.project].append((app, other))
+    return found
 
 
 def _environment(
     registry: Registry,
     env: Environment,
     apps: list[EffectiveApp],
-    elsewhere: list[tuple[EffectiveApp, Environment]],
+    elsewhere: Mapping[str, list[Running]],
+    location: str,
 ) -> EnvironmentPlan:
     by_project: dict[str, list[EffectiveApp]] = defaultdict(list)
     for app in apps:
         by_project[app.project].append(app)
-    extra = {name: _project_fields(registry, name, members, elsewhere) for name, members in by_project.items()}
-    of = {members[0].app: tuple(map(_member, members)) for members in by_project.values()}
+    extra = {
+        name: project_fields(registry, name, members, elsewhere.get(name, [])) for name, members in by_project.items()
+    }
+    of = {members[0].app: tuple(_member(env, app) for app in members) for members in by_project.values()}
+    planned = tuple(_app(env, app, bool(extra[app.project]), of.get(app.app, ())) for app in apps)
+    projects: dict[Chart, dict[str, Mapping[str, Any]]] = {one.chart: {} for one in planned}
+    for one in sorted(planned, key=lambda app: app.project):
+        if extra[one.project]:
+            projects[one.chart][one.project] = extra[one.project]
     return EnvironmentPlan(
         env.name,
         _settings(registry, env),
         {"name": env.cluster} if env.cluster else {"server": env.server or IN_CLUSTER},
-        {name: extra[name] for name in sorted(extra) if extra[name]},
-        tuple(_app(env, app, bool(extra[app.project]), of.get(app.app, ())) for app in apps),
+        projects,
+        planned,
         {app.app: _account(registry, env, app) for app in apps},
+        _shards(registry, env, location) if env.shards else None,
     )
+
+
+def _shards(registry: Registry, env: Environment, location: str) -> ShardsPlan:
+    folder = f"{SHARDS}/{env.name}"
+    values = {
+        "createProject": True,
+        "repoURL": registry.workloads.repository,
+        "targetRevision": registry.workloads.branch,
+        "path": folder if location in ("", ".") else f"{location}/{folder}",
+        # Applications are objects of the cluster that Argo CD itself runs in, wherever what they deploy goes.
+        "server": IN_CLUSTER,
+        "syncPolicy": {"automated": {"prune": True}},
+    }
+    return ShardsPlan(values, _ASK if env.policy.confirm_deletion else "", shards_manifest(registry, env))
 
 
 def _account(registry: Registry, env: Environment, app: EffectiveApp) -> dict[str, str]:
     """An Application as the record of generated files tells of it."""
     told = {**identity(registry, env, app), "revision": app.revision}
+    if env.hands_over(app.app):
+        told["handOver"] = "true"
     return {**told, "retired": env.retired[app.app]} if app.app in env.retired else told
 
 
 def identity(registry: Registry, env: Environment, app: EffectiveApp) -> dict[str, str]:
     """What makes an Application the one that it is: changed, the workload is deleted and made anew."""
     field, value = server_of(app, env)
+    shard = shard_of(env, app.team, app.project)
     return {
         "name": app.app + env.name_suffix,
         "argocdNamespace": registry.argocd.namespace,
         "project": app.project,
         "cluster": f"{field}:{value}",
         "namespace": app.namespace,
+        **({"shard": shard} if shard else {}),
     }
 
 
-def _member(app: EffectiveApp) -> Member:
-    return Member(helm_key(app.app), app.namespace, _has_own_destination(app))
+def _member(env: Environment, app: EffectiveApp) -> Member:
+    return Member(helm_key(app.app), app.namespace, _has_own_destination(app), env.hands_over(app.app))
 
 
 def _has_own_destination(app: EffectiveApp) -> bool:
@@ -158,20 +211,21 @@ def _has_own_destination(app: EffectiveApp) -> bool:
 
 
 def _app(env: Environment, app: EffectiveApp, project_fields: bool, members: tuple[Member, ...]) -> AppPlan:
-    app = _handed_over(app) if app.app in env.retired else app
+    app, handed_over = _let_go(app) if app.app in env.retired else app, env.hands_over(app.app)
     fields = app.fields
     blocks = {key for key in ("labels", "annotations", "spec") if fields.get(key)}
     blocks |= {"syncPolicy"} if fields["syncPolicy"] != BUILT_IN["syncPolicy"] else set()
     spec_blocks = tuple(key for key in _CARRIED_SPEC if fields.get(key) not in (None, [], {}))
     return AppPlan(
+        chart=Chart(env.name, shard_of(env, app.team, app.project)),
         name=app.app,
         key=helm_key(app.app),
         application=app.app + env.name_suffix,
         project=app.project,
         namespace=app.namespace,
         wave=fields.get("syncWave", APPLICATION_WAVE),
-        finalizer=_FINALIZERS[fields.get("finalizer", "foreground")],
-        confirm=env.policy.confirm_deletion,
+        finalizer=None if handed_over else _FINALIZERS[fields.get("finalizer", "foreground")],
+        sync_options=_LEAVE if handed_over else _ASK if env.policy.confirm_deletion else "",
         own_destination=_has_own_destination(app),
         form=_form(app),
         source_blocks=tuple(key for key in SOURCE_KEYS if key in fields and key not in _CONTRACT),
@@ -182,7 +236,7 @@ def _app(env: Environment, app: EffectiveApp, project_fields: bool, members: tup
     )
 
 
-def _handed_over(app: EffectiveApp) -> EffectiveApp:
+def _let_go(app: EffectiveApp) -> EffectiveApp:
     """A retired app: still there, but neither pruning nor, when it goes, taking its workload with it."""
     policy = dict(app.fields["syncPolicy"])
     if "automated" in policy:
@@ -216,74 +270,4 @@ def _settings(registry: Registry, env: Environment) -> dict[str, Any]:
         "argoProjectNamespace": registry.argocd.project_namespace or registry.argocd.namespace,
         "destinationServer": "",
         "labels": dict(env.labels),
-    }
-
-
-def _project_fields(
-    registry: Registry,
-    name: str,
-    members: list[EffectiveApp],
-    elsewhere: list[tuple[EffectiveApp, Environment]],
-) -> dict[str, Any]:
-    """What a project says beyond its members' repositories and destinations in this environment."""
-    fields = dict(registry.projects.get(name, {}))
-    others = [(app, env) for app, env in elsewhere if app.project == name]
-    repositories = [url for app, _ in others for url in app.repositories]
-    destinations = [_destination(app, env) for app, env in others]
-    fields = _widened(fields, repositories, destinations)
-    if any(creates_namespace(app) for app in [*members, *(app for app, _ in others)]):
-        fields = _allowing_namespace(fields)
-    return fields
-
-
-def _widened(fields: dict[str, Any], repositories: list[str], destinations: list[dict[str, str]]) -> dict[str, Any]:
-    if repositories or "sourceRepos" in fields:
-        fields["sourceRepos"] = sorted({*fields.get("sourceRepos", ()), *repositories})
-    if destinations or "destinations" in fields:
-        fields["destinations"] = _distinct([*fields.get("destinations", ()), *destinations])
-    return fields
-
-
-def _distinct(values: Iterable[dict[str, str]]) -> list[dict[str, str]]:
-    return sorted({tuple(sorted(value.items())): value for value in values}.values(), key=lambda v: sorted(v.items()))
-
-
-def creates_namespace(app: EffectiveApp) -> bool:
-    """Whether Argo CD creates the app's namespace, which its project then has to allow."""
-    return "CreateNamespace=true" in app.fields.get("syncPolicy", {}).get("syncOptions", ())
-
-
-def _allowing_namespace(fields: dict[str, Any]) -> dict[str, Any]:
-    # An absent cluster whitelist denies every cluster-scoped kind, Namespace included.
-    namespace = {"group": "", "kind": "Namespace"}
-    allowed = fields.get("clusterResourceWhitelist", [])
-    return fields if namespace in allowed else {**fields, "clusterResourceWhitelist": [namespace, *allowed]}
-
-
-def _destination(app: EffectiveApp, env: Environment) -> dict[str, str]:
-    field, value = server_of(app, env)
-    return {"namespace": app.namespace, field: value}
-
-
-def _manifests(registry: Registry, apps: Mapping[str, list[EffectiveApp]]) -> dict[str, Mapping[str, Any]]:
-    """Every project over all environments, as a manifest that `kubectl apply` takes."""
-    used: dict[str, list[tuple[EffectiveApp, Environment]]] = defaultdict(list)
-    for name, members in apps.items():
-        for app in members:
-            used[app.project].append((app, registry.environments[name]))
-    return {name: _manifest(registry, name, members) for name, members in sorted(used.items())}
-
-
-def _manifest(registry: Registry, name: str, members: list[tuple[EffectiveApp, Environment]]) -> dict[str, Any]:
-    fields = _project_fields(registry, name, [], members)
-    return {
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "AppProject",
-        "metadata": {
-            "name": name,
-            "namespace": registry.argocd.project_namespace or registry.argocd.namespace,
-            "annotations": {"argocd.argoproj.io/sync-wave": str(PROJECT_WAVE)},
-            "finalizers": [_FINALIZERS["foreground"]],
-        },
-        "spec": fields,
     }

@@ -1,15 +1,18 @@
-"""`AppPlan` → a helm-unittest suite: what the app's template must render, and what the overrides do to it. Pure."""
+"""`AppPlan`, or the shards → a helm-unittest suite: what a template must render, what overrides do to it. Pure."""
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from generator.charts import yaml
-from generator.charts.plan import PROJECT_WAVE, AppPlan, EnvironmentPlan
+from generator.charts.layout import PARENT
+from generator.charts.plan import AppPlan, EnvironmentPlan, ShardsPlan
+from generator.charts.projects import PROJECT_WAVE
+from generator.registry.shards import shard_application, shard_project
 
 _OTHER_SERVER = "https://other.example.com"
 #: The floats without a fraction that Helm writes as integers: those that fit one of Go's.
@@ -25,7 +28,39 @@ def suite(env: EnvironmentPlan, app: AppPlan, project_namespace: str, argocd_nam
     tests = [_application(env, app, argocd_namespace), _everywhere(), _untouched(app.application)]
     if app.members:
         tests.append(_project(app.project, app.key, project_namespace))
-    return ("suite: {}\ntemplates:\n  - {}\ntests:\n".format(*named), *tests)
+    given = _given_from_above(env) if app.chart.shard else ""
+    return ("suite: {}\ntemplates:\n  - {}\n".format(*named), given, "tests:\n", *tests)
+
+
+def _given_from_above(env: EnvironmentPlan) -> str:
+    """What a shard has only from the chart above it."""
+    destination = {f"spec.destination.{key}": value for key, value in env.destination.items()}
+    labels = env.settings["labels"]
+    return yaml.dump({"set": {**destination, **({"labels": labels} if labels else {})}})
+
+
+def shards_suite(environment: str, shards: ShardsPlan, names: Sequence[str]) -> tuple[str, ...]:
+    """The suite of the template of an environment's shards, `names`."""
+    named = yaml.quoted(f"the shards of {environment}"), yaml.quoted(f"templates/{PARENT}.yaml")
+    tests = [text for name in names for text in _shard(environment, name, shards)]
+    project = _test("renders their project", "AppProject", [_equal("metadata.name", shard_project(environment))])
+    return ("suite: {}\ntemplates:\n  - {}\ntests:\n".format(*named), project, *tests)
+
+
+def _shard(environment: str, name: str, shards: ShardsPlan) -> Iterator[str]:
+    selector = {"documentSelector": {"path": "metadata.name", "value": shard_application(environment, name)}}
+    expected = {
+        "spec.source.repoURL": shards.values["repoURL"],
+        "spec.source.targetRevision": shards.values["targetRevision"],
+        "spec.source.path": f"{shards.values['path']}/{name}",
+        "spec.project": shard_project(environment),
+    }
+    asserts = [{"equal": {"path": path, "value": value}} for path, value in expected.items()]
+    yield yaml.dump_items([{"it": f"makes an Application of shard {name}", **selector, "asserts": asserts}], "  ")
+    given = {"set": {"spec.apps.some.targetRevision": "some-revision"}}
+    handed_on = [{"matchRegex": {"path": "spec.source.helm.values", "pattern": "some-revision"}}]
+    test = {"it": f"hands values on to shard {name}", **given, **selector, "asserts": handed_on}
+    yield yaml.dump_items([test], "  ")
 
 
 def _test(it: str, kind: str, asserts: list[str], **values: Any) -> str:

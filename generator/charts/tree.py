@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from generator.charts.diff import ChangeSet
+from generator.charts.files import digest
 from generator.charts.record import RECORD, Record, read_record
-from generator.charts.render import digest
 from generator.errors import LocalError, RefusedError
 
 # What is no regular file is not waited for, and no link is followed.

@@ -46,32 +46,38 @@ def command(
     """
     from generator import console
     from generator.cache import user_cache
-    from generator.charts.check import verify
+    from generator.charts.check import judge
     from generator.charts.diff import changes
+    from generator.charts.layout import by_chart
     from generator.charts.parts import charts
-    from generator.publishing.ground import judge_removals
+    from generator.publishing.ground import judge_removals, location_here
     from generator.publishing.guard import Consent
     from generator.registry.files import find_registry
 
     registry, folder = opened(registry_path)
     touched = _touched(registry_path, base, team)
-    tree = charts(registry, user_cache())
-    if not without_helm:
-        verify(tree, registry.environments, user_cache())
+    path = find_registry(registry_path)
+    tree = charts(registry, user_cache(), location_here(path, registry))
+    warnings = judge(tree, registry, user_cache(), with_helm=not without_helm)
     consent = Consent.given(removals, ceilings)
-    judge_removals(find_registry(registry_path), registry, tree.applications, consent, base or "HEAD")
+    judge_removals(path, registry, tree.applications, consent, base or "HEAD")
     change = changes(tree, folder.record(), folder.digest)
+    for warning in warnings:
+        console.note(f"warning: {warning}")
     apps = len(tree.applications)
     if as_json:
         drift = {"added": sorted(change.added), "changed": sorted(change.changed), "removed": list(change.removed)}
         told = {} if base is None else {"touched": [touch._asdict() for touch in touched]}
-        console.result_json({"upToDate": not change, "applications": apps, "drift": drift, **told})
+        console.result_json(
+            {"upToDate": not change, "applications": apps, "warnings": warnings, "drift": drift, **told}
+        )
     elif change:
         for line in _shown(list(_diff(change, folder))):
             console.result(line)
         console.note(f"{folder.root} is not what the registry says: run 'workloads render' and commit it")
     else:
-        console.result(f"{len(registry.environments)} charts, {apps} Applications: valid and up to date")
+        count = len(by_chart(tree.digests))
+        console.result(f"{count} chart{'' if count == 1 else 's'}, {apps} Applications: valid and up to date")
     return 1 if change else 0
 
 

@@ -91,25 +91,34 @@ def _commit(checkout: Checkout, revision: str) -> str:
 
 
 def _head(checkout: Checkout, path: Path, revision: str | None) -> Side:
+    from functools import partial
+
+    from generator.publishing.ground import location_here
     from generator.registry.files import Folder
     from generator.review.sides import Committed, rendered
 
+    locate = partial(location_here, path)
     if revision is None:
-        return rendered(Folder(path.parent), path.name, str(path.parent), None)
+        return rendered(Folder(path.parent), path.name, str(path.parent), None, locate)
     commit = _commit(checkout, revision)
-    return rendered(Committed(checkout, path.parent, commit), path.name, commit[:12], commit)
+    return rendered(Committed(checkout, path.parent, commit), path.name, commit[:12], commit, locate)
 
 
 def _base(checkout: Checkout, path: Path, head: Side, revision: str | None) -> Side:
+    from functools import partial
+
+    from generator.publishing.ground import location_here
     from generator.review.sides import Committed, base_side, default_base
 
+    locate = partial(location_here, path)
     start = head.revision or checkout.head()
     output = head.registry.workloads.path if head.registry else ""
     if revision is None and start is None:
-        return base_side(None, path.name, output)
+        return base_side(None, path.name, output, locate)
     if revision is None and head.registry is not None and start is not None:
         revision = default_base(checkout, head.registry, start)
-    return base_side(Committed(checkout, path.parent, _commit(checkout, revision or "HEAD")), path.name, output)
+    files = Committed(checkout, path.parent, _commit(checkout, revision or "HEAD"))
+    return base_side(files, path.name, output, locate)
 
 
 def _tell(found: Report, form: str, limit: int) -> None:

@@ -46,15 +46,16 @@ def command(
     from generator.cache import user_cache
     from generator.charts.diff import changes
     from generator.charts.parts import charts
-    from generator.publishing.ground import going
+    from generator.publishing.ground import going, location_here
     from generator.registry.files import find_registry
 
     registry, folder = opened(registry_path)
     named(environments, registry.environments, "environment")
-    tree = charts(registry, user_cache())
+    path = find_registry(registry_path)
+    tree = charts(registry, user_cache(), location_here(path, registry))
     if manifests is not None:
         folder, tree = _as_manifests(tree, environments or tuple(registry.environments), folder, manifests)
-    for removal in going(find_registry(registry_path), registry, tree.applications) if manifests is None else ():
+    for removal in going(path, registry, tree.applications) if manifests is None else ():
         if not environments or removal.key.partition("/")[0] in environments:
             console.note(f"warning: {removal}; 'workloads check' asks whether that is meant")
     owned = folder.record()

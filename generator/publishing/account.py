@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
 from generator import __version__
 from generator.charts.diff import ChangeSet
+from generator.charts.layout import place_of, template_of
 from generator.charts.record import Record
-from generator.charts.render import CHARTS
 from generator.promotion.operations import Edited
 from generator.publishing.guard import Removal
 from generator.registry.references import helm_key
@@ -66,21 +65,22 @@ def _parts(key: str) -> tuple[str, str]:
 
 def _templates(change: ChangeSet) -> Iterator[tuple[str, str]]:
     for path in (*change.added, *change.changed, *change.removed):
-        parts = PurePosixPath(path).parts
-        if len(parts) == 4 and parts[0] == CHARTS and parts[2] == "templates":
-            yield parts[1], parts[3].removesuffix(".yaml")
+        found = template_of(path)
+        if found:
+            yield found
 
 
 def _values(change: ChangeSet, owned: Record, current: Callable[[str], bytes | None]) -> Iterator[tuple[str, str]]:
     """Apps whose values change: most of what the registry says of an app stands nowhere else."""
     apps = [_parts(key) for key in owned.applications.keys() | change.record.applications.keys()]
     for path, data in change.changed.items():
-        parts = PurePosixPath(path).parts
-        if len(parts) != 3 or parts[0] != CHARTS or parts[2] != "values.yaml":
+        place = place_of(path)
+        if place is None or place.path != "values.yaml":
             continue
         before, after = _blocks(current(path) or b""), _blocks(data)
-        for env, app in apps:
-            if env == parts[1] and before.get(helm_key(app)) != after.get(helm_key(app)):
+        differing = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+        for env, app in apps if differing else ():
+            if env == place.chart.environment and helm_key(app) in differing:
                 yield env, app
 
 

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
 
 from generator.cache import user_cache
-from generator.charts.check import verify
+from generator.charts.check import judge
 from generator.charts.diff import ChangeSet, changes
+from generator.charts.files import digest
+from generator.charts.layout import template_of
 from generator.charts.parts import charts
 from generator.charts.record import RECORD, read_record
-from generator.charts.render import CHARTS, RenderedTree, digest
+from generator.charts.render import RenderedTree
 from generator.errors import ConflictError, RefusedError
 from generator.git.base import Base
 from generator.git.proposal import Entry, Identity, Proposal, blob_id
 from generator.publishing.account import TRAILER, Account, message, registry_commit, touched
 from generator.publishing.guard import Consent, Identities, guard
 from generator.publishing.source import Published, RegistrySource
-
-_TEMPLATE = re.compile(rf"{CHARTS}/[^/]+/templates/[^/]+\.yaml")
 
 
 @dataclass(frozen=True)
@@ -65,9 +64,8 @@ class Content:
         return Proposal(files, message(self.account, self._trailer()), self._author) if files else None
 
     def _rendered(self, published: Published) -> RenderedTree:
-        tree = charts(published.registry, user_cache())
-        if self._choices.helm:
-            verify(tree, published.registry.environments, user_cache())
+        tree = charts(published.registry, user_cache(), published.output)
+        judge(tree, published.registry, user_cache(), with_helm=self._choices.helm)
         return tree
 
     def _trailer(self) -> str:
@@ -167,8 +165,8 @@ class _Published:
         if RECORD in self._paths:
             return self.record.applications
         after = self._tree.applications
-        keys = [f"{PurePosixPath(path).parts[1]}/{PurePosixPath(path).stem}" for path in self._templates()]
+        keys = ["/".join(found) for path in self._templates() if (found := template_of(path))]
         return {key: after.get(key) or {"name": key.partition("/")[2], "namespace": "unknown"} for key in keys}
 
     def _templates(self) -> list[str]:
-        return [path for path in sorted(self._paths) if _TEMPLATE.fullmatch(path)]
+        return [path for path in sorted(self._paths) if template_of(path)]

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from generator.cache import user_cache
-from generator.charts.check import verify
+from generator.charts.check import judge
 from generator.charts.diff import ChangeSet, changes
 from generator.charts.parts import charts
 from generator.charts.render import RenderedTree
 from generator.charts.tree import OutputFolder
 from generator.errors import GeneratorError, LocalError, RefusedError
 from generator.promotion.operations import Edited
-from generator.publishing.ground import Ground, Operation, ground_here, judge_removals
+from generator.publishing.ground import Ground, Operation, ground_here, judge_removals, location_here
 from generator.publishing.guard import Consent
 from generator.registry.files import Folder
 
@@ -59,9 +59,8 @@ def _edit(path: Path, operation: Operation, dry_run: bool, helm: bool, removals:
     if not files:
         return Outcome(edited, None)
     registry = edited.book.reread(user_cache()).registry
-    tree = charts(registry, user_cache())
-    if helm:
-        verify(tree, registry.environments, user_cache())
+    tree = charts(registry, user_cache(), location_here(path, registry))
+    judge(tree, registry, user_cache(), with_helm=helm)
     judge_removals(path, registry, tree.applications, Consent(frozenset(removals)))
     folder = OutputFolder(path.parent / registry.workloads.path)
     change = _change(folder, tree)

@@ -16,7 +16,7 @@ from generator.git.command import Patience
 from generator.git.failure import RemoteFaultError
 from generator.git.repository import Target, opened
 from generator.git.words import redact
-from generator.promotion.history import History, checkout_of, history_here
+from generator.promotion.history import History, checkout_of, folder_of, history_here
 from generator.promotion.operations import Applications, Edited
 from generator.publishing.guard import Consent, Removal, guard, removals
 from generator.registry.book import Book, read_book
@@ -82,6 +82,24 @@ def going(path: Path, registry: Registry, after: Applications) -> tuple[Removal,
     return removals(committed_applications(checkout, path, registry), after) if checkout is not None else ()
 
 
+def location_here(path: Path, registry: Registry) -> str:
+    """Where in the workloads repository the charts of the registry at `path` lie, from where Argo CD reads shards.
+
+    Git is not asked where there are none. Raises LocalError.
+    """
+    sharded = any(env.shards is not None for env in registry.environments.values())
+    checkout = checkout_of(path) if sharded else None
+    if checkout is None or not _beside(checkout, registry):
+        return registry.workloads.path
+    return str(PurePosixPath(folder_of(checkout, path), registry.workloads.path))
+
+
+def _beside(checkout: Checkout | None, registry: Registry) -> bool:
+    """Whether charts are committed to the repository that has the registry."""
+    url, origin = registry.workloads.repository, checkout.origin() if checkout else None
+    return url is None or (origin is not None and repository_key(url) == repository_key(origin))
+
+
 def published_applications(checkout: Checkout | None, path: Path, registry: Registry) -> Applications:
     """The Applications that Argo CD was last given, as far as this machine knows.
 
@@ -89,8 +107,7 @@ def published_applications(checkout: Checkout | None, path: Path, registry: Regi
     those in a repository of their own are read there. Raises NetworkError, LocalError.
     """
     url, branch = registry.workloads.repository, registry.workloads.branch
-    origin = checkout.origin() if checkout else None
-    if url is None or (origin and repository_key(url) == repository_key(origin)):
+    if url is None or _beside(checkout, registry):
         fetched = f"refs/remotes/origin/{branch}"
         known = checkout is not None and checkout.resolve(fetched) is not None
         return committed_applications(checkout, path, registry, fetched if known else "HEAD")

@@ -14,9 +14,11 @@ from generator.errors import RemovalError, UsageError
 from generator.registry.registry import Registry
 
 #: What makes an Application the same one: with another of these, Argo CD deletes it and makes it anew.
-IDENTITY = ("name", "argocdNamespace", "project", "cluster", "namespace")
+IDENTITY = ("name", "argocdNamespace", "project", "cluster", "namespace", "shard")
 #: Of an environment of at least this many Applications, at most this share goes in one change.
 _LARGE, _SHARE = 10, 0.25
+#: More than so many nobody reads.
+_MOST_TOLD = 50
 Identities = Mapping[str, Mapping[str, str]]
 
 
@@ -45,13 +47,15 @@ def _ceiling_of(text: str) -> tuple[str, int]:
 class Removal:
     """An Application, `<env>/<app>`, that the change deletes; `changed` says how it would be made anew, if it is.
 
-    `successor` is an app that is new in its place, by cluster and namespace: what looks like a rename.
+    `successor` is an app that is new in its place, by cluster and namespace: what looks like a rename. What `moves`
+    stays the same Application in another chart: the one that it leaves deletes it, unless it is handed over first.
     """
 
     key: str
     identity: Mapping[str, str]
     changed: str
     successor: str = ""
+    moves: bool = False
 
     def __str__(self) -> str:
         name = f"Application {self.identity.get('name')} (namespace {self.identity.get('namespace')})"
@@ -74,11 +78,11 @@ def removals(before: Identities, after: Identities) -> tuple[Removal, ...]:
         if now is None:
             found.append(Removal(key, identity, "", _successor(key, identity, before, after)))
             continue
-        changed = [
-            f"{part} {identity.get(part)} → {now.get(part)}" for part in IDENTITY if now.get(part) != identity.get(part)
-        ]
-        if changed:
-            found.append(Removal(key, identity, "changing " + ", ".join(changed)))
+        parts = [part for part in IDENTITY if now.get(part) != identity.get(part)]
+        moves = parts == ["shard"]
+        if parts and not (moves and "handOver" in identity):
+            changed = (f"{part} {identity.get(part, '(none)')} → {now.get(part, '(none)')}" for part in parts)
+            found.append(Removal(key, identity, "changing " + ", ".join(changed), moves=moves))
     return tuple(found)
 
 
@@ -102,12 +106,30 @@ def guard(registry: Registry, before: Identities, after: Identities, consent: Co
     unnamed = [removal for env, gone in by_environment.items() for removal in _unnamed(registry, env, gone, consent)]
     if unnamed:
         raise RemovalError(
-            "this would take Applications away that nobody named:\n" + "\n".join(map(str, unnamed)),
-            remedy="if that is what you want: " + " ".join(f"--allow-removal {removal.key}" for removal in unnamed),
+            f"this would take Applications away that nobody named:\n{_told(unnamed)}",
+            remedy=_remedy(registry, unnamed),
         )
     for env, gone in by_environment.items():
         _ceiling(env, gone, before, after, consent)
     return found
+
+
+def _told(gone: list[Removal]) -> str:
+    more = [f"… and {len(gone) - _MOST_TOLD:,} more"] if len(gone) > _MOST_TOLD else []
+    return "\n".join([*map(str, gone[:_MOST_TOLD]), *more])
+
+
+def _remedy(registry: Registry, unnamed: list[Removal]) -> str:
+    moving = dict.fromkeys(removal.key.partition("/")[0] for removal in unnamed if removal.moves)
+    steps = [f"workloads shard {env} --by {registry.environments[env].shards or 'none'}" for env in moving]
+    remedies = (
+        [f"to hand Applications over to another chart, which deletes nothing: {'; '.join(steps)}"] if steps else []
+    )
+    flags = [f"--allow-removal {removal.key}" for removal in unnamed if not removal.moves]
+    if flags:
+        more = f" and so on for {len(flags) - _MOST_TOLD:,} more" if len(flags) > _MOST_TOLD else ""
+        remedies.append(f"if that is what you want: {' '.join(flags[:_MOST_TOLD])}{more}")
+    return "; ".join(remedies)
 
 
 def _unnamed(registry: Registry, env: str, gone: list[Removal], consent: Consent) -> list[Removal]:
@@ -134,6 +156,6 @@ def _ceiling(env: str, gone: list[Removal], before: Identities, after: Identitie
         why = f"more than a quarter of the {running} that run there"
     if why and consent.ceilings.get(env) != len(gone):
         raise RemovalError(
-            f"{env}: {len(gone)} removals in one change, {why}:\n" + "\n".join(map(str, gone)),
+            f"{env}: {len(gone)} removals in one change, {why}:\n{_told(gone)}",
             remedy=f"split the change, or confirm the number: --confirm-removals {env}={len(gone)}",
         )

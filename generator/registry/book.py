@@ -84,10 +84,17 @@ class Book:
 
     def with_note(self, environment: str, table: str, app: str, text: str | None) -> Book:
         """The book with `text` for an app in a table of the environment (`holds`, `retired`); None takes it away."""
-        path = ("environments", environment, table)
-        if text is None:
-            return self._with(self.root, edit.remove_value(self.documents[self.root], path, app))
-        return self._with(self.root, edit.set_value(self.documents[self.root], path, app, text))
+        return self._with_value(("environments", environment, table), app, text)
+
+    def with_setting(self, environment: str, key: str, value: str | int | None) -> Book:
+        """The book with a string, number or boolean at a key of the environment; None takes it away."""
+        return self._with_value(("environments", environment), key, value)
+
+    def _with_value(self, table: Path, key: str, value: str | int | None) -> Book:
+        root = self.documents[self.root]
+        if value is None:
+            return self._with(self.root, edit.remove_value(root, table, key))
+        return self._with(self.root, edit.set_value(root, table, key, value))
 
     def with_app(self, app: str, values: Mapping[str, str], name: str) -> Book:
         """The book with a new app of string values in the file `name`; its entries belong into the same file."""

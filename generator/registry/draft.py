@@ -131,6 +131,8 @@ def _finish(name: str, table: Environment, entries: list[Entry]) -> registry.Env
         holds=table.holds,
         retired=table.retired,
         listings=tuple(entry.listing for entry in entries),
+        shards=table.shards,
+        hand_over=tuple(table.hand_over) if isinstance(table.hand_over, list) else table.hand_over,
     )
 
 

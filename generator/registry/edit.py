@@ -67,12 +67,13 @@ def remove_entry(document: Document, environment: str, app: str) -> str:
     return with_list(document, environment, listing)
 
 
-def set_value(document: Document, table: Path, key: str, value: str) -> str:
-    """The file with the string `value` at `key` of `table`, which gets a header of its own where it has none."""
+def set_value(document: Document, table: Path, key: str, value: str | int) -> str:
+    """The file with `value` at `key` of `table`, which gets a header of its own where it has none."""
+    raw = quoted(value) if isinstance(value, str) else str(value).lower()
     if not _holds(document.data, (*table, key)):
-        return _insert(document, table, key, quoted(value))
+        return _insert(document, table, key, raw)
     start = _value_offset(document, (*table, key))
-    return document.text[:start] + quoted(value) + document.text[value_end(document.text, start) :]
+    return document.text[:start] + raw + document.text[value_end(document.text, start) :]
 
 
 def remove_value(document: Document, table: Path, key: str) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from generator.registry.argocd import IgnoreDifference, Info, Source, SourceFields, SourceHydrator, SyncPolicy
 from generator.registry.project import ProjectFields
 from generator.registry.project_text import Duration
-from generator.registry.table import Count, Since, StringMap, Table
+from generator.registry.table import Count, Since, StringMap, Table, by_shape
 from generator.registry.text import (
     AppName,
     Branch,
@@ -101,6 +101,25 @@ class PromotionPolicy(Table):
     overrides: list[Literal["soak", "freeze", "hold"]] = []
 
 
+#: The value of `shards` where each team's apps are a shard; a number is of shards by a hash of the project.
+BY_TEAM = "team"
+
+
+def _shards_problem(value: str) -> str | None:
+    return None if value == BY_TEAM else f'{shown(value)} is neither "{BY_TEAM}" nor a number of shards, such as 16'
+
+
+if TYPE_CHECKING:
+    Shards = str | int
+    HandOver = bool | list[str]
+else:
+    Shards = by_shape(
+        integer=Annotated[int, Field(ge=1, le=1000)],
+        string=Annotated[str, checked(_shards_problem), Field(json_schema_extra={"enum": [BY_TEAM]})],
+    )
+    HandOver = by_shape(bool=bool, list=list[Line])
+
+
 class Environment(Table):
     description: Prose | None = None
     server: Server | None = None
@@ -114,6 +133,8 @@ class Environment(Table):
     policy: PromotionPolicy = PromotionPolicy()
     holds: dict[Line, Line] = {}
     retired: dict[Line, Line] = {}
+    shards: Shards | None = None
+    hand_over: HandOver = False
 
 
 class IncludedEnvironment(Table):

@@ -39,6 +39,8 @@ def _generated(book: Book, prefix: str) -> Iterator[tuple[str, list[str]]]:
     path = registry.workloads.path
     output = prefix if path == "." else f"{prefix}{path}/"
     yield output, registry.workloads.owners
+    sharded = any(env.shards is not None for env in registry.environments.values())
+    charts = ["argo-app-of-apps/*", *(["argo-app-shards/*/*"] if sharded else [])]
     apps: dict[str, set[str]] = defaultdict(set)
     projects: dict[str, set[str]] = defaultdict(set)
     for name in registry.environments:
@@ -49,8 +51,9 @@ def _generated(book: Book, prefix: str) -> Iterator[tuple[str, list[str]]]:
         owners = registry.teams[team].owners
         for app_name in sorted(apps[team]):
             # Of every environment: one pattern for each kind of file.
-            yield f"{output}argo-app-of-apps/*/templates/{app_name}.yaml", owners
-            yield f"{output}argo-app-of-apps/*/tests/{app_name}_test.yaml", owners
+            for chart in charts:
+                yield f"{output}{chart}/templates/{app_name}.yaml", owners
+                yield f"{output}{chart}/tests/{app_name}_test.yaml", owners
         for project in sorted(projects[team]):
             yield f"{output}argo-app-projects/{project}.yaml", owners
 

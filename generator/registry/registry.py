@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -41,6 +41,23 @@ class Environment:
     holds: Mapping[str, str]
     retired: Mapping[str, str]
     listings: tuple[Listing, ...]
+    shards: str | int | None = None
+    hand_over: bool | tuple[str, ...] = False
+
+    def hands_over(self, app: str) -> bool:
+        """Whether an app is about to come into another chart, and the one that it leaves must not delete it."""
+        return self.hand_over if isinstance(self.hand_over, bool) else app in self.hand_over
+
+    def of(self, apps: Collection[str], listings: Iterable[Listing]) -> Environment:
+        """The environment with these of its apps alone, as far as charts are made of it."""
+        hand_over = self.hand_over
+        return replace(
+            self,
+            holds={},
+            retired={app: note for app, note in self.retired.items() if app in apps},
+            hand_over=hand_over if isinstance(hand_over, bool) else tuple(app for app in hand_over if app in apps),
+            listings=tuple(listings),
+        )
 
 
 @dataclass(frozen=True)
@@ -68,15 +85,7 @@ class Registry:
             for listing in env.listings:
                 listings[self.apps[listing.app]["team"]][env.name].append(listing)
         for team, own in apps.items():
-            environments = {
-                name: replace(
-                    env,
-                    holds={},
-                    retired={app: note for app, note in env.retired.items() if app in own},
-                    listings=tuple(listings[team][name]),
-                )
-                for name, env in self.environments.items()
-            }
+            environments = {name: env.of(own, listings[team][name]) for name, env in self.environments.items()}
             yield replace(self, environments=environments, teams={team: self.teams[team]}, apps=own)
 
     def effective_apps(self, environment: str) -> list[EffectiveApp]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from generator.registry.carried import free_form, not_carried
 from generator.registry.draft import Draft, Entry
 from generator.registry.memo import FORGETFUL, Memo
-from generator.registry.model import AppFields, Environment
+from generator.registry.model import BY_TEAM, AppFields, Environment
 from generator.registry.project import ProjectFields
 from generator.registry.project_rules import project_problems
 from generator.registry.references import cycles, folds, helm_key
@@ -15,11 +15,14 @@ from generator.registry.repeats import repeated
 from generator.registry.report import suggestion
 from generator.registry.review_apps import review_apps
 from generator.registry.rules import metadata_problems
+from generator.registry.shards import shard_application
 from generator.registry.since import newer_fields, release, too_new
 from generator.registry.tenancy import claims
 from generator.registry.text import revision_problem, shown
 from generator.registry.toml import Path
 
+#: What a label may hold: by labels an Argo CD tells whose an object is, where it does not by annotations.
+_LONGEST_LABEL = 63
 #: The first Argo CD that asks before it deletes.
 _ASKS = "2.14"
 
@@ -59,20 +62,37 @@ def _environments(draft: Draft) -> None:
             _promotes_from(draft, (*at, "promotesFrom", index), env, index, source)
         _notes(draft, at, env, {entry.listing.app for entry in draft.entries[name]})
         _policy(draft, at, env)
+        if env.shards is not None:
+            _shards(draft, name, env)
     for way in cycles({name: env.promotes_from for name, env in draft.environments.items()}):
         text = f"the promotion order goes in a circle: {' → '.join(way)}"
         draft.complain(("environments", way[0], "promotesFrom"), text)
 
 
+def _shards(draft: Draft, name: str, env: Environment) -> None:
+    at: Path = ("environments", name, "shards")
+    if draft.settings.workloads.repository is None:
+        text = "Argo CD reads the shards' charts from the workloads repository: name it as workloads.repository"
+        draft.complain(at, text)
+    names = draft.names["teams"] if env.shards == BY_TEAM else [str(env.shards)]
+    for application in (shard_application(name, shard) for shard in names):
+        if len(application) > _LONGEST_LABEL:
+            text = f'Application "{application}" would have {len(application)} characters, and Argo CD writes it into '
+            draft.complain(at, f"{text}labels, which take {_LONGEST_LABEL}: shorten the name of environment or team")
+
+
 def _notes(draft: Draft, at: Path, env: Environment, running: set[str]) -> None:
-    """Holds and retirements name apps that there are."""
-    for table, noted in (("holds", env.holds), ("retired", env.retired)):
-        for app in noted:
-            if app not in draft.names["apps"]:
-                _unknown(draft, (*at, table, app), "app", app, draft.names["apps"])
-            elif table == "retired" and app not in running and draft.complete:
-                text = "does not run here: remove this line, or list the app until it is removed"
-                draft.complain((*at, table, app), text)
+    """Holds, retirements and hand-overs name apps that there are."""
+    handed_over = env.hand_over if isinstance(env.hand_over, list) else []
+    gone = "does not run here: remove this line, or list the app until it is removed"
+    noted: list[tuple[Path, str, str]] = [(("holds", app), app, "") for app in env.holds]
+    noted += [(("retired", app), app, gone) for app in env.retired]
+    noted += [(("handOver", i), app, f"{shown(app)} does not run here: remove it") for i, app in enumerate(handed_over)]
+    for place, app, absent in noted:
+        if app not in draft.names["apps"]:
+            _unknown(draft, (*at, *place), "app", app, draft.names["apps"])
+        elif absent and app not in running and draft.complete:
+            draft.complain((*at, *place), absent)
 
 
 def _unknown(draft: Draft, at: Path, what: str, name: str, known: Mapping[str, object]) -> None:

@@ -18,6 +18,7 @@ from generator.registry.repeats import repeated
 from generator.registry.report import suggestion
 from generator.registry.rules import Finding, Setting, judge, pin_problems
 from generator.registry.shape import is_refused
+from generator.registry.shards import shard_application, shard_of, shard_project
 from generator.registry.since import newer_fields
 from generator.registry.tenancy import Tenancy, privileges
 from generator.registry.text import shown
@@ -40,6 +41,7 @@ def review_apps(draft: Draft, memo: Memo) -> None:
     running = [claim for claim in claims if claim.running]
     for clash in clashes(running):
         _clash(draft, clash)
+    _shard_names(draft, running)
     _creators(draft, running)
 
 
@@ -50,7 +52,8 @@ class _Review:
         self._draft = draft
         self._memo = memo
         self._base = base_layer(draft.defaults)
-        self._tenancy = Tenancy(draft.teams, draft.settings.argocd)
+        sharded = [name for name, env in draft.environments.items() if env.shards is not None]
+        self._tenancy = Tenancy(draft.teams, draft.settings.argocd, frozenset(map(shard_project, sharded)))
         self._ground = _digest(_ground(draft))
 
     def claims(self, team: str, names: list[str]) -> Mapping[str, list[Claim]]:
@@ -80,8 +83,8 @@ class _Review:
 
 def _ground(draft: Draft) -> tuple[Any, ...]:
     """All that the judgement of an app rests on besides its own tables and entries."""
-    # What an environment lists, holds and retires is not among it: a promotion would have every team judged again.
-    told_elsewhere: dict[str, Any] = {"apps": [], "holds": {}, "retired": {}}
+    # What an environment says of its own apps is not among it: a promotion would have every team judged again.
+    told_elsewhere: dict[str, Any] = {"apps": [], "holds": {}, "retired": {}, "hand_over": False}
     environments = {name: env.model_copy(update=told_elsewhere) for name, env in draft.environments.items()}
     names = [list(draft.names["environments"]), list(draft.names["teams"])]
     tables = environments, draft.teams, draft.projects, draft.defaults
@@ -201,6 +204,24 @@ def _clash(draft: Draft, clash: Clash) -> None:
         f'"{draft.finished(app.environment).argocd}": {clash.remedy}'
     )
     draft.report.written(entry.document, entry.path, text)
+
+
+def _shard_names(draft: Draft, running: Iterable[Claim]) -> None:
+    """The Applications that shards are have names that no app's has in the same Argo CD."""
+    running = list(running)
+    finished = {name: draft.finished(name) for name in draft.environments}
+    taken: dict[tuple[str, str], str] = {}
+    for claim in running:
+        env = finished[claim.environment]
+        if env.shards is not None:
+            shard = shard_of(env, draft.apps[claim.app].layer["team"], claim.project)
+            taken[env.argocd, shard_application(env.name, shard)] = env.name
+    for claim in running if taken else ():
+        sharded = taken.get((claim.argocd, claim.application))
+        if sharded is not None:
+            entry = draft.runs_in[claim.app][claim.environment]
+            text = f'Application "{claim.application}" is the name of a shard of {sharded}: rename the app'
+            draft.report.written(entry.document, entry.path, text)
 
 
 def _creators(draft: Draft, running: Iterable[Claim]) -> None:

@@ -28,7 +28,9 @@ class Table(BaseModel):
 
 
 #: What `by_shape` puts into the locations of errors; a key may look like one.
-TAGS = frozenset({"<table>", "<list>", "<bool>"})
+TAGS = frozenset({"<table>", "<list>", "<bool>", "<integer>", "<string>"})
+
+_SHAPES = {dict: "table", list: "list", bool: "bool", int: "integer", str: "string"}
 
 
 def by_shape(**forms: Any) -> Any:
@@ -38,7 +40,7 @@ def by_shape(**forms: Any) -> Any:
     """
 
     def shape(value: object) -> str:
-        found = "table" if isinstance(value, dict) else "list" if isinstance(value, list) else "bool"
+        found = _SHAPES.get(type(value), "")
         return f"<{found if found in forms else next(iter(forms))}>"
 
     members = tuple(Annotated[form, Tag(f"<{name}>")] for name, form in forms.items())

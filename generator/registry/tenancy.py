@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from generator.registry.effective import EffectiveApp, Layer
@@ -77,9 +77,10 @@ def _privileged(layer: Layer) -> Iterator[tuple[Path, str]]:
 class Tenancy:
     """Judges apps against what their team owns."""
 
-    def __init__(self, teams: Mapping[str, Team], argocd: ArgoCD) -> None:
+    def __init__(self, teams: Mapping[str, Team], argocd: ArgoCD, shard_projects: Collection[str] = ()) -> None:
         self._teams = teams
         self._argocd = argocd
+        self._shard_projects = shard_projects
         self._namespaces = {name: frozenset(team.namespaces) for name, team in teams.items()}
         self._owners = {repository_key(grant): name for name, team in teams.items() for grant in team.repositories}
 
@@ -87,6 +88,9 @@ class Tenancy:
         """What `app` uses that is not its team's."""
         if app.project == "default":
             text = 'project "default" allows everything to everybody: name a project of its own'
+            yield Finding(("project",), text, True)
+        if app.project in self._shard_projects:
+            text = f'project "{app.project}" is that of the shards, which may write Applications: name another one'
             yield Finding(("project",), text, True)
         yield from self._namespace(app.team, ("namespace",), app.namespace)
         for path, namespace in _rendered_for(app):

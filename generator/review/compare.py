@@ -9,6 +9,8 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 Manifest = Mapping[str, Any]
+#: Beside an object's own fields, the shard whose chart it is in.
+SHARD = "shard"
 Path = tuple[str | int, ...]
 
 

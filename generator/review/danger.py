@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from generator.publishing.guard import IDENTITY
 from generator.registry.rules import pin_kind
-from generator.review.compare import ABSENT, Difference, Manifest, at
+from generator.review.compare import ABSENT, SHARD, Difference, Manifest, at
 from generator.review.widened import widened
 
 #: Each danger's name for programs, gravest first, and what it is called.
@@ -88,14 +88,16 @@ def _identity(item: Manifest) -> dict[str, str]:
         "project": at(item, "spec", "project"),
         "cluster": f"{field}:{at(destination, field) or ''}",
         "namespace": at(destination, "namespace"),
+        "shard": at(item, SHARD),
     }
     return {name: str(value or "") for name, value in parts.items()}
 
 
 def _moved(before: Manifest, after: Manifest) -> Iterator[Danger]:
     old, new = _identity(before), _identity(after)
-    moved = [f"{part} {old[part]} → {new[part]}" for part in IDENTITY if old[part] != new[part]]
-    if moved:
+    moved = [f"{part} {old[part] or '(none)'} → {new[part] or '(none)'}" for part in IDENTITY if old[part] != new[part]]
+    handed_over = "Prune=false" in _options(before) and not _cascades(before)
+    if moved and not (handed_over and old | {"shard": ""} == new | {"shard": ""}):
         yield Danger("recreates-elsewhere", ", ".join(moved))
 
 

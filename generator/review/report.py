@@ -9,9 +9,10 @@ from typing import Any
 
 from generator.charts import helm, yaml
 from generator.charts.check import ChartError
-from generator.charts.render import CHARTS, PROJECTS
+from generator.charts.environment import objects
+from generator.charts.layout import CHARTS, PROJECTS, SHARDS, by_chart, is_suite
 from generator.registry.registry import Registry
-from generator.review.compare import ABSENT, Apps, Difference, Key, Manifest, by_key, differences
+from generator.review.compare import ABSENT, SHARD, Apps, Difference, Key, Manifest, by_key, differences
 from generator.review.danger import DANGERS, Danger, Rules, dangers, remark
 from generator.review.links import links
 from generator.review.sides import Side
@@ -133,29 +134,31 @@ def environments(base: Side, head: Side) -> list[str]:
 
 
 def _chapter(base: Side, head: Side, name: str, environment: Mapping[str, str]) -> Chapter:
-    prefix = f"{CHARTS}/{name}/"
-    files = _differing(base, head, prefix)
-    if all(path.startswith(f"{prefix}tests/") for path in files):
+    prefixes = tuple(f"{top}/{name}/" for top in (CHARTS, SHARDS))
+    files = _differing(base, head, prefixes)
+    if all(is_suite(path) for path in files):
         return Chapter(name, (), len(files))
-    before, after = (_objects(side, name, prefix) for side in (base, head))
+    before, after = (_objects(side, name, prefixes) for side in (base, head))
     was, now = (_apps(side, name) for side in (base, head))
     rules = _rules(base.registry, head.registry, name)
     found = differences(before, after, was, now)
     return Chapter(name, tuple(_told(each, rules, environment) for each in found), len(files))
 
 
-def _differing(base: Side, head: Side, prefix: str) -> list[str]:
-    paths = {path for side in (base, head) for path in side.ids if path.startswith(prefix)}
+def _differing(base: Side, head: Side, prefixes: tuple[str, ...]) -> list[str]:
+    paths = {path for side in (base, head) for path in side.ids if path.startswith(prefixes)}
     return sorted(path for path in paths if base.ids.get(path) != head.ids.get(path))
 
 
-def _objects(side: Side, name: str, prefix: str) -> dict[Key, Manifest]:
-    paths = [path for path in side.ids if path.startswith(prefix) and not path.startswith(f"{prefix}tests/")]
-    if f"{prefix}Chart.yaml" not in paths:
-        return {}
-    files = {path.removeprefix(prefix): data for path, data in side.contents(paths).items()}
+def _objects(side: Side, name: str, prefixes: tuple[str, ...]) -> dict[Key, Manifest]:
+    files = by_chart(side.contents([path for path in side.ids if path.startswith(prefixes) and not is_suite(path)]))
+    charts = {chart: found for chart, found in files.items() if "Chart.yaml" in found}
     try:
-        return by_key(helm.manifests(files))
+        return by_key(
+            {**item, SHARD: chart.shard} if chart.shard else item
+            for chart, items in objects(charts, name)
+            for item in items
+        )
     except helm.HelmRefusal as refusal:
         where = f"at {side.revision[:12]}" if side.revision else "of the working copy"
         raise ChartError(
@@ -185,7 +188,7 @@ def _rules(base: Registry | None, head: Registry | None, name: str) -> Rules:
 
 
 def _plain(base: Side, head: Side, environment: Mapping[str, str]) -> Chapter:
-    files = _differing(base, head, f"{PROJECTS}/")
+    files = _differing(base, head, (f"{PROJECTS}/",))
     before, after = (_manifests(side, files) for side in (base, head))
     told = (_told(each, Rules(), environment) for each in differences(before, after, {}, {}))
     return Chapter(PLAIN, tuple(told), len(files))

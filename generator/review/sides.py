@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from generator.cache import user_cache
+from generator.charts.layout import CHARTS
 from generator.charts.parts import charts
 from generator.charts.record import RECORD, read_record
-from generator.charts.render import CHARTS
 from generator.errors import GeneratorError, LocalError, Problem
 from generator.git.checkout import Checkout
 from generator.git.command import Runner
@@ -71,10 +71,16 @@ class Committed:
             ) from None
 
 
-def rendered(files: Files, name: str, shown_below: str, revision: str | None, id_length: int = 40) -> Side:
+#: Where in the workloads repository the charts of a registry lie.
+Locate = Callable[[Registry], str]
+
+
+def rendered(
+    files: Files, name: str, shown_below: str, revision: str | None, locate: Locate, id_length: int = 40
+) -> Side:
     """What a registry renders. Raises what reading it raises, but for what policy and tenancy refuse."""
     registry, refused = read_judged(files, name, shown_below, user_cache())
-    tree = charts(registry, user_cache())
+    tree = charts(registry, user_cache(), locate(registry))
     ids = tree.files.marks(f"git-{id_length}", partial(blob_id, length=id_length))
 
     def contents(paths: Iterable[str]) -> dict[str, bytes]:
@@ -83,7 +89,7 @@ def rendered(files: Files, name: str, shown_below: str, revision: str | None, id
     return Side(revision, "registry", ids, contents, tree.applications, registry, refused)
 
 
-def base_side(files: Committed | None, name: str, output: str) -> Side:
+def base_side(files: Committed | None, name: str, output: str, locate: Locate) -> Side:
     """What the clusters have at a revision: the charts committed at `output`, else those of the registry there.
 
     Raises RefusedError where the record of generated files is damaged, RegistryError where there are no charts
@@ -103,7 +109,7 @@ def base_side(files: Committed | None, name: str, output: str) -> Side:
             return _as_committed(files, place, registry)
     if registry is None:
         return Side(files.revision, "nothing", {}, lambda paths: {}, {}, None)
-    return rendered(files, name, files.revision[:12], files.revision, len(files.revision))
+    return rendered(files, name, files.revision[:12], files.revision, locate, len(files.revision))
 
 
 def _charts(files: Committed, output: str) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from generator.charts.diff import ChangeSet, changes
+from generator.charts.files import Files
 from generator.charts.record import RECORD, Record
-from generator.charts.render import Files, RenderedTree
+from generator.charts.render import RenderedTree
 from generator.charts.tree import OutputFolder
 from generator.errors import LocalError, RefusedError
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from generator.charts import helm
+from generator.charts.layout import CHARTS
 from generator.charts.plan import plan
-from generator.charts.render import CHARTS, RenderedTree, render
+from generator.charts.render import RenderedTree, render
 from generator.registry.files import Tree
 from generator.registry.read import read_from, read_registry
 from generator.registry.registry import Registry

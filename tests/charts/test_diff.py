@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from generator.charts.diff import ChangeSet, changes
+from generator.charts.files import Files, digest
 from generator.charts.record import RECORD, Record, record_of
-from generator.charts.render import Files, RenderedTree, digest
+from generator.charts.render import RenderedTree
 
 _DEV, _PROD, _PROJECT = (
     "argo-app-of-apps/dev/values.yaml",

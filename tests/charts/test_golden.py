@@ -13,7 +13,8 @@ import pytest
 from pydantic import BaseModel
 
 from generator.charts import yaml
-from generator.charts.render import CHARTS, PROJECTS, RenderedTree
+from generator.charts.layout import CHARTS, PROJECTS
+from generator.charts.render import RenderedTree
 from generator.registry.model import RootFile
 from generator.registry.toml import parse
 from tests.charts.rendered import DATA, ROOT, SAMPLE, chart_of, objects, tree_at

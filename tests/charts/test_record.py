@@ -7,8 +7,9 @@ import json
 
 import pytest
 
+from generator.charts.files import Files, digest
 from generator.charts.record import Record, read_record, record_of
-from generator.charts.render import Files, RenderedTree, digest
+from generator.charts.render import RenderedTree
 from generator.errors import RefusedError
 
 _RECORD = Record({"a/b.yaml": digest(b"x")}, {"dev/b": {"name": "b"}})

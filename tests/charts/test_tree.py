@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from generator.charts.diff import ChangeSet, changes
+from generator.charts.files import Files
 from generator.charts.record import RECORD, Record
-from generator.charts.render import Files, RenderedTree
+from generator.charts.render import RenderedTree
 from generator.charts.tree import OutputFolder
 from generator.errors import LocalError, RefusedError
 from tests.charts.rendered import SAMPLE, tree_at

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from generator.charts import helm
-from generator.charts.check import chart_files
+from generator.charts.layout import Chart, by_chart
 from generator.charts.plan import plan
 from generator.charts.render import render
 from generator.registry.read import read_registry
@@ -41,7 +41,7 @@ def cluster(pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Any:
 @pytest.mark.parametrize("environment", ["dev", "test", "prod"])
 def test_the_api_server_takes_every_object_of_the_sample(cluster: Any, environment: str) -> None:
     registry = read_registry(_SAMPLE)
-    objects = helm.manifests(chart_files(render(plan(registry)), environment))
+    objects = helm.manifests(by_chart(render(plan(registry)).files)[Chart(environment)])
     listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
 
     accepted = cluster.kubectl("apply --dry-run=server --validate=strict", std_input=listed)

@@ -16,8 +16,9 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from generator.charts import helm, yaml
-from generator.charts.check import chart_files
+from generator.charts import environment as yielded
+from generator.charts import yaml
+from generator.charts.layout import by_chart
 from generator.charts.plan import plan
 from generator.charts.render import RenderedTree, render
 from generator.errors import RegistryError
@@ -216,7 +217,7 @@ def assert_permitted(spec: Mapping[str, Any], project: Mapping[str, Any]) -> Non
 
 
 def objects(tree: RenderedTree, environment: str) -> list[dict[str, Any]]:
-    return helm.manifests(chart_files(tree, environment))
+    return [item for _, items in yielded.objects(by_chart(tree.files), environment) for item in items]
 
 
 def projects_of(tree: RenderedTree) -> dict[str, Any]:

@@ -1,0 +1,124 @@
+"""`RenderedTree` → the charts that Helm or etcd would not take, or soon will not, and what to set. Pure."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from generator.charts.helm import LARGEST_FILE
+from generator.charts.layout import Chart, place_of
+from generator.charts.render import RenderedTree
+from generator.registry.model import BY_TEAM
+from generator.registry.registry import Registry
+from generator.registry.shards import shard_application
+
+#: From here on a file of a chart is told of: Helm takes none of more than `LARGEST_FILE` bytes.
+LARGE_FILE = 4 * 1024 * 1024
+#: From here on the state that Argo CD keeps of a chart's objects is told of: etcd takes no object of 1.5 MiB.
+LARGE_STATUS = 1_000_000
+#: What an object adds to `status.resources` of its parent, and to the result of the sync that brought it
+#: (argo-cd: ResourceStatus and ResourceResult in pkg/apis/application/v1alpha1), besides its names.
+_TOLD = (
+    {"group": "argoproj.io", "kind": "Application", "name": "", "namespace": "", "status": "Synced", "syncWave": 2,
+     "version": "v1alpha1"},
+    {"group": "argoproj.io", "hookPhase": "Running", "kind": "Application", "message":
+     "application.argoproj.io/ configured", "name": "", "namespace": "", "status": "Synced", "syncPhase": "Sync",
+     "version": "v1alpha1"},
+)  # fmt: skip
+_EACH = sum(len(json.dumps(entry, separators=(",", ":"))) + 1 for entry in _TOLD)
+
+
+class Load(NamedTuple):
+    """What a chart weighs: bytes of its largest file, and, estimated, of the state that Argo CD keeps of it."""
+
+    chart: Chart
+    file: int
+    status: int
+
+
+def loads(tree: RenderedTree, registry: Registry) -> list[Load]:
+    """The load of every chart, in order."""
+    status = _status(tree.applications, registry)
+    files = {place.chart: path for path in tree.digests if (place := place_of(path)) and place.path == "values.yaml"}
+    return [Load(chart, len(tree.files[path]), status.get(chart, 0)) for chart, path in sorted(files.items())]
+
+
+def _status(applications: Mapping[str, Mapping[str, str]], registry: Registry) -> Mapping[Chart, int]:
+    """The estimate by chart; an environment's own chart has its shards below it."""
+    found: Counter[Chart] = Counter()
+    projects: dict[Chart, set[str]] = defaultdict(set)
+    shards: set[Chart] = set()
+    for key, identity in applications.items():
+        chart = Chart(key.partition("/")[0], identity.get("shard", ""))
+        found[chart] += _weight(identity["name"], identity["argocdNamespace"])
+        if registry.environments[chart.environment].create_projects:
+            projects[chart].add(identity["project"])
+        if chart.shard:
+            shards.add(chart)
+    for chart, names in projects.items():
+        found[chart] += sum(_weight(name, registry.argocd.namespace) for name in names)
+    for chart in shards:
+        name = shard_application(chart.environment, chart.shard)
+        found[Chart(chart.environment)] += _weight(name, registry.argocd.namespace)
+    return found
+
+
+def _weight(name: str, namespace: str) -> int:
+    return _EACH + 3 * len(name) + 2 * len(namespace)
+
+
+def refused(found: Iterable[Load], registry: Registry) -> list[str]:
+    """What Helm refuses, and what to set."""
+    found = list(found)
+    return [
+        f"chart {load.chart}: values.yaml has {load.file:,} bytes, and Helm takes no file of more than "
+        f"{LARGEST_FILE:,}: {_remedy(found, load.chart.environment, registry)}"
+        for load in found
+        if load.file > LARGEST_FILE
+    ]
+
+
+def warnings(found: Iterable[Load], registry: Registry) -> Iterator[str]:
+    """What will not go on for long, and what to set, a text for each environment."""
+    by_environment: dict[str, list[Load]] = defaultdict(list)
+    for load in found:
+        by_environment[load.chart.environment].append(load)
+    for environment, own in by_environment.items():
+        told = [text for load in own if (text := _told(load))]
+        if told:
+            more = f" (and so {len(told) - 1} more of its charts)" if len(told) > 1 else ""
+            yield f"{told[0]}{more}: {_remedy(own, environment, registry)}"
+
+
+def _told(load: Load) -> str:
+    parts = []
+    if load.status >= LARGE_STATUS:
+        parts.append(
+            f"Argo CD keeps about {load.status / 1e6:.1f} MB of state in the Application whose source it is, "
+            "and etcd takes 1.5 MB"
+        )
+    if load.file >= LARGE_FILE:
+        parts.append(f"values.yaml has {load.file:,} bytes, and Helm takes {LARGEST_FILE:,}")
+    return f"chart {load.chart}: {'; '.join(parts)}" if parts else ""
+
+
+def _remedy(found: Iterable[Load], environment: str, registry: Registry) -> str:
+    """The shards under which every chart of an environment has room for twice as much."""
+    own = [load for load in found if load.chart.environment == environment]
+    full = max(sum(load.status for load in own) / LARGE_STATUS, sum(load.file for load in own) / LARGE_FILE)
+    env = registry.environments[environment]
+    teams = Counter(registry.apps[listing.app]["team"] for listing in env.listings)
+    largest = max(teams.values(), default=0) / max(teams.total(), 1)
+    if env.shards is None and full * largest <= 0.5:
+        return _setting(environment, f'"{BY_TEAM}"')
+    return _setting(environment, str(2 ** math.ceil(math.log2(max(full / 0.5, 2)))))
+
+
+def _setting(environment: str, shards: str) -> str:
+    by = shards.strip('"')
+    return (
+        f"set environments.{environment}.shards = {shards}, step by step with: workloads shard {environment} --by {by}"
+    )

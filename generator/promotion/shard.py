@@ -1,0 +1,102 @@
+"""`Book` → edited `Book`: an environment's apps in other charts than now, without deleting any. Pure.
+
+To Argo CD an Application in another chart belongs to another parent, and the one that it leaves prunes it with
+everything that it runs. So it is handed over: first the parent that has it is told to leave it alone, then it moves,
+then it gets back what protects it and what cleans up after it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from generator.errors import RefusedError, UsageError
+from generator.promotion.operations import Applications, Edited, known_environment
+from generator.registry.book import Book
+from generator.registry.model import BY_TEAM
+from generator.registry.registry import Environment
+from generator.registry.shards import shard_of
+
+Shards = str | int | None
+
+
+def shard(book: Book, environment: str, by: Shards, published: Applications) -> Edited:
+    """The next of the three steps after which the environment's apps are in shards `by`; none where they are already.
+
+    `published` are the Applications that Argo CD was last given. Raises UsageError for an unknown environment,
+    RefusedError where it cannot be told what is published.
+    """
+    env = known_environment(book, environment)
+    moving = _moving(book, replace(env, shards=by), published)
+    if not moving:
+        return _settled(book, env, by)
+    step = f"workloads shard {environment} --by {by or 'none'}"
+    again = f"once this is published and Argo CD has synced it: {step}"
+    if all("handOver" in published[key] for key in moving):
+        return _moved(book, env, by, len(moving), again)
+    return _handed_over(book, env, len(moving), published, again)
+
+
+def _moving(book: Book, env: Environment, published: Applications) -> list[str]:
+    """The published Applications that are in another chart than they are to be in."""
+    found = []
+    for app in book.registry.effective_apps(env.name):
+        key = f"{env.name}/{app.app}"
+        if key in published and published[key].get("shard", "") != shard_of(env, app.team, app.project):
+            found.append(key)
+    return found
+
+
+def _handed_over(book: Book, env: Environment, count: int, published: Applications, again: str) -> Edited:
+    after = book.with_setting(env.name, "shards", _published_shards(book, env, published))
+    after = after.with_setting(env.name, "handOver", True)
+    told = f"{env.name}: step 1 of 3: {_applications(count)} are handed over: their chart does not delete them any more"
+    return Edited(after, f"hand over the apps: {env.name}", (), (told, again))
+
+
+def _moved(book: Book, env: Environment, by: Shards, count: int, again: str) -> Edited:
+    after = book.with_setting(env.name, "shards", by).with_setting(env.name, "handOver", True)
+    told = f"{env.name}: step 2 of 3: {_applications(count)} move to their new charts, and stay handed over meanwhile"
+    return Edited(after, f"{_subject(by)}: {env.name}", (), (told, again))
+
+
+def _settled(book: Book, env: Environment, by: Shards) -> Edited:
+    """Nothing that runs has to move: what is left is to say how it is."""
+    after = book.with_setting(env.name, "shards", by).with_setting(env.name, "handOver", None)
+    if env.hand_over is False:
+        return Edited(after, f"{_subject(by)}: {env.name}")
+    told = f"{env.name}: step 3 of 3: every app is in its chart, and gets its finalizer back"
+    return Edited(after, f"end the hand-over: {env.name}", (), (told,))
+
+
+def _published_shards(book: Book, env: Environment, published: Applications) -> Shards:
+    """How the environment is divided by what is published: it stays so until everything is handed over."""
+    there = {app: published[key] for app in book.registry.apps if (key := f"{env.name}/{app}") in published}
+    shards = {app: identity.get("shard", "") for app, identity in there.items()}
+    if not any(shards.values()):
+        return None
+    if all(shard == book.registry.apps[app]["team"] for app, shard in shards.items()):
+        return BY_TEAM
+    in_place = replace(env, hand_over=False)
+    if env.shards is not None and not _moving(book, in_place, published):
+        return env.shards
+    raise RefusedError(
+        f"environments.{env.name}.shards was changed, and into how many shards the apps are published cannot be told",
+        remedy="put shards back to what is published, and run this again",
+    )
+
+
+def shards_of(text: str) -> Shards:
+    """What a user writes: `team`, a number, or `none`. Raises UsageError."""
+    if text in (BY_TEAM, "none"):
+        return BY_TEAM if text == BY_TEAM else None
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= 1000:
+        return int(text)
+    raise UsageError(f"--by {text!r} is neither team, a number from 1 to 1000, nor none")
+
+
+def _subject(by: Shards) -> str:
+    return "divide by team" if by == BY_TEAM else "undivide" if by is None else f"divide into {by} shards"
+
+
+def _applications(count: int) -> str:
+    return f"{count:,} Application{'' if count == 1 else 's'}"
