@@ -12,15 +12,17 @@ from generator.charts.layout import Chart
 ChartFiles = Mapping[Chart, Mapping[str, bytes]]
 
 
-def objects(files: ChartFiles, environment: str) -> Iterator[tuple[Chart, list[helm.Manifest]]]:
+def objects(
+    files: ChartFiles, environment: str, values: Mapping[str, Any] | None = None
+) -> Iterator[tuple[Chart, list[helm.Manifest]]]:
     """What Helm makes of the environment's own chart, and of the shards that it leads to, with what it hands them.
 
-    Raises HelmRefusal, and LocalError where this machine has no Helm.
+    `values` are what a bootstrap passes. Raises HelmRefusal, and LocalError where this machine has no Helm.
     """
     own = Chart(environment)
     if own not in files:
         return
-    above = helm.manifests(files[own])
+    above = helm.manifests(files[own], values)
     yield own, above
     for chart, values in handed_on(above, files):
         yield chart, helm.manifests(files[chart], values)

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from generator.charts import layout
 from generator.charts.helm import HelmRefusal
 from generator.registry.references import helm_key
-from tests.charts.rendered import DATA, SAMPLE, SHARED_HUB, Objects, chart_of, objects, tree_at, tree_of
+from tests.charts.rendered import DATA, SAMPLE, SHARED_HUB, Objects, chart_of, objects, sharded, through_parent, tree_of
 
 _SERVER = "https://elsewhere.example.com"
 _CDK = {
@@ -24,35 +25,41 @@ _CDK = {
     "service": {"type": "LoadBalancer"},
     "spec": {"ingress": {"host": "dev.blueprint.com"}},
 }
-#: Every chart that the tests know: registry file and environment.
-_CHARTS = [(SAMPLE, "dev"), (SAMPLE, "test"), (SAMPLE, "prod"), (SHARED_HUB, "dev"), (SHARED_HUB, "prod")]
+#: Every chart that the tests know: registry file, environment, and the shards that it is divided into, if it is.
+_PLACES = [(SAMPLE, "dev"), (SAMPLE, "test"), (SAMPLE, "prod"), (SHARED_HUB, "dev"), (SHARED_HUB, "prod")]
+_CHARTS = [(*place, shards) for place in _PLACES for shards in ("", '"team"', "3")]
 charts = pytest.mark.parametrize(
-    "chart", [pytest.param(place, id=f"{place[0].stem}-{place[1]}") for place in _CHARTS], indirect=True
+    "chart",
+    [pytest.param(place, id="-".join([place[0].stem, place[1], place[2].strip('"') or "whole"])) for place in _CHARTS],
+    indirect=True,
 )
 
 
 @functools.cache
-def _files(registry: Path, environment: str) -> Mapping[str, bytes]:
-    return chart_of(tree_at(registry), environment)
+def _files(registry: Path, shards: str) -> Mapping[layout.Chart, Mapping[str, bytes]]:
+    text = registry.read_text(encoding="utf-8")
+    return layout.by_chart(tree_of(sharded(text, shards) if shards else text).files)
 
 
 @functools.cache
-def _base(registry: Path, environment: str) -> Objects:
-    return objects(_files(registry, environment))
+def _base(registry: Path, environment: str, shards: str) -> Objects:
+    return Chart(registry, environment, shards).with_values({})
 
 
 class Chart:
-    """A rendered chart of one of the registries, and what it yields without values."""
+    """The apps' objects of an environment of one of the registries, whether in one chart or in shards."""
 
-    def __init__(self, registry: Path, environment: str) -> None:
-        self._place = registry, environment
+    def __init__(self, registry: Path, environment: str, shards: str = "") -> None:
+        self._place = registry, environment, shards
 
     @property
     def base(self) -> Objects:
         return copy.deepcopy(_base(*self._place))
 
     def with_values(self, values: Mapping[str, Any]) -> Objects:
-        return objects(_files(*self._place), values)
+        registry, environment, shards = self._place
+        above, below = through_parent(_files(registry, shards), environment, values)
+        return below if shards else above
 
     def app(self, called: str, /, **values: Any) -> Objects:
         """The objects with values for the app of that name."""
@@ -85,11 +92,12 @@ def _projects(found: Objects) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("environment", ["dev", "test", "prod"])
+@pytest.mark.parametrize("shards", ["", '"team"', "3"])
 @pytest.mark.parametrize("case", ["base", "cdk-bootstrap"])
-def test_the_sample_yields_the_expected_manifests(environment: str, case: str) -> None:
+def test_the_sample_yields_the_expected_manifests(environment: str, shards: str, case: str) -> None:
     expected = json.loads((DATA / "manifests" / f"{environment}.json").read_text(encoding="utf-8"))[case]
     values = {"base": {}, "cdk-bootstrap": _CDK}[case]
-    found = _sample(environment).with_values(values)
+    found = Chart(SAMPLE, environment, shards).with_values(values)
     assert found == {(one["kind"], one["metadata"]["name"]): one for one in expected}
 
 

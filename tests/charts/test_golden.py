@@ -13,13 +13,14 @@ import pytest
 from pydantic import BaseModel
 
 from generator.charts import yaml
-from generator.charts.layout import CHARTS, PROJECTS
+from generator.charts.layout import PROJECTS, by_chart
 from generator.charts.render import RenderedTree
 from generator.registry.model import RootFile
 from generator.registry.toml import parse
-from tests.charts.rendered import DATA, ROOT, SAMPLE, chart_of, objects, tree_at
+from tests.charts.rendered import DATA, ROOT, SAMPLE, through_parent, tree_at
 
 EVERY_FIELD = DATA / "golden" / "every-field"
+SHARDED = DATA / "golden" / "sharded"
 _CRDS = ROOT.parent / "shared" / "argocd-crds"
 
 
@@ -30,8 +31,8 @@ def _committed(root: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize(
     ("registry", "golden"),
-    [(SAMPLE, ROOT / "multi-repo"), (EVERY_FIELD / "apps.toml", EVERY_FIELD / "multi-repo")],
-    ids=["sample", "every-field"],
+    [(SAMPLE, ROOT / "multi-repo"), *((place / "apps.toml", place / "multi-repo") for place in (EVERY_FIELD, SHARDED))],
+    ids=["sample", "every-field", "sharded"],
 )
 def test_the_tree_is_the_committed_one(registry: Path, golden: Path) -> None:
     files, committed = tree_at(registry).files, _committed(golden)
@@ -114,14 +115,20 @@ def _closed(schema: Any) -> Any:
 
 
 def _objects(tree: RenderedTree) -> Iterator[dict[str, Any]]:
-    for environment in {path.split("/")[1] for path in tree.files if path.startswith(CHARTS)}:
-        yield from objects(chart_of(tree, environment)).values()
+    charts = by_chart(tree.files)
+    for environment in {chart.environment for chart in charts}:
+        for found in through_parent(charts, environment):
+            yield from found.values()
     for path, data in tree.files.items():
         if path.startswith(PROJECTS):
             yield yaml.load(data.decode())
 
 
-@pytest.mark.parametrize("registry", [SAMPLE, EVERY_FIELD / "apps.toml"], ids=["sample", "every-field"])
+@pytest.mark.parametrize(
+    "registry",
+    [SAMPLE, EVERY_FIELD / "apps.toml", SHARDED / "apps.toml"],
+    ids=["sample", "every-field", "sharded"],
+)
 def test_every_object_fits_argo_cds_schemas(registry: Path) -> None:
     if not _CRDS.is_dir():
         pytest.skip(f"Argo CD's CRDs are not in {_CRDS}")
