@@ -65,7 +65,7 @@ THIRD_PARTIES = {
 ONLY = {
     "helm_python": {"generator.charts.helm"},
     # One environment each: of text that nobody escapes, and of HTML that escapes itself.
-    "jinja2": {"generator.charts.render", "generator.site.pages"},
+    "jinja2": {"generator.charts.templates", "generator.site.pages"},
     "ruamel": {"generator.charts.yaml"},
     "git": {"generator.git.command"},
 }

@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from contextlib import suppress
+from typing import Any
 
 from generator.charts import helm
 from generator.charts.environment import handed_on
 from generator.charts.files import digest
-from generator.charts.layout import Chart, by_chart
+from generator.charts.layout import Chart
 from generator.charts.objects import object_problems
-from generator.charts.render import RenderedTree
+from generator.charts.render import RenderedTree, Slice
 from generator.charts.size import loads, refused, warnings
 from generator.errors import GeneratorError
 from generator.registry.memo import FORGETFUL, Memo
 from generator.registry.registry import Registry
-from generator.registry.shards import shard_application
 
 _KIND = "helm"
-_Identities = Mapping[str, Mapping[str, str]]
 
 
 class ChartError(GeneratorError):
     """The registry is valid by itself, and a chart made of it is not."""
 
     exit_code = 3
-
-
-class _Judged(NamedTuple):
-    """What is wrong with a chart, and the values that it hands to the shards below it."""
-
-    problems: list[str]
-    handed_on: list[tuple[Chart, dict[str, Any]]]
 
 
 def judge(tree: RenderedTree, registry: Registry, memo: Memo = FORGETFUL, *, with_helm: bool = True) -> list[str]:
@@ -43,6 +35,8 @@ def judge(tree: RenderedTree, registry: Registry, memo: Memo = FORGETFUL, *, wit
     the size of the charts alone.
     """
     found = loads(tree, registry)
+    # What is in no slice would be trusted without having been looked at.
+    assert {load.chart for load in found} == {piece.chart for piece in tree.slices}  # noqa: S101
     too_large = refused(found, registry)
     if too_large:
         raise ChartError("\n".join(too_large))
@@ -52,74 +46,58 @@ def judge(tree: RenderedTree, registry: Registry, memo: Memo = FORGETFUL, *, wit
 
 
 def verify(tree: RenderedTree, environments: Iterable[str], memo: Memo = FORGETFUL) -> None:
-    """Have Helm render every chart, as many at once as there are processors, and judge what comes out.
+    """Have Helm render every chart, slice by slice, as many at once as there are processors, and judge what comes out.
 
-    A chart that `memo` knows to be sound, by its bytes and by the engine that judged it, is not rendered again.
+    A slice that `memo` knows to be sound, by its bytes and by the engine that judged it, is not rendered again.
     Raises ChartError with everything that is wrong, LocalError where there is no Helm.
     """
-    problems = _Verification(tree, list(environments), memo).problems()
+    chosen = set(environments)
+    problems = _Verification((piece for piece in tree.slices if piece.chart.environment in chosen), memo).problems()
     if problems:
         raise ChartError("\n".join(problems), remedy="nothing of this may reach a cluster: mend the registry")
 
 
 class _Verification:
-    def __init__(self, tree: RenderedTree, environments: list[str], memo: Memo) -> None:
-        self._files = tree.files
+    def __init__(self, slices: Iterable[Slice], memo: Memo) -> None:
         self._memo = memo
-        digests = by_chart(tree.digests)
-        self._paths = {chart: found for chart, found in sorted(digests.items()) if chart.environment in environments}
-        self._expected = _expected(tree.applications, self._paths)
-        self._keys = {chart: self._key(chart) for chart in self._paths}
-        self._unknown = [chart for chart, key in self._keys.items() if memo.get(_KIND, key) is None]
+        self._slices = list(slices)
+        self._above = {piece.chart.environment: piece for piece in self._slices if not piece.chart.shard}
+        keys = [(piece, self._key(piece)) for piece in self._slices]
+        self._unknown = [(piece, key) for piece, key in keys if memo.get(_KIND, key) is None]
 
     def problems(self) -> list[str]:
         """Everything that is wrong, and what is not is remembered."""
         # A shard is rendered with what the chart above it hands on, which then has to be rendered too.
-        first = sorted({Chart(chart.environment) for chart in self._unknown})
+        divided = {piece.chart.environment for piece, _ in self._unknown if piece.chart.shard}
         # Helm's engine works outside of Python's lock.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            above = dict(zip(first, pool.map(self._judged, first), strict=True))
-            values = {chart: given for judged in above.values() for chart, given in judged.handed_on}
-            below = [chart for chart in self._unknown if chart.shard and not above[Chart(chart.environment)].problems]
-            judged = dict(
-                zip(below, pool.map(lambda chart: self._judged(chart, values.get(chart)), below), strict=True)
-            )
-        found = {chart: list(one.problems) for chart, one in (above | judged).items()}
-        for chart in found.keys() & set(self._unknown):
-            if not found[chart]:
-                self._memo.put(_KIND, self._keys[chart], True)
-        return [problem for chart in sorted(found) for problem in found[chart]]
+            parents = list(pool.map(self._rendered, [self._above[env] for env in sorted(divided)]))
+            values = {chart: given for one in parents for chart, given in self._handed_on(one)}
+            asked = [piece for piece, _ in self._unknown]
+            found = list(pool.map(lambda piece: self._problems(piece, values.get(piece.chart)), asked))
+        for (_, key), problems in zip(self._unknown, found, strict=True):
+            if not problems:
+                self._memo.put(_KIND, key, True)
+        return list(dict.fromkeys(problem for problems in found for problem in problems))
 
-    def _judged(self, chart: Chart, values: Mapping[str, Any] | None = None) -> _Judged:
-        files = {path: self._files[f"{chart.folder}/{path}"] for path in self._paths[chart] if helm.is_read(path)}
+    def _handed_on(self, above: list[helm.Manifest] | None) -> list[tuple[Chart, dict[str, Any]]]:
+        return handed_on(above or (), [piece.chart for piece in self._slices])
+
+    def _rendered(self, piece: Slice) -> list[helm.Manifest] | None:
+        """The objects of a chart, None where Helm refuses it, which is told of elsewhere."""
+        with suppress(helm.HelmRefusal):
+            return helm.manifests(piece.files)
+        return None
+
+    def _problems(self, piece: Slice, values: Mapping[str, Any] | None) -> list[str]:
         try:
-            objects = helm.manifests(files, values)
-            handed = handed_on(objects, self._paths) if not chart.shard else []
+            objects = helm.manifests(piece.files, values)
         except helm.HelmRefusal as refusal:
-            return _Judged([f"chart {chart}: Helm refuses it: {refusal}"], [])
-        return _Judged([f"chart {chart}: {text}" for text in object_problems(objects, self._expected[chart])], handed)
+            return [f"chart {piece.chart}: Helm refuses it: {refusal}"]
+        return [f"chart {piece.chart}: {text}" for text in object_problems(objects, piece.applications)]
 
-    def _key(self, chart: Chart) -> str:
-        """All that the judgement of a chart rests on: a shard's on the chart above it too."""
-        above = Chart(chart.environment)
-        files = [sorted(_read(self._paths[each])) for each in dict.fromkeys((above, chart)) if each in self._paths]
-        return digest(repr((helm.engine(), chart, files, sorted(self._expected[chart].items()))).encode())
-
-
-def _read(paths: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    return ((path, found) for path, found in paths.items() if helm.is_read(path))
-
-
-def _expected(applications: _Identities, charts: Iterable[Chart]) -> dict[Chart, dict[str, Mapping[str, str]]]:
-    """The Applications that each chart has to yield: those of its apps, and of the shards below it."""
-    found: dict[Chart, dict[str, Mapping[str, str]]] = {chart: {} for chart in charts}
-    for chart in list(found):
-        if chart.shard:
-            name = shard_application(chart.environment, chart.shard)
-            found[Chart(chart.environment)][chart.shard] = {"name": name}
-    for key, identity in applications.items():
-        environment, _, app = key.partition("/")
-        chart = Chart(environment, identity.get("shard", ""))
-        if chart in found:
-            found[chart][app] = identity
-    return found
+    def _key(self, piece: Slice) -> str:
+        """All that the judgement of a slice rests on: a shard's on the chart above it too."""
+        above = self._above[piece.chart.environment].files.digests if piece.chart.shard else {}
+        told = sorted(piece.files.digests.items()), sorted(above.items()), sorted(piece.applications.items())
+        return digest(repr((helm.engine(), piece.chart, told)).encode())

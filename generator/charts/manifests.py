@@ -9,7 +9,8 @@ from generator.charts.check import ChartError
 from generator.charts.environment import ChartFiles, objects
 from generator.charts.files import Files
 from generator.charts.layout import Chart, by_chart
-from generator.charts.render import NOTICE, RenderedTree
+from generator.charts.render import RenderedTree
+from generator.charts.templates import NOTICE
 
 
 def manifests(tree: RenderedTree, environments: Iterable[str]) -> RenderedTree:

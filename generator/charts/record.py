@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from generator.charts.render import NOTICE, RenderedTree
+from generator.charts.render import RenderedTree
+from generator.charts.templates import NOTICE
 from generator.errors import RefusedError
 
 RECORD = ".generated.json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.charts.check import ChartError, verify
+from generator.charts.files import Files
 from generator.charts.helm import HelmRefusal
 from generator.charts.layout import Chart, by_chart
 from generator.charts.manifests import manifests
 from generator.charts.parts import charts
 from generator.charts.plan import plan
-from generator.charts.render import RenderedTree, render
+from generator.charts.render import RenderedTree, Slice, render
 from tests.charts.rendered import SAMPLE, SHARED_HUB, Objects, registry_of, sharded, through_parent, tree_of
 from tests.workspace import REGISTRY
 
@@ -244,14 +246,16 @@ def test_helm_and_argo_cd_take_every_shard(shards: str) -> None:
 def test_what_is_wrong_in_a_shard_is_told_with_its_name() -> None:
     registry = registry_of(sharded(REGISTRY, '"team"'))
     tree = render(plan(registry))
-    path = f"{Chart('dev', 'payments').folder}/templates/ledger.yaml"
-    broken = tree.files[path].replace(b"kind: Application", b"kind: Surprise")
-    from generator.charts.files import Files
-
-    files = Files.of({**tree.files, path: broken})
+    broken = tuple(_broken(piece) if piece.chart == Chart("dev", "payments") else piece for piece in tree.slices)
     with pytest.raises(ChartError) as refused:
-        verify(RenderedTree(files, tree.applications), registry.environments)
+        verify(replace(tree, slices=broken), registry.environments)
     assert "chart dev, shard payments: Application ledger is missing" in str(refused.value)
+
+
+def _broken(piece: Slice) -> Slice:
+    path = "templates/ledger.yaml"
+    files = {**piece.files, path: piece.files[path].replace(b"kind: Application", b"kind: Surprise")}
+    return piece._replace(files=Files.of(files))
 
 
 def test_the_objects_of_shards_are_among_an_environments_manifests() -> None:

@@ -1,0 +1,117 @@
+"""That the slices which Helm judges one by one are together what the charts are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from benchmarks.registries import files as registry_files
+from generator.charts import helm
+from generator.charts.check import ChartError, judge, verify
+from generator.charts.environment import handed_on
+from generator.charts.layout import Chart, by_chart
+from generator.charts.parts import charts
+from generator.charts.render import RenderedTree
+from generator.registry.files import Tree
+from generator.registry.memo import FORGETFUL
+from generator.registry.read import read_from
+from generator.registry.registry import Registry
+from tests.charts.rendered import SAMPLE, SHARED_HUB, registry_of, sharded, through_parent
+from tests.charts.test_golden import EVERY_FIELD
+from tests.remembering import Remembering
+
+_MANY = {name: text.encode() for name, text in registry_files(60, 7).items()}
+
+
+def _registries() -> dict[str, Registry]:
+    texts = {place.parent.name: place.read_text(encoding="utf-8") for place in (SAMPLE, EVERY_FIELD / "apps.toml")}
+    texts["hub"] = SHARED_HUB.read_text(encoding="utf-8")
+    found = {name: registry_of(text) for name, text in texts.items()}
+    found |= {
+        f"{name}-{how}": registry_of(sharded(texts[name], toml)) for name in ("hub",) for how, toml in _HOW.items()
+    }
+    return found | {"many": read_from(Tree(_MANY), "apps.toml")}
+
+
+_HOW = {"team": '"team"', "hash": "3"}
+REGISTRIES = _registries()
+registries = pytest.mark.parametrize("registry", REGISTRIES.values(), ids=REGISTRIES)
+
+
+def _objects_of_slices(tree: RenderedTree) -> dict[Chart, list[helm.Manifest]]:
+    found: dict[Chart, list[helm.Manifest]] = {}
+    values: dict[Chart, dict[str, Any]] = {}
+    for piece in sorted(tree.slices, key=lambda piece: piece.chart.shard):
+        objects = helm.manifests(piece.files, values.get(piece.chart))
+        values.update(handed_on(objects, [one.chart for one in tree.slices]))
+        found.setdefault(piece.chart, []).extend(objects)
+    return found
+
+
+@registries
+def test_the_slices_yield_what_the_charts_yield(registry: Registry) -> None:
+    tree = charts(registry)
+    sliced = [item for items in _objects_of_slices(tree).values() for item in items]
+    files = by_chart(tree.files)
+    whole = [item for env in registry.environments for part in through_parent(files, env) for item in part.values()]
+    assert Counter(map(repr, sliced)) == Counter(map(repr, whole))
+
+
+@registries
+def test_every_template_and_every_application_is_in_one_slice(registry: Registry) -> None:
+    tree = charts(registry)
+    files = [f"{piece.chart.folder}/{path}" for piece in tree.slices for path in piece.files if "templates/" in path]
+    assert sorted(files) == sorted(path for path in tree.files if "/templates/" in path)
+    apps = [f"{piece.chart.environment}/{app}" for piece in tree.slices for app in piece.applications]
+    divided = {piece.chart for piece in tree.slices if piece.chart.shard}
+    shards = [f"{chart.environment}/{chart.shard}" for chart in divided]
+    assert sorted(apps) == sorted([*tree.applications, *shards])
+
+
+@registries
+def test_the_values_of_a_slice_are_lines_of_the_charts(registry: Registry) -> None:
+    tree = charts(registry)
+    for piece in tree.slices:
+        whole = tree.files[f"{piece.chart.folder}/values.yaml"].decode().splitlines()
+        assert Counter(piece.files["values.yaml"].decode().splitlines()) <= Counter([*whole, "  apps: {}"])
+
+
+def test_a_chart_in_no_slice_is_never_trusted() -> None:
+    registry = REGISTRIES["many"]
+    tree = charts(registry)
+    lacking = replace(tree, slices=tuple(piece for piece in tree.slices if piece.chart.environment != "prod"))
+    with pytest.raises(AssertionError):
+        judge(lacking, registry, FORGETFUL, with_helm=False)
+
+
+def test_only_the_slice_that_changed_is_rendered_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    memo, registry = Remembering(), REGISTRIES["many"]
+    verify(charts(registry), registry.environments, memo)
+    asked: list[list[str]] = []
+    known = helm.manifests
+
+    def counted(files: dict[str, bytes], values: dict[str, str] | None = None) -> list[helm.Manifest]:
+        asked.append(sorted(files))
+        return known(files, values)
+
+    monkeypatch.setattr(helm, "manifests", counted)
+    verify(charts(registry), registry.environments, memo)
+    assert not asked
+    changed = _MANY["teams/team-003.toml"].replace(b'replicaCount = "', b'replicaCount = "7', 1)
+    after = read_from(Tree({**_MANY, "teams/team-003.toml": changed}), "apps.toml")
+    verify(charts(after), after.environments, memo)
+    assert len(asked) <= len(after.environments)
+    assert all(len(paths) < 30 for paths in asked)
+
+
+def test_a_slice_that_was_refused_is_judged_again() -> None:
+    memo, registry = Remembering(), REGISTRIES["many"]
+    tree = charts(registry)
+    expected = dict(tree.slices[0].applications) | {"ghost": {"name": "ghost"}}
+    broken = replace(tree, slices=(tree.slices[0]._replace(applications=expected), *tree.slices[1:]))
+    for _ in range(2):
+        with pytest.raises(ChartError, match="Application ghost is missing"):
+            verify(broken, registry.environments, memo)
