@@ -116,8 +116,8 @@ def migrate(book: Book, old: str, new: str, namespace: str | None, now: datetime
     places = [env for env in book.registry.environments if runs(book, env, old)]
     after = book.with_block(new, _renamed(book, old, new, namespace, places), book.app_files[old])
     for env in places:
-        item = book.items[env, old]
-        after = after.with_entries(env, [Placed(new, item.pin, item.comment.removeprefix("#").strip())])
+        if item := book.item(env, old):
+            after = after.with_entries(env, [Placed(new, item.pin, item.comment.removeprefix("#").strip())])
         notes = book.registry.environments[env]
         if old in notes.holds:
             after = after.with_note(env, "holds", new, notes.holds[old])

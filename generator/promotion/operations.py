@@ -190,7 +190,7 @@ def _because(reason: str) -> tuple[str, ...]:
 
 def place(book: Book, environment: str, name: str, pin: Pin) -> Placed:
     """The entry for a pin, with what somebody remarked on the entry that it takes the place of."""
-    item = book.items.get((environment, name))
+    item = book.item(environment, name)
     return Placed(name, pin.revision, comment_of(pin.tag, item.remark if item else ""))
 
 

@@ -31,18 +31,28 @@ class Book:
     app_files: Mapping[str, str]
     entry_files: Mapping[tuple[str, str], str]
 
+    def item(self, environment: str, app: str) -> Item | None:
+        """An app's entry in an environment's list as it stands in the text, None where it is not listed there."""
+        name = self.entry_files.get((environment, app))
+        return None if name is None else self._items(name, environment).get(app)
+
+    def _items(self, name: str, environment: str) -> Mapping[str, Item]:
+        """The entries of one file's list, looked for in the text when one of them is asked for."""
+        if (name, environment) not in self._lists_read:
+            listing = edit.entry_list(self.documents[name], environment)
+            self._lists_read[name, environment] = {item.app: item for item in listing.items} if listing else {}
+        return self._lists_read[name, environment]
+
     @cached_property
-    def items(self) -> Mapping[tuple[str, str], Item]:
-        """Every entry of every list as it stands in the text, by (environment, app)."""
-        places = {(name, environment) for (environment, _), name in self.entry_files.items()}
-        listings = [(env, edit.entry_list(self.documents[name], env)) for name, env in sorted(places)]
-        return {(env, item.app): item for env, listing in listings if listing for item in listing.items}
+    def _lists_read(self) -> dict[tuple[str, str], Mapping[str, Item]]:
+        return {}
 
     def tag(self, environment: str, app: str) -> str:
         """The tag that the commit pin of an entry came from, "" where none is told or the entry has no such pin."""
         listing = self.registry.listing(environment, app)
         # Only a commit has a tag beside it: where there is none, the text need not be looked into.
-        return self.items[environment, app].tag if listing and COMMIT.fullmatch(listing.pin or "") else ""
+        item = self.item(environment, app) if listing and COMMIT.fullmatch(listing.pin or "") else None
+        return item.tag if item else ""
 
     def place(self, environment: str, app: str) -> str:
         """The file whose list an app's entry in an environment is in, or belongs into.

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from generator.registry.effective import base_layer, effective
+from generator.registry.effective import BUILT_IN, base_layer, effective
 from generator.registry.memo import FILE, FORGETFUL, Memo
 
 #: The revision by (environment, app).
@@ -24,7 +24,8 @@ _PINNED = re.compile(
     r"""["']([a-z][-a-z0-9]*)@([0-9a-f]{40}|[0-9a-f]{64})["'],?[ \t]*#[ \t]*([^\s;]+)[ \t]*(?:;|$)""", re.M
 )
 #: What of an app decides which revision it runs.
-_DECISIVE = ("targetRevision", "sources", "sourceHydrator")
+_WITH_SOURCES = ("sources", "sourceHydrator")
+_DECISIVE = ("targetRevision", *_WITH_SOURCES)
 _Layer = Mapping[str, Any]
 _KIND = "history"
 
@@ -133,6 +134,11 @@ class Versions:
 
 
 def _revision(app: str, env: str, pin: str | None, layer: _Layer, defaults: _Layer) -> str:
+    narrower = layer.get("environments", {}).get(env, {})
+    if not any(key in part for part in (narrower, layer, defaults) for key in _WITH_SOURCES):
+        # As most apps are: no more than one text to be found.
+        told = ({"targetRevision": pin} if pin is not None else {}, narrower, layer, defaults, BUILT_IN)
+        return str(next(part["targetRevision"] for part in told if "targetRevision" in part))
     try:
         return effective(base_layer(defaults), app, layer, env, pin).revision
     except (AttributeError, KeyError, TypeError, ValueError):  # An old version need not be a valid registry.

@@ -67,7 +67,9 @@ def test_a_batch_is_one_edit_of_each_file() -> None:
         "lists/test.toml": b'[environments.test]\napps = [\n  "a@v1",\n]\n',
         "teams/b.toml": (FILES["teams/b.toml"] + '\n[environments.test]\napps = [\n  "b@v1",\n]\n').encode(),
     }
-    assert after.reread().items["test", "b"].pin == "v1"
+    item = after.reread().item("test", "b")
+    assert item is not None
+    assert item.pin == "v1"
 
 
 def test_an_edit_that_makes_the_registry_invalid_is_refused_when_it_is_read_again() -> None:
