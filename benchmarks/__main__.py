@@ -12,8 +12,8 @@ from pathlib import Path
 
 from benchmarks import plot, report
 from benchmarks.limits import Run
-from benchmarks.place import Place
-from benchmarks.scenarios import JUDGED, MANY, measurements
+from benchmarks.place import MANY, Place
+from benchmarks.scenarios import JUDGED, measurements
 from benchmarks.timing import FailedError, Sample
 
 SIZES = (100, 1_000, 10_000, 50_000)
@@ -27,7 +27,8 @@ def main() -> int:
     for apps in chosen.sizes:
         with tempfile.TemporaryDirectory(prefix="benchmarks-", dir=chosen.folder) as folder:
             times = chosen.runs if apps < MANY else 1
-            runs[apps] = _measured(Place(Path(folder) / "place", apps), times, chosen.only, missing)
+            place = Place(Path(folder) / "place", apps, sharded=chosen.sharded)
+            runs[apps] = _measured(place, times, chosen.only, missing)
     told = report.document(runs, missing)
     sys.stdout.write("\n" + report.tables(told))
     if chosen.json:
@@ -44,6 +45,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--sizes", type=_sizes, default=SIZES, help="numbers of apps, separated by commas")
     parser.add_argument("--runs", type=int, default=3, help=f"of each size (of {MANY:,} apps and more: one)")
+    parser.add_argument("--sharded", action="store_true", help=f"divide by team also below {MANY:,} apps")
     parser.add_argument("--only", action="append", help="measurements with this in their name, or of this pattern")
     parser.add_argument("--folder", type=Path, help="where to work (three gigabytes for 50,000 apps)")
     parser.add_argument("--json", type=Path, help="the file to write the results to")

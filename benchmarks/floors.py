@@ -44,7 +44,7 @@ def templates(root: Path, tree: Path) -> Work:
 
     names = [app for entries in _listed(root).values() for app in entries]
     name = next((name for name, app in _apps(root).items() if not app.keys() & {"project", "namespace"}), names[0])
-    text = next(tree.glob(f"*/*/templates/{name}.yaml")).read_text(encoding="utf-8")
+    text = next(tree.rglob(f"templates/{name}.yaml")).read_text(encoding="utf-8")
     text = text.replace(name, "[[ name ]]").replace(_key(name), "[[ key ]]")
     # The text is full of Helm's own braces. Nothing is HTML.
     environment = jinja2.Environment(  # noqa: S701
@@ -120,13 +120,14 @@ def engine(root: Path, tree: Path) -> Work:
     """The charts by Helm's engine in process: loaded, rendered, and the documents parsed."""
     import helm_python
 
-    archives = [_archive(chart) for chart in sorted((tree / "argo-app-of-apps").iterdir())]
+    charts = sorted(tree.glob("argo-app-shards/*/*")) or sorted(tree.glob("argo-app-of-apps/*"))
+    archives, values = [_archive(chart) for chart in charts], {"destinationServer": "https://example.com"}
 
     def work() -> object:
         found = []
         for archive in archives:
             with helm_python.Chart.load_archive(archive) as chart:
-                rendered = chart.render({}, name="apps", namespace="argocd")
+                rendered = chart.render(values, name="apps", namespace="argocd")
             parts = (part for text in rendered.values() for part in text.split("\n---\n") if part.strip())
             found.append([helm_python.values_from_yaml(part) for part in parts])
         return found

@@ -14,16 +14,26 @@ from benchmarks import registries
 from benchmarks.timing import FailedError, Sample, timed
 
 ROOT = Path(__file__).parents[1]
-#: Helm takes no file of a chart that is larger (pkg/chart/loader, MaxDecompressedFileSize).
-_LARGEST_FILE = 5_242_880
-_IDENTITY = "[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n"
+#: So many apps in one chart are more than Helm and etcd take: from here on the environments are divided by team.
+MANY = 20_000
+_CONFIG = """\
+[user]
+\tname = Ada
+\temail = ada@example.org
+[init]
+\tdefaultBranch = main
+[gc]
+\tauto = 0
+[url "{remote}"]
+\tinsteadOf = {repository}
+"""
 
 
 class Place:
     """One registry on disk: a checkout with its charts, the remote, a checkout that was never rendered, two caches."""
 
-    def __init__(self, folder: Path, apps: int) -> None:
-        self.folder, self.apps = folder, apps
+    def __init__(self, folder: Path, apps: int, *, sharded: bool = False) -> None:
+        self.folder, self.apps, self.sharded = folder, apps, sharded or apps >= MANY
         self.work, self.fresh, self.remote = folder / "work", folder / "fresh", folder / "remote.git"
         self._serial, self._waiting = count(1), count()
         self._base = ""
@@ -31,21 +41,23 @@ class Place:
     def make(self) -> None:
         """Generate, render and commit, and make the remote of it; the warm cache then knows the registry."""
         (self.folder / "home").mkdir(parents=True)
-        (self.folder / "home" / ".gitconfig").write_text(_IDENTITY)
-        self.python("warm", "-m", "benchmarks.registries", self.work, "--apps", str(self.apps))
+        config = _CONFIG.format(remote=self.remote.as_uri(), repository=registries.REPOSITORY)
+        (self.folder / "home" / ".gitconfig").write_text(config)
+        divided = ["--sharded"] if self.sharded else []
+        self.python("warm", "-m", "benchmarks.registries", self.work, "--apps", str(self.apps), *divided)
         shutil.copytree(self.work, self.fresh)
         self._commit(self.fresh)
         self._git(self.work, "init", "--quiet")
         self.workloads("warm", "render")
         self._commit(self.work)
         self._git(self.folder, "clone", "--quiet", "--bare", str(self.work), str(self.remote))
-        self._git(self.work, "remote", "add", "origin", self.remote.as_uri())
+        self._git(self.work, "remote", "add", "origin", registries.REPOSITORY)
         self._git(self.work, "fetch", "--quiet", "origin")
         self._base = self._git(self.work, "rev-parse", "HEAD")
 
     def prime(self) -> None:
         """Publish once: the warm cache then has the private clone too, and whatever is kept of Helm's judgement."""
-        self.workloads("warm", "publish", *self.unjudged)
+        self.workloads("warm", "publish")
 
     def variables(self, cache: str) -> dict[str, str]:
         """A home and a cache that are nobody's, and nothing else of the caller's environment."""
@@ -76,10 +88,9 @@ class Place:
         return self.work / "multi-repo"
 
     @property
-    def unjudged(self) -> tuple[str, ...]:
-        """The option to go without Helm, where the charts are larger than it takes."""
-        sizes = (path.stat().st_size for path in self.tree.glob("argo-app-of-apps/*/values.yaml"))
-        return ("--without-helm",) if max(sizes) > _LARGEST_FILE else ()
+    def charts(self) -> list[Path]:
+        """The charts that have the apps."""
+        return sorted(self.tree.glob("argo-app-shards/*/*" if self.sharded else "argo-app-of-apps/*"))
 
     def restore(self) -> None:
         """Back to the commit that everything sets out from, here and on the remote."""

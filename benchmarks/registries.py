@@ -14,6 +14,8 @@ from pathlib import Path
 
 ENVIRONMENTS = ("dev", "test", "prod")
 TEAMS = 50
+#: Where the charts are committed, if the registry says so: shards have to be read from somewhere.
+REPOSITORY = "https://git.example.com/platform/workloads.git"
 _FIRST = ("amber", "brisk", "calm", "dusky", "early", "fleet", "grand", "ivory", "jolly", "keen", "lunar", "noble")
 _SECOND = ("audit", "basket", "billing", "catalog", "device", "export", "gateway", "index", "ledger", "order")
 #: What a careless writer of YAML turns into another type, an anchor, a comment, a Helm action or an error.
@@ -41,22 +43,25 @@ resources:
 """
 
 
-def files(apps: int, teams: int = TEAMS, *, single: bool = False) -> dict[str, str]:
-    """The registry's files by name: one a team, and the root; with `single` the root alone (at most 5,000 apps)."""
+def files(apps: int, teams: int = TEAMS, *, single: bool = False, sharded: bool = False) -> dict[str, str]:
+    """The registry's files by name: one a team, and the root; with `single` the root alone (at most 5,000 apps).
+
+    With `sharded`, each environment is divided by team.
+    """
     members: dict[int, list[int]] = defaultdict(list)
     for number in range(apps):
         members[_draws(number)[0] % teams].append(number)
     if single:
         entries = {env: [listing(n, env) for n in range(apps)] for env in ENVIRONMENTS}
         tables = (table(number, teams) for number in range(apps))
-        return {"apps.toml": _root(members, teams, "", entries) + "".join(tables)}
+        return {"apps.toml": _root(members, teams, "", entries, sharded) + "".join(tables)}
     named = {f"teams/{_team(team)}.toml": _team_file(numbers, teams) for team, numbers in sorted(members.items())}
-    return {"apps.toml": _root(members, teams, 'include = ["teams/*.toml"]\n', {}), **named}
+    return {"apps.toml": _root(members, teams, 'include = ["teams/*.toml"]\n', {}, sharded), **named}
 
 
-def write(folder: Path, apps: int, teams: int = TEAMS) -> None:
+def write(folder: Path, apps: int, teams: int = TEAMS, *, sharded: bool = False) -> None:
     """Write the registry, split by team, below `folder`."""
-    for name, text in files(apps, teams).items():
+    for name, text in files(apps, teams, sharded=sharded).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
 
@@ -147,13 +152,18 @@ def _team_file(numbers: list[int], teams: int) -> str:
     return "\n".join(lists) + "".join(table(number, teams) for number in numbers)
 
 
-def _root(members: Mapping[int, list[int]], teams: int, include: str, entries: Mapping[str, list[str]]) -> str:
+def _root(
+    members: Mapping[int, list[int]], teams: int, include: str, entries: Mapping[str, list[str]], sharded: bool
+) -> str:
+    repository = f'repository = "{REPOSITORY}"\n' if sharded else ""
     parts = [
-        f'version = 1\n{include}\n[workloads]\nbranch = "main"\npath = "multi-repo"\n\n[argocd]\nversion = "3.4"\n'
+        f'version = 1\n{include}\n[workloads]\n{repository}branch = "main"\npath = "multi-repo"\n\n'
+        '[argocd]\nversion = "3.4"\n'
     ]
     for before, env in zip(("", *ENVIRONMENTS), ENVIRONMENTS, strict=False):
         lines = [f"\n[environments.{env}]", f'labels = {{ env = "{env}" }}']
         lines += [f'promotesFrom = ["{before}"]'] if before else ["createProjects = true"]
+        lines += ['shards = "team"'] if sharded else []
         lines += ["apps = [", *(f'  "{entry}",' for entry in entries.get(env, ())), "]"] if entries else []
         parts.append("\n".join([*lines, ""]))
     parts += [_team_table(team, members.get(team, [])) for team in range(teams)]
@@ -187,13 +197,14 @@ def onboarded(text: str, app: str, team: str) -> str:
 
 
 def main() -> None:
-    """`python -m benchmarks.registries FOLDER --apps N`."""
+    """`python -m benchmarks.registries FOLDER --apps N [--sharded]`."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--apps", type=int, default=1000)
     parser.add_argument("--teams", type=int, default=TEAMS)
+    parser.add_argument("--sharded", action="store_true")
     chosen = parser.parse_args()
-    write(chosen.folder, chosen.apps, chosen.teams)
+    write(chosen.folder, chosen.apps, chosen.teams, sharded=chosen.sharded)
 
 
 if __name__ == "__main__":

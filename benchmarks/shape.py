@@ -66,6 +66,7 @@ class Environment(Table):
     labels: dict[str, str] = {}
     create_projects: bool = False
     promotes_from: list[str] = []
+    shards: str | None = None
     apps: list[str] = []
 
 
