@@ -25,8 +25,8 @@ from generator.publishing.operated import Operated
 from generator.publishing.request import Asked, branch_name, request
 from generator.publishing.source import Apart, RegistrySource, Within
 from generator.registry.files import find_registry
-from generator.registry.read import read_registry
-from generator.registry.registry import Registry
+from generator.registry.model import Workloads
+from generator.registry.read import read_registry, read_workloads
 from generator.registry.urls import repository_key
 
 
@@ -66,13 +66,13 @@ def _publish(
     order: Order, progress: Callable[[str], None], operation: Operation | None
 ) -> tuple[PublishResult, Account]:
     path = find_registry(order.registry_path)
-    registry = read_registry(path, user_cache())
+    workloads = read_workloads(path, user_cache())
     checkout = Checkout.at(path.parent.absolute())
     settings = checkout.settings if checkout else Settings.read(path.parent.absolute())
-    url = _repository(order, registry, checkout)
+    url = _repository(order, workloads, checkout)
     author, committer = _identities(settings, os.environ)
-    branch = order.branch or registry.workloads.branch
-    source = _source(path, registry, checkout, url, branch, operation)
+    branch = order.branch or workloads.branch
+    source = _source(path, checkout, url, branch, operation)
     content = Content(source, author, _choices(order))
     asked = _asked(order, source, author, checkout)
     target = Target(
@@ -118,8 +118,8 @@ def _requested(target: Target, asked: Asked, forge: Forge | None, account: Accou
     return Made(target.request, opened.url, opened.created)
 
 
-def _repository(order: Order, registry: Registry, checkout: Checkout | None) -> str:
-    url = order.repository or registry.workloads.repository or (checkout.origin() if checkout else None)
+def _repository(order: Order, workloads: Workloads, checkout: Checkout | None) -> str:
+    url = order.repository or workloads.repository or (checkout.origin() if checkout else None)
     if not url:
         raise UsageError(
             "there is no workloads repository to publish to",
@@ -129,7 +129,7 @@ def _repository(order: Order, registry: Registry, checkout: Checkout | None) -> 
 
 
 def _source(
-    path: Path, registry: Registry, checkout: Checkout | None, url: str, branch: str, operation: Operation | None
+    path: Path, checkout: Checkout | None, url: str, branch: str, operation: Operation | None
 ) -> RegistrySource:
     if checkout is not None and _same(url, checkout.origin()):
         return Operated(path, checkout, operation, url, branch) if operation else Within(path, checkout, branch)
@@ -138,7 +138,7 @@ def _source(
             "the registry is not in the workloads repository, so one commit cannot hold the edit and its charts",
             remedy="edit without --publish, have the registry merged, then run 'workloads publish'",
         )
-    return Apart(path, registry, checkout)
+    return Apart(path, read_registry(path, user_cache()), checkout)
 
 
 def _same(url: str, origin: str | None) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from generator.errors import GeneratorError, LocalError, Problem, RefusedError, RegistryError
 from generator.registry import model
@@ -42,6 +42,18 @@ class _Include(NamedTuple):
 def read_registry(path: FilePath, memo: Memo = FORGETFUL) -> Registry:
     """The registry at `path` on disk. Raises what `read_from` does."""
     return read_from(Folder(path.parent), path.name, str(path.parent), memo)
+
+
+def read_workloads(path: FilePath, memo: Memo = FORGETFUL) -> model.Workloads:
+    """Where the charts of the registry at `path` are committed, of which the rest is read only where that is not sound.
+
+    Raises what `read_registry` does.
+    """
+    try:
+        root = parse(path.name, Folder(path.parent).read(path.name) or b"")
+        return model.Workloads.model_validate(root.data.get("workloads", {}))
+    except (TomlError, ValidationError):
+        return read_registry(path, memo).workloads
 
 
 def read_from(files: Files, name: str, shown_below: str = ".", memo: Memo = FORGETFUL) -> Registry:
