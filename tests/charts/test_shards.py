@@ -58,6 +58,8 @@ def test_a_shard_is_an_application_of_its_chart() -> None:
     one = _application(_tree('"team"'))
     assert one["metadata"]["finalizers"] == _CASCADING
     assert one["metadata"]["labels"] == {"env": "dev"}
+    # What other shards say is no reason to render this one again.
+    assert one["metadata"]["annotations"]["argocd.argoproj.io/manifest-generate-paths"] == "."
     assert one["spec"]["project"] == "dev-applications"
     assert one["spec"]["destination"] == {"server": _IN_CLUSTER, "namespace": "argocd"}
     assert one["spec"]["syncPolicy"] == {"automated": {"prune": True}}
