@@ -24,6 +24,7 @@ _LIBRARY = "helm-python-sdk"
 #: Helm refuses a chart with a larger file (pkg/chart/loader, MaxDecompressedFileSize).
 LARGEST_FILE = 5_242_880
 # Helm's own separator (pkg/release/util, SplitManifests), here on whole lines.
+_NEWLINE, _DEEPER = "\n", "\n  "
 _SEPARATOR = re.compile(r"^---\s*$", re.MULTILINE)
 
 
@@ -100,11 +101,27 @@ def _in_process(files: Mapping[str, bytes], values: Mapping[str, Any] | None) ->
         with helm.Chart.load_archive(_archive(files)) as chart:
             chart.validate_schema(dict(values or {}))
             rendered = chart.render(dict(values or {}), name="apps", namespace="argocd")
-        documents = (part for text in rendered.values() for part in _SEPARATOR.split(text))
-        parsed = (helm.values_from_yaml(document) for document in documents if document.strip())
+        parts = (part for text in rendered.values() for part in _SEPARATOR.split(text))
+        documents = [part for part in parts if part.strip()]
+        parsed = _together(documents) or map(helm.values_from_yaml, documents)
         return [document for document in parsed if document]
     except helm.HelmError as error:
         raise HelmRefusal(str(error)) from error
+
+
+def _together(documents: list[str]) -> list[Any] | None:
+    """Documents that are tables, read as one text, in less time than one by one; None where one of them is none.
+
+    A document is the same wherever it stands: all its lines two columns further in.
+    """
+    helm = _engine()
+    text = "".join(f"d{index}:\n  {part.replace(_NEWLINE, _DEEPER)}\n" for index, part in enumerate(documents))
+    with suppress(helm.HelmError):
+        found = helm.values_from_yaml(text)
+        parsed = [found[f"d{index}"] for index in range(len(documents))]
+        if all(isinstance(document, dict | None) for document in parsed):
+            return parsed
+    return None
 
 
 def _by_binary(files: Mapping[str, bytes], values: Mapping[str, Any] | None) -> list[Manifest]:
