@@ -56,6 +56,17 @@ class History:
             found.setdefault((move.environment, move.app), []).append(move)
         return found
 
+    @cached_property
+    def _tagged(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        found: dict[str, list[tuple[str, str]]] = {}
+        for (app, commit), tag in self.tags.items():
+            found.setdefault(app, []).append((commit, tag))
+        return found
+
+    def tagged(self, app: str, tags: Collection[str | None]) -> list[str]:
+        """The commits that came from one of these tags of an app."""
+        return [commit for commit, tag in self._tagged.get(app, ()) if tag in tags]
+
     def stay(self, environment: str, app: str, revision: str) -> Stay | None:
         """The last stay of an app at `revision` in an environment, None where by what is committed there was none."""
         until: datetime | None = None

@@ -211,8 +211,8 @@ def _stay(history: History, app: EffectiveApp, words: Collection[str | None], sa
     if same:
         stay = history.stay(app.environment, app.app, app.revision)
         return stay if stay and stay.until is None else None
-    tagged = [commit for (name, commit), tag in history.tags.items() if name == app.app and tag in words]
-    stays = (history.stay(app.environment, app.app, str(revision)) for revision in (*words, *tagged))
+    revisions = (*words, *history.tagged(app.app, words))
+    stays = (history.stay(app.environment, app.app, str(revision)) for revision in revisions)
     return next((stay for stay in stays if stay), None)
 
 

@@ -73,6 +73,8 @@ def removals(before: Identities, after: Identities) -> tuple[Removal, ...]:
     found = []
     for key, identity in sorted(before.items()):
         now = after.get(key)
+        if now == identity:
+            continue
         if now is None and "retired" in identity:
             continue  # Published without the cascading finalizer: its workload stays.
         if now is None:
