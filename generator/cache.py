@@ -17,7 +17,7 @@ from typing import Any
 from generator.errors import LocalError
 
 #: What is kept may grow to so many bytes; then the least recently used goes until three quarters are left.
-MOST_BYTES = 256 * 1024 * 1024
+MOST_BYTES = 512 * 1024 * 1024
 
 
 def own_folder(name: str, what: str) -> Path:
