@@ -35,6 +35,17 @@ class Chart(NamedTuple):
         return f"{self.environment}, shard {self.shard}" if self.shard else self.environment
 
 
+class Location(NamedTuple):
+    """Where Argo CD finds the output folder: a repository, and the path in it."""
+
+    repository: str
+    path: str
+
+    def __truediv__(self, below: str) -> str:
+        """The path of what is below the output folder."""
+        return below if self.path in ("", ".") else f"{self.path}/{below}"
+
+
 class Place(NamedTuple):
     """A file by the chart that it is in, and its path below the chart's folder."""
 

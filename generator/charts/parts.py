@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from generator.charts.files import Files, Marks, Recall
+from generator.charts.layout import Location
 from generator.charts.plan import plan
 from generator.charts.render import Part, RenderedTree, assemble, part_of
 from generator.registry.memo import FORGETFUL, Memo
@@ -17,8 +18,8 @@ from generator.registry.registry import Registry
 _KIND = "charts"
 
 
-def charts(registry: Registry, memo: Memo = FORGETFUL, location: str | None = None) -> RenderedTree:
-    """All charts of a registry, which lie at `location` in the workloads repository (default: `workloads.path`).
+def charts(registry: Registry, memo: Memo = FORGETFUL, location: Location | None = None) -> RenderedTree:
+    """All charts of a registry, which Argo CD finds at `location`: by default where the registry says.
 
     With a `memo`, only the apps of teams that it does not know are rendered.
     """

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from generator.charts.layout import SHARDS, Chart
+from generator.charts.layout import SHARDS, Chart, Location
 from generator.charts.projects import FINALIZER, PROJECT_WAVE, Running, manifests, project_fields, shards_manifest
 from generator.registry.effective import BUILT_IN, SOURCE_KEYS, EffectiveApp
 from generator.registry.references import helm_key, server_of
@@ -109,13 +109,10 @@ class ChartPlan:
     projects: Mapping[str, Mapping[str, Any]]
 
 
-def plan(registry: Registry, location: str | None = None) -> ChartPlan:
-    """The charts of every environment, which lie at `location` in the workloads repository.
-
-    Where that is left out, it is the registry's `workloads.path`.
-    """
+def plan(registry: Registry, location: Location | None = None) -> ChartPlan:
+    """The charts of every environment, which Argo CD finds at `location`: by default where the registry says."""
     apps = {name: registry.effective_apps(name) for name in registry.environments}
-    at = registry.workloads.path if location is None else location
+    at = location or Location(registry.workloads.repository or "", registry.workloads.path)
     environments = tuple(
         _environment(registry, env, apps[env.name], _elsewhere(registry, env, apps), at)
         for env in registry.environments.values()
@@ -141,7 +138,7 @@ def _environment(
     env: Environment,
     apps: list[EffectiveApp],
     elsewhere: Mapping[str, list[Running]],
-    location: str,
+    location: Location,
 ) -> EnvironmentPlan:
     by_project: dict[str, list[EffectiveApp]] = defaultdict(list)
     for app in apps:
@@ -166,18 +163,19 @@ def _environment(
     )
 
 
-def _shards(registry: Registry, env: Environment, location: str) -> ShardsPlan:
-    folder = f"{SHARDS}/{env.name}"
+def _shards(registry: Registry, env: Environment, location: Location) -> ShardsPlan:
     values = {
         "createProject": True,
-        "repoURL": registry.workloads.repository,
+        "repoURL": location.repository,
         "targetRevision": registry.workloads.branch,
-        "path": folder if location in ("", ".") else f"{location}/{folder}",
+        "path": location / f"{SHARDS}/{env.name}",
         # Applications are objects of the cluster that Argo CD itself runs in, wherever what they deploy goes.
         "server": IN_CLUSTER,
         "syncPolicy": {"automated": {"prune": True}},
     }
-    return ShardsPlan(values, _ASK if env.policy.confirm_deletion else "", shards_manifest(registry, env))
+    return ShardsPlan(
+        values, _ASK if env.policy.confirm_deletion else "", shards_manifest(registry, env, location.repository)
+    )
 
 
 def _account(registry: Registry, env: Environment, app: EffectiveApp) -> dict[str, str]:

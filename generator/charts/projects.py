@@ -88,11 +88,11 @@ def _object(registry: Registry, name: str, spec: Mapping[str, Any]) -> dict[str,
     }
 
 
-def shards_manifest(registry: Registry, env: Environment) -> dict[str, Any]:
+def shards_manifest(registry: Registry, env: Environment, repository: str) -> dict[str, Any]:
     """The project of an environment's shards: Applications and AppProjects where Argo CD lives, and nothing else."""
     namespaces = {registry.argocd.namespace, registry.argocd.project_namespace or registry.argocd.namespace}
     spec = {
-        "sourceRepos": [registry.workloads.repository],
+        "sourceRepos": [repository],
         "destinations": [{"server": IN_CLUSTER, "namespace": namespace} for namespace in sorted(namespaces)],
         "namespaceResourceWhitelist": [
             {"group": "argoproj.io", "kind": kind} for kind in ("AppProject", "Application")

@@ -19,6 +19,7 @@ from generator.errors import ConflictError, RefusedError
 from generator.git.base import Base
 from generator.git.proposal import Entry, Identity, Proposal, blob_id
 from generator.publishing.account import TRAILER, Account, message, registry_commit, touched
+from generator.publishing.ground import location_at
 from generator.publishing.guard import Consent, Identities, guard
 from generator.publishing.source import Published, RegistrySource
 
@@ -37,8 +38,10 @@ class Choices:
 class Content:
     """Makes the proposal for every base anew: the registry is read again, and everything is judged again."""
 
-    def __init__(self, source: RegistrySource, author: Identity, choices: Choices) -> None:
+    def __init__(self, source: RegistrySource, author: Identity, choices: Choices, origin: str | None) -> None:
+        """`origin` is the workloads repository where the registry does not name it."""
         self._source = source
+        self._origin = origin
         self._author = author
         self._choices = choices
         self.account = Account()
@@ -64,7 +67,8 @@ class Content:
         return Proposal(files, message(self.account, self._trailer()), self._author) if files else None
 
     def _rendered(self, published: Published) -> RenderedTree:
-        tree = charts(published.registry, user_cache(), published.output)
+        location = location_at(published.registry, self._origin, published.output)
+        tree = charts(published.registry, user_cache(), location)
         judge(tree, published.registry, user_cache(), with_helm=self._choices.helm)
         return tree
 

@@ -8,9 +8,10 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from generator.cache import user_cache
+from generator.charts.layout import Location
 from generator.charts.record import RECORD, read_record
 from generator.charts.tree import OutputFolder
-from generator.errors import NetworkError
+from generator.errors import NetworkError, UsageError
 from generator.git.checkout import Checkout
 from generator.git.command import Patience
 from generator.git.failure import RemoteFaultError
@@ -22,7 +23,7 @@ from generator.publishing.guard import Consent, Removal, guard, removals
 from generator.registry.book import Book, read_book
 from generator.registry.files import Folder
 from generator.registry.registry import Registry
-from generator.registry.urls import repository_key
+from generator.registry.urls import https_form, repository_key
 
 
 @dataclass(frozen=True)
@@ -82,16 +83,34 @@ def going(path: Path, registry: Registry, after: Applications) -> tuple[Removal,
     return removals(committed_applications(checkout, path, registry), after) if checkout is not None else ()
 
 
-def location_here(path: Path, registry: Registry) -> str:
-    """Where in the workloads repository the charts of the registry at `path` lie, from where Argo CD reads shards.
+def location_here(path: Path, registry: Registry) -> Location:
+    """Where Argo CD finds the charts of the registry at `path`, from where it reads shards.
 
-    Git is not asked where there are none. Raises LocalError.
+    Git is not asked where there are none. Raises LocalError, and UsageError where there are shards and nobody says
+    in which repository.
     """
-    sharded = any(env.shards is not None for env in registry.environments.values())
-    checkout = checkout_of(path) if sharded else None
-    if checkout is None or not _beside(checkout, registry):
-        return registry.workloads.path
-    return str(PurePosixPath(folder_of(checkout, path), registry.workloads.path))
+    checkout = checkout_of(path) if _sharded(registry) else None
+    folder = PurePosixPath(folder_of(checkout, path)) if checkout and _beside(checkout, registry) else PurePosixPath()
+    return location_at(registry, checkout.origin() if checkout else None, str(folder / registry.workloads.path))
+
+
+def location_at(registry: Registry, origin: str | None, path: str) -> Location:
+    """Where Argo CD finds charts at a path of the repository that the registry names, or else of `origin`.
+
+    Raises UsageError where there are shards and no repository.
+    """
+    repository = registry.workloads.repository or (https_form(origin) if origin else "")
+    if not repository and _sharded(registry):
+        sharded = next(env.name for env in registry.environments.values() if env.shards is not None)
+        raise UsageError(
+            f"environments.{sharded}.shards: Argo CD reads shards from the workloads repository, and nobody names it",
+            remedy="set workloads.repository in the registry, or give the checkout an origin",
+        )
+    return Location(repository, path)
+
+
+def _sharded(registry: Registry) -> bool:
+    return any(env.shards is not None for env in registry.environments.values())
 
 
 def _beside(checkout: Checkout | None, registry: Registry) -> bool:

@@ -73,7 +73,7 @@ def _publish(
     author, committer = _identities(settings, os.environ)
     branch = order.branch or workloads.branch
     source = _source(path, checkout, url, branch, operation)
-    content = Content(source, author, _choices(order))
+    content = Content(source, author, _choices(order), (checkout.origin() if checkout else None) or url)
     asked = _asked(order, source, author, checkout)
     target = Target(
         url=url,

@@ -71,9 +71,6 @@ def _environments(draft: Draft) -> None:
 
 def _shards(draft: Draft, name: str, env: Environment) -> None:
     at: Path = ("environments", name, "shards")
-    if draft.settings.workloads.repository is None:
-        text = "Argo CD reads the shards' charts from the workloads repository: name it as workloads.repository"
-        draft.complain(at, text)
     names = draft.names["teams"] if env.shards == BY_TEAM else [str(env.shards)]
     for application in (shard_application(name, shard) for shard in names):
         if len(application) > _LONGEST_LABEL:

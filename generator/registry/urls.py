@@ -117,6 +117,22 @@ def repository_key(url: str) -> str:
     return re.sub(r"(?<=[^/])(?:\.git)+\Z", "", f"{host}{path}".lower())
 
 
+def https_form(url: str) -> str:
+    """A repository on another machine as every clone of it tells it: over https, without user and port.
+
+    What is a path or a file on this machine stays as it is.
+    """
+    found = _URL.fullmatch(url)
+    scp = None if found else _SCP.fullmatch(url)
+    if scp:
+        return f"https://{scp['host'].rpartition('@')[2]}/{scp['path'].lstrip('/')}"
+    if found is None or scheme_of(url) not in ("ssh", "https"):
+        return url
+    host, slash, path = found["rest"].partition("/")
+    host = host.rpartition("@")[2]
+    return f"https://{host if scheme_of(url) == 'https' else host.partition(':')[0]}{slash}{path}"
+
+
 def grants(grant: str, url: str) -> bool:
     """Whether a team's `grant`, a URL or a prefix that ends in `/`, covers `url` as it is written."""
     return url.startswith(grant) and url != grant if grant.endswith("/") else url == grant

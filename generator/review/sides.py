@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from generator.cache import user_cache
-from generator.charts.layout import CHARTS
+from generator.charts.layout import CHARTS, Location
 from generator.charts.parts import charts
 from generator.charts.record import RECORD, read_record
 from generator.errors import GeneratorError, LocalError, Problem
@@ -71,8 +71,8 @@ class Committed:
             ) from None
 
 
-#: Where in the workloads repository the charts of a registry lie.
-Locate = Callable[[Registry], str]
+#: Where Argo CD finds the charts of a registry.
+Locate = Callable[[Registry], Location]
 
 
 def rendered(

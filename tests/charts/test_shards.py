@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from generator.charts.check import ChartError, verify
 from generator.charts.files import Files
 from generator.charts.helm import HelmRefusal
-from generator.charts.layout import Chart, by_chart
+from generator.charts.layout import Chart, Location, by_chart
 from generator.charts.manifests import manifests
 from generator.charts.parts import charts
 from generator.charts.plan import plan
@@ -232,10 +232,13 @@ def test_confirmation_is_asked_of_shards_too_but_not_of_what_is_handed_over() ->
 
 def test_the_charts_lie_where_they_are_said_to() -> None:
     registry = registry_of(sharded(REGISTRY, '"team"'))
-    for tree in (render(plan(registry, "deep/multi-repo")), charts(registry, location="deep/multi-repo")):
+    deep = Location("https://github.com/acme/other.git", "deep/multi-repo")
+    for tree in (render(plan(registry, deep)), charts(registry, location=deep)):
         source = _above(tree)["Application", "dev-applications-payments"]["spec"]["source"]
         assert source["path"] == "deep/multi-repo/argo-app-shards/dev/payments"
-    at_the_top = _above(render(plan(registry, ".")))["Application", "dev-applications-payments"]["spec"]["source"]
+        assert source["repoURL"] == "https://github.com/acme/other.git"
+    top = render(plan(registry, deep._replace(path=".")))
+    at_the_top = _above(top)["Application", "dev-applications-payments"]["spec"]["source"]
     assert at_the_top["path"] == "argo-app-shards/dev/payments"
 
 
