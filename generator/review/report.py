@@ -10,7 +10,7 @@ from typing import Any
 from generator.charts import helm, yaml
 from generator.charts.check import ChartError
 from generator.charts.environment import objects
-from generator.charts.layout import CHARTS, PROJECTS, SHARDS, by_chart, is_suite
+from generator.charts.layout import CHARTS, PROJECTS, SHARDS, Chart, by_chart, is_suite, place_of
 from generator.registry.registry import Registry
 from generator.review.compare import ABSENT, SHARD, Apps, Difference, Key, Manifest, by_key, differences
 from generator.review.danger import DANGERS, Danger, Rules, dangers, remark
@@ -138,7 +138,8 @@ def _chapter(base: Side, head: Side, name: str, environment: Mapping[str, str]) 
     files = _differing(base, head, prefixes)
     if all(is_suite(path) for path in files):
         return Chapter(name, (), len(files))
-    before, after = (_objects(side, name, prefixes) for side in (base, head))
+    touched = {place.chart for path in files if (place := place_of(path))}
+    before, after = (_objects(side, name, prefixes, touched) for side in (base, head))
     was, now = (_apps(side, name) for side in (base, head))
     rules = _rules(base.registry, head.registry, name)
     found = differences(before, after, was, now)
@@ -150,8 +151,13 @@ def _differing(base: Side, head: Side, prefixes: tuple[str, ...]) -> list[str]:
     return sorted(path for path in paths if base.ids.get(path) != head.ids.get(path))
 
 
-def _objects(side: Side, name: str, prefixes: tuple[str, ...]) -> dict[Key, Manifest]:
-    files = by_chart(side.contents([path for path in side.ids if path.startswith(prefixes) and not is_suite(path)]))
+def _objects(side: Side, name: str, prefixes: tuple[str, ...], touched: set[Chart]) -> dict[Key, Manifest]:
+    """The objects of an environment's charts, but for those of shards that nothing touches."""
+    own = Chart(name)
+    paths = [path for path in side.ids if path.startswith(prefixes) and not is_suite(path)]
+    if own not in touched:
+        paths = [path for path in paths if (place := place_of(path)) and place.chart in {own, *touched}]
+    files = by_chart(side.contents(paths))
     charts = {chart: found for chart, found in files.items() if "Chart.yaml" in found}
     try:
         return by_key(
