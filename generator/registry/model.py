@@ -114,10 +114,11 @@ if TYPE_CHECKING:
     HandOver = bool | list[str]
 else:
     Shards = by_shape(
+        f'"{BY_TEAM}" or a number of shards',
         integer=Annotated[int, Field(ge=1, le=1000)],
         string=Annotated[str, checked(_shards_problem), Field(json_schema_extra={"enum": [BY_TEAM]})],
     )
-    HandOver = by_shape(bool=bool, list=list[Line])
+    HandOver = by_shape("true, false or a list of apps", bool=bool, list=list[Line])
 
 
 class Environment(Table):
