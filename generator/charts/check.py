@@ -43,12 +43,12 @@ def judge(tree: RenderedTree, registry: Registry, memo: Memo = FORGETFUL, *, wit
     the size of the charts alone.
     """
     found = loads(tree, registry)
-    too_large = refused(found, registry)
+    too_large = refused(found, tree.applications, registry)
     if too_large:
         raise ChartError("\n".join(too_large))
     if with_helm:
         verify(tree, registry.environments, memo)
-    return list(warnings(found, registry))
+    return list(warnings(found, tree.applications, registry))
 
 
 def verify(tree: RenderedTree, environments: Iterable[str], memo: Memo = FORGETFUL) -> None:

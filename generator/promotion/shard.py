@@ -14,7 +14,7 @@ from generator.errors import RefusedError, UsageError
 from generator.promotion.operations import Applications, Edited, known_environment
 from generator.registry.book import Book
 from generator.registry.lists import quoted
-from generator.registry.model import BY_TEAM
+from generator.registry.model import BY_TEAM, MOST_SHARDS
 from generator.registry.registry import Environment
 from generator.registry.shards import shard_of
 
@@ -109,9 +109,9 @@ def shards_of(text: str) -> Shards:
     """What a user writes: `team`, a number, or `none`. Raises UsageError."""
     if text in (BY_TEAM, "none"):
         return BY_TEAM if text == BY_TEAM else None
-    if text.isascii() and text.isdigit() and 1 <= int(text) <= 1000:
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_SHARDS:
         return int(text)
-    raise UsageError(f"--by {text!r} is neither team, a number from 1 to 1000, nor none")
+    raise UsageError(f"--by {text!r} is neither team, a number from 1 to {MOST_SHARDS}, nor none")
 
 
 def _subject(by: Shards) -> str:
