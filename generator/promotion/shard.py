@@ -34,7 +34,7 @@ def shard(book: Book, environment: str, by: Shards, published: Applications) -> 
     step = f"workloads shard {environment} --by {by or 'none'}"
     again = f"once this is published and Argo CD has synced it: {step}"
     if all("handOver" in published[key] for key in moving):
-        return _moved(book, env, by, len(moving), again)
+        return _moved(book, env, by, moving, again)
     # What would be refused at the second step is no reason to begin.
     book.with_setting(env.name, "shards", by).reread()
     return _handed_over(book, env, len(moving), published, again)
@@ -59,10 +59,12 @@ def _handed_over(book: Book, env: Environment, count: int, published: Applicatio
     return Edited(after, f"hand over the apps: {env.name}", (), (told, again))
 
 
-def _moved(book: Book, env: Environment, by: Shards, count: int, again: str) -> Edited:
-    after = book.with_setting(env.name, "shards", by).with_setting(env.name, "handOver", True)
-    moves = "moves to its new chart, and stays" if count == 1 else "move to their new charts, and stay"
-    told = f"{env.name}: step 2 of 3: {_applications(count)} {moves} handed over meanwhile"
+def _moved(book: Book, env: Environment, by: Shards, moving: list[str], again: str) -> Edited:
+    after = book.with_setting(env.name, "shards", by)
+    if not all(env.hands_over(key.partition("/")[2]) for key in moving):
+        after = after.with_setting(env.name, "handOver", True)
+    moves = "moves to its new chart, and stays" if len(moving) == 1 else "move to their new charts, and stay"
+    told = f"{env.name}: step 2 of 3: {_applications(len(moving))} {moves} handed over meanwhile"
     return Edited(after, f"{_subject(by)}: {env.name}", (), (told, again))
 
 

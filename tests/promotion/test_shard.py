@@ -105,6 +105,24 @@ def test_with_one_shard_more_the_apps_that_come_into_it_move(
     assert told(world, "5")[1] == "-handOver = true\n"
 
 
+def test_a_list_of_apps_that_are_handed_over_is_left_as_it_is_written(world: World) -> None:
+    every = 'handOver = [\n  # everything\n  "web", # the shop\n  "billing", "ledger",\n]\n'
+    edit(world, "[environments.dev]\n", f"[environments.dev]\n{every}")
+    world.ok("render")
+    world.commit("hand over")
+    world.push()
+    assert told(world, "team")[1] == '+shards = "team"\n'
+    assert every in world.text
+    assert told(world, "team")[1] == "".join(f"-{line}\n" for line in every.splitlines())
+
+
+def test_a_hand_over_that_was_taken_back_too_early_is_put_back(world: World) -> None:
+    told(world, "team")
+    edit(world, "handOver = true\n", "")
+    assert told(world, "team")[1] == '+shards = "team"\n'
+    assert "handOver = true\n" in world.text
+
+
 def test_where_nothing_runs_has_to_move_one_step_does(
     tmp_path: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
