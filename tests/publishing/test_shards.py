@@ -136,6 +136,17 @@ def test_a_move_that_was_not_handed_over_is_not_published(place: Place) -> None:
     assert place.remote.head() == before
 
 
+@pytest.mark.parametrize(("shards", "code"), [('"team"', 0), ("4", 5)])
+def test_without_a_record_an_app_is_in_the_shard_that_its_template_is_in(place: Place, shards: str, code: int) -> None:
+    git(place.checkout, "rm", "--quiet", "--", str(place.registry.parent / "multi-repo" / ".generated.json"))
+    git(place.checkout, "commit", "--quiet", "-m", "no record")
+    git(place.checkout, "push", "--quiet", "origin", "HEAD:main")
+    place.edit('[environments.dev]\nshards = "team"\n', f"[environments.dev]\nshards = {shards}\n")
+    done = place.run("publish", "--adopt", "--overwrite")
+    assert done.code == code, done.err
+    assert ("dev/audit: changing shard audit → " in done.err) is (code == 5)
+
+
 def test_edits_by_hand_in_a_shard_are_kept(place: Place) -> None:
     path = f"{place.folder + '/' if place.folder else ''}multi-repo/argo-app-shards/dev/audit/values.yaml"
     place.remote.write({path: "mine\n"})
