@@ -71,7 +71,7 @@ def _moved(book: Book, env: Environment, by: Shards, moving: list[str], again: s
 def _settled(book: Book, env: Environment, by: Shards) -> Edited:
     """Nothing that runs has to move: what is left is to say how it is."""
     after = book.with_setting(env.name, "shards", by).with_setting(env.name, "handOver", None)
-    if env.hand_over is False:
+    if not env.hand_over:
         return Edited(after, f"{_subject(by)}: {env.name}")
     told = f"{env.name}: step 3 of 3: every app is in its chart, and gets its finalizer back"
     return Edited(after, f"end the hand-over: {env.name}", (), (told,))

@@ -123,6 +123,27 @@ def test_a_hand_over_that_was_taken_back_too_early_is_put_back(world: World) -> 
     assert "handOver = true\n" in world.text
 
 
+def test_an_environment_of_which_the_root_file_says_nothing_else_stays(
+    tmp_path: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = built(tmp_path, workloads, monkeypatch)
+    text = world.text
+    start = text.index("createProjects")
+    listed = text[start : text.index("]\n", start) + 2]
+    edit(world, listed, "")
+    (world.checkout / "teams" / "lists.toml").write_text('[environments.dev]\napps = ["billing", "ledger"]\n')
+    world.ok("render")
+    world.commit("lists in a file of their own")
+    world.push()
+    before = world.text
+    for by in ("team", "none"):
+        for _ in range(3):
+            told(world, by)
+            world.push()
+    assert world.text == before
+    assert "[environments.dev]\n\n" in before
+
+
 def test_where_nothing_runs_has_to_move_one_step_does(
     tmp_path: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
