@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from generator.charts import helm
 from generator.charts.environment import handed_on
@@ -37,12 +36,12 @@ def judge(tree: RenderedTree, registry: Registry, memo: Memo = FORGETFUL, *, wit
     found = loads(tree, registry)
     # What is in no slice would be trusted without having been looked at.
     assert {load.chart for load in found} == {piece.chart for piece in tree.slices}  # noqa: S101
-    too_large = refused(found, registry)
+    too_large = refused(found, tree.applications, registry)
     if too_large:
         raise ChartError("\n".join(too_large))
     if with_helm:
         verify(tree, registry.environments, memo)
-    return list(warnings(found, registry))
+    return list(warnings(found, tree.applications, registry))
 
 
 def verify(tree: RenderedTree, environments: Iterable[str], memo: Memo = FORGETFUL) -> None:
@@ -57,44 +56,46 @@ def verify(tree: RenderedTree, environments: Iterable[str], memo: Memo = FORGETF
         raise ChartError("\n".join(problems), remedy="nothing of this may reach a cluster: mend the registry")
 
 
+class _Judged(NamedTuple):
+    """What is wrong with a slice, and the values that it hands to the shards below it."""
+
+    problems: list[str]
+    handed_on: list[tuple[Chart, dict[str, Any]]]
+
+
 class _Verification:
     def __init__(self, slices: Iterable[Slice], memo: Memo) -> None:
         self._memo = memo
-        self._slices = list(slices)
-        self._above = {piece.chart.environment: piece for piece in self._slices if not piece.chart.shard}
-        keys = [(piece, self._key(piece)) for piece in self._slices]
+        slices = list(slices)
+        self._above = {piece.chart.environment: piece for piece in slices if not piece.chart.shard}
+        self._shards = [piece.chart for piece in slices if piece.chart.shard]
+        keys = [(piece, self._key(piece)) for piece in slices]
         self._unknown = [(piece, key) for piece, key in keys if memo.get(_KIND, key) is None]
 
     def problems(self) -> list[str]:
         """Everything that is wrong, and what is not is remembered."""
-        # A shard is rendered with what the chart above it hands on, which then has to be rendered too.
-        divided = {piece.chart.environment for piece, _ in self._unknown if piece.chart.shard}
+        # A shard is rendered with what the chart above it hands on, which then has to be rendered first, known or not.
+        divided = sorted({piece.chart.environment for piece, _ in self._unknown if piece.chart.shard})
+        first = [(self._above[env], self._key(self._above[env])) for env in divided]
+        then = [(piece, key) for piece, key in self._unknown if piece.chart not in {Chart(env) for env in divided}]
         # Helm's engine works outside of Python's lock.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            parents = list(pool.map(self._rendered, [self._above[env] for env in sorted(divided)]))
-            values = {chart: given for one in parents for chart, given in self._handed_on(one)}
-            asked = [piece for piece, _ in self._unknown]
-            found = list(pool.map(lambda piece: self._problems(piece, values.get(piece.chart)), asked))
-        for (_, key), problems in zip(self._unknown, found, strict=True):
-            if not problems:
+            above = list(pool.map(self._judged, (piece for piece, _ in first)))
+            values = {chart: given for one in above for chart, given in one.handed_on}
+            below = list(pool.map(lambda each: self._judged(each[0], values.get(each[0].chart)), then))
+        for (_, key), judged in zip([*first, *then], [*above, *below], strict=True):
+            if not judged.problems:
                 self._memo.put(_KIND, key, True)
-        return list(dict.fromkeys(problem for problems in found for problem in problems))
+        return list(dict.fromkeys(problem for judged in [*above, *below] for problem in judged.problems))
 
-    def _handed_on(self, above: list[helm.Manifest] | None) -> list[tuple[Chart, dict[str, Any]]]:
-        return handed_on(above or (), [piece.chart for piece in self._slices])
-
-    def _rendered(self, piece: Slice) -> list[helm.Manifest] | None:
-        """The objects of a chart, None where Helm refuses it, which is told of elsewhere."""
-        with suppress(helm.HelmRefusal):
-            return helm.manifests(piece.files)
-        return None
-
-    def _problems(self, piece: Slice, values: Mapping[str, Any] | None) -> list[str]:
+    def _judged(self, piece: Slice, values: Mapping[str, Any] | None = None) -> _Judged:
         try:
             objects = helm.manifests(piece.files, values)
+            handed = [] if piece.chart.shard else handed_on(objects, self._shards)
         except helm.HelmRefusal as refusal:
-            return [f"chart {piece.chart}: Helm refuses it: {refusal}"]
-        return [f"chart {piece.chart}: {text}" for text in object_problems(objects, piece.applications)]
+            return _Judged([f"chart {piece.chart}: Helm refuses it: {refusal}"], [])
+        problems = object_problems(objects, piece.applications)
+        return _Judged([f"chart {piece.chart}: {text}" for text in problems], handed)
 
     def _key(self, piece: Slice) -> str:
         """All that the judgement of a slice rests on: a shard's on the chart above it too."""

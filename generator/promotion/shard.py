@@ -7,12 +7,14 @@ then it gets back what protects it and what cleans up after it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from generator.errors import RefusedError, UsageError
 from generator.promotion.operations import Applications, Edited, known_environment
 from generator.registry.book import Book
-from generator.registry.model import BY_TEAM
+from generator.registry.lists import quoted
+from generator.registry.model import BY_TEAM, MOST_SHARDS
 from generator.registry.registry import Environment
 from generator.registry.shards import shard_of
 
@@ -23,7 +25,7 @@ def shard(book: Book, environment: str, by: Shards, published: Applications) -> 
     """The next of the three steps after which the environment's apps are in shards `by`; none where they are already.
 
     `published` are the Applications that Argo CD was last given. Raises UsageError for an unknown environment,
-    RefusedError where it cannot be told what is published.
+    RefusedError where it cannot be told what is published, RegistryError where it may not be divided so.
     """
     env = known_environment(book, environment)
     moving = _moving(book, replace(env, shards=by), published)
@@ -32,7 +34,9 @@ def shard(book: Book, environment: str, by: Shards, published: Applications) -> 
     step = f"workloads shard {environment} --by {by or 'none'}"
     again = f"once this is published and Argo CD has synced it: {step}"
     if all("handOver" in published[key] for key in moving):
-        return _moved(book, env, by, len(moving), again)
+        return _moved(book, env, by, moving, again)
+    # What would be refused at the second step is no reason to begin.
+    book.with_setting(env.name, "shards", by).reread()
     return _handed_over(book, env, len(moving), published, again)
 
 
@@ -49,20 +53,25 @@ def _moving(book: Book, env: Environment, published: Applications) -> list[str]:
 def _handed_over(book: Book, env: Environment, count: int, published: Applications, again: str) -> Edited:
     after = book.with_setting(env.name, "shards", _published_shards(book, env, published))
     after = after.with_setting(env.name, "handOver", True)
-    told = f"{env.name}: step 1 of 3: {_applications(count)} are handed over: their chart does not delete them any more"
+    are, their, them = ("is", "its", "it") if count == 1 else ("are", "their", "them")
+    left = f"{_applications(count)} {are} handed over: {their} chart does not delete {them} any more"
+    told = f"{env.name}: step 1 of 3: {left}"
     return Edited(after, f"hand over the apps: {env.name}", (), (told, again))
 
 
-def _moved(book: Book, env: Environment, by: Shards, count: int, again: str) -> Edited:
-    after = book.with_setting(env.name, "shards", by).with_setting(env.name, "handOver", True)
-    told = f"{env.name}: step 2 of 3: {_applications(count)} move to their new charts, and stay handed over meanwhile"
+def _moved(book: Book, env: Environment, by: Shards, moving: list[str], again: str) -> Edited:
+    after = book.with_setting(env.name, "shards", by)
+    if not all(env.hands_over(key.partition("/")[2]) for key in moving):
+        after = after.with_setting(env.name, "handOver", True)
+    moves = "moves to its new chart, and stays" if len(moving) == 1 else "move to their new charts, and stay"
+    told = f"{env.name}: step 2 of 3: {_applications(len(moving))} {moves} handed over meanwhile"
     return Edited(after, f"{_subject(by)}: {env.name}", (), (told, again))
 
 
 def _settled(book: Book, env: Environment, by: Shards) -> Edited:
     """Nothing that runs has to move: what is left is to say how it is."""
     after = book.with_setting(env.name, "shards", by).with_setting(env.name, "handOver", None)
-    if env.hand_over is False:
+    if not env.hand_over:
         return Edited(after, f"{_subject(by)}: {env.name}")
     told = f"{env.name}: step 3 of 3: every app is in its chart, and gets its finalizer back"
     return Edited(after, f"end the hand-over: {env.name}", (), (told,))
@@ -76,12 +85,25 @@ def _published_shards(book: Book, env: Environment, published: Applications) -> 
         return None
     if all(shard == book.registry.apps[app]["team"] for app, shard in shards.items()):
         return BY_TEAM
-    in_place = replace(env, hand_over=False)
-    if env.shards is not None and not _moving(book, in_place, published):
+    if env.shards is not None and not _moving(book, env, published):
         return env.shards
+    _refuse_other_teams(book, env, shards)
     raise RefusedError(
         f"environments.{env.name}.shards was changed, and into how many shards the apps are published cannot be told",
         remedy="put shards back to what is published, and run this again",
+    )
+
+
+def _refuse_other_teams(book: Book, env: Environment, shards: Mapping[str, str]) -> None:
+    """An app that is another team's now is in its shard already, by what the registry says."""
+    others = [app for app, shard in shards.items() if shard and shard != book.registry.apps[app]["team"]]
+    if env.shards != BY_TEAM or any(shards[app].isdigit() for app in others):
+        return
+    told = ", ".join(f"{app} (published as {shards[app]}'s)" for app in others[:10])
+    raise RefusedError(
+        f"of another team than it is published as, and so in another shard: {told}",
+        remedy=f"leave the app to its team until environments.{env.name}.handOver = "
+        f"[{', '.join(map(quoted, others[:10]))}] is published and synced; then change the team",
     )
 
 
@@ -89,9 +111,9 @@ def shards_of(text: str) -> Shards:
     """What a user writes: `team`, a number, or `none`. Raises UsageError."""
     if text in (BY_TEAM, "none"):
         return BY_TEAM if text == BY_TEAM else None
-    if text.isascii() and text.isdigit() and 1 <= int(text) <= 1000:
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_SHARDS:
         return int(text)
-    raise UsageError(f"--by {text!r} is neither team, a number from 1 to 1000, nor none")
+    raise UsageError(f"--by {text!r} is neither team, a number from 1 to {MOST_SHARDS}, nor none")
 
 
 def _subject(by: Shards) -> str:

@@ -11,7 +11,7 @@ from generator.cache import user_cache
 from generator.charts.check import judge
 from generator.charts.diff import ChangeSet, changes
 from generator.charts.files import digest
-from generator.charts.layout import template_of
+from generator.charts.layout import place_of, template_of
 from generator.charts.parts import charts
 from generator.charts.record import RECORD, read_record
 from generator.charts.render import RenderedTree
@@ -166,11 +166,16 @@ class _Published:
     @property
     def applications(self) -> Identities:
         """What runs by what is published. Without a record, every template stands for the Application of its name."""
-        if RECORD in self._paths:
-            return self.record.applications
-        after = self._tree.applications
-        keys = ["/".join(found) for path in self._templates() if (found := template_of(path))]
-        return {key: after.get(key) or {"name": key.partition("/")[2], "namespace": "unknown"} for key in keys}
+        return self.record.applications if RECORD in self._paths else dict(map(self._guessed, self._templates()))
+
+    def _guessed(self, path: str) -> tuple[str, Mapping[str, str]]:
+        """The Application of a template, which is all that tells of it, in the shard that the template is in."""
+        environment, app = template_of(path) or ("", "")
+        place, after = place_of(path), self._tree.applications
+        key, shard = f"{environment}/{app}", place.chart.shard if place else ""
+        told = {**after.get(key, {"name": app, "namespace": "unknown"})}
+        told.pop("shard", None)
+        return key, {**told, "shard": shard} if shard else told
 
     def _templates(self) -> list[str]:
         return [path for path in sorted(self._paths) if template_of(path)]

@@ -98,12 +98,12 @@ class Book:
 
     def with_setting(self, environment: str, key: str, value: str | int | None) -> Book:
         """The book with a string, number or boolean at a key of the environment; None takes it away."""
-        return self._with_value(("environments", environment), key, value)
+        return self._with_value(("environments", environment), key, value, keep=True)
 
-    def _with_value(self, table: Path, key: str, value: str | int | None) -> Book:
+    def _with_value(self, table: Path, key: str, value: str | int | None, *, keep: bool = False) -> Book:
         root = self.documents[self.root]
         if value is None:
-            return self._with(self.root, edit.remove_value(root, table, key))
+            return self._with(self.root, edit.remove_value(root, table, key, keep=keep))
         return self._with(self.root, edit.set_value(root, table, key, value))
 
     def with_app(self, app: str, values: Mapping[str, str], name: str) -> Book:

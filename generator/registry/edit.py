@@ -76,8 +76,8 @@ def set_value(document: Document, table: Path, key: str, value: str | int) -> st
     return document.text[:start] + raw + document.text[value_end(document.text, start) :]
 
 
-def remove_value(document: Document, table: Path, key: str) -> str:
-    """The file without `key` in `table`, and without the table's header where nothing is left below it."""
+def remove_value(document: Document, table: Path, key: str, *, keep: bool = False) -> str:
+    """The file without `key` in `table`, and, but for `keep`, without the table where nothing is left in it."""
     text, path = document.text, (*table, key)
     if not _holds(document.data, path):
         return text
@@ -85,8 +85,13 @@ def remove_value(document: Document, table: Path, key: str) -> str:
     inline = _inline(document, table)
     if inline is not None:
         return _without_member(text, inline, at)
-    end = line_end(text, value_end(text, _value_offset(document, path)))
-    return _without_empty(text[: line_start(text, at)] + text[end:], table)
+    start, end = line_start(text, at), line_end(text, value_end(text, _value_offset(document, path)))
+    if not keep:
+        return _without_empty(text[:start] + text[end:], table)
+    alone = len(_at(document.data, table)) == 1 and all(section.path != table for section in sections(text))
+    # Nothing but the dotted key says that there is the table.
+    empty = f"{text[start : _key_offset(document, table)]}{dotted(table[-1:])} = {{}}\n" if alone else ""
+    return text[:start] + empty + text[end:]
 
 
 def _without_member(text: str, brace: int, at: int) -> str:

@@ -103,6 +103,7 @@ class PromotionPolicy(Table):
 
 #: The value of `shards` where each team's apps are a shard; a number is of shards by a hash of the project.
 BY_TEAM = "team"
+MOST_SHARDS = 1000
 
 
 def _shards_problem(value: str) -> str | None:
@@ -114,10 +115,11 @@ if TYPE_CHECKING:
     HandOver = bool | list[str]
 else:
     Shards = by_shape(
-        integer=Annotated[int, Field(ge=1, le=1000)],
+        f'"{BY_TEAM}" or a number of shards',
+        integer=Annotated[int, Field(ge=1, le=MOST_SHARDS)],
         string=Annotated[str, checked(_shards_problem), Field(json_schema_extra={"enum": [BY_TEAM]})],
     )
-    HandOver = by_shape(bool=bool, list=list[Line])
+    HandOver = by_shape("true, false or a list of apps", bool=bool, list=list[Line])
 
 
 class Environment(Table):

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, get_args
 from pydantic import BaseModel, ValidationError
 
 from generator.errors import Problem
-from generator.registry.table import TAGS
+from generator.registry.table import TAGS, WANTED
 from generator.registry.text import shown
 from generator.registry.toml import Document, Path, TomlError, dotted
 
@@ -171,7 +171,7 @@ def _literal(value: object) -> str:
 
 def _wording(finding: Mapping[str, Any], written: _Written) -> str:
     value, found = finding["input"], str(finding["type"])
-    wanted = _WANTED.get(found)
+    wanted = str(finding["msg"]) if found == WANTED else _WANTED.get(found)
     if wanted == "a string" and not isinstance(value, (list, dict)):
         return f'is {kind(value)}, but must be a string: quote it, "{written}"'
     if wanted:

@@ -207,7 +207,7 @@ def _clash(draft: Draft, clash: Clash) -> None:
 
 
 def _shard_names(draft: Draft, running: Iterable[Claim]) -> None:
-    """The Applications that shards are have names that no app's has in the same Argo CD."""
+    """The Applications that shards are have names that nothing else has in the same Argo CD."""
     running = list(running)
     finished = {name: draft.finished(name) for name in draft.environments}
     taken: dict[tuple[str, str], str] = {}
@@ -215,7 +215,11 @@ def _shard_names(draft: Draft, running: Iterable[Claim]) -> None:
         env = finished[claim.environment]
         if env.shards is not None:
             shard = shard_of(env, draft.apps[claim.app].layer["team"], claim.project)
-            taken[env.argocd, shard_application(env.name, shard)] = env.name
+            application = shard_application(env.name, shard)
+            first = taken.setdefault((env.argocd, application), env.name)
+            if first != env.name:
+                text = f'Application "{application}" is the name of a shard of {first} too: rename team or environment'
+                draft.complain(("environments", env.name, "shards"), text)
     for claim in running if taken else ():
         sharded = taken.get((claim.argocd, claim.application))
         if sharded is not None:

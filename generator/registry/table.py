@@ -30,24 +30,31 @@ class Table(BaseModel):
 #: What `by_shape` puts into the locations of errors; a key may look like one.
 TAGS = frozenset({"<table>", "<list>", "<bool>", "<integer>", "<string>"})
 
+#: The type of the error about a value of no form; its message is what is wanted.
+WANTED = "wanted"
 _SHAPES = {dict: "table", list: "list", bool: "bool", int: "integer", str: "string"}
 
 
-def by_shape(**forms: Any) -> Any:
+def by_shape(wanted: str = "", /, **forms: Any) -> Any:
     """A discriminated union on the TOML shape of a value, so that errors speak of one form only.
 
-    The tags, one of `TAGS` for each form, turn up in error locations.
+    The tags, one of `TAGS` for each form, turn up in error locations. A value of no form is told to be none of what is
+    `wanted` (an error of type `WANTED`); where that is left out, it is judged as one of the first form.
     """
 
-    def shape(value: object) -> str:
+    def shape(value: object) -> str | None:
         found = _SHAPES.get(type(value), "")
+        if found not in forms and wanted:
+            return None
         return f"<{found if found in forms else next(iter(forms))}>"
 
     members = tuple(Annotated[form, Tag(f"<{name}>")] for name, form in forms.items())
     union: Any = members[0]
     for member in members[1:]:
         union |= member
-    return Annotated[union, Discriminator(shape)]
+    if not wanted:
+        return Annotated[union, Discriminator(shape)]
+    return Annotated[union, Discriminator(shape, custom_error_type=WANTED, custom_error_message=wanted)]
 
 
 #: Counts and limits: what fits every integer on the way, Helm's floats included.

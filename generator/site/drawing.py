@@ -12,7 +12,7 @@ from generator.site.layout import Box, Way, cut, laid_out
 
 # Mermaid has words and characters of its own inside quotes too (markdown, lists, entities).
 _MERMAID_PLAIN = re.compile(r"[^A-Za-z0-9 _/,()@]")
-_SHAPES = {"environment": ("([", "])"), "team": ("[[", "]]"), "app": ("[", "]")}
+_SHAPES = {"environment": ("([", "])"), "shard": ("([", "])"), "team": ("[[", "]]"), "app": ("[", "]")}
 #: For a picture that stands alone; on a page the page's own style says the same.
 STYLE = """
 svg { color-scheme: light dark; font: 13px system-ui, sans-serif; --ink: #1b2430; --line: #6b7787; --box: #f4f6f9; }

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from generator.charts import helm
+from tests.charts.rendered import sharded
 from tests.workspace import REGISTRY, Run, onboarded, untouched
 
 VALUES = Path("multi-repo", "argo-app-of-apps", "prod", "values.yaml")
@@ -151,3 +152,75 @@ def test_a_chart_that_helm_took_is_not_rendered_again(
     monkeypatch.setattr(helm, "engine", lambda: "another")
     assert workloads("check", cwd=rendered).code == 1
     assert len(asked) == first + 4
+
+
+def heavy(place: Path, megabytes: float) -> None:
+    """Give dev that much of inline values, in two files: one may not be so large."""
+    head, mark, ledger = REGISTRY.partition("[apps.ledger]\n")
+    values = "\n".join(f"key{number}: {'x' * 90}" for number in range(int(megabytes * 5_000)))
+    tables = [f"\n[apps.{app}.environments.dev.helm]\nvalues = '''\n{values}'''\n" for app in ("billing", "ledger")]
+    (place / "ledger.toml").write_text(mark + ledger + tables[1])
+    (place / "apps.toml").write_text(
+        head.replace("version = 1\n", 'version = 1\ninclude = ["ledger.toml"]\n') + tables[0]
+    )
+
+
+WARNING = "chart dev: values.yaml has "
+
+
+def test_a_chart_that_is_nearly_too_large_is_told_of_and_passes(place: Path, workloads: Run) -> None:
+    heavy(place, 4.4)
+    assert workloads("render", cwd=place).code == 0
+    done = workloads("check", cwd=place)
+    assert (done.code, done.out) == (0, "3 charts, 5 Applications: valid and up to date\n")
+    assert done.err.startswith(f"warning: {WARNING}4,")
+    assert done.err.endswith("set environments.dev.shards = 2, step by step with: workloads shard dev --by 2\n")
+    assert workloads("check", "--without-helm", cwd=place).err == done.err
+    told = json.loads(workloads("check", "--json", cwd=place).out)
+    assert (told["upToDate"], [f"warning: {text}\n" for text in told["warnings"]]) == (True, [done.err])
+
+
+def test_much_state_is_told_of(rendered: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("generator.charts.size.LARGE_STATUS", 1300)
+    done = workloads("check", "--without-helm", cwd=rendered)
+    assert done.code == 0
+    assert done.err.count("warning: ") == 1
+    assert "chart dev: Argo CD keeps about 0.0 MB of state" in done.err
+
+
+@pytest.mark.parametrize("flags", [(), ("--without-helm",), ("--json",)])
+def test_a_chart_that_helm_would_not_read_is_refused_with_helm_and_without(
+    rendered: Path, workloads: Run, flags: tuple[str, ...]
+) -> None:
+    heavy(rendered, 5.5)
+    with untouched(rendered):
+        done = workloads("check", *flags, cwd=rendered)
+    assert done.code == 3
+    said = json.loads(done.out)["error"]["message"] if flags == ("--json",) else done.err
+    assert WARNING in said
+    assert "Helm takes no file of more than 5,242,880: set environments.dev.shards = " in said
+
+
+def test_after_a_promotion_helm_is_asked_about_the_shard_and_what_is_above_it(
+    place: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = sharded(onboarded(REGISTRY), '"team"')
+    (place / "apps.toml").write_text(text)
+    assert workloads("render", cwd=place).code == 0
+    asked: list[str] = []
+    real = helm.manifests
+
+    def counted(files: dict[str, bytes], *given: Any) -> list[dict[str, Any]]:
+        asked.append(next(line for line in files["Chart.yaml"].decode().splitlines() if line.startswith("name:")))
+        return real(files, *given)
+
+    monkeypatch.setattr(helm, "manifests", counted)
+    assert workloads("check", cwd=place).code == 0
+    assert sorted(asked) == sorted({*asked})
+    assert len(asked) == 3 + 4
+    asked.clear()
+    assert workloads("check", cwd=place).code == 0
+    assert asked == []
+    (place / "apps.toml").write_text(text.replace('  "audit",', '  "audit@v2",'))
+    assert workloads("check", cwd=place).code == 1
+    assert asked == ["name: dev-applications", "name: dev-applications-audit"]

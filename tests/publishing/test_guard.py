@@ -176,3 +176,127 @@ def test_a_name_that_begins_like_another_environment_is_not_counted_there() -> N
     before = running("prod", "a") | running("prod-eu", "a", "b")
     with pytest.raises(RemovalError, match="the last one"):
         guard(registry(), before, running("prod-eu", "a", "b"), Consent({"prod/a"}))
+
+
+def divided(env: str, by: str) -> Registry:
+    """The registry with an environment in shards."""
+    repository = '[workloads]\nrepository = "https://github.com/acme/workloads.git"\n\n'
+    text = REGISTRY.replace("[environments.dev]", f"{repository}[environments.dev]")
+    text = text.replace(f"[environments.{env}]\n", f"[environments.{env}]\nshards = {by}\n")
+    return read_from(Tree({"apps.toml": text.encode()}), "apps.toml")
+
+
+def in_shard(shard: str, *apps: str, **other: str) -> Identities:
+    """Published Applications of prod, in no shard for ""."""
+    found = running("prod", *apps, **other)
+    for told in found.values():
+        told.pop("shard")
+        told.update({"shard": shard} if shard else {})
+    return found
+
+
+def test_a_change_of_shard_is_told_as_what_it_would_do() -> None:
+    (gone,) = removals(in_shard("", "billing"), in_shard("payments", "billing"))
+    assert gone.moves
+    assert str(gone) == (
+        "prod/billing: changing shard (none) → payments deletes the workload of Application billing "
+        "(namespace billing) and makes it anew"
+    )
+
+
+def test_another_change_is_no_move() -> None:
+    (gone,) = removals(in_shard("", "billing"), in_shard("", "billing", namespace="money"))
+    assert not gone.moves
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shards", "by"), [("", "payments", '"team"', "team"), ("payments", "3", "8", "8")]
+)
+def test_a_change_of_shard_that_nobody_named_is_refused_with_the_command_that_moves(
+    before: str, after: str, shards: str, by: str
+) -> None:
+    with pytest.raises(RemovalError) as refusal:
+        guard(divided("prod", shards), in_shard(before, "a", "b"), in_shard(after, "a", "b"), Consent())
+    assert refusal.value.remedy == (
+        f"to hand Applications over to another chart, which deletes nothing: workloads shard prod --by {by}"
+    )
+
+
+def test_back_to_one_chart_is_a_change_of_shard_too() -> None:
+    with pytest.raises(RemovalError, match="changing shard payments → ") as refusal:
+        guard(registry(), in_shard("payments", "a"), in_shard("", "a"), Consent())
+    assert refusal.value.remedy.endswith("workloads shard prod --by none")
+
+
+def test_a_named_change_of_shard_may_be_made() -> None:
+    before, after = in_shard("", "a", "b", "c"), in_shard("", "a", "b") | in_shard("payments", "c")
+    assert [r.key for r in guard(divided("prod", '"team"'), before, after, Consent({"prod/c"}))] == ["prod/c"]
+
+
+@pytest.mark.parametrize("kept", [{}, {"handOver": "true"}])
+def test_what_is_published_as_handed_over_may_change_its_shard(kept: dict[str, str]) -> None:
+    before, after = in_shard("", *"abcdefghijkl", handOver="true"), in_shard("x", *"abcdefghijkl", **kept)
+    assert guard(divided("prod", '"team"'), before, after, Consent()) == ()
+
+
+def test_a_hand_over_that_is_not_published_yet_protects_nothing() -> None:
+    with pytest.raises(RemovalError, match="prod/a"):
+        guard(divided("prod", '"team"'), in_shard("", "a"), in_shard("x", "a", handOver="true"), Consent())
+
+
+@pytest.mark.parametrize("part", [part for part in IDENTITY if part != "shard"])
+def test_what_is_handed_over_and_changes_otherwise_too_is_made_anew(part: str) -> None:
+    before = in_shard("", "billing", "ledger", handOver="true")
+    after = in_shard("payments", "billing", **{part: "other"}) | in_shard("payments", "ledger")
+    with pytest.raises(RemovalError, match=f"prod/billing: changing {part} .* → other, shard ") as refusal:
+        guard(divided("prod", '"team"'), before, after, Consent())
+    assert refusal.value.remedy == "if that is what you want: --allow-removal prod/billing"
+
+
+def test_what_is_handed_over_and_goes_is_a_removal() -> None:
+    with pytest.raises(RemovalError, match="prod/b: deletes Application b"):
+        guard(registry(), in_shard("", "a", "b", handOver="true"), in_shard("", "a", handOver="true"), Consent())
+
+
+def test_moves_and_removals_each_have_their_remedy() -> None:
+    before = in_shard("", "a", "b")
+    with pytest.raises(RemovalError) as refusal:
+        guard(divided("prod", '"team"'), before, in_shard("x", "a"), Consent())
+    assert refusal.value.remedy == (
+        "to hand Applications over to another chart, which deletes nothing: workloads shard prod --by team; "
+        "if that is what you want: --allow-removal prod/b"
+    )
+
+
+def test_moves_count_against_the_quarter() -> None:
+    before = in_shard("", *(f"app-{number:02}" for number in range(12)))
+    after = in_shard("x", *(f"app-{number:02}" for number in range(12)))
+    with pytest.raises(RemovalError, match="12 removals in one change"):
+        guard(divided("prod", '"team"'), before, after, Consent(before))
+
+
+def test_more_than_fifty_are_counted() -> None:
+    with pytest.raises(RemovalError) as refusal:
+        guard(registry(), in_shard("", *(f"app-{number:04}" for number in range(1234))), {}, Consent())
+    lines = refusal.value.message.splitlines()
+    assert (len(lines), lines[-1]) == (52, "… and 1,184 more")
+    assert refusal.value.remedy.count("--allow-removal") == 50
+    assert refusal.value.remedy.endswith("--allow-removal prod/app-0049 and so on for 1,184 more")
+
+
+def test_fifty_are_all_told() -> None:
+    with pytest.raises(RemovalError) as refusal:
+        guard(registry(), in_shard("", *(f"app-{number:02}" for number in range(50))), {}, Consent())
+    assert refusal.value.message.endswith("prod/app-49: deletes Application app-49 (namespace app-49) and everything"
+                                          " that runs for it")  # fmt: skip
+    assert "more" not in refusal.value.remedy
+
+
+def test_the_remedy_of_an_environment_that_left_the_registry() -> None:
+    before = running("stage", "billing") | in_shard("", "a")
+    with pytest.raises(RemovalError) as refusal:
+        guard(divided("prod", '"team"'), before, in_shard("x", "a"), Consent())
+    assert refusal.value.remedy == (
+        "to hand Applications over to another chart, which deletes nothing: workloads shard prod --by team; "
+        "if that is what you want: --allow-removal stage/billing"
+    )

@@ -77,6 +77,28 @@ def test_the_last_value_takes_its_header_along_and_leaves_the_comments_of_what_f
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ('[environments.prod] # p\nz = "x" # z\n\n[a]\n', "[environments.prod] # p\n\n[a]\n"),
+        ('[environments]\nprod = { z = "x" }\n', "[environments]\nprod = {}\n"),
+        ('environments = { prod = { z = "x" }, dev = {} }\n', "environments = { prod = {}, dev = {} }\n"),
+        ('[environments]\nprod.z = "x" # z\ndev.y = 1\n', "[environments]\nprod = {}\ndev.y = 1\n"),
+        ('a = 1\nenvironments.prod.z = "x"\n[b]\n', "a = 1\nenvironments.prod = {}\n[b]\n"),
+        ('"environments" . prod . z = "x"\n', '"environments" . prod = {}\n'),
+        ('environments.prod.z = "x"\nenvironments.prod.y = 1\n', "environments.prod.y = 1\n"),
+        (
+            '[environments.prod]\nz = "x"\n[environments.prod.holds]\n',
+            "[environments.prod]\n[environments.prod.holds]\n",
+        ),
+    ],
+)
+def test_a_table_that_is_to_stay_stays_without_its_last_value(text: str, rest: str) -> None:
+    table = HOLDS[:2]
+    assert edit.remove_value(document(text), table, "z", keep=True) == rest
+    assert prod(rest) == {key: value for key, value in prod(text).items() if key != "z"}
+
+
 def test_what_is_not_there_is_not_removed() -> None:
     text = LAYOUTS["header"]
     assert edit.remove_value(document(text), HOLDS, "b") == text

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from generator.charts.check import verify
 from generator.charts.parts import charts
 from generator.errors import Problem, RegistryError
 from generator.registry.files import Tree
@@ -87,6 +88,55 @@ def test_any_registry_reads_and_renders_the_same_with_a_memo(data: dict[str, Any
         assert dict(charts(found, _memo).files) == anew
         assert dict(charts(found, _memo).files) == anew
         assert {"apps", "charts"} <= set(_memo.known)
+
+
+_WAYS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {},
+    optional={
+        "shards": st.sampled_from(["team", 1, 3, 1000]),
+        "handOver": st.booleans() | st.sampled_from([["a-app"], ["b-app", "a-app"], []]),
+    },
+)
+
+
+def _divided(dev: str, prod: str = "") -> str:
+    """The root file with more lines in its environments."""
+    root = _ROOT.replace("[environments.dev]\n", f"[environments.dev]\n{dev}")
+    root = root.replace("[environments.prod]\n", f"[environments.prod]\n{prod}")
+    return root + '[workloads]\nrepository = "https://g.io/w.git"\n'
+
+
+@several
+@given(st.lists(st.tuples(_WAYS, _WAYS, st.sampled_from(["v1", "v2"])), min_size=2, max_size=4))
+def test_however_environments_are_divided_the_charts_are_the_same_with_a_memo(
+    states: list[tuple[Any, Any, str]],
+) -> None:
+    repository = '[workloads]\nrepository = "https://g.io/w.git"\n'
+    for dev, prod, revision in states:
+        root = _ROOT.replace("[environments.dev]\n", repository + f"[environments.dev]\n{toml(dev)}\n")
+        root = root.replace("[environments.prod]\n", f"[environments.prod]\n{toml(prod)}\n")
+        files = _files(**{"apps.toml": root, "teams/b.toml": _FILE.format("b") + f'targetRevision = "{revision}"\n'})
+        found = _outcome(files, FORGETFUL)
+        assert isinstance(found, Registry), found
+        assert _outcome(files, _memo) == found
+        anew, known = charts(found), charts(found, _memo)
+        assert dict(known.files) == dict(anew.files) == dict(charts(found, _memo).files)
+        assert known.applications == anew.applications
+
+
+def test_helm_is_asked_again_about_a_shard_whose_parent_changed() -> None:
+    memo = Remembering()
+    root = _divided('shards = "team"\n')
+    first = read_from(Tree(_files(**{"apps.toml": root})), "apps.toml")
+    verify(charts(first), first.environments, memo)
+    memo.known.clear()
+    verify(charts(first), first.environments, memo)
+    assert memo.known.count("helm") == 5
+    memo.known.clear()
+    labelled = root.replace('shards = "team"\n', 'shards = "team"\nlabels = { tier = "x" }\n')
+    other = read_from(Tree(_files(**{"apps.toml": labelled})), "apps.toml")
+    verify(charts(other), other.environments, memo)
+    assert memo.known.count("helm") == 2
 
 
 @pytest.mark.parametrize("path", sorted(DATA.glob("*/*.toml")), ids=lambda path: f"{path.parent.name}-{path.stem}")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from generator.charts.parts import charts
 from generator.cli import workloads
 from generator.errors import GeneratorError, RefusedError
 from generator.registry.book import Book, read_book
@@ -80,6 +82,34 @@ def test_nobody_new_is_named() -> None:
 def test_charts_at_the_top() -> None:
     top = ROOT.replace("[workloads]", '[workloads]\npath = "."')
     assert "/argo-app-projects/shop.yaml @acme/a @ada" in block(book(**{"apps.toml": top}), "", charts=True)
+
+
+SHARDED = ROOT.replace("[workloads]", '[workloads]\nrepository = "https://git.example.com/acme/w.git"').replace(
+    "[environments.dev]", '[environments.dev]\nshards = "team"'
+)
+
+
+def test_where_an_environment_is_in_shards_their_files_are_the_teams_too() -> None:
+    lines = block(book(**{"apps.toml": SHARDED}), "", charts=True)
+    assert lines[4:] == [
+        "/multi-repo/argo-app-of-apps/*/templates/shop.yaml @acme/a @ada",
+        "/multi-repo/argo-app-of-apps/*/tests/shop_test.yaml @acme/a @ada",
+        "/multi-repo/argo-app-shards/*/*/templates/shop.yaml @acme/a @ada",
+        "/multi-repo/argo-app-shards/*/*/tests/shop_test.yaml @acme/a @ada",
+        "/multi-repo/argo-app-projects/shop.yaml @acme/a @ada",
+    ]
+    assert lines[:4] == block(book(), "", charts=True)[:4]
+
+
+def test_every_file_of_a_shard_is_somebodys() -> None:
+    lines = [line.partition(" ") for line in block(book(**{"apps.toml": SHARDED}), "", charts=True)]
+    owners = {pattern: who for pattern, _, who in lines}
+    tree = charts(book(**{"apps.toml": SHARDED}).registry)
+    for path in (f"/multi-repo/{path}" for path in tree.files):
+        # In CODEOWNERS the last pattern that matches wins; a folder's matches all below it.
+        found = [who for pattern, who in owners.items() if fnmatch(path, f"{pattern}*")]
+        of_shop = path.rpartition("/")[2] in ("shop.yaml", "shop_test.yaml")
+        assert found[-1] == ("@acme/a @ada" if of_shop else "@acme/platform ops@example.com"), path
 
 
 def test_a_name_that_codeowners_reads_otherwise() -> None:

@@ -15,7 +15,8 @@ from generator.registry.registry import Registry
 from generator.site.drawing import dot, mermaid, svg
 from generator.site.graph import MOST_APPS, Edge, Graph, Node, apps_graph, promotion_graph
 from generator.site.layout import laid_out
-from tests.workspace import REGISTRY
+from tests.charts.rendered import sharded
+from tests.workspace import REGISTRY, onboarded
 
 HOSTILE = 'a"b]c)|<script>alert(1)</script>\\N\\"&amp;#quot;`x`\n1. end\u202e%%'
 WILD = Graph("t", "d", (Node("a", (HOSTILE, HOSTILE), "app"), Node("b", ("b",), "team")), (Edge("a", "b", HOSTILE),))
@@ -55,6 +56,64 @@ def test_many_apps_are_drawn_as_their_teams() -> None:
     listed = "".join(f'  "{name}",\n' for name in names)
     graph = apps_graph(registry(REGISTRY.replace("apps = [\n", f"apps = [\n{listed}", 1) + tables), ["dev"])
     assert [node.lines for node in graph.nodes] == [("dev", "42 apps"), ("payments", "42 apps")]
+
+
+def test_an_environment_in_shards_has_them_between_it_and_its_apps() -> None:
+    graph = apps_graph(registry(sharded(onboarded(REGISTRY), '"team"')), ["dev"])
+    assert mermaid(graph) == (
+        "flowchart LR\n"
+        '    n0(["dev<br>3 apps"])\n'
+        '    n1(["dev#45;applications#45;audit<br>1 app"])\n'
+        '    n2["audit<br>HEAD"]\n'
+        '    n3(["dev#45;applications#45;payments<br>2 apps"])\n'
+        '    n4["billing<br>main"]\n'
+        '    n5["ledger<br>main"]\n'
+        "    n0 --> n1\n"
+        "    n1 --> n2\n"
+        "    n0 --> n3\n"
+        "    n3 --> n4\n"
+        "    n3 --> n5"
+    )
+    assert {node.kind for node in graph.nodes} == {"environment", "shard", "app"}
+
+
+@pytest.mark.parametrize("shards", ['"team"', "3", "1000"])
+def test_in_shards_each_app_is_drawn_once_below_a_node_of_its_own(shards: str) -> None:
+    graph = apps_graph(registry(sharded(onboarded(REGISTRY), shards)))
+    keys = [node.key for node in graph.nodes]
+    assert len(set(keys)) == len(keys)
+    assert len([node for node in graph.nodes if node.kind == "app"]) == 6
+    assert sorted(edge.target for edge in graph.edges) == sorted(
+        node.key for node in graph.nodes if node.kind != "environment"
+    )
+    assert {edge.source for edge in graph.edges} <= set(keys)
+    assert parsed(svg(graph)).tag == f"{SVG}svg"
+
+
+def many(count: int) -> str:
+    """The registry with as many more apps of the payments in dev."""
+    names = [f"app-{number}" for number in range(count)]
+    tables = "".join(f'[apps.{name}]\nteam = "payments"\nrepoURL = "https://github.com/acme/a.git"\npath = "a"\n'
+                     'namespace = "billing"\n' for name in names)  # fmt: skip
+    listed = "".join(f'  "{name}",\n' for name in names)
+    return onboarded(REGISTRY).replace("apps = [\n", f"apps = [\n{listed}", 1) + tables
+
+
+def test_many_apps_in_shards_are_drawn_as_those_and_their_teams() -> None:
+    graph = apps_graph(registry(sharded(many(MOST_APPS), '"team"')), ["dev"])
+    assert [node.lines for node in graph.nodes] == [
+        ("dev", "43 apps"),
+        ("dev-applications-audit", "1 app"),
+        ("dev-applications-payments", "42 apps"),
+    ]
+    graph = apps_graph(registry(sharded(many(MOST_APPS), "2")), ["dev"])
+    assert [node.lines[0] for node in graph.nodes if node.kind != "team"] == [
+        "dev",
+        "dev-applications-0",
+        "dev-applications-1",
+    ]
+    counts = [int(node.lines[1].partition(" ")[0]) for node in graph.nodes if node.kind == "team"]
+    assert sum(counts) == 43
 
 
 def test_no_label_ends_a_quote_in_mermaid() -> None:
