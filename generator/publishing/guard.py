@@ -136,7 +136,9 @@ def _remedy(registry: Registry, unnamed: list[Removal]) -> str:
 
 def _unnamed(registry: Registry, env: str, gone: list[Removal], consent: Consent) -> list[Removal]:
     unnamed = [removal for removal in gone if removal.key not in consent.named]
-    return unnamed if len(unnamed) > _most_unnamed(registry, env) else []
+    # What moves can be handed over, so that it is never meant to be deleted.
+    moving = [removal for removal in unnamed if removal.moves]
+    return unnamed if moving or len(unnamed) > _most_unnamed(registry, env) else []
 
 
 def _most_unnamed(registry: Registry, env: str) -> int:

@@ -96,8 +96,7 @@ def _identity(item: Manifest) -> dict[str, str]:
 def _moved(before: Manifest, after: Manifest) -> Iterator[Danger]:
     old, new = _identity(before), _identity(after)
     moved = [f"{part} {old[part] or '(none)'} → {new[part] or '(none)'}" for part in IDENTITY if old[part] != new[part]]
-    handed_over = "Prune=false" in _options(before) and not _cascades(before)
-    if moved and not (handed_over and old | {"shard": ""} == new | {"shard": ""}):
+    if moved and not (_is_handed_over(before) and old | {"shard": ""} == new | {"shard": ""}):
         yield Danger("recreates-elsewhere", ", ".join(moved))
 
 
@@ -151,12 +150,17 @@ def _revisions(item: Manifest) -> list[tuple[str, str]]:
 
 def _finalizer(before: Manifest, after: Manifest) -> Iterator[Danger]:
     old, new = (_finalizers(item) for item in (before, after))
-    if old == new:
-        return
+    if old == new or _is_handed_over(before) != _is_handed_over(after):
+        return  # Without a finalizer nothing is lost while nothing can delete it.
     told = f"{_names(old)} → {_names(new)}"
     if _cascades(before) != _cascades(after):
         told += ": deleting it " + ("deletes what it runs" if _cascades(after) else "leaves its workload behind")
     yield Danger("changes-finalizer", told)
+
+
+def _is_handed_over(item: Manifest) -> bool:
+    """Whether the chart that an object leaves lets it be."""
+    return "Prune=false" in _options(item) and not _cascades(item)
 
 
 def _finalizers(item: Manifest) -> list[str]:

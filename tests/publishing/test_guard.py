@@ -228,6 +228,12 @@ def test_back_to_one_chart_is_a_change_of_shard_too() -> None:
     assert refusal.value.remedy.endswith("workloads shard prod --by none")
 
 
+def test_a_change_of_shard_is_none_of_the_removals_that_may_go_unnamed() -> None:
+    before, after = in_shard("", "a", "b", "c"), in_shard("", "a", "b") | in_shard("payments", "c")
+    with pytest.raises(RemovalError, match="changing shard"):
+        guard(registry("[environments.prod.policy]\nmaxRemovals = 3"), before, after, Consent())
+
+
 def test_a_named_change_of_shard_may_be_made() -> None:
     before, after = in_shard("", "a", "b", "c"), in_shard("", "a", "b") | in_shard("payments", "c")
     assert [r.key for r in guard(divided("prod", '"team"'), before, after, Consent({"prod/c"}))] == ["prod/c"]
