@@ -63,12 +63,18 @@ class Checkout:
 
         `LocalError` when it is there and cannot be read (a partial clone that lacks it).
         """
+        blob = self._blob(path, revision)
+        return None if blob is None else self._git.check("cat-file", "blob", blob)
+
+    def holds(self, path: Path, revision: str = "HEAD") -> bool:
+        """Whether there is a file at `path` at `revision`."""
+        return self._blob(path, revision) is not None
+
+    def _blob(self, path: Path, revision: str) -> str | None:
         commit = self.resolve(revision)
         listed = self._git.check("ls-tree", "-z", commit, "--", self._inside(path)) if commit else b""
         meta = listed.partition(b"\t")[0].split()
-        if len(meta) != 3 or meta[1] != b"blob":
-            return None
-        return self._git.check("cat-file", "blob", meta[2].decode())
+        return meta[2].decode() if len(meta) == 3 and meta[1] == b"blob" else None
 
     def names(self, folder: Path, revision: str = "HEAD") -> list[str]:
         """Every file below `folder` at `revision`, by its path from there; none if there is no such revision."""

@@ -90,7 +90,13 @@ def location_here(path: Path, registry: Registry) -> Location:
     in which repository.
     """
     checkout = checkout_of(path) if _sharded(registry) else None
-    folder = PurePosixPath(folder_of(checkout, path)) if checkout and _beside(checkout, registry) else PurePosixPath()
+    folder = PurePosixPath()
+    if checkout is not None:
+        # Also in a fork, whose origin is another one.
+        here = _beside(checkout, registry) or checkout.holds(
+            (path.parent / registry.workloads.path / RECORD).absolute()
+        )
+        folder = PurePosixPath(folder_of(checkout, path)) if here else folder
     return location_at(registry, checkout.origin() if checkout else None, str(folder / registry.workloads.path))
 
 

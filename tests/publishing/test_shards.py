@@ -94,6 +94,12 @@ def test_from_another_folder_the_same_is_rendered(place: Place) -> None:
     assert "up to date" in place.run_here("render", cwd=place.checkout.parent / "link").out
 
 
+def test_in_a_fork_the_same_is_rendered(place: Place) -> None:
+    git(place.checkout, "remote", "set-url", "origin", "https://github.com/ada/fork.git")
+    done = place.run("check")
+    assert done.code == 0, done.out
+
+
 def test_publishing_again_is_nothing_to_publish(place: Place) -> None:
     before = place.remote.head()
     assert place.publish().out == "nothing to publish: the branch is up to date\n"
