@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,26 +33,27 @@ class Record:
 
     @functools.cached_property
     def _bytes(self) -> bytes:
-        applications = {key: _object(_quoted(fields), 2) for key, fields in self.applications.items()}
-        body = {
-            "applications": _object(applications, 1),
-            "files": _object(_quoted(self.files), 1),
-            "version": str(_VERSION),
-        }
-        return f'{{ "comment": {json.dumps(NOTICE)},{_object(body, 0)[1:]}\n'.encode()
+        lines = (f"{_string(key)}: {_fields(self.applications[key])}" for key in sorted(self.applications))
+        applications, files = _object(",\n  ".join(lines), "\n "), _object(_file(self.files)[1:-1], "\n ")
+        told = f'"comment": {json.dumps(NOTICE)},\n "applications": {applications},\n "files": {files}'
+        return f'{{ {told},\n "version": {_VERSION}\n}}\n'.encode()
 
 
-def _quoted(table: Mapping[str, str]) -> dict[str, str]:
-    return {key: _string(value) for key, value in table.items()}
+def _members(indent: str) -> Callable[[Mapping[str, str]], str]:
+    """What writes an object, a line a member: with the indent that it knows itself, `json` takes four times as long."""
+    return json.JSONEncoder(sort_keys=True, separators=(f",\n{indent}", ": ")).encode
 
 
-def _object(members: Mapping[str, str], level: int) -> str:
-    """A JSON object of members that are JSON, by key and a line each, as `json.dumps` writes it with an indent of 1."""
-    if not members:
-        return "{}"
-    outer = "\n" + " " * level
-    lines = f",{outer} ".join(f"{_string(key)}: {members[key]}" for key in sorted(members))
-    return f"{{{outer} {lines}{outer}}}"
+_file, _field = _members("  "), _members("   ")
+
+
+def _fields(identity: Mapping[str, str]) -> str:
+    return _object(_field(identity)[1:-1], "\n  ")
+
+
+def _object(members: str, outer: str) -> str:
+    """A JSON object of members that are written, as `json.dumps` lays it out with an indent of 1."""
+    return f"{{{outer} {members}{outer}}}" if members else "{}"
 
 
 def record_of(tree: RenderedTree) -> Record:

@@ -79,15 +79,16 @@ class OutputFolder:
         being recorded. Raises LocalError where the disk refuses.
         """
         try:
+            first = _both(owned, change.record)
             if change.added or change.removed:
-                both = Record({**owned.files, **change.record.files}, change.record.applications)
-                self._write(RECORD, both.dump())
+                self._write(RECORD, first.dump())
             files = change.written
             for done, path in enumerate((path for path in files if path != RECORD), 1):
                 self._write(path, files[path])
                 step(done)
             self._delete(change.removed)
-            self._write(RECORD, change.record.dump())
+            if first is not change.record or not change.added:
+                self._write(RECORD, change.record.dump())
         except OSError as error:
             raise LocalError(
                 f"{error.filename or self.root} cannot be written: {error.strerror}",
@@ -123,6 +124,13 @@ class OutputFolder:
         for folder in sorted(folders - {self.root}, key=lambda f: len(f.parts), reverse=True):
             with contextlib.suppress(OSError):  # Somebody else's file keeps the folder.
                 folder.rmdir()
+
+
+def _both(before: Record, after: Record) -> Record:
+    """What was and what will be ours; most often nothing goes, and it is `after` itself, which is then written once."""
+    if before.files.keys() <= after.files.keys():
+        return after
+    return Record({**before.files, **after.files}, after.applications)
 
 
 def _fresh(path: str) -> int:
