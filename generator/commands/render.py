@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,13 +108,11 @@ def _refuse_foreign(change: ChangeSet, folder: OutputFolder) -> None:
 
 def _listed(change: ChangeSet, folder: OutputFolder) -> list[str]:
     """The changed files, a line each, as many as are read."""
-    lines = [
-        f"{sign} {folder.root / path}"
-        for sign, paths in (("+", change.added), ("~", change.changed), ("-", change.removed))
-        for path in sorted(paths)
-    ]
-    more = len(lines) - _MOST_LINES
-    return lines if more <= 0 else [*lines[:_MOST_LINES], f"… and {more} more"]
+    kinds = ("+", change.added), ("~", change.changed), ("-", change.removed)
+    signed = ((sign, path) for sign, paths in kinds for path in sorted(paths))
+    lines = [f"{sign} {folder.root / path}" for sign, path in islice(signed, _MOST_LINES)]
+    more = sum(len(paths) for _, paths in kinds) - len(lines)
+    return [*lines, f"… and {more} more"] if more else lines
 
 
 def _summary(change: ChangeSet, root: Path, dry_run: bool) -> str:
