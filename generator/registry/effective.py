@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 Layer = Mapping[str, Any]
@@ -24,34 +23,37 @@ _TOOLS = ("helm", "kustomize", "directory", "plugin")
 SOURCE_KEYS = ("repoURL", "path", "chart", "targetRevision", "tagPrefix", *_TOOLS)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class EffectiveApp:
-    """One app in one environment, merged: `fields` are the registry's keys, never to be modified.
+    """One app in one environment, merged: `fields` are the registry's keys. Never to be modified.
 
-    `sources` are Argo CD sources, one or several (`several` says which form the registry used).
+    `several` says which form of sources the registry used.
     """
 
+    # There are three for each app, asked again and again: frozen, and with properties, they took twice the time.
     app: str
     environment: str
     team: str
     pin: str | None
     fields: Layer
+    project: str = field(init=False)
+    namespace: str = field(init=False)
+    several: bool = field(init=False)
+    _sources: list[dict[str, Any]] | None = field(init=False, default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self.project = str(self.fields.get("project", self.app))
+        self.namespace = str(self.fields.get("namespace", self.app))
+        self.several = "sources" in self.fields
 
     @property
-    def project(self) -> str:
-        return str(self.fields.get("project", self.app))
-
-    @property
-    def namespace(self) -> str:
-        return str(self.fields.get("namespace", self.app))
-
-    @property
-    def several(self) -> bool:
-        return "sources" in self.fields
-
-    @cached_property
     def sources(self) -> list[dict[str, Any]]:
-        """The sources with every default filled in; empty where a hydrator takes their place."""
+        """Argo CD's sources with every default filled in; empty where a hydrator takes their place."""
+        if self._sources is None:
+            self._sources = self._filled()
+        return self._sources
+
+    def _filled(self) -> list[dict[str, Any]]:
         revision = self.fields["targetRevision"]
         if self.several:
             return [

@@ -16,7 +16,7 @@ from generator.registry.references import Claim, Clash, clashes, server_of
 from generator.registry.registry import Environment
 from generator.registry.repeats import repeated
 from generator.registry.report import suggestion
-from generator.registry.rules import Finding, Setting, judge, pin_problems
+from generator.registry.rules import Finding, Setting, judge, pin_problems, reads_revision
 from generator.registry.shape import is_refused
 from generator.registry.shards import shard_application, shard_of, shard_project
 from generator.registry.since import newer_fields
@@ -54,6 +54,7 @@ class _Review:
         self._base = base_layer(draft.defaults)
         sharded = [name for name, env in draft.environments.items() if env.shards is not None]
         self._tenancy = Tenancy(draft.teams, draft.settings.argocd, frozenset(map(shard_project, sharded)))
+        self._settings = {env: _setting(draft, env) for env in ("", *draft.environments)}
         self._ground = _digest(_ground(draft))
 
     def claims(self, team: str, names: list[str]) -> Mapping[str, list[Claim]]:
@@ -78,7 +79,39 @@ class _Review:
         app = self._draft.apps[name]
         if not _declaration(self._draft, name, app):
             return []
-        return list(_effective_apps(self._draft, self._base, self._tenancy, name, app))
+        return list(self._effective_apps(name, app))
+
+    def _effective_apps(self, name: str, app: DeclaredApp) -> Iterator[Claim]:
+        """Judge an app in every environment that lists it or that it speaks of, by itself where there is none."""
+        draft, narrower = self._draft, app.layer.get("environments", {})
+        entries = draft.runs_in.get(name, {})
+        listed = {env: entry.listing.pin for env, entry in entries.items() if env in draft.environments}
+        spoken_of = dict.fromkeys(env for env in narrower if env in draft.environments)
+        known = declared_fields(self._base, app.layer)
+        by_revision = reads_revision(known.fields)
+        sound: set[tuple[str | None, str]] = set()
+        for env, pin in {**spoken_of, **(listed or {"": None})}.items():
+            merged = in_environment(known, name, app.layer, env, pin)
+            # Where an environment has no words of its own, what is sound in one is sound in all that see it alike.
+            alike = pin if by_revision else None, self._settings[env].suffix
+            if env in narrower:
+                self._sound(app, merged)
+            elif alike not in sound and self._sound(app, merged):
+                sound.add(alike)
+            if env in listed:
+                _pin(draft, merged)
+                _denied(draft, merged, draft.finished(env))
+                yield Claim.of(merged, draft.finished(env))
+            else:
+                yield Claim.on_project(merged)
+
+    def _sound(self, app: DeclaredApp, merged: EffectiveApp) -> bool:
+        """Report what is wrong with a merged app; whether there is nothing."""
+        env = merged.environment
+        findings = [*judge(merged, self._settings[env]), *self._tenancy.judge(merged)]
+        told = (found for found in findings if not is_refused(found.path, _refused(app, env)))
+        _report(self._draft, merged.app, env, told)
+        return not findings
 
 
 def _ground(draft: Draft) -> tuple[Any, ...]:
@@ -144,28 +177,6 @@ def _as_written(layer: Layer, version: str) -> Iterator[tuple[Path, str]]:
                 yield (*at, *place, *path), text
 
 
-def _effective_apps(draft: Draft, base: Layer, tenancy: Tenancy, name: str, app: DeclaredApp) -> Iterator[Claim]:
-    """Judge an app in every environment that lists it or that it speaks of, by itself where there is none."""
-    listed = {env: entry.listing.pin for env, entry in draft.runs_in.get(name, {}).items() if env in draft.environments}
-    spoken_of = dict.fromkeys(env for env in app.layer.get("environments", {}) if env in draft.environments)
-    known = declared_fields(base, app.layer)
-    sound: set[tuple[str | None, str]] = set()
-    for env, pin in {**spoken_of, **(listed or {"": None})}.items():
-        merged, setting = in_environment(known, name, app.layer, env, pin), _setting(draft, env)
-        # Where an environment has no words of its own, what is sound in one is sound in all that see it alike.
-        alike = None if env in app.layer.get("environments", {}) else (pin, setting.suffix)
-        if alike not in sound:
-            findings = (*judge(merged, setting), *tenancy.judge(merged))
-            _report(draft, name, env, (found for found in findings if not is_refused(found.path, _refused(app, env))))
-            sound |= {alike} if alike and not findings else set()
-        if env in listed:
-            _pin(draft, merged)
-            _denied(draft, merged, draft.finished(env))
-            yield Claim.of(merged, draft.finished(env))
-        else:
-            yield Claim.on_project(merged)
-
-
 def _setting(draft: Draft, env: str) -> Setting:
     settings = draft.settings
     suffix = draft.environments[env].name_suffix if env else ""
@@ -174,8 +185,8 @@ def _setting(draft: Draft, env: str) -> Setting:
 
 def _pin(draft: Draft, app: EffectiveApp) -> None:
     """A promotion list says what runs in an environment, as its policy wants it said."""
-    entry = draft.runs_in[app.app][app.environment]
     for text, refused in pin_problems(app, draft.environments[app.environment].policy.pin):
+        entry = draft.runs_in[app.app][app.environment]
         draft.report.written(entry.document, entry.path, text, refused=refused)
 
 
@@ -186,7 +197,9 @@ def _refused(app: DeclaredApp, environment: str) -> list[Path]:
 
 
 def _denied(draft: Draft, app: EffectiveApp, env: Environment) -> None:
-    for path, text in denials(app, server_of(app, env), draft.projects.get(app.project, {})):
+    if app.project not in draft.projects:
+        return
+    for path, text in denials(app, server_of(app, env), draft.projects[app.project]):
         draft.complain(("projects", app.project, *path), text, refused=True)
 
 

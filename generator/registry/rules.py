@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from generator.registry.effective import SOURCE_KEYS, EffectiveApp, follows, is_range
+from generator.registry.effective import SOURCE_KEYS, EffectiveApp, Layer, follows, is_range
 from generator.registry.since import NEWEST, newer_sync_options, release, too_new
 from generator.registry.text import COMMIT, shown
 from generator.registry.toml import Path
@@ -60,8 +60,14 @@ _KNOWN_SPEC = {
 
 def judge(app: EffectiveApp, setting: Setting) -> Iterator[Finding]:
     """Everything that is wrong with an app in an environment, before tenancy."""
-    for rule in _RULES:
-        yield from rule(app, setting)
+    for about, rule in _RULES:
+        if not about or not about.isdisjoint(app.fields):
+            yield from rule(app, setting)
+
+
+def reads_revision(fields: Layer) -> bool:
+    """Whether an app can be wrong at one revision and right at another: rules read it beside these fields only."""
+    return not {"chart", "tagPrefix", "sources"}.isdisjoint(fields)
 
 
 def _source_form(app: EffectiveApp, setting: Setting) -> Iterator[Finding]:
@@ -164,8 +170,10 @@ def pin_problems(app: EffectiveApp, policy: str) -> Iterator[tuple[str, bool]]:
             f'the pin of "{app.app}" has no effect: each of its sources has a targetRevision of its own; '
             "leave it out of the source that the pin is for", False,
         )  # fmt: skip
+    if policy == "any":
+        return
     revision = app.revision
-    if policy != "any" and pin_kind(revision, app.pin is not None) not in ("commit", policy):
+    if pin_kind(revision, app.pin is not None) not in ("commit", policy):
         text = f"environment {app.environment} runs {policy}s only, and {shown(revision)} is not one"
         yield f'{text}: pin it here, "{app.app}@<{policy}>"', True
 
@@ -265,6 +273,15 @@ def _hydrator(app: EffectiveApp, setting: Setting) -> Iterator[Finding]:
     yield from _source_tool(("sourceHydrator", "drySource"), hydrator["drySource"])
 
 
-_RULES: tuple[Rule, ...] = (
-    _source_form, _source, _references, _release, _destination, _sync_policy, _metadata, _raw_spec, _hydrator,
-)  # fmt: skip
+#: Each rule, and the fields without all of which it has nothing to say; none: it is asked of every app.
+_RULES: tuple[tuple[frozenset[str], Rule], ...] = (
+    (frozenset(), _source_form),
+    (frozenset(), _source),
+    (frozenset({"sources", "helm"}), _references),
+    (frozenset(), _release),
+    (frozenset({"cluster"}), _destination),
+    (frozenset({"syncPolicy"}), _sync_policy),
+    (frozenset({"labels", "annotations"}), _metadata),
+    (frozenset({"spec"}), _raw_spec),
+    (frozenset({"sourceHydrator"}), _hydrator),
+)

@@ -24,6 +24,7 @@ class _Known(NamedTuple):
     named: bool
 
 
+@functools.lru_cache(maxsize=64)
 def release(version: str) -> tuple[int, int]:
     """`major.minor` of a version such as "3.4" or "3.4.1", for comparison."""
     major, minor = version.split(".")[:2]

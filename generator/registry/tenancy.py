@@ -28,12 +28,13 @@ def reserved_namespaces(argocd: ArgoCD) -> frozenset[str]:
 
 def claims(teams: Mapping[str, Team], argocd: ArgoCD, schemes: frozenset[str]) -> Iterator[Owned]:
     """What is wrong with what the teams own, each by itself and against each other."""
+    reserved = reserved_namespaces(argocd)
     namespaces: dict[str, str] = {}
     repositories: dict[str, str] = {}
     for name, team in teams.items():
         for index, namespace in enumerate(team.namespaces):
             at: Path = (name, "namespaces", index)
-            if _reserved(namespace, argocd):
+            if _is_reserved(namespace, reserved):
                 yield Owned(at, f'namespace "{namespace}" belongs to the platform, to no team: remove it')
             yield from _once(namespaces, namespace, name, at, f'namespace "{namespace}"')
         for index, url in enumerate(team.repositories):
@@ -43,8 +44,8 @@ def claims(teams: Mapping[str, Team], argocd: ArgoCD, schemes: frozenset[str]) -
             yield from _once(repositories, repository_key(url), name, at, f"repository {shown(url)}")
 
 
-def _reserved(namespace: str, argocd: ArgoCD) -> bool:
-    return namespace in reserved_namespaces(argocd) or namespace.startswith("kube-")
+def _is_reserved(namespace: str, reserved: frozenset[str]) -> bool:
+    return namespace in reserved or namespace.startswith("kube-")
 
 
 def _once(taken: dict[str, str], key: str, team: str, at: Path, what: str) -> Iterator[Owned]:
@@ -79,8 +80,8 @@ class Tenancy:
 
     def __init__(self, teams: Mapping[str, Team], argocd: ArgoCD, shard_projects: Collection[str] = ()) -> None:
         self._teams = teams
-        self._argocd = argocd
         self._shard_projects = shard_projects
+        self._reserved = reserved_namespaces(argocd)
         self._namespaces = {name: frozenset(team.namespaces) for name, team in teams.items()}
         self._owners = {repository_key(grant): name for name, team in teams.items() for grant in team.repositories}
 
@@ -99,7 +100,7 @@ class Tenancy:
             yield from self._repository(app.team, path, url)
 
     def _namespace(self, team: str, path: Path, namespace: str) -> Iterator[Finding]:
-        if _reserved(namespace, self._argocd):
+        if _is_reserved(namespace, self._reserved):
             yield Finding(path, f'namespace "{namespace}" belongs to the platform, to no team', True)
         elif namespace not in self._namespaces[team]:
             yield Finding(path, f'"{namespace}" is not in the namespaces of team "{team}"', True)
