@@ -18,7 +18,7 @@ def repeated(value: Any, at: Path = ()) -> Iterator[tuple[Path, str]]:
     """The path and a refusal of everything in `value` that an earlier element of its list says already."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            if key not in _OTHERS or not isinstance(inner, (dict, list)):
+            if isinstance(inner, (dict, list)) and key not in _OTHERS:
                 yield from repeated(inner, (*at, key))
     elif isinstance(value, list):
         by_name = bool(at) and at[-1] in _BY_NAME
@@ -30,7 +30,8 @@ def repeated(value: Any, at: Path = ()) -> Iterator[tuple[Path, str]]:
             if identity in seen:
                 yield (*at, index), f"{shown(str(name))} is set twice: keep one" if name else _twice(inner)
             seen.add(identity)
-            yield from repeated(inner, (*at, index))
+            if isinstance(inner, (dict, list)):
+                yield from repeated(inner, (*at, index))
 
 
 def _twice(value: Any) -> str:
