@@ -106,17 +106,12 @@ def _identities(env: EnvironmentPlan, parts: list[Part]) -> Iterator[tuple[str, 
 def _entry(app: AppPlan) -> str:
     """An app's lines of values.yaml."""
     helm = app.values.get("helm")
-    if not helm:
-        return yaml.dump({app.key: app.values}, "    ")
-    keys = list(app.values)
-    place = keys.index("helm")
-    before, after = ({key: app.values[key] for key in part} for part in (keys[:place], keys[place + 1 :]))
-    return yaml.dump({app.key: before}, "    ") + _helm(helm) + (yaml.dump(after, "      ") if after else "")
+    return yaml.dump({app.key: {**app.values, "helm": _helm(helm)} if helm else app.values}, "    ")
 
 
 @yaml.once
-def _helm(helm: Mapping[str, Any]) -> str:
-    return yaml.dump({"helm": helm}, "      ")
+def _helm(helm: Mapping[str, Any]) -> yaml.Written:
+    return yaml.written(helm, "      ")
 
 
 def _files(plan: ChartPlan) -> Iterator[tuple[str, Pieces]]:

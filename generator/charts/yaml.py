@@ -24,8 +24,10 @@ _BLOCK_LINE = re.compile("(?:[\x21-\x7e\xa1-\u2027\u202a-\ud7ff][\x20-\x7e\xa1-\
 _LONGEST_SIMPLE_KEY = 120
 #: So many texts are kept for the environments to come.
 _SEVERAL = 1024
-_NESTED = (dict, list, tuple, Mapping)
+# Told from tables and lists by what they are: whether something is the abstract Mapping is found out slowly.
+_PLAIN = (str, bool, int, float)
 _V = TypeVar("_V")
+_T = TypeVar("_T", bound=str)
 
 
 def dump(value: Mapping[str, Any], indent: str = "") -> str:
@@ -45,12 +47,23 @@ def dump_items(value: Sequence[Any], indent: str) -> str:
     return "\n".join([*lines, ""])
 
 
-def once(make: Callable[[_V], str]) -> Callable[[_V], str]:
+class Written(str):
+    """A value that is YAML already: all that comes after its key."""
+
+    __slots__ = ()
+
+
+def written(value: Mapping[str, Any], indent: str) -> Written:
+    """A mapping that is not empty, as the value of a key that stands so far inside."""
+    return Written("\n" + dump(value, indent + "  ")[:-1])
+
+
+def once(make: Callable[[_V], _T]) -> Callable[[_V], _T]:
     """A writer that gives the same text for the same object, not only for an equal one: 1 equals true."""
-    known: dict[int, tuple[_V, str]] = {}
+    known: dict[int, tuple[_V, _T]] = {}
 
     @functools.wraps(make)
-    def written(value: _V) -> str:
+    def made(value: _V) -> _T:
         found = known.get(id(value))
         if found is None:
             if len(known) >= _SEVERAL:
@@ -58,21 +71,21 @@ def once(make: Callable[[_V], str]) -> Callable[[_V], str]:
             found = known[id(value)] = value, make(value)
         return found[1]
 
-    return written
+    return made
 
 
 def _mapping(lines: list[str], value: Mapping[str, Any], indent: str) -> None:
     for key, inner in value.items():
-        name = _key(key)
-        if len(name) > _LONGEST_SIMPLE_KEY:
-            lines.append(f"{indent}? {name}")
-            name = ""
-        _entry(lines, f"{indent}{name}:", inner, indent)
+        # What nearly every value is, without a call that finds it out.
+        if type(inner) is str and "\n" not in inner:
+            lines.append(f"{_head(key, indent)} {quoted(inner)}")
+        else:
+            _entry(lines, _head(key, indent), inner, indent)
 
 
 def _sequence(lines: list[str], value: Sequence[Any], indent: str) -> None:
     for inner in value:
-        if isinstance(inner, _NESTED) and inner:
+        if not isinstance(inner, _PLAIN) and inner:
             first = len(lines)
             _nested(lines, inner, indent + "  ")
             lines[first] = f"{indent}- {lines[first][len(indent) + 2 :]}"
@@ -81,21 +94,22 @@ def _sequence(lines: list[str], value: Sequence[Any], indent: str) -> None:
 
 
 def _entry(lines: list[str], head: str, inner: Any, indent: str) -> None:
-    if isinstance(inner, str):
+    if isinstance(inner, Written):
+        lines.append(head + inner)
+    elif isinstance(inner, str):
         if "\n" in inner and _fits_block(inner):
             lines.append(f"{head} {_block_header(inner)}")
             lines += [f"{indent}  {line}" if line else "" for line in inner.removesuffix("\n").split("\n")]
         else:
             lines.append(f"{head} {quoted(inner)}")
-    elif isinstance(inner, _NESTED) and inner:
+    elif isinstance(inner, _PLAIN) or not inner:
+        lines.append(f"{head} {_scalar(inner)}")
+    else:
         lines.append(head)
         _nested(lines, inner, indent + "  ")
-    else:
-        lines.append(f"{head} {_scalar(inner)}")
 
 
 def _nested(lines: list[str], value: Any, indent: str) -> None:
-    # Asked in this order because a dict is told from a list at once, and from the abstract Mapping slowly.
     if isinstance(value, (list, tuple)):
         _sequence(lines, value, indent)
     else:
@@ -106,6 +120,7 @@ def _block_header(text: str) -> str:
     return "|" if text.endswith("\n") else "|-"
 
 
+@functools.lru_cache(maxsize=_SEVERAL)
 def _fits_block(text: str) -> bool:
     lines = text.removesuffix("\n").split("\n")
     whole = all(_BLOCK_LINE.fullmatch(line.lstrip(" ")) and not line.endswith(" ") for line in lines)
@@ -113,8 +128,10 @@ def _fits_block(text: str) -> bool:
 
 
 @functools.lru_cache(maxsize=4096)
-def _key(key: str) -> str:
-    return key if _PLAIN_KEY.fullmatch(key) and key.lower() not in _WORDS else quoted(key)
+def _head(key: str, indent: str) -> str:
+    """All of an entry but its value."""
+    name = key if _PLAIN_KEY.fullmatch(key) and key.lower() not in _WORDS else quoted(key)
+    return f"{indent}{name}:" if len(name) <= _LONGEST_SIMPLE_KEY else f"{indent}? {name}\n{indent}:"
 
 
 def _scalar(value: Any) -> str:
