@@ -24,12 +24,19 @@ _WAVE = 'metadata.annotations["argocd.argoproj.io/sync-wave"]'
 
 def suite(env: EnvironmentPlan, app: AppPlan, project_namespace: str, argocd_namespace: str) -> tuple[str, ...]:
     """The suite of one template in helm-unittest's own words, as YAML in parts that other suites share."""
-    named = yaml.quoted(f"{app.name} in {env.name}"), yaml.quoted(f"templates/{app.name}.yaml")
-    tests = [_application(env, app, argocd_namespace), _everywhere(), _untouched(app.application)]
-    if app.members:
-        tests.append(_project(app.project, app.key, project_namespace))
-    given = _given_from_above(env) if app.chart.shard else ""
-    return ("suite: {}\ntemplates:\n  - {}\n".format(*named), given, "tests:\n", *tests)
+    labels = {**env.settings["labels"], **app.values.get("labels", {})}
+    return (
+        f"suite: {yaml.quoted(f'{app.name} in {env.name}')}\n",
+        _template(app.name),
+        _given_from_above(env) if app.chart.shard else "",
+        "tests:\n",
+        _application(app.application, argocd_namespace, app.wave, app.project, app.namespace),
+        _labels(*labels.items()),
+        *_sources(app),
+        _everywhere(),
+        _untouched(app.application),
+        _project(app.project, app.key, project_namespace) if app.members else "",
+    )
 
 
 def _given_from_above(env: EnvironmentPlan) -> str:
@@ -64,13 +71,13 @@ def _shard(environment: str, name: str, shards: ShardsPlan) -> Iterator[str]:
 
 
 def _test(it: str, kind: str, asserts: list[str], **values: Any) -> str:
-    return "".join([_head(it, kind, tuple(values.items())), "    asserts:\n", *asserts])
+    told = f"    set:\n{yaml.dump(values, '      ')}" if values else ""
+    return "".join([f"  - it: {yaml.quoted(it)}\n{told}{_selecting(kind)}    asserts:\n", *asserts])
 
 
-@functools.lru_cache(maxsize=_SEVERAL)
-def _head(it: str, kind: str, values: tuple[tuple[str, Any], ...]) -> str:
-    selector = {"documentSelector": {"path": "kind", "value": kind}}
-    return yaml.dump_items([{"it": it, **({"set": dict(values)} if values else {}), **selector}], "  ")
+@functools.cache
+def _selecting(kind: str) -> str:
+    return yaml.dump({"documentSelector": {"path": "kind", "value": kind}}, "    ")
 
 
 def _assert(one: Mapping[str, Any]) -> str:
@@ -84,28 +91,40 @@ def _equal(path: str, value: Any) -> str:
     return _assert({"equal": {"path": path, "value": value}})
 
 
-def _application(env: EnvironmentPlan, app: AppPlan, namespace: str) -> str:
+@functools.lru_cache(maxsize=_SEVERAL)
+def _template(app: str) -> str:
+    return f"templates:\n  - {yaml.quoted(f'templates/{app}.yaml')}\n"
+
+
+@functools.lru_cache(maxsize=_SEVERAL)
+def _application(name: str, argocd_namespace: str, wave: int, project: str, namespace: str) -> str:
     asserts = [
-        _equal("metadata.name", app.application),
-        _equal("metadata.namespace", namespace),
-        _equal(_WAVE, str(app.wave)),
-        _equal("spec.project", app.project),
-        _equal("spec.destination.namespace", app.namespace),
+        _equal("metadata.name", name),
+        _equal("metadata.namespace", argocd_namespace),
+        _equal(_WAVE, str(wave)),
+        _equal("spec.project", project),
+        _equal("spec.destination.namespace", namespace),
     ]
-    labels = {**env.settings["labels"], **app.values.get("labels", {})}
-    asserts += [_equal(f"metadata.labels.{key}", value) for key, value in labels.items() if key.isalnum()]
-    asserts += _sources(app)
     return _test("points at the app's source", "Application", asserts)
+
+
+@functools.lru_cache(maxsize=_SEVERAL)
+def _labels(*labels: tuple[str, str]) -> str:
+    return "".join(_equal(f"metadata.labels.{key}", value) for key, value in labels if key.isalnum())
 
 
 def _sources(app: AppPlan) -> list[str]:
     values = app.values
     if app.form != "source":
         return [_assert({"exists": {"path": f"spec.{app.form}"}}), _absent("spec.source")]
-    told = ("repoURL", "targetRevision", "path", "chart")
-    asserts = [_equal(f"spec.source.{key}", values[key]) for key in told if key in values]
     helm = values.get("helm")
-    return [*asserts, _helm(helm) if helm else _absent("spec.source.helm")]
+    place = _source(*((key, values[key]) for key in ("repoURL", "targetRevision", "path", "chart") if key in values))
+    return [place, _helm(helm) if helm else _absent("spec.source.helm")]
+
+
+@functools.lru_cache(maxsize=_SEVERAL)
+def _source(*told: tuple[str, str]) -> str:
+    return "".join(_equal(f"spec.source.{key}", value) for key, value in told)
 
 
 @yaml.once
@@ -120,12 +139,12 @@ def _absent(path: str) -> str:
 
 def _as_found(value: Any) -> Any:
     """A value as helm-unittest finds it in what Helm writes: it drops some white space, and Helm a float's `.0`."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {key: _as_found(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_as_found(inner) for inner in value]
     if isinstance(value, str):
-        return re.sub(r" +\r?\n", "\n", value).lstrip("\n")
+        return re.sub(r" +\r?\n", "\n", value).lstrip("\n") if "\n" in value else value
     whole = isinstance(value, float) and value.is_integer() and _LEAST <= value < _MOST
     return int(Decimal(repr(value))) if whole else value
 
@@ -156,17 +175,21 @@ def _untouched(application: str) -> str:
 
 @functools.lru_cache(maxsize=_SEVERAL)
 def _project(project: str, key: str, namespace: str) -> str:
-    asserts = [
-        _assert({"isKind": {"of": "AppProject"}}),
-        _equal("metadata.name", project),
-        _equal("metadata.namespace", namespace),
-        _equal(_WAVE, str(PROJECT_WAVE)),
-        _assert({"contains": {"path": "spec.sourceNamespaces", "content": "other"}}),
-    ]
     return _test(
         "renders the project that createProject asks for",
         "AppProject",
-        asserts,
+        [_kind("AppProject"), _equal("metadata.name", project), _of_every_project(namespace)],
         sourceNamespaces=("other",),
         **{f"spec.apps.{key}.createProject": True},
     )
+
+
+@functools.cache
+def _kind(kind: str) -> str:
+    return _assert({"isKind": {"of": kind}})
+
+
+@functools.cache
+def _of_every_project(namespace: str) -> str:
+    sources = _assert({"contains": {"path": "spec.sourceNamespaces", "content": "other"}})
+    return _equal("metadata.namespace", namespace) + _equal(_WAVE, str(PROJECT_WAVE)) + sources
