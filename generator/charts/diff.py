@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from generator.charts.files import Files, digest
 from generator.charts.record import RECORD, Record, record_of
@@ -27,7 +28,7 @@ class ChangeSet:
     record: Record
     record_changed: bool
 
-    @property
+    @cached_property
     def written(self) -> Files:
         """The files to write, the record among them where it changes."""
         record = Files.of({RECORD: self.record.dump()} if self.record_changed else {})
@@ -74,7 +75,7 @@ def changes(
     record = record_of(tree)
     record = Record({**record.files, **kept}, record.applications)
     stale = current(RECORD) != digest(record.dump())
-    new, other = Files(added, tree.files.__getitem__), Files(changed, tree.files.__getitem__)
+    new, other = tree.files.only(added), tree.files.only(changed)
     return ChangeSet(new, other, tuple(sorted(removed)), tuple(sorted(edited)), tuple(foreign), record, stale)
 
 
@@ -91,7 +92,7 @@ def _only(
         for key, identity in source.items()
         if (key.partition("/")[0] in environments) is mine
     }
-    return RenderedTree(Files(dict(sorted(files.items())), tree.files.__getitem__), dict(sorted(applications.items())))
+    return RenderedTree(tree.files.only(dict(sorted(files.items()))), dict(sorted(applications.items())))
 
 
 def _within(path: str, environments: frozenset[str]) -> bool:

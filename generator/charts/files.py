@@ -55,16 +55,28 @@ class Files(Mapping[str, bytes]):
         def read(path: str) -> bytes:
             return "".join(files[path]).encode()
 
-        return cls({path: digest(read(path)) for path in files}, read)
+        return cls({path: digest("".join(text).encode()) for path, text in files.items()}, read)
 
     @classmethod
     def joined(cls, parts: Iterable[Files]) -> Files:
         """The files of several parts by path; a part makes its own."""
         parts = list(parts)
-        of = {path: part for part in parts for path in part.digests}
-        whole = cls({path: of[path].digests[path] for path in sorted(of)}, lambda path: of[path][path])
+        digests: dict[str, str] = {}
+        read: dict[str, Callable[[str], bytes]] = {}
+        for part in parts:
+            digests.update(part.digests)
+            read.update(dict.fromkeys(part.digests, part._read))
+        whole = cls({path: digests[path] for path in sorted(digests)}, lambda path: read[path](path))
         whole._parts = parts
         return whole
+
+    def only(self, digests: Mapping[str, str]) -> Files:
+        """Those of these files that have a digest here."""
+        return Files(digests, self._read)
+
+    def recalling(self, recall: Recall) -> Files:
+        """These files, with marks that `recall` gives."""
+        return Files(self.digests, self._read, recall)
 
     def __getitem__(self, path: str) -> bytes:
         return self._read(path)

@@ -37,7 +37,7 @@ def _part(team: Registry, memo: Memo) -> Part:
         return _recalled(known, team, _marks(memo, key))
     part = part_of(plan(team))
     memo.put(_KIND, key, _told(part))
-    return part._replace(files=Files(part.files.digests, part.files.__getitem__, _marks(memo, key)))
+    return part._replace(files=part.files.recalling(_marks(memo, key)))
 
 
 def _told(part: Part) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class OutputFolder:
         self.root = root
         self._root = os.fspath(root)
         self._checked: set[str] = set()
+        self._absent: set[str] = set()
         self._made: set[str] = set()
 
     def record(self) -> Record:
@@ -47,6 +48,8 @@ class OutputFolder:
         parent = target.rpartition("/")[0]
         if parent not in self._checked:
             self._check_parents(parent)
+        if parent in self._absent:
+            return None
         try:
             handle = os.open(target, _READ)
         except (FileNotFoundError, NotADirectoryError):
@@ -64,9 +67,11 @@ class OutputFolder:
 
     def _check_parents(self, parent: str) -> None:
         while parent not in self._checked:
-            with contextlib.suppress(FileNotFoundError):
+            try:
                 if not stat.S_ISDIR(os.lstat(parent).st_mode):
                     raise RefusedError(f"{parent} is not a folder", remedy="move it away, then run this again")
+            except FileNotFoundError:
+                self._absent.add(parent)
             self._checked.add(parent)
             if parent == self._root:
                 return
@@ -103,6 +108,7 @@ class OutputFolder:
         if folder not in self._made:
             Path(folder).mkdir(parents=True, exist_ok=True)
             self._made.add(folder)
+            self._absent.clear()
         try:
             handle = _fresh(temporary)
             try:
