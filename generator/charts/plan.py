@@ -24,8 +24,10 @@ _FINALIZERS = {
 _ASK, _LEAVE = "Delete=confirm,Prune=confirm", "Delete=false,Prune=false"
 #: Fields of an Application's spec that are carried as they are.
 _CARRIED_SPEC = ("ignoreDifferences", "info", "revisionHistoryLimit")
-#: Fields of a source that stand in the contract, and so are read one by one.
-_CONTRACT = ("repoURL", "path", "targetRevision", "helm")
+#: What else of an app's fields a template reads only where it is there, in the order of their names.
+_BLOCKS = ("annotations", "labels", "spec")
+#: Fields of a source that do not stand in the contract, whose fields are read one by one.
+_SOURCE_BLOCKS = tuple(key for key in SOURCE_KEYS if key not in ("repoURL", "path", "targetRevision", "helm"))
 
 
 class Member(NamedTuple):
@@ -211,9 +213,10 @@ def _has_own_destination(app: EffectiveApp) -> bool:
 def _app(env: Environment, app: EffectiveApp, project_fields: bool, members: tuple[Member, ...]) -> AppPlan:
     app, handed_over = _let_go(app) if app.app in env.retired else app, env.hands_over(app.app)
     fields = app.fields
-    blocks = {key for key in ("labels", "annotations", "spec") if fields.get(key)}
-    blocks |= {"syncPolicy"} if fields["syncPolicy"] != BUILT_IN["syncPolicy"] else set()
-    spec_blocks = tuple(key for key in _CARRIED_SPEC if fields.get(key) not in (None, [], {}))
+    blocks = [key for key in _BLOCKS if fields.get(key)]
+    if fields["syncPolicy"] != BUILT_IN["syncPolicy"]:
+        blocks.append("syncPolicy")
+    spec_blocks = tuple([key for key in _CARRIED_SPEC if fields.get(key) not in (None, [], {})])
     return AppPlan(
         chart=Chart(env.name, shard_of(env, app.team, app.project)),
         name=app.app,
@@ -226,11 +229,11 @@ def _app(env: Environment, app: EffectiveApp, project_fields: bool, members: tup
         sync_options=_LEAVE if handed_over else _ASK if env.policy.confirm_deletion else "",
         own_destination=_has_own_destination(app),
         form=_form(app),
-        source_blocks=tuple(key for key in SOURCE_KEYS if key in fields and key not in _CONTRACT),
+        source_blocks=tuple([key for key in _SOURCE_BLOCKS if key in fields]),
         spec_blocks=spec_blocks,
-        blocks=frozenset(blocks | ({"project"} if project_fields else set())),
+        blocks=frozenset([*blocks, "project"] if project_fields else blocks),
         members=members,
-        values=_app_values(env, app, [*sorted(blocks), *spec_blocks]),
+        values=_app_values(env, app, [*blocks, *spec_blocks]),
     )
 
 
@@ -243,19 +246,23 @@ def _let_go(app: EffectiveApp) -> EffectiveApp:
 
 
 def _form(app: EffectiveApp) -> str:
-    return next((form for form in ("sourceHydrator", "sources") if form in app.fields), "source")
+    return "sourceHydrator" if "sourceHydrator" in app.fields else "sources" if app.several else "source"
 
 
 def _app_values(env: Environment, app: EffectiveApp, blocks: Iterable[str]) -> dict[str, Any]:
     fields, form = app.fields, _form(app)
     values: dict[str, Any] = {"createProject": bool(fields.get("createProject", env.create_projects))}
-    names = {"name": app.app + env.name_suffix, "project": app.project, "namespace": app.namespace}
-    values.update({key: name for key, name in names.items() if name != app.app})
+    names = ("name", app.app + env.name_suffix), ("project", app.project), ("namespace", app.namespace)
+    for key, name in names:
+        if name != app.app:
+            values[key] = name
     if _has_own_destination(app):
         field, value = server_of(app, env)
         values["destination"] = {field: value}
     if form == "source":
-        values.update({key: fields[key] for key in SOURCE_KEYS if key in fields})
+        for key in SOURCE_KEYS:
+            if key in fields:
+                values[key] = fields[key]
     else:
         values[form] = app.sources if form == "sources" else fields[form]
     values.update({key: fields[key] for key in blocks})

@@ -67,7 +67,10 @@ class EffectiveApp:
     @property
     def repositories(self) -> list[str]:
         """Every repository URL that this app reads, in order, each once."""
-        hydrator = self.fields.get("sourceHydrator", {})
+        hydrator = self.fields.get("sourceHydrator")
+        if hydrator is None and not self.several:
+            return [self.fields["repoURL"]] if "repoURL" in self.fields else []
+        hydrator = hydrator or {}
         parts = [*self.sources, *(hydrator.get(name, {}) for name in ("drySource", "syncSource"))]
         return list(dict.fromkeys(part["repoURL"] for part in parts if "repoURL" in part))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import graphlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from generator.registry.registry import IN_CLUSTER, Environment
 from generator.registry.text import NAME
 
 
+@functools.lru_cache(maxsize=4096)
 def helm_key(name: str) -> str:
     """An app's key in values.yaml: its name in camelCase (`ecsdemo-frontend` is `ecsdemoFrontend`)."""
     head, *rest = (part for part in name.split("-") if part)
