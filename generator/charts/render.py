@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -36,12 +36,17 @@ class Slice(NamedTuple):
 class RenderedTree:
     """Every generated file by path below the output folder, and each Application's identity by `<env>/<app>`.
 
-    `slices` are all charts in it, in pieces that are judged one by one.
+    `cut` makes the `slices`.
     """
 
     files: Files
     applications: _ByApp
-    slices: tuple[Slice, ...] = ()
+    cut: Callable[[], Iterable[Slice]] = tuple
+
+    @functools.cached_property
+    def slices(self) -> tuple[Slice, ...]:
+        """All charts in it, in pieces that are judged one by one; to write the charts does without them."""
+        return tuple(self.cut())
 
     @property
     def digests(self) -> Mapping[str, str]:
@@ -94,7 +99,7 @@ def assemble(plan: ChartPlan, parts: Iterable[Part]) -> RenderedTree:
         f"{env.name}/{app}": identity for env in plan.environments for app, identity in _identities(env, parts)
     }
     files = Files.joined([*(part.files for part in parts), Files.written(shared)])
-    slices = tuple(piece for chart in charts for piece in _slices(chart, files))
+    slices = functools.partial(_all_slices, charts, files)
     return RenderedTree(files, dict(sorted(identities.items())), slices)
 
 
@@ -183,6 +188,11 @@ def _chart(one: _ChartText, parts: list[Part]) -> Iterator[tuple[str, Pieces]]:
 def _values(one: _ChartText, parts: list[Part]) -> Pieces:
     """The values.yaml of a chart with the apps of these parts."""
     return (_HEAD, *one.head, *(_apps(one.chart, parts) if one.below is None else ()))
+
+
+def _all_slices(charts: Iterable[_ChartText], files: Files) -> Iterator[Slice]:
+    for one in charts:
+        yield from _slices(one, files)
 
 
 def _slices(one: _ChartText, files: Files) -> Iterator[Slice]:

@@ -82,7 +82,7 @@ def test_the_values_of_a_slice_are_lines_of_the_charts(registry: Registry) -> No
 def test_a_chart_in_no_slice_is_never_trusted() -> None:
     registry = REGISTRIES["many"]
     tree = charts(registry)
-    lacking = replace(tree, slices=tuple(piece for piece in tree.slices if piece.chart.environment != "prod"))
+    lacking = replace(tree, cut=lambda: tuple(piece for piece in tree.slices if piece.chart.environment != "prod"))
     with pytest.raises(AssertionError):
         judge(lacking, registry, FORGETFUL, with_helm=False)
 
@@ -111,7 +111,7 @@ def test_a_slice_that_was_refused_is_judged_again() -> None:
     memo, registry = Remembering(), REGISTRIES["many"]
     tree = charts(registry)
     expected = dict(tree.slices[0].applications) | {"ghost": {"name": "ghost"}}
-    broken = replace(tree, slices=(tree.slices[0]._replace(applications=expected), *tree.slices[1:]))
+    broken = replace(tree, cut=lambda: (tree.slices[0]._replace(applications=expected), *tree.slices[1:]))
     for _ in range(2):
         with pytest.raises(ChartError, match="Application ghost is missing"):
             verify(broken, registry.environments, memo)

@@ -253,7 +253,7 @@ def test_what_is_wrong_in_a_shard_is_told_with_its_name() -> None:
     tree = render(plan(registry))
     broken = tuple(_broken(piece) if piece.chart == Chart("dev", "payments") else piece for piece in tree.slices)
     with pytest.raises(ChartError) as refused:
-        verify(replace(tree, slices=broken), registry.environments)
+        verify(replace(tree, cut=lambda: broken), registry.environments)
     assert "chart dev, shard payments: Application ledger is missing" in str(refused.value)
 
 
