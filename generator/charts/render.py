@@ -12,7 +12,7 @@ from generator.charts.files import Files, Pieces, digest
 from generator.charts.layout import PARENT, PROJECTS, Chart
 from generator.charts.plan import APPLICATION_WAVE, AppPlan, ChartPlan, EnvironmentPlan
 from generator.charts.projects import FINALIZER, PROJECT_WAVE
-from generator.charts.suite import shards_suite, suite
+from generator.charts.suite import helm_value, shards_suite, suite
 from generator.charts.templates import NOTICE
 from generator.registry.shards import shard_application, shard_project
 
@@ -111,12 +111,7 @@ def _identities(env: EnvironmentPlan, parts: list[Part]) -> Iterator[tuple[str, 
 def _entry(app: AppPlan) -> str:
     """An app's lines of values.yaml."""
     helm = app.values.get("helm")
-    return yaml.dump({app.key: {**app.values, "helm": _helm(helm)} if helm else app.values}, "    ")
-
-
-@yaml.once
-def _helm(helm: Mapping[str, Any]) -> yaml.Written:
-    return yaml.written(helm, "      ")
+    return yaml.dump({app.key: {**app.values, "helm": helm_value(helm)} if helm else app.values}, "    ")
 
 
 def _files(plan: ChartPlan) -> Iterator[tuple[str, Pieces]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -18,7 +19,8 @@ _OTHER_SERVER = "https://other.example.com"
 #: The floats without a fraction that Helm writes as integers: those that fit one of Go's.
 _LEAST, _MOST = -(2.0**63), 2.0**64
 #: So many apps' texts are kept for the environments to come.
-_SEVERAL = 1024
+_SEVERAL = 4096
+_HELM = '      - equal:\n          path: "spec.source.helm"\n          value:'
 _WAVE = 'metadata.annotations["argocd.argoproj.io/sync-wave"]'
 
 
@@ -128,8 +130,18 @@ def _source(*told: tuple[str, str]) -> str:
 
 
 @yaml.once
+def helm_value(helm: Mapping[str, Any]) -> yaml.Written:
+    """What `helm` says, as an app's entry in values.yaml has it."""
+    return yaml.written(helm, "      ")
+
+
+@yaml.once
 def _helm(helm: Mapping[str, Any]) -> str:
-    return _equal("spec.source.helm", _as_found(helm))
+    found = _as_found(helm)
+    if found is not helm:
+        return _equal("spec.source.helm", found)
+    # Most often it is what values.yaml has too, four columns further in.
+    return f"{_HELM}{yaml.deeper(helm_value(helm))}\n"
 
 
 @functools.cache
@@ -138,11 +150,16 @@ def _absent(path: str) -> str:
 
 
 def _as_found(value: Any) -> Any:
-    """A value as helm-unittest finds it in what Helm writes: it drops some white space, and Helm a float's `.0`."""
+    """A value as helm-unittest finds it in what Helm writes: it drops some white space, and Helm a float's `.0`.
+
+    What neither changes is `value` itself.
+    """
     if isinstance(value, dict):
-        return {key: _as_found(inner) for key, inner in value.items()}
+        inner = {key: _as_found(inner) for key, inner in value.items()}
+        return value if all(map(operator.is_, inner.values(), value.values())) else inner
     if isinstance(value, list):
-        return [_as_found(inner) for inner in value]
+        items = [_as_found(inner) for inner in value]
+        return value if all(map(operator.is_, items, value)) else items
     if isinstance(value, str):
         return re.sub(r" +\r?\n", "\n", value).lstrip("\n") if "\n" in value else value
     whole = isinstance(value, float) and value.is_integer() and _LEAST <= value < _MOST

@@ -22,8 +22,9 @@ _NAMED = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 # A block scalar keeps lines of printable text exactly, if none of them begins or ends in a way it reads otherwise.
 _BLOCK_LINE = re.compile("(?:[\x21-\x7e\xa1-\u2027\u202a-\ud7ff][\x20-\x7e\xa1-\u2027\u202a-\ud7ff]*)?")
 _LONGEST_SIMPLE_KEY = 120
+_LINE = re.compile(r"\n(?=[^\n])")
 #: So many texts are kept for the environments to come.
-_SEVERAL = 1024
+_SEVERAL = 4096
 # Told from tables and lists by what they are: whether something is the abstract Mapping is found out slowly.
 _PLAIN = (str, bool, int, float)
 _V = TypeVar("_V")
@@ -56,6 +57,12 @@ class Written(str):
 def written(value: Mapping[str, Any], indent: str) -> Written:
     """A mapping that is not empty, as the value of a key that stands so far inside."""
     return Written("\n" + dump(value, indent + "  ")[:-1])
+
+
+def deeper(value: Written) -> str:
+    """A value four columns further in."""
+    # Empty lines stay empty. Few values have one, and a pattern takes ten times as long.
+    return _LINE.sub("\n    ", value) if "\n\n" in value else value.replace("\n", "\n    ")
 
 
 def once(make: Callable[[_V], _T]) -> Callable[[_V], _T]:
