@@ -25,6 +25,8 @@ from generator.registry.text import shown
 from generator.registry.toml import Path
 
 _KIND = "apps"
+#: Where among a claim's fields the one is that JSON makes a list of.
+_CLUSTER = Claim._fields.index("cluster")
 
 
 def review_apps(draft: Draft, memo: Memo) -> None:
@@ -129,8 +131,7 @@ def _digest(told: Any) -> str:
 
 
 def _recalled(claim: list[Any]) -> Claim:
-    fields = Claim(*claim)
-    return fields._replace(cluster=(fields.cluster[0], fields.cluster[1]))
+    return Claim._make([*claim[:_CLUSTER], tuple(claim[_CLUSTER]), *claim[_CLUSTER + 1 :]])
 
 
 def _owned_projects(draft: Draft, claims: Iterable[Claim]) -> None:
