@@ -67,9 +67,17 @@ class AppPlan:
 
     def read_by_template(self) -> tuple[Any, ...]:
         """All that the template is made from: plans that are equal in it have one text."""
-        names = self.name, self.key, self.application, self.project, self.namespace, self.own_destination
-        marks = self.wave, self.finalizer, self.sync_options, self.form
-        return (*names, *marks, self.source_blocks, self.spec_blocks, self.blocks, self.members)
+        return (self.key, self.application, self.project, self.namespace, *self._marks(), self.members)
+
+    def shape(self) -> tuple[Any, ...]:
+        """All that the template is made from but the app's own names."""
+        # The project of one app is told by the app's names, that of several by theirs.
+        members = self.members if len(self.members) > 1 else tuple(one.handed_over for one in self.members)
+        return (*self._marks(), members)
+
+    def _marks(self) -> tuple[Any, ...]:
+        marks = self.own_destination, self.wave, self.finalizer, self.sync_options, self.form
+        return (*marks, self.source_blocks, self.spec_blocks, self.blocks)
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.charts import templates, yaml
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 _HEAD = f"# {NOTICE}\n"
 
+#: What an app's own names are in the text of all apps of one shape: no name has such characters.
+_STAND_INS = ("<key>", "<application>", "<project>", "<namespace>")
+_STAND_IN = re.compile(f"({'|'.join(_STAND_INS)})")
 _ByApp = Mapping[str, Mapping[str, str]]
 
 
@@ -115,29 +119,46 @@ def _entry(app: AppPlan) -> str:
 
 
 def _files(plan: ChartPlan) -> Iterator[tuple[str, Pieces]]:
-    known: dict[tuple[Any, ...], str] = {}
+    texts = _AppTemplates(plan)
     for env in plan.environments:
         for app in env.apps:
             folder = app.chart.folder
-            yield f"{folder}/templates/{app.name}.yaml", (_app_template(plan, app, known),)
+            yield f"{folder}/templates/{app.name}.yaml", (texts.text(app),)
             tests = suite(env, app, plan.project_namespace, plan.argocd_namespace)
             yield f"{folder}/tests/{app.name}_test.yaml", (_HEAD, *tests)
     for project, manifest in plan.projects.items():
         yield f"{PROJECTS}/{project}.yaml", (_HEAD, yaml.dump(manifest))
 
 
-def _app_template(plan: ChartPlan, app: AppPlan, known: dict[tuple[Any, ...], str]) -> str:
-    """The template of an app; one that environments agree on is rendered once."""
-    read = app.read_by_template()
-    if read not in known:
-        known[read] = templates.text(
+class _AppTemplates:
+    """The template of each app of a plan: apps of one shape are rendered once, and then get their own names."""
+
+    def __init__(self, plan: ChartPlan) -> None:
+        self._plan = plan
+        self._shapes: dict[tuple[Any, ...], list[str]] = {}
+        self._texts: dict[tuple[Any, ...], str] = {}
+
+    def text(self, app: AppPlan) -> str:
+        read = app.read_by_template()
+        if read not in self._texts:
+            shape = app.shape()
+            if shape not in self._shapes:
+                self._shapes[shape] = self._rendered(app)
+            parts = self._shapes[shape]
+            names = dict(zip(_STAND_INS, (app.key, app.application, app.project, app.namespace), strict=True))
+            self._texts[read] = "".join(map(names.get, parts, parts))
+        return self._texts[read]
+
+    def _rendered(self, app: AppPlan) -> list[str]:
+        key, application, project, namespace = _STAND_INS
+        text = templates.text(
             "templates/app.yaml",
-            app=app,
-            argocd_namespace=plan.argocd_namespace,
-            project_namespace=plan.project_namespace,
+            app=replace(app, key=key, application=application, project=project, namespace=namespace),
+            argocd_namespace=self._plan.argocd_namespace,
+            project_namespace=self._plan.project_namespace,
             project_wave=PROJECT_WAVE,
         )
-    return known[read]
+        return _STAND_IN.split(text)
 
 
 class _ChartText(NamedTuple):

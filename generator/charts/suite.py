@@ -73,8 +73,13 @@ def _shard(environment: str, name: str, shards: ShardsPlan) -> Iterator[str]:
 
 
 def _test(it: str, kind: str, asserts: list[str], **values: Any) -> str:
+    return "".join([_head(it, kind, **values), *asserts])
+
+
+@functools.lru_cache(maxsize=_SEVERAL)
+def _head(it: str, kind: str, **values: Any) -> str:
     told = f"    set:\n{yaml.dump(values, '      ')}" if values else ""
-    return "".join([f"  - it: {yaml.quoted(it)}\n{told}{_selecting(kind)}    asserts:\n", *asserts])
+    return f"  - it: {yaml.quoted(it)}\n{told}{_selecting(kind)}    asserts:\n"
 
 
 @functools.cache
