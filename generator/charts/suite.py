@@ -125,13 +125,14 @@ def _sources(app: AppPlan) -> list[str]:
     if app.form != "source":
         return [_assert({"exists": {"path": f"spec.{app.form}"}}), _absent("spec.source")]
     helm = values.get("helm")
-    place = _source(*((key, values[key]) for key in ("repoURL", "targetRevision", "path", "chart") if key in values))
+    place = _source(values.get("repoURL"), values.get("targetRevision"), values.get("path"), values.get("chart"))
     return [place, _helm(helm) if helm else _absent("spec.source.helm")]
 
 
 @functools.lru_cache(maxsize=_SEVERAL)
-def _source(*told: tuple[str, str]) -> str:
-    return "".join(_equal(f"spec.source.{key}", value) for key, value in told)
+def _source(*told: str | None) -> str:
+    named = zip(("repoURL", "targetRevision", "path", "chart"), told, strict=True)
+    return "".join([_equal(f"spec.source.{key}", value) for key, value in named if value is not None])
 
 
 @yaml.once
