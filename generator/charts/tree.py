@@ -149,9 +149,9 @@ def _fresh(path: str) -> int:
 
 
 def _write_whole(handle: int, data: bytes) -> None:
-    left = memoryview(data)
-    while left:
-        left = left[os.write(handle, left) :]
+    done = os.write(handle, data)
+    while done < len(data):
+        done += os.write(handle, memoryview(data)[done:])
 
 
 def _whole(handle: int, target: str) -> bytes:
