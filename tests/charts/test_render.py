@@ -12,9 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from generator.charts import templates
+from generator.charts.plan import plan
+from generator.charts.projects import PROJECT_WAVE
+from generator.charts.render import render
 from generator.charts.templates import NOTICE
+from generator.registry.read import read_registry
 from tests.charts.rendered import ROOT, SAMPLE, SHARED_HUB, tree_at, tree_of
-from tests.charts.test_golden import EVERY_FIELD
+from tests.charts.test_golden import EVERY_FIELD, SHARDED
 
 _PRINT_DIGEST = """
 import sys
@@ -108,7 +113,23 @@ def test_registry_data_never_reaches_a_template() -> None:
     """What an app's template says depends on names that the reader has judged, and on nothing else."""
     text = SHARED_HUB.read_text(encoding="utf-8")
     other = text.replace("a.example.com", "{{ fail }}").replace('"yes"', '"{{ fail }}"').replace("charts.", "helm.")
-    templates = [
+    first, second = (
         {path: data for path, data in tree_of(one).files.items() if "/templates/" in path} for one in (text, other)
-    ]
-    assert templates[0] == templates[1]
+    )
+    assert first == second
+
+
+@pytest.mark.parametrize("registry", [SAMPLE, SHARED_HUB, EVERY_FIELD / "apps.toml", SHARDED / "apps.toml"])
+def test_an_app_has_the_template_that_it_has_by_itself(registry: Path) -> None:
+    """Apps that are alike share a text: it lacks nothing that tells them apart."""
+    planned = plan(read_registry(registry))
+    files = render(planned).files
+    for app in (app for env in planned.environments for app in env.apps):
+        alone = templates.text(
+            "templates/app.yaml",
+            app=app,
+            argocd_namespace=planned.argocd_namespace,
+            project_namespace=planned.project_namespace,
+            project_wave=PROJECT_WAVE,
+        )
+        assert files[f"{app.chart.folder}/templates/{app.name}.yaml"].decode() == alone

@@ -46,6 +46,14 @@ def test_every_reader_reads_back_what_was_written(value: dict[str, Any]) -> None
     _all_read_back(value)
 
 
+@given(_MAPPING.filter(bool) | st.lists(st.sampled_from(["", "a", " b"])).map("\n".join).map(lambda text: {"k": text}))
+@settings(max_examples=200, deadline=None)
+def test_a_value_that_was_written_before_stands_anywhere(value: dict[str, Any]) -> None:
+    written = yaml.written(value, "  ")
+    assert yaml.dump({"key": written}, "  ") == yaml.dump({"key": value}, "  ")
+    assert f"      key:{yaml.deeper(written)}\n" == yaml.dump({"key": value}, "      ")
+
+
 def test_known_values_are_read_back() -> None:
     flat = dict(enumerate([*STRINGS, *NUMBERS, True, False, [], {}]))
     _all_read_back({"flat": {f"k{key}": value for key, value in flat.items()}, "list": list(flat.values())})
