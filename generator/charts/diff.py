@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from generator.charts.files import Files, digest
+from generator.charts.files import Files
 from generator.charts.record import RECORD, Record, record_of
 from generator.charts.render import RenderedTree
 
@@ -74,7 +74,8 @@ def changes(
     edited += [path for path in removed if there[path] != owned.files[path]]
     record = record_of(tree)
     record = Record({**record.files, **kept}, record.applications)
-    stale = current(RECORD) != digest(record.dump())
+    # What says the same is not written again, however it is laid out: to write 16 MB takes longer than to compare.
+    stale = record != owned or current(RECORD) is None
     new, other = tree.files.only(added), tree.files.only(changed)
     return ChangeSet(new, other, tuple(sorted(removed)), tuple(sorted(edited)), tuple(foreign), record, stale)
 
