@@ -50,8 +50,10 @@ class Base:
         """The files below a folder (of the whole commit by default), by their whole path."""
         if self._all is None:
             self._all = self._plumbing.entries(self.commit) if self.commit else {}
-        prefix = under.strip("/") + "/" if under.strip("/") else ""
-        return {path: entry for path, entry in self._all.items() if path.startswith(prefix)}
+        prefix = under.strip("/") + "/"
+        return (
+            {path: each for path, each in self._all.items() if path.startswith(prefix)} if prefix != "/" else self._all
+        )
 
     def read(self, path: str) -> bytes | None:
         """A file's content; None when there is no such file. `RefusedError` for a link or a submodule."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -80,13 +81,17 @@ class Checkout:
         """Every file below `folder` at `revision`, by its path from there; none if there is no such revision."""
         return list(self.blob_ids(folder, revision))
 
-    def blob_ids(self, folder: Path, revision: str = "HEAD") -> dict[str, str]:
-        """The id of each file's content, by its path from `folder`; a link's is that of where it leads."""
+    def blob_ids(self, folder: Path, revision: str = "HEAD", only: Sequence[str] = ()) -> dict[str, str]:
+        """The id of each file's content, by its path from `folder`; a link's is that of where it leads.
+
+        `only`, where it names any, leaves out all others.
+        """
         commit = self.resolve(revision)
         if commit is None:
             return {}
         inside = self._inside(folder / "x").removesuffix("x")
-        listed = self._git.check("ls-tree", "-r", "-z", "--full-tree", commit, "--", inside or ".")
+        paths = [inside + name for name in only] or [inside or "."]
+        listed = self._git.check("ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths)
         entries = (line.partition(b"\t") for line in listed.split(b"\0") if line)
         return {
             os.fsdecode(name).removeprefix(inside): meta.split()[2].decode()

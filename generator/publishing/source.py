@@ -99,7 +99,7 @@ class Within:
         self.commit = checkout.head()
         self._origin = _origin(checkout, self.commit, branch)
         self._names = registry_files(self._folder, self._name)
-        committed = checkout.blob_ids(checkout.top / folder, self._origin)
+        committed = checkout.blob_ids(checkout.top / folder, self._origin, self._names)
         self._edits = {name: edit for name in self._names if (edit := self._edit(name, committed.get(name)))}
         self.dirty = bool(self._edits)
 
