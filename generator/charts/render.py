@@ -6,7 +6,7 @@ import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from generator.charts import templates, yaml
 from generator.charts.files import Files, Pieces, digest
@@ -16,9 +16,6 @@ from generator.charts.projects import FINALIZER, PROJECT_WAVE
 from generator.charts.suite import helm_value, shards_suite, suite
 from generator.charts.templates import NOTICE
 from generator.registry.shards import shard_application, shard_project
-
-if TYPE_CHECKING:
-    pass
 
 _HEAD = f"# {NOTICE}\n"
 

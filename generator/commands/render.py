@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,9 +57,13 @@ def command(
     tree = charts(registry, user_cache(), location_here(path, registry))
     if manifests is not None:
         folder, tree = _as_manifests(tree, environments or tuple(registry.environments), folder, manifests)
-    for removal in going(path, registry, tree.applications) if manifests is None else ():
-        if not environments or removal.key.partition("/")[0] in environments:
-            console.note(f"warning: {removal}; 'workloads check' asks whether that is meant")
+    warnings = [
+        f"warning: {removal}; 'workloads check' asks whether that is meant"
+        for removal in (going(path, registry, tree.applications) if manifests is None else ())
+        if not environments or removal.key.partition("/")[0] in environments
+    ]
+    for line in _cut(warnings, len(warnings)):
+        console.note(line)
     owned = folder.record()
     change = changes(tree, owned, folder.digest, frozenset(environments) or None)
     if not adopt:
@@ -106,13 +111,17 @@ def _refuse_foreign(change: ChangeSet, folder: OutputFolder) -> None:
         )
 
 
+def _cut(lines: Iterable[str], count: int) -> list[str]:
+    """As many of `count` lines as are read."""
+    shown = list(islice(lines, _MOST_LINES))
+    return [*shown, f"… and {count - len(shown)} more"] if count > len(shown) else shown
+
+
 def _listed(change: ChangeSet, folder: OutputFolder) -> list[str]:
-    """The changed files, a line each, as many as are read."""
+    """The changed files, a line each."""
     kinds = ("+", change.added), ("~", change.changed), ("-", change.removed)
-    signed = ((sign, path) for sign, paths in kinds for path in sorted(paths))
-    lines = [f"{sign} {folder.root / path}" for sign, path in islice(signed, _MOST_LINES)]
-    more = sum(len(paths) for _, paths in kinds) - len(lines)
-    return [*lines, f"… and {more} more"] if more else lines
+    lines = (f"{sign} {folder.root / path}" for sign, paths in kinds for path in sorted(paths))
+    return _cut(lines, sum(len(paths) for _, paths in kinds))
 
 
 def _summary(change: ChangeSet, root: Path, dry_run: bool) -> str:

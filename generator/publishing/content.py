@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import PurePosixPath
 
 from generator.cache import user_cache
 from generator.charts.check import judge
@@ -113,7 +112,7 @@ class Content:
 
 def _is_published(base: Base) -> bool:
     """Whether there are charts on the branch; where there are none, nothing has to be looked for before."""
-    return any(PurePosixPath(path).name == RECORD for path in base.entries())
+    return any(path.rpartition("/")[2] == RECORD for path in base.entries())
 
 
 def _listed(what: str, paths: Iterable[str], most: int = 10) -> str:

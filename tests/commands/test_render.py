@@ -327,3 +327,20 @@ def test_manifests_have_a_folder_of_their_own(rendered: Path, workloads: Run) ->
     done = workloads("render", "--manifests", "mine", cwd=rendered)
     assert done.code == 4
     assert (rendered / "mine/argo-app-of-apps/dev/application-billing.yaml").read_text() == "mine\n"
+
+
+def test_of_many_warnings_only_the_first_are_told(place: Path, workloads: Run) -> None:
+    apps = "".join(
+        f'\n[apps.app-{n}]\nteam = "payments"\nrepoURL = "https://github.com/acme/x.git"\npath = "x"\n'
+        for n in range(70)
+    )
+    text = REGISTRY.replace("apps = [\n", "apps = [\n" + "".join(f'  "app-{n}",\n' for n in range(70)), 1) + apps
+    text = text.replace('"money"]', '"money", ' + ", ".join(f'"app-{n}"' for n in range(70)) + "]")
+    (place / "apps.toml").write_text(text)
+    assert workloads("render", cwd=place).code == 0
+    for words in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "-m", "start"]):
+        subprocess.run(["git", *words], cwd=place, check=True)
+    (place / "apps.toml").write_text(REGISTRY)
+    warnings = [line for line in workloads("render", cwd=place).err.splitlines() if line.startswith(("warning", "…"))]
+    assert [line.split(":")[0] for line in warnings[:60]] == ["warning"] * 60
+    assert "… and 10 more" in warnings
