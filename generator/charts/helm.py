@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import io
 import json
 import re
@@ -87,12 +88,12 @@ def _engine() -> Any:
 def _archive(files: Mapping[str, bytes]) -> bytes:
     """A chart as the `.tgz` that Helm reads from memory; barely compressed, for it is never stored."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
         for path, data in files.items():
             entry = tarfile.TarInfo(f"chart/{path}")
             entry.size = len(data)
             archive.addfile(entry, io.BytesIO(data))
-    return buffer.getvalue()
+    return gzip.compress(buffer.getvalue(), compresslevel=1)
 
 
 def _in_process(files: Mapping[str, bytes], values: Mapping[str, Any] | None) -> list[Manifest]:

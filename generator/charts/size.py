@@ -21,7 +21,7 @@ LARGE_FILE = 4 * 1024 * 1024
 LARGE_STATUS = 1_000_000
 #: What an object adds to `status.resources` of its parent, and to the result of the sync that brought it
 #: (argo-cd: ResourceStatus and ResourceResult in pkg/apis/application/v1alpha1), besides its names.
-_TOLD = (
+_ENTRIES = (
     {"group": "argoproj.io", "kind": "Application", "name": "", "namespace": "", "status": "Synced", "syncWave": 2,
      "version": "v1alpha1"},
     {"group": "argoproj.io", "hookPhase": "Running", "kind": "Application", "message":
@@ -31,7 +31,7 @@ _TOLD = (
 #: How full, of what is told of, a chart is to be that an environment is divided into.
 _ROOM = 0.5
 _Identities = Mapping[str, Mapping[str, str]]
-_EACH = sum(len(json.dumps(entry, separators=(",", ":"))) + 1 for entry in _TOLD)
+_EACH = sum(len(json.dumps(entry, separators=(",", ":"))) + 1 for entry in _ENTRIES)
 
 
 class Load(NamedTuple):

@@ -64,14 +64,11 @@ class Checkout:
 
         `LocalError` when it is there and cannot be read (a partial clone that lacks it).
         """
-        blob = self._blob(path, revision)
+        blob = self.blob(path, revision)
         return None if blob is None else self._git.check("cat-file", "blob", blob)
 
-    def holds(self, path: Path, revision: str = "HEAD") -> bool:
-        """Whether there is a file at `path` at `revision`."""
-        return self._blob(path, revision) is not None
-
-    def _blob(self, path: Path, revision: str) -> str | None:
+    def blob(self, path: Path, revision: str = "HEAD") -> str | None:
+        """The id of the content of the file at `path` at `revision`, None where there is none."""
         commit = self.resolve(revision)
         listed = self._git.check("ls-tree", "-z", commit, "--", self._inside(path)) if commit else b""
         meta = listed.partition(b"\t")[0].split()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -11,10 +12,11 @@ from generator.cache import user_cache
 from generator.charts.layout import Location
 from generator.charts.record import RECORD, read_record
 from generator.charts.tree import OutputFolder
-from generator.errors import NetworkError, UsageError
+from generator.errors import LocalError, NetworkError, RefusedError, UsageError
 from generator.git.checkout import Checkout
 from generator.git.command import Patience
 from generator.git.failure import RemoteFaultError
+from generator.git.proposal import blob_id
 from generator.git.repository import Target, opened
 from generator.git.words import redact
 from generator.promotion.history import History, checkout_of, folder_of, history_here
@@ -62,9 +64,19 @@ def ground_here(path: Path) -> Ground:
 def committed_applications(checkout: Checkout | None, path: Path, registry: Registry, at: str = "HEAD") -> Applications:
     """The Applications of the record that is committed, or, outside of any repository, of the one on disk."""
     folder = path.parent / registry.workloads.path
-    place = (folder / RECORD).absolute()
-    data = checkout.read(place, at) if checkout else OutputFolder(folder).read(RECORD)
+    data = _committed(checkout, folder, at) if checkout else OutputFolder(folder).read(RECORD)
     return read_record(data, str(folder / RECORD)).applications
+
+
+def _committed(checkout: Checkout, folder: Path, at: str) -> bytes | None:
+    """The record at a revision: most often the one on disk, and the largest file of all need not be had of git."""
+    place = (folder / RECORD).absolute()
+    wanted = checkout.blob(place, at)
+    with suppress(RefusedError, LocalError):  # What is on disk is for others to judge.
+        found = OutputFolder(folder).read(RECORD)
+        if wanted is not None and found is not None and blob_id(found, len(wanted)) == wanted:
+            return found
+    return checkout.read(place, at)
 
 
 def judge_removals(path: Path, registry: Registry, after: Applications, consent: Consent, at: str = "HEAD") -> None:
@@ -93,10 +105,9 @@ def location_here(path: Path, registry: Registry) -> Location:
     folder = PurePosixPath()
     if checkout is not None:
         # Also in a fork, whose origin is another one.
-        here = _beside(checkout, registry) or checkout.holds(
-            (path.parent / registry.workloads.path / RECORD).absolute()
-        )
-        folder = PurePosixPath(folder_of(checkout, path)) if here else folder
+        record = (path.parent / registry.workloads.path / RECORD).absolute()
+        if _beside(checkout, registry) or checkout.blob(record) is not None:
+            folder = PurePosixPath(folder_of(checkout, path))
     return location_at(registry, checkout.origin() if checkout else None, str(folder / registry.workloads.path))
 
 
