@@ -48,11 +48,13 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel's command in an environment that sees our libraries, and not our checkout."""
     folder = tmp_path_factory.mktemp("venv")
     venv.create(folder, symlinks=True)
-    own = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
+    own = Path(sysconfig.get_path("purelib", "venv", vars={"base": str(folder)}))
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(own)
     libraries = tmp_path_factory.mktemp("libraries")
-    for entry in (entry for place in site.getsitepackages() for entry in Path(place).iterdir()):
+    # Debian's Python names folders that a virtual environment does not have.
+    places = (Path(place) for place in site.getsitepackages() if Path(place).is_dir())
+    for entry in (entry for place in places for entry in place.iterdir()):
         # Without the .pth file of an editable install, by which the checkout would be found.
         if entry.suffix != ".pth" and not entry.name.startswith(("gitops_workloads", "_gitops_workloads")):
             (libraries / entry.name).symlink_to(entry)
