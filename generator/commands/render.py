@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from generator.charts.diff import ChangeSet
     from generator.charts.render import RenderedTree
     from generator.charts.tree import OutputFolder
+    from generator.publishing.guard import Removal
 
 #: More paths than this nobody reads; `--json` has them all.
 _MOST_LINES = 60
@@ -57,13 +58,8 @@ def command(
     tree = charts(registry, user_cache(), location_here(path, registry))
     if manifests is not None:
         folder, tree = _as_manifests(tree, environments or tuple(registry.environments), folder, manifests)
-    warnings = [
-        f"warning: {removal}; 'workloads check' asks whether that is meant"
-        for removal in (going(path, registry, tree.applications) if manifests is None else ())
-        if not environments or removal.key.partition("/")[0] in environments
-    ]
-    for line in _cut(warnings, len(warnings)):
-        console.note(line)
+    if manifests is None:
+        _warn(going(path, registry, tree.applications), environments)
     owned = folder.record()
     change = changes(tree, owned, folder.digest, frozenset(environments) or None)
     if not adopt:
@@ -84,6 +80,15 @@ def command(
     for line in _listed(change, folder):
         console.note(line)
     console.result(_summary(change, folder.root, dry_run))
+
+
+def _warn(gone: tuple[Removal, ...], environments: tuple[str, ...]) -> None:
+    from generator import console
+
+    told = [removal for removal in gone if not environments or removal.key.partition("/")[0] in environments]
+    lines = (f"warning: {removal}; 'workloads check' asks whether that is meant" for removal in told)
+    for line in _cut(lines, len(told)):
+        console.note(line)
 
 
 def _as_manifests(
