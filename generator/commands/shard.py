@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from generator.commands.editing import carry_out, editing_options
+from generator.commands.editing import carry_out, editing_options, registry_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from generator.promotion.operations import Edited
+    from generator.publishing.ground import Ground
 
 
 @click.command("shard")
@@ -24,5 +30,20 @@ def command(environment: str, by: str, **flags: Any) -> None:
     """
     from generator.promotion.shard import shard, shards_of
 
-    wanted = shards_of(by)
-    carry_out(lambda ground: shard(ground.book, environment, wanted, ground.published), flags)
+    wanted, path = shards_of(by), registry_file(flags)
+
+    def operation(ground: Ground) -> Edited:
+        if wanted is not None:
+            _refuse_homeless(path, ground, environment)
+        return shard(ground.book, environment, wanted, ground.published)
+
+    carry_out(operation, flags)
+
+
+def _refuse_homeless(path: Path, ground: Ground, environment: str) -> None:
+    """What the second step would be refused for, where the shards' charts are, is no reason to begin."""
+    from generator.promotion.history import checkout_of
+    from generator.publishing.ground import workloads_repository
+
+    checkout = checkout_of(path)
+    workloads_repository(ground.book.registry, checkout.origin() if checkout else None, environment)

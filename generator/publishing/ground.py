@@ -116,14 +116,19 @@ def location_at(registry: Registry, origin: str | None, path: str) -> Location:
 
     Raises UsageError where there are shards and no repository.
     """
+    sharded = next((env.name for env in registry.environments.values() if env.shards is not None), "")
+    return Location(workloads_repository(registry, origin, sharded) if sharded else "", path)
+
+
+def workloads_repository(registry: Registry, origin: str | None, sharded: str) -> str:
+    """The repository from which Argo CD reads the shards of environment `sharded`. Raises UsageError."""
     repository = registry.workloads.repository or (https_form(origin) if origin else "")
-    if not repository and _sharded(registry):
-        sharded = next(env.name for env in registry.environments.values() if env.shards is not None)
+    if not repository:
         raise UsageError(
             f"environments.{sharded}.shards: Argo CD reads shards from the workloads repository, and nobody names it",
             remedy="set workloads.repository in the registry, or give the checkout an origin",
         )
-    return Location(repository, path)
+    return repository
 
 
 def _sharded(registry: Registry) -> bool:

@@ -257,9 +257,8 @@ def test_without_a_workloads_repository_shards_are_read_from_the_origin(world: W
     text = world.text
     edit(world, text[text.index("[workloads]") : text.index("[environments.dev]")], "")
     world.commit("no repository")
-    world.ok("shard", "dev", "--by", "team")
+    world.ok("shard", "dev", "--by", "team", "--dry-run")
     git(world.checkout, "remote", "remove", "origin")
-    world.commit("step 1")
     said = world.refused(2, "shard", "dev", "--by", "team")
     assert "and nobody names it" in said
     assert said.endswith("nothing was changed\n")
