@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,7 +11,7 @@ from generator.charts.files import Files, Marks, Recall
 from generator.charts.layout import Location
 from generator.charts.plan import plan
 from generator.charts.render import Part, RenderedTree, assemble, part_of
-from generator.registry.memo import FORGETFUL, Memo
+from generator.registry.memo import FORGETFUL, Memo, key_of
 from generator.registry.registry import Registry
 
 _KIND = "charts"
@@ -23,15 +22,19 @@ def charts(registry: Registry, memo: Memo = FORGETFUL, location: Location | None
 
     With a `memo`, only the apps of teams that it does not know are rendered.
     """
-    bare = replace(
-        registry, apps={}, environments={n: replace(e, listings=()) for n, e in registry.environments.items()}
-    )
-    return assemble(plan(bare, location), [_part(team, memo) for team in registry.by_team()])
+    return assemble(plan(_bare(registry), location), [_part(team, memo) for team in registry.by_team()])
+
+
+def _bare(registry: Registry) -> Registry:
+    """The registry without its apps."""
+    environments = {name: replace(env, listings=()) for name, env in registry.environments.items()}
+    return replace(registry, apps={}, environments=environments)
 
 
 def _part(team: Registry, memo: Memo) -> Part:
     # All that a registry says is in its text form, and the text has nothing else in it.
-    key = hashlib.sha256(repr(team).encode("utf-8", "surrogatepass")).hexdigest()
+    listings = [list(map(tuple, env.listings)) for env in team.environments.values()]
+    key = key_of((repr(_bare(team)), team.apps, listings))
     known = memo.get(_KIND, key)
     if known is not None:
         return _recalled(known, team, _marks(memo, key))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from generator.registry.carried import free_form, not_carried
 from generator.registry.draft import DeclaredApp, Draft
 from generator.registry.effective import EffectiveApp, Layer, base_layer, declared_fields, in_environment
-from generator.registry.memo import Memo
+from generator.registry.memo import Memo, key_of
 from generator.registry.model import App
 from generator.registry.project_rules import denials
 from generator.registry.references import Claim, Clash, clashes, server_of
@@ -25,8 +24,6 @@ from generator.registry.text import shown
 from generator.registry.toml import Path
 
 _KIND = "apps"
-#: Where among a claim's fields the one is that JSON makes a list of.
-_CLUSTER = Claim._fields.index("cluster")
 
 
 def review_apps(draft: Draft, memo: Memo) -> None:
@@ -57,25 +54,25 @@ class _Review:
         sharded = [name for name, env in draft.environments.items() if env.shards is not None]
         self._tenancy = Tenancy(draft.teams, draft.settings.argocd, frozenset(map(shard_project, sharded)))
         self._settings = {env: _setting(draft, env) for env in ("", *draft.environments)}
-        self._ground = _digest(_ground(draft))
+        self._ground = key_of(_ground(draft))
 
     def claims(self, team: str, names: list[str]) -> Mapping[str, list[Claim]]:
         """The claims of a team's apps, by app."""
         key = self._key(team, names)
         known = self._memo.get(_KIND, key)
         if known is not None:
-            return {name: [_recalled(claim) for claim in claims] for name, claims in known.items()}
+            return {name: [Claim._make(claim) for claim in claims] for name, claims in known.items()}
         problems = len(self._draft.report.problems)
         claims = {name: self._judged(name) for name in names}
         if len(self._draft.report.problems) == problems:
-            self._memo.put(_KIND, key, claims)
+            self._memo.put(_KIND, key, {name: [tuple(claim) for claim in own] for name, own in claims.items()})
         return claims
 
     def _key(self, team: str, names: list[str]) -> str:
         draft = self._draft
         apps = [(name, draft.apps[name].layer, draft.apps[name].refused) for name in names]
         entries = [[(env, entry.text) for env, entry in draft.runs_in.get(name, {}).items()] for name in names]
-        return _digest((self._ground, team, apps, entries))
+        return key_of((self._ground, team, apps, entries))
 
     def _judged(self, name: str) -> list[Claim]:
         app = self._draft.apps[name]
@@ -124,14 +121,6 @@ def _ground(draft: Draft) -> tuple[Any, ...]:
     names = [list(draft.names["environments"]), list(draft.names["teams"])]
     tables = environments, draft.teams, draft.projects, draft.defaults
     return draft.settings.argocd, draft.settings.allow_schemes, names, tables
-
-
-def _digest(told: Any) -> str:
-    return hashlib.sha256(repr(told).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _recalled(claim: list[Any]) -> Claim:
-    return Claim._make([*claim[:_CLUSTER], tuple(claim[_CLUSTER]), *claim[_CLUSTER + 1 :]])
 
 
 def _owned_projects(draft: Draft, claims: Iterable[Claim]) -> None:
