@@ -99,7 +99,9 @@ def assemble(plan: ChartPlan, parts: Iterable[Part]) -> RenderedTree:
     identities = {
         f"{env.name}/{app}": identity for env in plan.environments for app, identity in _identities(env, parts)
     }
-    files = Files.joined([*(part.files for part in parts), Files.written(shared)])
+    # Few, and the largest: their bytes are asked for again, to be weighed, judged and written.
+    own = Files.of({path: "".join(pieces).encode() for path, pieces in shared.items()})
+    files = Files.joined([*(part.files for part in parts), own])
     slices = functools.partial(_all_slices, charts, files)
     return RenderedTree(files, dict(sorted(identities.items())), slices)
 

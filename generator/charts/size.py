@@ -45,7 +45,8 @@ class Load(NamedTuple):
 def loads(tree: RenderedTree, registry: Registry) -> list[Load]:
     """The load of every chart, in order."""
     status = _status(tree.applications, registry)
-    files = {place.chart: path for path in tree.digests if (place := place_of(path)) and place.path == "values.yaml"}
+    values = (path for path in tree.digests if path.endswith("/values.yaml"))
+    files = {place.chart: path for path in values if (place := place_of(path)) and place.path == "values.yaml"}
     return [Load(chart, len(tree.files[path]), status.get(chart, 0)) for chart, path in sorted(files.items())]
 
 

@@ -43,6 +43,8 @@ _CONFIG = (
     ("http.lowSpeedTime", "30"),
     ("http.followRedirects", "false"),
     ("fetch.unpackLimit", "1"),
+    # What is pushed next is then compressed once, and not once more to be taken apart and again to be sent.
+    ("fastimport.unpackLimit", "1"),
     ("fetch.recurseSubmodules", "no"),
     ("fetch.writeCommitGraph", "false"),
     ("gc.auto", "0"),

@@ -48,10 +48,10 @@ class Plumbing:
         """Every file of a commit, by path."""
         listing = self._do("ls-tree", "-r", "-z", "--full-tree", commit)
         result = {}
-        for line in listing.split(b"\0")[:-1]:
-            meta, _, path = line.partition(b"\t")
-            mode, _, oid = meta.decode("ascii").split(" ")
-            result[os.fsdecode(path)] = Entry(mode, oid)
+        for line in os.fsdecode(listing).split("\0")[:-1]:
+            meta, _, path = line.partition("\t")
+            mode, _, oid = meta.split(" ")
+            result[path] = Entry(mode, oid)
         return result
 
     def blobs(self, oids: Iterable[str]) -> dict[str, bytes]:

@@ -98,8 +98,10 @@ def _differs(path: str, entries: Mapping[str, Entry], files: Mapping[str, bytes 
 
 def blob_id(content: bytes, length: int) -> str:
     """The id git gives a file of this content, in a repository whose ids have `length` digits."""
-    data = b"blob %d\0" % len(content) + content
-    return (hashlib.sha256(data) if length == 64 else hashlib.sha1(data, usedforsecurity=False)).hexdigest()
+    data = b"blob %d\0" % len(content)
+    found = hashlib.sha256(data) if length == 64 else hashlib.sha1(data, usedforsecurity=False)
+    found.update(content)
+    return found.hexdigest()
 
 
 def _refuse_malformed(path: str) -> None:
@@ -118,8 +120,11 @@ def _refuse_special(path: str, entries: Mapping[str, Entry]) -> None:
 def _refuse_collisions(entries: Mapping[str, Entry], changed: Mapping[str, Change]) -> None:
     """Refuse a file where a folder is, a folder where a file is, and names that differ in case only."""
     written = [path for path, change in changed.items() if change.content is not None]
+    if entries.keys() >= set(written):
+        return  # Where every name is there already, none is new beside another.
     after = {path for path in entries if path not in changed or changed[path].content is not None} | set(written)
-    folders = {parent for path in after for parent in _parents(path)}
+    holding = {path.rpartition("/")[0] for path in after} - {""}
+    folders = holding | {parent for folder in holding for parent in _parents(folder)}
     by_fold = _by_fold(after | folders, added=set(written) - set(entries))
     for path in written:
         if path in folders:

@@ -72,16 +72,15 @@ def _templates(change: ChangeSet) -> Iterator[tuple[str, str]]:
 
 def _values(change: ChangeSet, owned: Record, current: Callable[[str], bytes | None]) -> Iterator[tuple[str, str]]:
     """Apps whose values change: most of what the registry says of an app stands nowhere else."""
-    apps = [_parts(key) for key in owned.applications.keys() | change.record.applications.keys()]
+    keys = owned.applications.keys() | change.record.applications.keys()
     for path, data in change.changed.items():
         place = place_of(path)
         if place is None or place.path != "values.yaml":
             continue
-        before, after = _blocks(current(path) or b""), _blocks(data)
+        env, before, after = place.chart.environment, _blocks(current(path) or b""), _blocks(data)
         differing = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
-        for env, app in apps if differing else ():
-            if env == place.chart.environment and helm_key(app) in differing:
-                yield env, app
+        apps = (key.removeprefix(f"{env}/") for key in keys if key.startswith(f"{env}/")) if differing else ()
+        yield from ((env, app) for app in apps if helm_key(app) in differing)
 
 
 def _blocks(data: bytes) -> dict[str, str]:

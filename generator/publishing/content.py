@@ -135,11 +135,13 @@ class _Published:
         self._tree = tree
         entries = {path.removeprefix(self._prefix): entry for path, entry in base.entries(self._prefix).items()}
         self._paths = frozenset(entries)
-        self.record = read_record(base.read(self.place(RECORD)), self.place(RECORD))
+        recorded = base.read(self.place(RECORD))
+        self.record = read_record(recorded, self.place(RECORD))
+        self._recorded = None if recorded is None else digest(recorded)
         self._same = {
             path for path, blob in _blobs(tree, entries).items() if path in entries and blob == entries[path].oid
         }
-        wanted = (self._paths & {*tree.files, *self.record.files, RECORD}) - self._same
+        wanted = (self._paths & {*tree.files, *self.record.files}) - self._same
         self._fetched = base.read_many([self.place(path) for path in sorted(wanted)])
 
     def place(self, path: str) -> str:
@@ -152,6 +154,8 @@ class _Published:
 
     def current(self, path: str) -> str | None:
         """The digest of the base's file at a path that is, or will be, ours."""
+        if path == RECORD:
+            return self._recorded
         if path in self._same:
             return self._tree.digests[path]
         found = self._fetched.get(self.place(path))

@@ -71,10 +71,8 @@ class Removal:
 def removals(before: Identities, after: Identities) -> tuple[Removal, ...]:
     """Every Application of `before` that `after` does not have as the same one."""
     found = []
-    for key, identity in sorted(before.items()):
-        now = after.get(key)
-        if now == identity:
-            continue
+    for key in sorted(key for key, identity in before.items() if after.get(key) != identity):
+        identity, now = before[key], after.get(key)
         if now is None and "retired" in identity:
             continue  # Published without the cascading finalizer: its workload stays.
         if now is None:
