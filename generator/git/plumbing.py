@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,11 +12,11 @@ from generator.errors import LocalError
 from generator.git import cache
 from generator.git.command import Output, Runner
 from generator.git.failure import Fault, of_exchange
-from generator.git.proposal import Change, Entry, Identity, blob_id
+from generator.git.proposal import Change, Entry, Identity
 from generator.git.signing import Signing, refusal, verify
 from generator.git.words import git_words
 
-INDEX_PREFIX = "index-of-"
+_PENDING = b"refs/workloads/pending"
 
 
 class DamagedError(LocalError):
@@ -70,19 +70,11 @@ class Plumbing:
         return result
 
     def write_tree(self, base: str | None, changes: Mapping[str, Change], id_length: int) -> str:
-        """The tree of `base` with `changes` made, through an index of our own."""
-        self._write_blobs([change.content for change in changes.values() if change.content is not None])
-        index = self._folder / f"{INDEX_PREFIX}{os.getpid()}"
-        own = {"GIT_INDEX_FILE": index.name}
-        try:
-            if base is not None:
-                self._do("read-tree", base, variables=own)
-            self._do("update-index", "-z", "--index-info", stdin=_index_lines(changes, id_length), variables=own)
-            return object_id(self._do("write-tree", variables=own))
-        finally:
-            for leftover in (index, index.with_name(f"{index.name}.lock")):
-                with suppress(OSError):
-                    leftover.unlink()
+        """The tree of `base` with `changes` made, of which only the folders with a change are read."""
+        stream = b"".join(_import(base, changes, id_length))
+        # A blob made as a difference from the one before, of another file, takes longer and is hardly smaller.
+        told = self._do("fast-import", "--quiet", "--done", "--depth=0", stdin=stream)
+        return object_id(told.removeprefix(b"040000 tree ").partition(b"\t")[0])
 
     def write_commit(
         self, tree: str, base: str | None, message: str, author: Identity, committer: Identity, signing: Signing | None
@@ -108,12 +100,6 @@ class Plumbing:
         """Whether `older` is in the history of `newer` that the clone holds."""
         return self._git.run("merge-base", "--is-ancestor", older, newer).ok
 
-    def _write_blobs(self, contents: list[bytes]) -> None:
-        if contents:
-            stream = b"".join(b"blob\ndata %d\n%b\n" % (len(content), content) for content in contents)
-            # A blob made as a difference from the one before, of another file, takes longer and is hardly smaller.
-            self._do("fast-import", "--quiet", "--done", "--depth=0", stdin=stream + b"done\n")
-
     def _do(self, *args: str, stdin: bytes = b"", variables: Mapping[str, str] | None = None) -> bytes:
         return self._sound(args[0], self._git.run(*args, stdin=stdin, variables=variables))
 
@@ -135,12 +121,20 @@ def object_id(printed: bytes) -> str:
     return printed.decode("ascii").strip()
 
 
-def _index_lines(changes: Mapping[str, Change], id_length: int) -> bytes:
-    """Deletions first: a file may make room for a folder of the same name."""
-    gone = [f"0 {'0' * id_length}\t{path}\0" for path, change in changes.items() if change.content is None]
-    written = [
-        f"{change.mode} {blob_id(change.content, id_length)}\t{path}\0"
-        for path, change in changes.items()
-        if change.content is not None
-    ]
-    return os.fsencode("".join(gone + written))
+def _import(base: str | None, changes: Mapping[str, Change], id_length: int) -> Iterator[bytes]:
+    """A commit on `base` for fast-import, which is asked for the tree; no branch leads to it in the end."""
+    yield b"commit %b\ncommitter <> 0 +0000\ndata 0\n" % _PENDING
+    if base:
+        yield b"from %b\n" % base.encode()
+    # Deletions first: a file may make room for a folder of the same name.
+    yield from (b"D %b\n" % _quoted(path) for path, change in changes.items() if change.content is None)
+    for path, change in changes.items():
+        if change.content is not None:
+            yield b"M %b inline %b\ndata %d\n" % (change.mode.encode(), _quoted(path), len(change.content))
+            yield change.content
+            yield b"\n"
+    yield b'ls ""\nreset %b\nfrom %b\n\ndone\n' % (_PENDING, b"0" * id_length)
+
+
+def _quoted(path: str) -> bytes:
+    return b'"%b"' % os.fsencode(path).replace(b"\\", b"\\\\").replace(b'"', b'\\"')

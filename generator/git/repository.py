@@ -17,7 +17,7 @@ from generator.git import address, cache
 from generator.git.base import DEEP, Base
 from generator.git.command import Output, Patience, Runner
 from generator.git.failure import Failure, Fault, RemoteFaultError, of_exchange
-from generator.git.plumbing import INDEX_PREFIX, DamagedError, Plumbing, object_id
+from generator.git.plumbing import DamagedError, Plumbing, object_id
 from generator.git.words import secrets_of
 
 _REMOTE = "workloads-target"
@@ -241,7 +241,6 @@ def _is_sound(folder: Path, kind: str) -> bool:
 
 def _tidy(folder: Path) -> None:
     leftovers = [
-        *folder.glob(f"{INDEX_PREFIX}*"),
         *folder.glob("fast_import_crash_*"),
         *folder.glob("objects/pack/tmp_*"),
     ]
