@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 
 from generator.charts import helm
 from generator.charts.environment import handed_on
-from generator.charts.files import digest
 from generator.charts.layout import Chart
 from generator.charts.objects import object_problems
 from generator.charts.render import RenderedTree, Slice
-from generator.charts.size import loads, refused, warnings
+from generator.charts.size import Load, loads, refused
 from generator.errors import GeneratorError
-from generator.registry.memo import FORGETFUL, Memo
+from generator.registry.memo import FORGETFUL, Memo, key_of
 from generator.registry.registry import Registry
 
 _KIND = "helm"
@@ -27,8 +26,8 @@ class ChartError(GeneratorError):
     exit_code = 3
 
 
-def judge(tree: RenderedTree, registry: Registry, memo: Memo = FORGETFUL, *, with_helm: bool = True) -> list[str]:
-    """All that is asked of the charts of a registry before they are trusted; gives what will not go on for long.
+def judge(tree: RenderedTree, registry: Registry, memo: Memo = FORGETFUL, *, with_helm: bool = True) -> list[Load]:
+    """All that is asked of the charts of a registry before they are trusted; gives what each weighs.
 
     Raises ChartError for what Helm or Argo CD would refuse, LocalError where there is no Helm. Without Helm it is
     the size of the charts alone.
@@ -41,7 +40,7 @@ def judge(tree: RenderedTree, registry: Registry, memo: Memo = FORGETFUL, *, wit
         raise ChartError("\n".join(too_large))
     if with_helm:
         verify(tree, registry.environments, memo)
-    return list(warnings(found, tree.applications, registry))
+    return found
 
 
 def verify(tree: RenderedTree, environments: Iterable[str], memo: Memo = FORGETFUL) -> None:
@@ -66,6 +65,7 @@ class _Judged(NamedTuple):
 class _Verification:
     def __init__(self, slices: Iterable[Slice], memo: Memo) -> None:
         self._memo = memo
+        self._engine = helm.engine()
         slices = list(slices)
         self._above = {piece.chart.environment: piece for piece in slices if not piece.chart.shard}
         self._shards = [piece.chart for piece in slices if piece.chart.shard]
@@ -101,4 +101,4 @@ class _Verification:
         """All that the judgement of a slice rests on: a shard's on the chart above it too."""
         above = self._above[piece.chart.environment].files.digests if piece.chart.shard else {}
         told = sorted(piece.files.digests.items()), sorted(above.items()), sorted(piece.applications.items())
-        return digest(repr((helm.engine(), piece.chart, told)).encode())
+        return key_of((self._engine, tuple(piece.chart), told))

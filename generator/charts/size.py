@@ -52,21 +52,18 @@ def loads(tree: RenderedTree, registry: Registry) -> list[Load]:
 
 def _status(applications: _Identities, registry: Registry) -> Mapping[Chart, int]:
     """The estimate by chart; an environment's own chart has its shards below it."""
-    found: Counter[Chart] = Counter()
-    projects: dict[Chart, set[str]] = defaultdict(set)
-    shards: set[Chart] = set()
+    of: dict[tuple[str, str], list[Mapping[str, str]]] = defaultdict(list)
     for key, identity in applications.items():
-        chart = Chart(key.partition("/")[0], identity.get("shard", ""))
-        found[chart] += _weight(identity["name"], identity["argocdNamespace"])
+        of[key.partition("/")[0], identity.get("shard", "")].append(identity)
+    found: Counter[Chart] = Counter()
+    for chart, identities in ((Chart(*place), identities) for place, identities in of.items()):
+        found[chart] += sum(_weight(identity["name"], identity["argocdNamespace"]) for identity in identities)
         if registry.environments[chart.environment].create_projects:
-            projects[chart].add(identity["project"])
+            names = {identity["project"] for identity in identities}
+            found[chart] += sum(_weight(name, registry.argocd.namespace) for name in names)
         if chart.shard:
-            shards.add(chart)
-    for chart, names in projects.items():
-        found[chart] += sum(_weight(name, registry.argocd.namespace) for name in names)
-    for chart in shards:
-        name = shard_application(chart.environment, chart.shard)
-        found[Chart(chart.environment)] += _weight(name, registry.argocd.namespace)
+            name = shard_application(chart.environment, chart.shard)
+            found[Chart(chart.environment)] += _weight(name, registry.argocd.namespace)
     return found
 
 

@@ -46,6 +46,7 @@ def command(
     """
     from generator import console
     from generator.cache import user_cache
+    from generator.charts import size
     from generator.charts.check import judge
     from generator.charts.diff import changes
     from generator.charts.layout import by_chart
@@ -58,7 +59,8 @@ def command(
     touched = _touched(registry_path, base, team)
     path = find_registry(registry_path)
     tree = charts(registry, user_cache(), location_here(path, registry))
-    warnings = judge(tree, registry, user_cache(), with_helm=not without_helm)
+    weighed = judge(tree, registry, user_cache(), with_helm=not without_helm)
+    warnings = list(size.warnings(weighed, tree.applications, registry))
     consent = Consent.given(removals, ceilings)
     judge_removals(path, registry, tree.applications, consent, base or "HEAD")
     change = changes(tree, folder.record(), folder.digest)

@@ -16,6 +16,7 @@ from generator.git.proposal import Change, Entry, Identity
 from generator.git.signing import Signing, refusal, verify
 from generator.git.words import git_words
 
+_LISTED = re.compile(r"(\d+) \w+ ([0-9a-f]+)\t([^\0]*)\0")
 _PENDING = b"refs/workloads/pending"
 
 
@@ -47,12 +48,7 @@ class Plumbing:
     def entries(self, commit: str) -> dict[str, Entry]:
         """Every file of a commit, by path."""
         listing = self._do("ls-tree", "-r", "-z", "--full-tree", commit)
-        result = {}
-        for line in os.fsdecode(listing).split("\0")[:-1]:
-            meta, _, path = line.partition("\t")
-            mode, _, oid = meta.split(" ")
-            result[path] = Entry(mode, oid)
-        return result
+        return {path: Entry(mode, oid) for mode, oid, path in _LISTED.findall(os.fsdecode(listing))}
 
     def blobs(self, oids: Iterable[str]) -> dict[str, bytes]:
         """The content of many blobs, by id."""

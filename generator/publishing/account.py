@@ -53,9 +53,9 @@ def touched(
 
 
 def _identities(before: Record, after: Record) -> Iterator[tuple[str, str]]:
-    for key in before.applications.keys() | after.applications.keys():
-        if before.applications.get(key) != after.applications.get(key):
-            yield _parts(key)
+    one, other = before.applications, after.applications
+    yield from (_parts(key) for key, identity in one.items() if other.get(key) != identity)
+    yield from (_parts(key) for key in other if key not in one)
 
 
 def _parts(key: str) -> tuple[str, str]:

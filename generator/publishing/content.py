@@ -133,16 +133,18 @@ class _Published:
     def __init__(self, base: Base, folder: str, tree: RenderedTree) -> None:
         self._prefix = "" if folder == "." else f"{folder}/"
         self._tree = tree
-        entries = {path.removeprefix(self._prefix): entry for path, entry in base.entries(self._prefix).items()}
-        self._paths = frozenset(entries)
+        start = len(self._prefix)
+        entries = {path[start:]: entry for path, entry in base.entries(self._prefix).items()}
+        self._paths = entries.keys()
         recorded = base.read(self.place(RECORD))
         self.record = read_record(recorded, self.place(RECORD))
-        self._recorded = None if recorded is None else digest(recorded)
-        self._same = {
-            path for path, blob in _blobs(tree, entries).items() if path in entries and blob == entries[path].oid
-        }
-        wanted = (self._paths & {*tree.files, *self.record.files}) - self._same
-        self._fetched = base.read_many([self.place(path) for path in sorted(wanted)])
+        blobs, owned = _blobs(tree, entries), self.record.files
+        apart = [path for path, entry in entries.items() if blobs.get(path) != entry.oid]
+        wanted = {self.place(path): path for path in apart if path in blobs or path in owned}
+        #: What differs from the new files; any other of their paths on the base has the same bytes.
+        self._apart = {wanted[place]: data for place, data in base.read_many(sorted(wanted)).items()}
+        if recorded is not None:
+            self._apart[RECORD] = recorded
 
     def place(self, path: str) -> str:
         """The path in the repository of one below the output folder."""
@@ -150,16 +152,14 @@ class _Published:
 
     def read(self, path: str) -> bytes | None:
         """The base's bytes of a file that is, or will be, ours."""
-        return self._tree.files[path] if path in self._same else self._fetched.get(self.place(path))
+        there = path in self._paths and path not in self._apart and path in self._tree.files
+        return self._tree.files[path] if there else self._apart.get(path)
 
     def current(self, path: str) -> str | None:
         """The digest of the base's file at a path that is, or will be, ours."""
-        if path == RECORD:
-            return self._recorded
-        if path in self._same:
-            return self._tree.digests[path]
-        found = self._fetched.get(self.place(path))
-        return None if found is None else digest(found)
+        if path in self._apart:
+            return digest(self._apart[path])
+        return self._tree.digests.get(path) if path in self._paths else None
 
     @property
     def unrecorded(self) -> list[str]:

@@ -172,7 +172,8 @@ class Branch:
     def __init__(self, base: Base, prefix: str, name: str) -> None:
         self._base = base
         self._prefix = prefix
-        self.names = [path.removeprefix(prefix) for path in base.entries(prefix)]
+        # An included file has this ending, and beside it there may be many thousand generated ones.
+        self.names = {path.removeprefix(prefix) for path in base.entries(prefix) if path.endswith(".toml")}
         self._read: dict[str, bytes | None] = {}
         self.included: list[str] = []
         if self.read(name) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
@@ -258,5 +259,10 @@ def registry_of(draft: Draft) -> Registry:
 
 def registry_files(files: Files, name: str) -> list[str]:
     """The names of the files that a readable registry is made of, the root first."""
-    entries = parse(name, files.read(name) or b"").data.get("include", [])
-    return [name, *(file.name for file in included(files, name, entries) if file.name)]
+    return [name, *(file.name for file in included(files, name, _includes(files.read(name) or b"")) if file.name)]
+
+
+@functools.lru_cache(maxsize=2)
+def _includes(raw: bytes) -> Any:
+    """What a root file includes; a branch's is most often the one that is checked out."""
+    return parse("", raw).data.get("include", [])
