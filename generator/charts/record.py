@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import json
 import string
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
+from types import NoneType
 from typing import Any
 
 from generator.charts.render import RenderedTree
@@ -15,7 +17,11 @@ from generator.charts.templates import NOTICE
 from generator.errors import RefusedError
 
 RECORD = ".generated.json"
-_VERSION = 1
+_VERSION = 2
+#: The first version told every field of every Application, and is read for good.
+_VERSIONS = (1, _VERSION)
+#: Fields that most of an environment's apps have in common: told once, and by the apps that differ.
+_COMMON = ("argocdNamespace", "cluster")
 _IN_PATHS = f"{string.ascii_letters}{string.digits}_.-/".encode()
 #: What is between two paths that are looked at together, each between slashes.
 _BREAK = "/\n/"
@@ -24,6 +30,8 @@ _OUTWARD = ("//", "/./", "/../", "/.git/")
 #: A member a line, so that git shows and merges what changed; indented, it takes `json` four times as long.
 _a_line_each = json.JSONEncoder(sort_keys=True, separators=(",\n", ": ")).encode
 
+_Identities = Mapping[str, Mapping[str, str]]
+
 
 @dataclass(frozen=True)
 class Record:
@@ -31,7 +39,7 @@ class Record:
     each Application by `<env>/<app>`."""
 
     files: Mapping[str, str] = field(default_factory=dict)
-    applications: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    applications: _Identities = field(default_factory=dict)
 
     def dump(self) -> bytes:
         """The file's bytes. JSON has no comments, so the notice is its first member."""
@@ -39,9 +47,10 @@ class Record:
 
     @functools.cached_property
     def _bytes(self) -> bytes:
-        applications, files = (_a_line_each(told) for told in (self.applications, self.files))
-        told = f'"comment": {json.dumps(NOTICE)},\n"applications": {applications},\n"files": {files}'
-        return f'{{{told},\n"version": {_VERSION}}}\n'.encode()
+        shared = _shared(self.applications)
+        parts = {"shared": shared, "applications": _brief(self.applications, shared), "files": self.files}
+        told = ",\n".join(f'"{name}": {_a_line_each(part)}' for name, part in parts.items())
+        return f'{{"comment": {json.dumps(NOTICE)},\n{told},\n"version": {_VERSION}}}\n'.encode()
 
 
 def record_of(tree: RenderedTree) -> Record:
@@ -69,25 +78,73 @@ def _parsed(data: bytes, place: str) -> Record:
         raise RefusedError(f"{place} was written by a newer version of workloads", remedy="upgrade workloads")
     if not _sound(body):
         raise _damaged(place)
-    return Record(body["files"], body["applications"])
+    applications = body["applications"]
+    return Record(body["files"], applications if body["version"] == 1 else _full(applications, body.get("shared", {})))
+
+
+def _shared(applications: _Identities) -> dict[str, dict[str, str]]:
+    """The value of each common field that most apps of an environment have, by environment."""
+    of: dict[str, list[Mapping[str, str]]] = defaultdict(list)
+    for key, identity in applications.items():
+        of[key.partition("/")[0]].append(identity)
+    found: dict[str, dict[str, str]] = {env: {} for env in of}
+    for env, identities in of.items():
+        for name in _COMMON:
+            counts = Counter(identity[name] for identity in identities if name in identity)
+            if counts:
+                found[env][name] = max(sorted(counts), key=counts.__getitem__)
+    return found
+
+
+def _brief(applications: _Identities, shared: _Identities) -> dict[str, dict[str, str | None]]:
+    """What of each identity is not implied; a field that is implied and not there is null."""
+    told: dict[str, dict[str, str | None]] = {}
+    for key, identity in applications.items():
+        implied = _implied(key, shared, {})
+        own: dict[str, str | None] = {name: value for name, value in identity.items() if implied.get(name) != value}
+        if not identity.keys() >= implied.keys():
+            own.update(dict.fromkeys(implied.keys() - identity.keys()))
+        told[key] = own
+    return told
+
+
+def _full(brief: Mapping[str, Mapping[str, str | None]], shared: _Identities) -> dict[str, dict[str, Any]]:
+    """The identities of which `_brief` told."""
+    found = {key: _implied(key, shared, told) for key, told in brief.items()}
+    for key, told in brief.items():
+        if None in told.values():
+            found[key] = {name: value for name, value in found[key].items() if value is not None}
+    return found
+
+
+def _implied(key: str, shared: _Identities, told: Mapping[str, str | None]) -> dict[str, Any]:
+    """An identity as far as it is implied by its key and what is shared, and by what is told of it."""
+    environment, _, app = key.partition("/")
+    return {**shared.get(environment, {}), "name": app, "namespace": app, "project": app, **told}
 
 
 def _sound(body: Any) -> bool:
-    if not isinstance(body, dict) or body.get("version") != _VERSION:
+    if not isinstance(body, dict) or body.get("version") not in _VERSIONS:
         return False
-    files, applications = body.get("files"), body.get("applications")
+    files, applications, shared = body.get("files"), body.get("applications"), body.get("shared", {})
+    kinds = (str,) if body["version"] == 1 else (str, NoneType)
     return (
         isinstance(files, dict)
-        and _are(str, files.values())
+        and _are(files.values(), str)
         and _inside(files)
-        and isinstance(applications, dict)
-        and _are(dict, applications.values())
-        and _are(str, chain.from_iterable(fields.values() for fields in applications.values()))
+        and _are_tables(applications, *kinds)
+        and _are_tables(shared, str)
     )
 
 
-def _are(kind: type, values: Iterable[Any]) -> bool:
-    return {*map(type, values)} <= {kind}
+def _are_tables(value: Any, *kinds: type) -> bool:
+    """Whether it is a table of tables with values of these kinds."""
+    tables = isinstance(value, dict) and _are(value.values(), dict)
+    return tables and _are(chain.from_iterable(table.values() for table in value.values()), *kinds)
+
+
+def _are(values: Iterable[Any], *kinds: type) -> bool:
+    return {*map(type, values)} <= {*kinds}
 
 
 def _inside(paths: Collection[str]) -> bool:

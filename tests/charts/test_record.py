@@ -6,6 +6,8 @@ import hashlib
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from generator.charts.files import Files, digest
 from generator.charts.record import Record, read_record, record_of
@@ -28,6 +30,38 @@ def test_it_is_read_back_as_it_was_written() -> None:
     assert data.endswith(b"}\n")
 
 
+_NAME = st.sampled_from(["a", "b", "a-b", "{app}", ""])
+_IDENTITY = st.dictionaries(
+    st.sampled_from(["name", "namespace", "project", "cluster", "argocdNamespace", "revision", "shard"]),
+    st.sampled_from(["a", "b", "a-b", "server:https://a.example", "\u2028\n"]),
+)
+
+
+@given(st.dictionaries(st.one_of(_NAME, st.builds("{}/{}".format, _NAME, _NAME)), _IDENTITY, max_size=6))
+def test_any_identities_are_read_back_as_they_were_written(applications: dict[str, dict[str, str]]) -> None:
+    record = Record({}, applications)
+    assert read_record(record.dump(), "here") == record
+    assert Record({}, dict(reversed(applications.items()))).dump() == record.dump()
+
+
+def test_of_an_application_only_what_it_does_not_share_is_told() -> None:
+    common = {"argocdNamespace": "argocd", "cluster": "server:https://a.example", "revision": "main"}
+    names = {app: {"name": app, "namespace": app, "project": app, **common} for app in ("a", "b", "c")}
+    names["b"] |= {"namespace": "shared", "cluster": "name:other"}
+    told = json.loads(Record({}, {f"dev/{app}": identity for app, identity in names.items()}).dump())
+    assert told["shared"] == {"dev": {"argocdNamespace": "argocd", "cluster": "server:https://a.example"}}
+    assert told["applications"] == {
+        "dev/a": {"revision": "main"},
+        "dev/b": {"cluster": "name:other", "namespace": "shared", "revision": "main"},
+        "dev/c": {"revision": "main"},
+    }
+
+
+def test_a_record_of_the_first_version_is_read() -> None:
+    body = {"version": 1, "applications": _RECORD.applications, "files": _RECORD.files}
+    assert read_record(json.dumps(body, indent=1).encode(), "here") == _RECORD
+
+
 def test_the_order_in_it_is_its_own() -> None:
     files = {"b": "2", "a": "1"}
     assert Record(files).dump() == Record(dict(reversed(files.items()))).dump()
@@ -46,7 +80,9 @@ _DAMAGES: tuple[dict[str, object], ...] = (
     {"files": {"../a": "1"}}, {"files": {"a/../../b": "1"}}, {"files": {"/etc/passwd": "1"}},
     {"files": {".git/config": "1"}}, {"files": {"a/.git/config": "1"}}, {"files": {"": "1"}},
     {"files": {"a//b": "1"}}, {"files": {"a\\b": "1"}}, {"files": {"./a": "1"}},
-    {"applications": []}, {"applications": {"dev/a": "x"}},
+    {"applications": []}, {"applications": {"dev/a": "x"}}, {"applications": {"dev/a": {"name": 1}}},
+    {"version": 1, "applications": {"dev/a": {"name": None}}},
+    {"shared": []}, {"shared": {"dev": "x"}}, {"shared": {"dev": {"cluster": None}}},
 )  # fmt: skip
 
 

@@ -83,7 +83,7 @@ def test_a_foreign_file_is_kept_when_its_environment_leaves(published: Arrangeme
         ("[]", "is damaged"),
         ('{"version": 1}', "is damaged"),
         ('{"version": 1, "files": {"../x": "0"}, "applications": {}}', "is damaged"),
-        ('{"version": 2}', "was written by a newer version of workloads"),
+        ('{"version": 3}', "was written by a newer version of workloads"),
         ("<<<<<<< ours\n", "is damaged"),
     ],
 )
