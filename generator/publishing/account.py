@@ -16,8 +16,8 @@ from generator.registry.references import helm_key
 
 TRAILER = "Registry-Commit: "
 # The generator's own YAML: every app's values are one block of spec.apps, four columns in.
-_APPS = re.compile(r"^  apps:\n", re.MULTILINE)
-_KEY = re.compile(r'^    "?([A-Za-z0-9]+)"?:', re.MULTILINE)
+_APPS = "\n  apps:\n"
+_KEY = re.compile(r'\n    "?([A-Za-z0-9]+)"?:')
 
 
 @dataclass(frozen=True)
@@ -77,21 +77,23 @@ def _values(change: ChangeSet, owned: Record, current: Callable[[str], bytes | N
         place = place_of(path)
         if place is None or place.path != "values.yaml":
             continue
-        env, before, after = place.chart.environment, _blocks(current(path) or b""), _blocks(data)
-        differing = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+        env, differing = place.chart.environment, _differing(current(path) or b"", data)
         apps = (key.removeprefix(f"{env}/") for key in keys if key.startswith(f"{env}/")) if differing else ()
         yield from ((env, app) for app in apps if helm_key(app) in differing)
 
 
-def _blocks(data: bytes) -> dict[str, str]:
-    """The text below each key of spec.apps."""
-    text = data.decode("utf-8", "replace")
-    start = _APPS.search(text)
-    if start is None:
-        return {}
-    keys = list(_KEY.finditer(text, start.end()))
+def _differing(one: bytes, other: bytes) -> set[str]:
+    """The keys of spec.apps below which two texts differ."""
+    return {key for key, _ in _blocks(one) ^ _blocks(other)}
+
+
+def _blocks(data: bytes) -> set[tuple[str, str]]:
+    """Each key of spec.apps with the text below it."""
+    text = data.decode("utf-8", "replace").removesuffix("\n")
+    start = text.find(_APPS)
+    keys = list(_KEY.finditer(text, start + len(_APPS) - 1)) if start >= 0 else []
     ends = [key.start() for key in keys[1:]] + [len(text)]
-    return {key[1]: text[key.end() : end] for key, end in zip(keys, ends, strict=True)}
+    return {(key[1], text[key.end() : end]) for key, end in zip(keys, ends, strict=False)}
 
 
 def message(account: Account, registry_commit: str) -> str:

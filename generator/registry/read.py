@@ -51,8 +51,8 @@ def read_workloads(path: FilePath, memo: Memo = FORGETFUL) -> model.Workloads:
     Raises what `read_registry` does.
     """
     try:
-        root = parse(path.name, Folder(path.parent).read(path.name) or b"")
-        return model.Workloads.model_validate(root.data.get("workloads", {}))
+        root = _root(Folder(path.parent).read(path.name) or b"")
+        return model.Workloads.model_validate(root.get("workloads", {}))
     except (TomlError, ValidationError):
         return read_registry(path, memo).workloads
 
@@ -259,10 +259,11 @@ def registry_of(draft: Draft) -> Registry:
 
 def registry_files(files: Files, name: str) -> list[str]:
     """The names of the files that a readable registry is made of, the root first."""
-    return [name, *(file.name for file in included(files, name, _includes(files.read(name) or b"")) if file.name)]
+    entries = _root(files.read(name) or b"").get("include", [])
+    return [name, *(file.name for file in included(files, name, entries) if file.name)]
 
 
 @functools.lru_cache(maxsize=2)
-def _includes(raw: bytes) -> Any:
-    """What a root file includes; a branch's is most often the one that is checked out."""
-    return parse("", raw).data.get("include", [])
+def _root(raw: bytes) -> Mapping[str, Any]:
+    """The tables of a root file, to look at; a branch's is most often the one that is checked out."""
+    return parse("", raw).data
