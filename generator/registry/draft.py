@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any, NamedTuple
 
 from generator.registry import registry
-from generator.registry.effective import Layer
+from generator.registry.effective import EffectiveApp, Layer
 from generator.registry.model import Environment, RootFile, Team
 from generator.registry.report import Report
 from generator.registry.shape import Shaped
@@ -34,7 +34,8 @@ class DeclaredApp(NamedTuple):
 class Draft:
     """Everything read so far. What failed its own checks is named in `names`, but may have no table.
 
-    `complete` is False where a file could not be read: what is not known may then be in there.
+    `complete` is False where a file could not be read: what is not known may then be in there. `merged` are the apps
+    that were judged, as they run.
     """
 
     def __init__(self, report: Report) -> None:
@@ -52,6 +53,7 @@ class Draft:
         self.entries: dict[str, list[Entry]] = defaultdict(list)
         self.runs_in: dict[str, dict[str, Entry]] = defaultdict(dict)
         self.teams_of: dict[str, str] = {}
+        self.merged: dict[tuple[str, registry.Listing], EffectiveApp] = {}
         self._finished: dict[str, registry.Environment] = {}
 
     def complain(self, path: Path, text: str, *, refused: bool = False) -> None:

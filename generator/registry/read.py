@@ -246,7 +246,7 @@ def _read_include(draft: Draft, files: Files, index: int, name: str, prefix: str
 def registry_of(draft: Draft) -> Registry:
     """The finished registry of a draft without problems."""
     settings = draft.settings
-    return Registry(
+    registry = Registry(
         workloads=settings.workloads,
         argocd=settings.argocd,
         environments={name: draft.finished(name) for name in draft.environments},
@@ -255,6 +255,8 @@ def registry_of(draft: Draft) -> Registry:
         apps={name: app.layer for name, app in draft.apps.items()},
         defaults=draft.defaults,
     )
+    registry.merged.update(draft.merged)
+    return registry
 
 
 def registry_files(files: Files, name: str) -> list[str]:

@@ -62,7 +62,10 @@ class Environment:
 
 @dataclass(frozen=True)
 class Registry:
-    """Everything that `apps.toml` and what it includes say. `projects` are AppProject fields by Argo CD's names."""
+    """Everything that `apps.toml` and what it includes say. `projects` are AppProject fields by Argo CD's names.
+
+    `merged` are apps as they run, by environment and entry, as far as they were asked for: it says nothing of its own.
+    """
 
     workloads: Workloads
     argocd: ArgoCD
@@ -71,6 +74,7 @@ class Registry:
     projects: Mapping[str, Mapping[str, Any]]
     apps: Mapping[str, Layer]
     defaults: Layer = field(default_factory=dict)
+    merged: dict[tuple[str, Listing], EffectiveApp] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def by_team(self) -> Iterator[Registry]:
         """The registry of each team's apps alone, as far as charts are made of it.
@@ -86,7 +90,10 @@ class Registry:
                 listings[self.apps[listing.app]["team"]][env.name].append(listing)
         for team, own in apps.items():
             environments = {name: env.of(own, listings[team][name]) for name, env in self.environments.items()}
-            yield replace(self, environments=environments, teams={team: self.teams[team]}, apps=own)
+            only = replace(self, environments=environments, teams={team: self.teams[team]}, apps=own)
+            entries = ((name, entry) for name, env in environments.items() for entry in env.listings)
+            only.merged.update((entry, self.merged[entry]) for entry in entries if entry in self.merged)
+            yield only
 
     def effective_apps(self, environment: str) -> list[EffectiveApp]:
         """The apps that run in an environment, by name."""
@@ -102,14 +109,14 @@ class Registry:
         return None if listing is None else self._effective(environment, listing)
 
     def _effective(self, environment: str, listing: Listing) -> EffectiveApp:
-        found = self._known.get((environment, listing))
+        found = self.merged.get((environment, listing))
         if found is None:
             app = listing.app
             declared = self._declared.get(app)
             if declared is None:
                 declared = self._declared[app] = declared_fields(self._base, self.apps[app])
             found = in_environment(declared, app, self.apps[app], environment, listing.pin)
-            self._known[environment, listing] = found
+            self.merged[environment, listing] = found
         return found
 
     @cached_property
@@ -119,11 +126,6 @@ class Registry:
     @cached_property
     def _declared(self) -> dict[str, Declared]:
         """The fields of the apps that were asked for."""
-        return {}
-
-    @cached_property
-    def _known(self) -> dict[tuple[str, Listing], EffectiveApp]:
-        """What was asked for, by environment and entry."""
         return {}
 
     @cached_property

@@ -98,6 +98,7 @@ class _Review:
             elif alike not in sound and self._sound(app, merged):
                 sound.add(alike)
             if env in listed:
+                draft.merged[env, entries[env].listing] = merged
                 _pin(draft, merged)
                 _denied(draft, merged, draft.finished(env))
                 yield Claim.of(merged, draft.finished(env))
