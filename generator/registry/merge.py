@@ -59,10 +59,13 @@ def merge(base: str, ours: str, theirs: str) -> Merged:
     comparison.table((), before, mine, there)
     if comparison.conflicts:
         return Merged("", tuple(comparison.conflicts))
-    text = _written(ours, theirs, comparison.changes)
-    if not _same(_data(text), _expected(there, comparison.changes)):
-        return Merged("", (Conflict("the file", "is laid out so that it cannot be merged", "was changed too"),))
-    return Merged(text)
+    try:
+        text = _written(ours, theirs, comparison.changes)
+        if _same(_data(text), _expected(there, comparison.changes)):
+            return Merged(text)
+    except (AttributeError, LookupError, TypeError, ValueError, TomlError):
+        pass  # Neither text need be a registry: tables may be where the other has a list of them, or a number.
+    return Merged("", (Conflict("the file", "is laid out so that it cannot be merged", "was changed too"),))
 
 
 class _Change(NamedTuple):
@@ -180,8 +183,9 @@ def _sorted(data: dict[str, Any]) -> dict[str, Any]:
     for name in _NAMED:
         if data.get(name) == {}:
             del data[name]  # With its last entry, a section has no header left.
-    for environment in data.get("environments", {}).values():
-        if isinstance(environment, dict) and "apps" in environment:
+    environments = data.get("environments")
+    for environment in environments.values() if isinstance(environments, dict) else ():
+        if isinstance(environment, dict) and isinstance(environment.get("apps"), list):
             environment["apps"] = sorted(map(str, environment["apps"]))
     return data
 

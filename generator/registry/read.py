@@ -261,7 +261,8 @@ def registry_of(draft: Draft) -> Registry:
 
 def registry_files(files: Files, name: str) -> list[str]:
     """The names of the files that a readable registry is made of, the root first."""
-    entries = _root(files.read(name) or b"").get("include", [])
+    told = _root(files.read(name) or b"").get("include")
+    entries = told if isinstance(told, list) else []  # Whoever reads the registry says what is wrong.
     return [name, *(file.name for file in included(files, name, entries) if file.name)]
 
 

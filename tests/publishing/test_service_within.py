@@ -64,6 +64,16 @@ def test_an_edit_that_changes_no_chart_is_committed_too(within: Arrangement) -> 
     assert within.message()[0] == "update generated files" or "apps.toml" in within.message()[0]
 
 
+@pytest.mark.parametrize("include", ["5", '"teams/*.toml"', "{}", "[5]"])
+def test_what_a_registry_includes_may_be_anything(within: Arrangement, include: str) -> None:
+    text = f"include = {include}\n{within.text}"
+    within.edit(text)
+    assert "apps.toml:1:" in within.refused(3).err
+    within.others({"apps.toml": text})
+    git(within.checkout, "checkout", "--quiet", "--", "apps.toml")
+    assert "apps.toml:1:" in within.refused(3).err
+
+
 def test_without_an_edit_there_is_nothing_to_publish(within: Arrangement) -> None:
     assert within.publish().out == "nothing to publish: the branch is up to date\n"
 

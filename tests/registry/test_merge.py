@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from generator.registry.merge import merge
@@ -274,3 +274,27 @@ def test_texts_that_cannot_be_read_conflict() -> None:
 def test_a_registry_that_both_create_is_merged_from_nothing() -> None:
     (conflict,) = merge("", BASE, BASE.replace('branch = "main"', 'branch = "two"')).conflicts
     assert conflict.key == "workloads.branch"
+
+
+_NAMES = st.sampled_from(["environments", "apps", "teams", "include", "workloads"])
+_VALUES = st.sampled_from(["5", '"x"', "[]", "[1]", "{}", "{a = 1}", "true", "1979-05-27", '["a", "a@v1"]', "[{}]"])
+_PARTS = st.one_of(
+    st.builds("{} = {}\n".format, _NAMES, _VALUES),
+    st.builds("[{}.dev]\n{} = {}\n".format, _NAMES, st.sampled_from(["apps", "include", "owners"]), _VALUES),
+    st.builds("[[{}]]\na = 1\n".format, _NAMES),
+    st.builds("[{}.dev.policy]\nfreeze = {}\n".format, _NAMES, _VALUES),
+    st.just(BASE),
+    st.just(""),
+)
+
+
+@given(_PARTS, _PARTS, _PARTS)
+@example("", "[environments.x]\n", "environments = 5\n")
+@example("", "[apps.x]\n", "[environments.dev]\napps = 5\n")
+@example("apps = [[1]]\n", 'include = ["a"]\n', "[[include]]\na = 1\n")
+def test_texts_of_any_shape_merge_or_conflict(base: str, ours: str, theirs: str) -> None:
+    found = merge(base, ours, theirs)
+    if found.conflicts:
+        assert found.text == ""
+    else:
+        tomllib.loads(found.text)
