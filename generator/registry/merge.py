@@ -53,19 +53,15 @@ def merge(base: str, ours: str, theirs: str) -> Merged:
         return Merged(ours if theirs == base else theirs)
     try:
         before, mine, there = (tomllib.loads(text) for text in (base, ours, theirs))
-    except tomllib.TOMLDecodeError:
+    except (ValueError, OverflowError, RecursionError):  # What `tomllib` raises, also for too long or deep a value.
         return Merged("", (Conflict("the file", "is edited", "cannot be read, or could not be before"),))
     comparison = _Comparison()
     comparison.table((), before, mine, there)
     if comparison.conflicts:
         return Merged("", tuple(comparison.conflicts))
-    try:
-        text = _written(ours, theirs, comparison.changes)
-        if _same(_data(text), _expected(there, comparison.changes)):
-            return Merged(text)
-    except (AttributeError, LookupError, TypeError, ValueError, TomlError):
-        pass  # Neither text need be a registry: tables may be where the other has a list of them, or a number.
-    return Merged("", (Conflict("the file", "is laid out so that it cannot be merged", "was changed too"),))
+    text = _proven(ours, theirs, there, comparison.changes)
+    unclear = Conflict("the file", "is laid out so that it cannot be merged", "was changed too")
+    return Merged("", (unclear,)) if text is None else Merged(text)
 
 
 class _Change(NamedTuple):
@@ -171,15 +167,8 @@ def _shown(value: Any) -> str:
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
-def _data(text: str) -> Any:
-    """What a text holds, promotion lists in the order of names, which is what order they have."""
-    try:
-        return _sorted(parse("", text.encode("utf-8", "surrogateescape")).data)
-    except TomlError:
-        return None
-
-
 def _sorted(data: dict[str, Any]) -> dict[str, Any]:
+    """Promotion lists in the order of names, which is what order they have."""
     for name in _NAMED:
         if data.get(name) == {}:
             del data[name]  # With its last entry, a section has no header left.
@@ -201,6 +190,18 @@ def _expected(theirs: Mapping[str, Any], changes: Sequence[_Change]) -> Any:
         else:
             table[change.path[-1]] = copy.deepcopy(change.value)
     return _sorted(data)
+
+
+def _proven(ours: str, theirs: str, there: Mapping[str, Any], changes: Sequence[_Change]) -> str | None:
+    """The text of theirs with every change made, None where that does not come to what it should."""
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        text = _written(ours, theirs, changes)
+        data = parse("", text.encode("utf-8", "surrogateescape")).data
+        return text if _same(_sorted(data), _expected(there, changes)) else None
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError, TomlError, TOMLKitError):
+        return None  # Neither text need be a registry: tables may be where the other has a list of them, or a number.
 
 
 def _written(ours: str, theirs: str, changes: Sequence[_Change]) -> str:

@@ -292,6 +292,10 @@ _PARTS = st.one_of(
 @example("", "[environments.x]\n", "environments = 5\n")
 @example("", "[apps.x]\n", "[environments.dev]\napps = 5\n")
 @example("apps = [[1]]\n", 'include = ["a"]\n', "[[include]]\na = 1\n")
+@example("[workloads]\na = 1\n", "[workloads]\na = 1\nc = 2\n", f"[workloads]\na = 1\nx = {'1' * 5000}\n")
+@example("a = 1\n", "a = 2\n", f"a = 1\nx = {'[' * 2000}{']' * 2000}\n")
+@example("a = 1\n", f"a = 2\nx = {'[' * 300}{']' * 300}\n", "a = 1\nb = 1\n")
+@example("a.b = 1\n", "[a.b.c]\nd = 1\n[a]\nc = 2\n", "[a]\nb = 1\n[a.d]\nc = 1\n")
 def test_texts_of_any_shape_merge_or_conflict(base: str, ours: str, theirs: str) -> None:
     found = merge(base, ours, theirs)
     if found.conflicts:
