@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,7 @@ from generator.commands.options import json_option, opened, registry_option, wit
 
 if TYPE_CHECKING:
     from generator.charts.diff import ChangeSet
+    from generator.charts.render import RenderedTree
     from generator.charts.tree import OutputFolder
     from generator.registry.impact import Touch
 
@@ -49,7 +50,6 @@ def command(
     from generator.charts import size
     from generator.charts.check import judge
     from generator.charts.diff import changes
-    from generator.charts.layout import by_chart
     from generator.charts.parts import charts
     from generator.publishing.ground import judge_removals, location_here
     from generator.publishing.guard import Consent
@@ -66,21 +66,31 @@ def command(
     change = changes(tree, folder.record(), folder.digest)
     for warning in warnings:
         console.note(f"warning: {warning}")
-    apps = len(tree.applications)
     if as_json:
-        drift = {"added": sorted(change.added), "changed": sorted(change.changed), "removed": list(change.removed)}
         told = {} if base is None else {"touched": [touch._asdict() for touch in touched]}
-        console.result_json(
-            {"upToDate": not change, "applications": apps, "warnings": warnings, "drift": drift, **told}
-        )
-    elif change:
+        console.result_json({**_data(tree, change, warnings), **told})
+    else:
+        _tell(tree, change, folder)
+    return 1 if change else 0
+
+
+def _data(tree: RenderedTree, change: ChangeSet, warnings: list[str]) -> dict[str, Any]:
+    """What was found, for programs."""
+    drift = {"added": sorted(change.added), "changed": sorted(change.changed), "removed": list(change.removed)}
+    return {"upToDate": not change, "applications": len(tree.applications), "warnings": warnings, "drift": drift}
+
+
+def _tell(tree: RenderedTree, change: ChangeSet, folder: OutputFolder) -> None:
+    from generator import console
+    from generator.charts.layout import by_chart
+
+    if change:
         for line in _shown(list(_diff(change, folder))):
             console.result(line)
         console.note(f"{folder.root} is not what the registry says: run 'workloads render' and commit it")
-    else:
-        count = len(by_chart(tree.digests))
-        console.result(f"{count} chart{'' if count == 1 else 's'}, {apps} Applications: valid and up to date")
-    return 1 if change else 0
+        return
+    count, apps = len(by_chart(tree.digests)), len(tree.applications)
+    console.result(f"{count} chart{'' if count == 1 else 's'}, {apps} Applications: valid and up to date")
 
 
 def _touched(registry_path: str | None, base: str | None, team: str | None) -> list[Touch]:
