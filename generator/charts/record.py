@@ -79,7 +79,7 @@ def _parsed(data: bytes, place: str) -> Record:
     if not _sound(body):
         raise _damaged(place)
     applications = body["applications"]
-    return Record(body["files"], applications if body["version"] == 1 else _full(applications, body.get("shared", {})))
+    return Record(body["files"], applications if body["version"] == 1 else _full(applications, body["shared"]))
 
 
 def _shared(applications: _Identities) -> dict[str, dict[str, str]]:
@@ -126,15 +126,18 @@ def _implied(key: str, shared: _Identities, told: Mapping[str, str | None]) -> d
 def _sound(body: Any) -> bool:
     if not isinstance(body, dict) or body.get("version") not in _VERSIONS:
         return False
-    files, applications, shared = body.get("files"), body.get("applications"), body.get("shared", {})
-    kinds = (str,) if body["version"] == 1 else (str, NoneType)
-    return (
-        isinstance(files, dict)
-        and _are(files.values(), str)
-        and _inside(files)
-        and _are_tables(applications, *kinds)
-        and _are_tables(shared, str)
-    )
+    files, applications = body.get("files"), body.get("applications")
+    if not isinstance(files, dict) or not _are(files.values(), str) or not _inside(files):
+        return False
+    if body["version"] == 1:
+        return _are_tables(applications, str)
+    return _are_brief(applications, body.get("shared"))
+
+
+def _are_brief(applications: Any, shared: Any) -> bool:
+    """Whether `_brief` may have told it: without what its environment shares, an identity would be another one."""
+    tables = _are_tables(applications, str, NoneType) and _are_tables(shared, str)
+    return tables and {key.partition("/")[0] for key in applications} <= {*shared}
 
 
 def _are_tables(value: Any, *kinds: type) -> bool:

@@ -82,7 +82,7 @@ _DAMAGES: tuple[dict[str, object], ...] = (
     {"files": {"a//b": "1"}}, {"files": {"a\\b": "1"}}, {"files": {"./a": "1"}},
     {"applications": []}, {"applications": {"dev/a": "x"}}, {"applications": {"dev/a": {"name": 1}}},
     {"version": 1, "applications": {"dev/a": {"name": None}}},
-    {"shared": []}, {"shared": {"dev": "x"}}, {"shared": {"dev": {"cluster": None}}},
+    {"shared": None}, {"shared": {}}, {"shared": []}, {"shared": {"dev": "x"}}, {"shared": {"dev": {"cluster": None}}},
 )  # fmt: skip
 
 
