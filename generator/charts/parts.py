@@ -32,7 +32,7 @@ def _bare(registry: Registry) -> Registry:
 
 
 def _part(team: Registry, memo: Memo) -> Part:
-    # All that a registry says is in its text form, and the text has nothing else in it.
+    # All that a registry says besides its apps is in its text form, and the text has nothing else in it.
     listings = [list(map(tuple, env.listings)) for env in team.environments.values()]
     key = key_of((repr(_bare(team)), team.apps, listings))
     known = memo.get(_KIND, key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from generator.charts.check import verify
 from generator.charts.parts import charts
 from generator.errors import Problem, RegistryError
 from generator.registry.files import Tree
-from generator.registry.memo import FORGETFUL, Memo
+from generator.registry.memo import FORGETFUL, Memo, key_of
 from generator.registry.read import read_from
 from generator.registry.registry import Registry
 from tests.registry.test_registries import DATA
@@ -207,3 +208,15 @@ def test_what_an_environment_holds_and_retires_has_no_app_judged_again(change: s
     changed = _files(**{"apps.toml": _ROOT.replace(head, f"{head}{change}\n")})
     assert _outcome(changed, memo) == _outcome(changed, FORGETFUL)
     assert memo.known.count("apps") == 2
+
+
+def test_a_key_is_of_what_is_told_and_not_of_how_it_came_about() -> None:
+    told = {"name": ["a-b", 1, None]}
+    assert key_of(told) == key_of({"".join(("na", "me")): ["-".join("ab"), 1, None]})
+    different = [{"name": ["a-b", True, None]}, {"name": ["a-b", 1.0, None]}, {"name": ("a-b", 1, None)}, [told], {}]
+    assert len({key_of(each) for each in (told, *different)}) == 1 + len(different)
+
+
+def test_a_key_is_also_of_what_is_no_plain_data() -> None:
+    dates = [{"from": datetime.date(2026, 1, day)} for day in (1, 2)]
+    assert key_of(dates[0]) == key_of({"from": datetime.date(2026, 1, 1)}) != key_of(dates[1])
