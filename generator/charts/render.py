@@ -15,6 +15,7 @@ from generator.charts.plan import APPLICATION_WAVE, AppPlan, ChartPlan, Environm
 from generator.charts.projects import FINALIZER, PROJECT_WAVE
 from generator.charts.suite import helm_value, shards_suite, suite
 from generator.charts.templates import NOTICE
+from generator.charts.values import blocks
 from generator.registry.shards import shard_application, shard_project
 
 _HEAD = f"# {NOTICE}\n"
@@ -243,7 +244,7 @@ def _apps(chart: Chart, parts: list[Part]) -> Pieces:
         _sorted(told[chart.folder] for told in each if chart.folder in told)
         for each in ([part.projects for part in parts], [part.entries for part in parts])
     )
-    return (*(["  projects:\n", *projects] if projects else []), *(["  apps:\n", *apps] if apps else ["  apps: {}\n"]))
+    return blocks(projects, apps)
 
 
 def _parent(plan: ChartPlan, env: EnvironmentPlan, parts: list[Part]) -> Iterator[tuple[str, Pieces]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -10,14 +9,12 @@ from generator import __version__
 from generator.charts.diff import ChangeSet
 from generator.charts.layout import place_of, template_of
 from generator.charts.record import Record
+from generator.charts.values import differing, parts_of
 from generator.promotion.operations import Edited
 from generator.publishing.guard import Removal
 from generator.registry.references import helm_key
 
 TRAILER = "Registry-Commit: "
-# The generator's own YAML: every app's values are one block of spec.apps, four columns in.
-_APPS = "\n  apps:\n"
-_KEY = re.compile(r'\n    "?([A-Za-z0-9]+)"?:')
 
 
 @dataclass(frozen=True)
@@ -77,23 +74,10 @@ def _values(change: ChangeSet, owned: Record, current: Callable[[str], bytes | N
         place = place_of(path)
         if place is None or place.path != "values.yaml":
             continue
-        env, differing = place.chart.environment, _differing(current(path) or b"", data)
-        apps = (key.removeprefix(f"{env}/") for key in keys if key.startswith(f"{env}/")) if differing else ()
-        yield from ((env, app) for app in apps if helm_key(app) in differing)
-
-
-def _differing(one: bytes, other: bytes) -> set[str]:
-    """The keys of spec.apps below which two texts differ."""
-    return {key for key, _ in _blocks(one) ^ _blocks(other)}
-
-
-def _blocks(data: bytes) -> set[tuple[str, str]]:
-    """Each key of spec.apps with the text below it."""
-    text = data.decode("utf-8", "replace").removesuffix("\n")
-    start = text.find(_APPS)
-    keys = list(_KEY.finditer(text, start + len(_APPS) - 1)) if start >= 0 else []
-    ends = [key.start() for key in keys[1:]] + [len(text)]
-    return {(key[1], text[key.end() : end]) for key, end in zip(keys, ends, strict=False)}
+        env, before, after = place.chart.environment, parts_of(current(path) or b""), parts_of(data)
+        touched = differing(before.apps, after.apps)
+        apps = (key.removeprefix(f"{env}/") for key in keys if key.startswith(f"{env}/")) if touched else ()
+        yield from ((env, app) for app in apps if helm_key(app) in touched)
 
 
 def message(account: Account, registry_commit: str) -> str:

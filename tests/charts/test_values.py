@@ -17,6 +17,8 @@ import tomlkit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from generator.charts.helm import values_of
+from generator.charts.values import parts_of
 from generator.errors import RegistryError
 from tests.charts.rendered import ROOT, chart_of, objects, problems_of, tree_of
 
@@ -320,6 +322,25 @@ def test_any_pin_arrives_or_is_refused(revision: str) -> None:
     except RegistryError:
         return
     assert one["spec"]["source"]["targetRevision"] == revision
+
+
+def test_a_text_of_values_is_the_sum_of_its_parts_whatever_they_say() -> None:
+    registry = tomlkit.parse(_registry(_every_place(_numbered(STRINGS))))
+    registry["apps"]["y"] = {**registry["apps"]["web"], "project": "web", "namespace": "web"}
+    registry["environments"]["dev"].update({"apps": ["web", "y"], "createProjects": True})
+    registry["projects"] = {"web": {"description": "\n  apps:\n    z:\n"}}
+    data = chart_of(tree_of(tomlkit.dumps(registry)), "dev")["values.yaml"]
+    whole, parts = values_of(data.decode())["spec"], parts_of(data)
+    assert parts.text.encode() == data
+    assert (set(parts.projects), set(parts.apps)) == ({"web"}, {"web", "y"})
+    for key in parts.apps:
+        only = values_of(parts._replace(projects={}, apps={key: parts.apps[key]}).text)["spec"]
+        assert (only["apps"], only.get("projects")) == ({key: whole["apps"][key]}, None)
+
+
+@pytest.mark.parametrize("data", [b"", b"spec:\n", b"\xff", b"a: b\nspec: {}\n", b"# x\nspec:\n  apps: {}\n"])
+def test_a_text_of_other_values_has_no_parts(data: bytes) -> None:
+    assert (parts_of(data).projects, parts_of(data).apps) == ({}, {})
 
 
 def _binaries() -> list[str]:
