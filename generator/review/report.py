@@ -9,12 +9,13 @@ from typing import Any
 
 from generator.charts import helm, yaml
 from generator.charts.check import ChartError
-from generator.charts.environment import objects
+from generator.charts.environment import ChartFiles, objects
 from generator.charts.layout import CHARTS, PROJECTS, SHARDS, Chart, by_chart, is_suite, place_of
 from generator.registry.registry import Registry
 from generator.review.compare import ABSENT, SHARD, Apps, Difference, Key, Manifest, by_key, differences
 from generator.review.danger import DANGERS, Danger, Rules, dangers, remark
 from generator.review.links import links
+from generator.review.narrow import narrowed
 from generator.review.sides import Side
 
 #: More than this many alike changes are told as one.
@@ -138,8 +139,7 @@ def _chapter(base: Side, head: Side, name: str, environment: Mapping[str, str]) 
     files = _differing(base, head, prefixes)
     if all(is_suite(path) for path in files):
         return Chapter(name, (), len(files))
-    touched = {place.chart for path in files if (place := place_of(path))}
-    before, after = (_objects(side, name, prefixes, touched) for side in (base, head))
+    before, after = _both(base, head, name, files)
     was, now = (_apps(side, name) for side in (base, head))
     rules = _rules(base.registry, head.registry, name)
     found = differences(before, after, was, now)
@@ -151,14 +151,29 @@ def _differing(base: Side, head: Side, prefixes: tuple[str, ...]) -> list[str]:
     return sorted(path for path in paths if base.ids.get(path) != head.ids.get(path))
 
 
-def _objects(side: Side, name: str, prefixes: tuple[str, ...], touched: set[Chart]) -> dict[Key, Manifest]:
-    """The objects of an environment's charts, but for those of shards that nothing touches."""
+def _both(base: Side, head: Side, name: str, files: list[str]) -> Iterator[dict[Key, Manifest]]:
+    """The objects of an environment on both sides, but for those that `files`, which differ, cannot touch."""
+    parts = narrowed(base, head, name, files)
+    if parts is not None:
+        yield from (_objects(side, name, {Chart(name): part}) for side, part in zip((base, head), parts, strict=True))
+        return
+    touched = {place.chart for path in files if (place := place_of(path))}
+    yield from (_objects(side, name, _charts(side, name, touched)) for side in (base, head))
+
+
+def _charts(side: Side, name: str, touched: set[Chart]) -> ChartFiles:
+    """The files of an environment's charts, but for those of shards that nothing touches."""
     own = Chart(name)
+    prefixes = tuple(f"{top}/{name}/" for top in (CHARTS, SHARDS))
     paths = [path for path in side.ids if path.startswith(prefixes) and not is_suite(path)]
     if own not in touched:
         paths = [path for path in paths if (place := place_of(path)) and place.chart in {own, *touched}]
     files = by_chart(side.contents(paths))
-    charts = {chart: found for chart, found in files.items() if "Chart.yaml" in found}
+    return {chart: found for chart, found in files.items() if "Chart.yaml" in found}
+
+
+def _objects(side: Side, name: str, charts: ChartFiles) -> dict[Key, Manifest]:
+    """The objects of an environment's charts."""
     try:
         return by_key(
             {**item, SHARD: chart.shard} if chart.shard else item

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from generator.registry.registry import Registry
 class Side:
     """Files by path below the output folder: their git ids, and `contents`, which reads many at once.
 
+    `digests` has the sha256 of each as the generator wrote it, whatever it is now.
     `revision` is None for the working copy. `origin` says where the files are from: `charts` that are committed,
     a `registry` that was rendered, or `nothing`. `refused` is what policy and tenancy refuse of the registry.
     """
@@ -36,6 +37,7 @@ class Side:
     contents: Callable[[Iterable[str]], Mapping[str, bytes]]
     applications: Identities
     registry: Registry | None
+    digests: Mapping[str, str] = field(default_factory=dict)
     refused: tuple[Problem, ...] = ()
 
 
@@ -86,7 +88,7 @@ def rendered(
     def contents(paths: Iterable[str]) -> dict[str, bytes]:
         return {path: tree.files[path] for path in paths}
 
-    return Side(revision, "registry", ids, contents, tree.applications, registry, refused)
+    return Side(revision, "registry", ids, contents, tree.applications, registry, tree.digests, refused)
 
 
 def base_side(files: Committed | None, name: str, output: str, locate: Locate) -> Side:
@@ -130,7 +132,7 @@ def _as_committed(files: Committed, output: str, registry: Registry | None) -> S
 
     place = f"{files.revision[:12]}:{prefix}{RECORD}"
     record = read_record(contents([RECORD]).get(RECORD), place)
-    return Side(files.revision, "charts", ids, contents, record.applications, registry)
+    return Side(files.revision, "charts", ids, contents, record.applications, registry, record.files)
 
 
 def default_base(checkout: Checkout, registry: Registry, head: str) -> str:
