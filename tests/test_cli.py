@@ -321,5 +321,10 @@ def test_completion_offers_commands(place: Path) -> None:
     assert "plain,render" in done.stdout
 
 
+def test_the_process_says_all_that_the_command_does_and_ends_as_it_does(place: Path, workloads: Run) -> None:
+    for args in (["schema"], ["status", "--json"], ["nonsense"], ["promote", "nobody", "--to", "prod"]):
+        assert spawn(*args, cwd=place) == workloads(*args, cwd=place)
+
+
 def test_as_a_module_it_is_the_same_command(tmp_path: Path) -> None:
     assert spawn("--version", cwd=tmp_path).out == f"workloads, version {__version__}\n"

@@ -90,7 +90,7 @@ def test_it_holds_the_package_and_the_templates_and_nothing_else(wheel: Path) ->
 def test_it_declares_the_command_the_python_and_the_licence(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
     info = f"gitops_workloads-{__version__}.dist-info"
-    assert "workloads = generator.cli:main" in archive.read(f"{info}/entry_points.txt").decode()
+    assert "workloads = generator.__main__:run" in archive.read(f"{info}/entry_points.txt").decode()
     metadata = archive.read(f"{info}/METADATA").decode()
     assert "Requires-Python: >=3.11" in metadata
     assert "License-Expression: Apache-2.0" in metadata
