@@ -40,6 +40,7 @@ class EffectiveApp:
     namespace: str = field(init=False)
     several: bool = field(init=False)
     _sources: list[dict[str, Any]] | None = field(init=False, default=None, repr=False, compare=False)
+    _revision: str | None = field(init=False, default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self.project = str(self.fields.get("project", self.app))
@@ -77,6 +78,11 @@ class EffectiveApp:
     @property
     def revision(self) -> str:
         """The revision that this environment runs: of the first source that renders manifests."""
+        if self._revision is None:
+            self._revision = self._decided()
+        return self._revision
+
+    def _decided(self) -> str:
         hydrator = self.fields.get("sourceHydrator")
         if hydrator:
             return str(hydrator["drySource"]["targetRevision"])
