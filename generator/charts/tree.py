@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from generator.charts.diff import ChangeSet
@@ -38,6 +38,15 @@ class OutputFolder:
         data = self.read(path)
         return None if data is None else digest(data)
 
+    def states(self, paths: Collection[str]) -> list[tuple[int, ...] | None]:
+        """What tells each regular file from any other, and from itself before it was written again; None for no such.
+
+        Its inode and size, the times of its last change in bytes and of any change, in nanoseconds, and its device.
+        """
+        for folder in {path.rpartition("/")[0] for path in paths}:
+            self._reachable(f"{self._root}/{folder}/")
+        return [_state(f"{self._root}/{path}") for path in paths]
+
     def read(self, path: str) -> bytes | None:
         """The bytes of a file below the folder, None where there is none.
 
@@ -45,10 +54,7 @@ class OutputFolder:
         """
         # As text: a Path for each of 70,000 files takes a second.
         target = f"{self._root}/{path}"
-        parent = target.rpartition("/")[0]
-        if parent not in self._checked:
-            self._check_parents(parent)
-        if parent in self._absent:
+        if not self._reachable(target):
             return None
         try:
             handle = os.open(target, _READ)
@@ -64,6 +70,13 @@ class OutputFolder:
             raise LocalError(f"{target} cannot be read: {error.strerror}") from error
         finally:
             os.close(handle)
+
+    def _reachable(self, target: str) -> bool:
+        """Whether its folder is there. Raises RefusedError where something else is in its place."""
+        parent = target.rpartition("/")[0]
+        if parent not in self._checked:
+            self._check_parents(parent)
+        return parent not in self._absent
 
     def _check_parents(self, parent: str) -> None:
         while parent not in self._checked:
@@ -130,6 +143,16 @@ class OutputFolder:
         for folder in sorted(folders - {self.root}, key=lambda f: len(f.parts), reverse=True):
             with contextlib.suppress(OSError):  # Somebody else's file keeps the folder.
                 folder.rmdir()
+
+
+def _state(target: str) -> tuple[int, ...] | None:
+    try:
+        found = os.lstat(target)
+    except OSError:
+        return None  # Whoever reads it says what is wrong.
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_dev
 
 
 def _both(before: Record, after: Record) -> Record:

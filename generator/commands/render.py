@@ -49,6 +49,7 @@ def command(
     from generator.cache import user_cache
     from generator.charts.diff import changes
     from generator.charts.parts import charts
+    from generator.charts.seen import digests_of
     from generator.publishing.ground import going, location_here
     from generator.registry.files import find_registry
 
@@ -61,7 +62,8 @@ def command(
     if manifests is None:
         _warn(going(path, registry, tree.applications), environments)
     owned = folder.record()
-    change = changes(tree, owned, folder.digest, frozenset(environments) or None)
+    current = digests_of(folder, owned.files, user_cache())
+    change = changes(tree, owned, current, frozenset(environments) or None)
     if not adopt:
         _refuse_foreign(change, folder)
     if change and not dry_run:

@@ -8,11 +8,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from generator.charts import yaml
+from generator.charts import seen, yaml
 from tests.workspace import REGISTRY, Done, Run, contents, environment, onboarded, spawn, untouched, without
 
 CHARTS = Path("multi-repo", "argo-app-of-apps")
@@ -45,6 +46,21 @@ def test_again_changes_nothing_not_even_a_time(rendered: Path, workloads: Run) -
     done = workloads("render", cwd=rendered)
     assert (done.code, done.out, done.err) == (0, "multi-repo: up to date\n", "")
     assert times(rendered) == before
+
+
+def test_an_edit_by_hand_is_undone_also_where_all_was_read_before(
+    rendered: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seen, "_SETTLED", -(10**12))  # As if everything were old.
+    assert workloads("render", cwd=rendered).out == "multi-repo: up to date\n"
+    time.sleep(0.02)
+    path = rendered / CHARTS / "prod/templates/billing.yaml"
+    before, stated = path.read_bytes(), path.stat()
+    path.write_bytes(before.replace(b"prune: true", b"prune: yes!"))
+    os.utime(path, ns=(stated.st_atime_ns, stated.st_mtime_ns))
+    assert path.stat().st_size == stated.st_size
+    assert workloads("render", cwd=rendered).out == "multi-repo: 1 changed\n"
+    assert path.read_bytes() == before
 
 
 def test_only_files_whose_content_changes_are_written(rendered: Path, workloads: Run) -> None:
