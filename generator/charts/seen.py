@@ -44,7 +44,7 @@ def _together(owned: Mapping[str, str]) -> Iterator[list[str]]:
 
 def _looked_at(folder: OutputFolder, owned: Mapping[str, str], memo: Memo, settled: int) -> Mapping[str, str | None]:
     states = folder.states(owned)
-    key = key_of((list(owned.items()), states))
+    key = key_of((list(owned), list(owned.values()), states))
     if memo.get(_KIND, key) is not None:
         return owned
     found = {path: folder.digest(path) for path in owned}
