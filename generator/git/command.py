@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -144,6 +145,11 @@ def _start(
     """
     try:
         from git.cmd import Git  # imports slowly, and runs git while it does
+    except ModuleNotFoundError as error:
+        raise LocalError(
+            f"GitPython is not installed where {sys.executable} looks for it: {error}",
+            remedy="install gitops-workloads anew, with all that it needs",
+        ) from error
     except ImportError as error:
         raise LocalError(f"git {_NEEDED_TEXT} or newer is needed: {error}", remedy=_REMEDY) from error
     drop = [part for name in environment.unwanted() if name not in settings for part in ("-u", name)]

@@ -117,6 +117,12 @@ def test_a_git_with_a_broken_interpreter_is_refused(path: Path, tmp_path: Path) 
         Runner(tmp_path).run("status")
 
 
+def test_where_a_library_is_missing_git_is_not_blamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "git.cmd", None)
+    with pytest.raises(LocalError, match=r"^GitPython is not installed"):
+        Runner(tmp_path).run("version")
+
+
 def test_a_wrapper_that_greets_is_still_git(path: Path, tmp_path: Path) -> None:
     (path / "git").write_text("#!/bin/sh\necho welcome; echo git version 2.50.0\n")
     (path / "git").chmod(0o755)
