@@ -43,7 +43,7 @@ class OutputFolder:
 
         Its inode and size, the times of its last change in bytes and of any change, in nanoseconds, and its device.
         """
-        for folder in {path.rpartition("/")[0] for path in paths}:
+        for folder in dict.fromkeys(path.rpartition("/")[0] for path in paths):
             self._reachable(f"{self._root}/{folder}/")
         return [_state(f"{self._root}/{path}") for path in paths]
 
@@ -83,8 +83,10 @@ class OutputFolder:
             try:
                 if not stat.S_ISDIR(os.lstat(parent).st_mode):
                     raise RefusedError(f"{parent} is not a folder", remedy="move it away, then run this again")
-            except FileNotFoundError:
-                self._absent.add(parent)
+            except (FileNotFoundError, NotADirectoryError):
+                self._absent.add(parent)  # What above it is no folder is found on the way up.
+            except OSError as error:
+                raise LocalError(f"{parent} cannot be read: {error.strerror}") from error
             self._checked.add(parent)
             if parent == self._root:
                 return

@@ -10,8 +10,10 @@ from generator.charts.files import Pieces
 
 _SPEC, _PROJECTS, _APPS = "\nspec:\n", "  projects:\n", "  apps:\n"
 _NO_APPS = "  apps: {}\n"
+_BLOCK = r' {4}"?([A-Za-z0-9][A-Za-z0-9._-]*)"?:'
+_KEY = re.compile(f"^{_BLOCK}", re.MULTILINE)
 # Whatever a block says is further in than its key.
-_KEY = re.compile(r'^    "?([A-Za-z0-9][A-Za-z0-9._-]*)"?:', re.MULTILINE)
+_STRAY = re.compile(f"^(?!{_BLOCK}| {{6}}|$)", re.MULTILINE)
 
 
 class Values(NamedTuple):
@@ -34,23 +36,26 @@ def blocks(projects: Iterable[str], apps: Iterable[str]) -> Pieces:
 
 
 def parts_of(data: bytes) -> Values:
-    """The parts of a values.yaml that the generator wrote, with its own text for any other file."""
+    """The parts of a values.yaml; what is not laid out as the generator does it may be in a wrong one."""
     text = data.decode("utf-8", "replace")
     spec = text.find(_SPEC)
     at = text.find(f"\n{_APPS}", spec) if spec >= 0 else -1
-    if at < 0:
-        return Values(text.removesuffix(_NO_APPS), {}, {})
-    head, apps = text[: at + 1], text[at + 1 + len(_APPS) :]
-    at = head.find(f"\n{_PROJECTS}", spec)
-    if at < 0:
-        return Values(head, {}, _blocks(apps))
-    return Values(head[: at + 1], _blocks(head[at + 1 + len(_PROJECTS) :]), _blocks(apps))
+    head, apps = (text[: at + 1], text[at + 1 + len(_APPS) :]) if at >= 0 else (text.removesuffix(_NO_APPS), "")
+    at = head.find(f"\n{_PROJECTS}", spec) if apps else -1
+    head, projects = (head[: at + 1], head[at + 1 + len(_PROJECTS) :]) if at >= 0 else (head, "")
+    return Values(head, _blocks(projects), _blocks(apps))
+
+
+def is_sum(parts: Values, data: bytes) -> bool:
+    """Whether a values.yaml says nothing but its parts, each block for itself."""
+    told = (block for part in (parts.projects, parts.apps) for block in part.values())
+    return parts.text.encode() == data and not any(map(_STRAY.search, told))
 
 
 def _blocks(text: str) -> dict[str, str]:
     keys = list(_KEY.finditer(text))
     ends = [key.start() for key in keys[1:]] + [len(text)]
-    return {key[1]: text[key.start() : end] for key, end in zip(keys, ends, strict=True)}
+    return {key[1]: text[key.start() : end] for key, end in zip(keys, ends, strict=False)}
 
 
 def differing(one: Mapping[str, str], other: Mapping[str, str]) -> set[str]:

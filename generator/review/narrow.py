@@ -7,9 +7,9 @@ from functools import cached_property
 
 from generator.charts.files import digest
 from generator.charts.layout import SHARDS, Chart, is_suite, template_of
-from generator.charts.values import Values, differing, parts_of
+from generator.charts.values import Values, differing, is_sum, parts_of
 from generator.registry.references import helm_key
-from generator.review.sides import Side
+from generator.review.sides import RENDERED, Side
 
 Files = Mapping[str, bytes]
 _VALUES = "values.yaml"
@@ -20,16 +20,16 @@ def narrowed(base: Side, head: Side, environment: str, paths: Iterable[str]) -> 
     """The chart on both sides with the projects that `paths`, which differ, touch; None where any object may differ.
 
     A template of ours reads nothing but what all apps share and what its project's apps say. So whatever differs
-    has to be as the generator wrote it; the rest is what `head` has, which it just wrote.
+    has to be as the record has it; the rest is what `head` has, which the generator just wrote.
     """
     sides = (_Chart(base, environment), _Chart(head, environment))
     paths = [path for path in paths if not is_suite(path)]
-    if not all(one.whole and one.written(paths) for one in sides):
+    if not all(one.whole and one.written(paths) and is_sum(one.values, one.text) for one in sides):
         return None
     touched = _touched(sides, paths)
     if touched is None:
         return None
-    before, after = (one.only(*touched) for one in sides)
+    before, after = (one.only(*touched, paths) for one in sides)
     return before, after
 
 
@@ -84,10 +84,15 @@ class _Chart:
         return all(digest(data) == self._side.digests.get(path) for path, data in found.items())
 
     @cached_property
+    def text(self) -> bytes:
+        """The bytes of values.yaml."""
+        path = self.path(_VALUES)
+        return self._side.contents([path])[path]
+
+    @cached_property
     def values(self) -> Values:
         """The parts of values.yaml."""
-        path = self.path(_VALUES)
-        return parts_of(self._side.contents([path])[path])
+        return parts_of(self.text)
 
     @cached_property
     def projects(self) -> Mapping[str, str]:
@@ -96,14 +101,22 @@ class _Chart:
         told = self._side.applications.items()
         return {key.removeprefix(prefix): str(of.get("project")) for key, of in told if key.startswith(prefix)}
 
-    def only(self, apps: set[str], projects: set[str]) -> Files:
-        """The chart's files by path below its folder, with these of its apps and projects."""
+    def only(self, apps: set[str], projects: set[str], differing: Iterable[str]) -> Files:
+        """The chart's files by path below its folder, with these of its apps and projects.
+
+        A template that differs and is not ours may read whatever it likes, and gets all values.
+        """
         paths = {self.path(name): name for name in (*_SHARED, *(f"templates/{app}.yaml" for app in sorted(apps)))}
         found = self._side.contents([path for path in paths if path in self._side.ids])
+        foreign = self._side.origin != RENDERED and any(path in found for path in differing)
+        values = self.text if foreign else self._only_values(apps, projects)
+        return {**{paths[path]: data for path, data in found.items()}, _VALUES: values}
+
+    def _only_values(self, apps: set[str], projects: set[str]) -> bytes:
         keys = {helm_key(app) for app in apps}
         values = Values(
             self.values.head,
             {name: block for name, block in self.values.projects.items() if name in projects},
             {key: block for key, block in self.values.apps.items() if key in keys},
         )
-        return {**{paths[path]: data for path, data in found.items()}, _VALUES: values.text.encode()}
+        return values.text.encode()

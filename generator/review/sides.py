@@ -21,6 +21,9 @@ from generator.registry.files import Files, matching
 from generator.registry.read import read_judged
 from generator.registry.registry import Registry
 
+#: The origin of what was just made of a registry.
+RENDERED = "registry"
+
 
 @dataclass(frozen=True)
 class Side:
@@ -88,7 +91,7 @@ def rendered(
     def contents(paths: Iterable[str]) -> dict[str, bytes]:
         return {path: tree.files[path] for path in paths}
 
-    return Side(revision, "registry", ids, contents, tree.applications, registry, tree.digests, refused)
+    return Side(revision, RENDERED, ids, contents, tree.applications, registry, tree.digests, refused)
 
 
 def base_side(files: Committed | None, name: str, output: str, locate: Locate) -> Side:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -201,3 +203,26 @@ def test_what_is_recorded_but_gone_is_made_again(folder: OutputFolder) -> None:
 
 def test_an_empty_folder_has_an_empty_record(folder: OutputFolder) -> None:
     assert folder.record() == Record()
+
+
+@pytest.mark.parametrize("first", ["templates", "tests", ""])
+def test_a_file_where_a_folder_belongs_is_named_itself(folder: OutputFolder, first: str) -> None:
+    _apply(folder, _OLD)
+    shutil.rmtree(folder.root / "argo-app-of-apps")
+    (folder.root / "argo-app-of-apps").write_text("no folder")
+    with pytest.raises(RefusedError, match=r"argo-app-of-apps is not a folder$"):
+        OutputFolder(folder.root).states([f"argo-app-of-apps/dev/{first}/a.yaml", "argo-app-of-apps/a.yaml"])
+
+
+def test_a_folder_that_cannot_be_entered_is_named(folder: OutputFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    _apply(folder, _OLD)
+    lstat = os.lstat
+
+    def denied(path: str) -> os.stat_result:
+        if path.endswith("dev"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return lstat(path)
+
+    monkeypatch.setattr(os, "lstat", denied)
+    with pytest.raises(LocalError, match=r"argo-app-of-apps/dev cannot be read: Permission denied"):
+        OutputFolder(folder.root).states(list(_OLD))

@@ -1,6 +1,6 @@
 """The generated objects on a live cluster with Argo CD's CRDs: what its API server says of them.
 
-`pytest -m cluster --kube-config FILE`, or KUBECONFIG, names the cluster; everything is a server-side dry run.
+`pytest -m cluster --kubeconfig=FILE`, or KUBECONFIG, names the cluster; everything is a server-side dry run.
 """
 
 from __future__ import annotations

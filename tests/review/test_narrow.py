@@ -177,6 +177,28 @@ def test_a_file_that_is_not_ours_has_the_whole_rendered() -> None:
         assert narrow(replace(stray, digests={**base.digests, path: digest(_stray(b""))}), head) is None
 
 
+_EXTRA = b"""---
+{{- with .Values.spec.apps.a }}
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: { name: extra }
+{{- end }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "more", "kept"),
+    [(_B, _EXTRA, True), (_VALUES, b"sourceNamespaces: [x]\n", False), (_VALUES, b"  # end\n", False)],
+)
+def test_what_was_edited_together_with_the_record_hides_nothing(path: str, more: bytes, kept: bool) -> None:
+    head = side(tree_of(_registry(b="")))
+    base = replace(edited(head, path, lambda data: data + more), origin="charts")
+    base = replace(base, digests={**head.digests, path: digest(base.contents([path])[path])})
+    parts = narrow(base, head)
+    assert (parts is not None) is kept
+    assert told(*(parts or (whole(base), whole(head)))) == told(whole(base), whole(head))
+
+
 def test_what_all_apps_share_has_the_whole_rendered() -> None:
     text = _registry()
     head = side(tree_of(text.replace("[environments.dev]\n", '[environments.dev]\nlabels.tier = "one"\n')))
