@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
@@ -27,6 +28,9 @@ _CONFIG = """\
 [url "{remote}"]
 \tinsteadOf = {repository}
 """
+
+#: How long `render` reads files again whatever the file system says of them, and a little more, in seconds.
+_YOUNG = 4.0
 
 
 class Place:
@@ -56,8 +60,13 @@ class Place:
         self._base = self._git(self.work, "rev-parse", "HEAD")
 
     def prime(self) -> None:
-        """Publish once: the warm cache then has the private clone too, and whatever is kept of Helm's judgement."""
+        """Publish once: the warm cache then has the private clone too, and whatever is kept of Helm's judgement.
+
+        And once the files that this writes are no longer young, find them unchanged, as a run after the first does.
+        """
         self.workloads("warm", "publish")
+        time.sleep(_YOUNG)
+        self.workloads("warm", "render")
 
     def variables(self, cache: str) -> dict[str, str]:
         """A home and a cache that are nobody's, and nothing else of the caller's environment."""
