@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from http.server import ThreadingHTTPServer
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.git.remotes import Web, git, web_handler
+from tests.git.remotes import git
 from tests.workspace import Done, environment, spawn
 
 NAMESPACE = "argocd"
@@ -24,18 +21,6 @@ _FILES = {
 #: Argo CD looks at once where this is set, and takes it away.
 _REFRESH = '{"metadata": {"annotations": {"argocd.argoproj.io/refresh": "hard"}}}'
 _UNGUARDED = '{"metadata": {"finalizers": null}}'
-
-
-@contextmanager
-def serving(root: Path, host: str) -> Iterator[str]:
-    """The URL of the folder of repositories, by which the cluster reaches this machine at `host`."""
-    server = ThreadingHTTPServer((host, 0), web_handler(Web(), root))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://{host}:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def repository(path: Path, files: Mapping[str, str]) -> None:

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.argocd import Live, serving
+from tests.cluster.argocd import Live
+from tests.git.remotes import Web, web_serving
 from tests.workspace import isolate
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
@@ -30,7 +31,7 @@ def live(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         pytest.skip(f"no Argo CD: {_HOST} names no address under which it reaches this machine")
     isolate(tmp_path / "home", monkeypatch)
     (tmp_path / "home" / "repositories").mkdir()
-    with serving(tmp_path / "home" / "repositories", host) as url:
+    with web_serving(Web(), tmp_path / "home" / "repositories", host) as url:
         found = Live(cluster, tmp_path / "home" / "repositories", url, f"w{secrets.token_hex(3)}")
         try:
             found.start()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from tests.git.remotes import Remote, Web, git, serving, web_handler
+from tests.git.remotes import Remote, Web, git, serving, web_serving
 
 
 @pytest.fixture(autouse=True)
@@ -53,12 +51,6 @@ def daemon(remote: Remote) -> Iterator[str]:
 @pytest.fixture
 def web(remote: Remote) -> Iterator[Web]:
     state = Web()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), web_handler(state, remote.path.parent))
-    server.daemon_threads = True
-    state.url = f"http://127.0.0.1:{server.server_port}/workloads.git"
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield state
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with web_serving(state, remote.path.parent) as url:
+        state.url = f"{url}/workloads.git"
+        yield state

@@ -7,11 +7,12 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -182,3 +183,19 @@ def web_handler(state: Web, root: Path) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
+
+
+@contextmanager
+def web_serving(state: Web, root: Path, host: str = "127.0.0.1") -> Iterator[str]:
+    """The URL of a folder of repositories behind `git http-backend`."""
+    server = ThreadingHTTPServer((host, 0), web_handler(state, root))
+    server.daemon_threads = True
+    server.socket.listen(128)  # As many as come at once.
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield f"http://{host}:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

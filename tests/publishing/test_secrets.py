@@ -9,13 +9,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from generator.git import pace
-from tests.git.remotes import Web, git, web_handler
+from tests.git.remotes import Web, git, web_serving
 from tests.publishing.arrangement import Arrangement
 from tests.workspace import environment, spawn
 
@@ -28,15 +27,9 @@ def web(apart: Arrangement) -> Iterator[Web]:
     """The remote over HTTP; it asks for the canary."""
     state = Web(password=CANARY)
     git(apart.remote.path, "config", "http.receivepack", "true")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), web_handler(state, apart.remote.path.parent))
-    server.daemon_threads = True
-    state.url = f"http://127.0.0.1:{server.server_port}/workloads.git"
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield state
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with web_serving(state, apart.remote.path.parent) as url:
+        state.url = f"{url}/workloads.git"
+        yield state
 
 
 def _url(apart: Arrangement, url: str, home: Path) -> tuple[str, dict[str, str]]:

@@ -69,7 +69,7 @@ def registries(draw: st.DrawFn) -> str:
 #: One change, or as many as it takes to get to another registry.
 edits = st.one_of(
     registries(),
-    st.sampled_from([("one/x", "one/y"), ("We share", "They share"), ('apps = ["a", ', "apps = ["), ('"v1"', '"v2"')]),
+    st.sampled_from([("one/x", "one/y"), ("We share", "They share"), ('apps = ["a", ', "apps = ["), ("Only e", "E")]),
 )
 
 

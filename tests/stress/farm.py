@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from tests.git.remotes import Remote, Web, git, serving, web_handler
+from tests.git.remotes import Remote, Web, git, serving, web_serving
 from tests.workspace import REGISTRY, environment
 
 _IDENTITY = "[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n"
@@ -145,23 +143,8 @@ def farm(folder: Path, transport: str) -> Iterator[Farm]:
         with serving(remote) as url:
             yield Farm(folder, remote, url)
     else:
-        with _web(remote) as url:
-            yield Farm(folder, remote, url)
-
-
-@contextmanager
-def _web(remote: Remote) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), web_handler(Web(), remote.path.parent))
-    server.daemon_threads = True
-    server.socket.listen(128)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/workloads.git"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        with web_serving(Web(), remote.path.parent) as url:
+            yield Farm(folder, remote, f"{url}/workloads.git")
 
 
 def at_once(machines: Sequence[Machine], *args: Sequence[str]) -> list[Ended]:
