@@ -145,7 +145,7 @@ def _system(error: OSError) -> int:
     from generator import console
     from generator.errors import LocalError
 
-    console.failure(LocalError(f"{error.filename or 'the system'}: {error.strerror}"))
+    console.failure(LocalError(f"{error.filename or 'the system'}: {error.strerror or error}"))
     return LocalError.exit_code
 
 
