@@ -63,6 +63,7 @@ clean: ## remove .venv and everything else that git ignores here
 
 # --no-deps: the lock is whole, and where pip resolves it again it fails over an extra once a newer version is out.
 # --no-build-isolation: the build backend comes from the lock too.
+# compileall: where PYTHONDONTWRITEBYTECODE is set, every command would compile the program for itself.
 $(STAMP): requirements.lock pyproject.toml
 	@for python in $(PYTHONS); do \
 	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
@@ -76,4 +77,5 @@ $(STAMP): requirements.lock pyproject.toml
 	  { echo 'The venv module does not work; on Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@$(BIN)/python -m compileall -q generator
 	@touch $@
