@@ -59,7 +59,7 @@ THIRD_PARTIES = {
     "rich": {"console"},
     "ruamel": {"charts"},
     "tomlkit": {"registry"},
-    "tomllib": {"registry"},
+    "tomli": {"registry"},
 }
 #: Modules with one job that no other module of their room does too.
 ONLY = {

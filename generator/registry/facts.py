@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import tomli
 
 from generator.registry.effective import BUILT_IN, base_layer, effective
 from generator.registry.memo import FILE, FORGETFUL, Memo
@@ -98,7 +99,7 @@ class Versions:
     def _piece(self, text: str) -> _Piece | None:
         if text not in self._pieces:
             try:
-                self._pieces[text] = _facts(tomllib.loads(text))
+                self._pieces[text] = _facts(tomli.loads(text))
             except (ValueError, RecursionError):
                 self._pieces[text] = None
         return self._pieces[text]

@@ -7,8 +7,9 @@ pin keeps the tag it came from as a comment on its line. Lines that an edit is n
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass, field, replace
+
+import tomli
 
 from generator.registry.text import COMMIT
 
@@ -40,7 +41,7 @@ class Item:
     def entry(self) -> str:
         """The entry itself, `app` or `app@revision`."""
         if "\\" in self.literal or self.literal[1:3] == self.literal[0] * 2:
-            return str(tomllib.loads(f"entry = {self.literal}")["entry"])
+            return str(tomli.loads(f"entry = {self.literal}")["entry"])
         return self.literal[1:-1]
 
     @property

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import copy
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+import tomli
 
 from generator.registry import edit
 from generator.registry.sections import comments_above
@@ -52,8 +53,8 @@ def merge(base: str, ours: str, theirs: str) -> Merged:
     if ours in (base, theirs) or theirs == base:
         return Merged(ours if theirs == base else theirs)
     try:
-        before, mine, there = (tomllib.loads(text) for text in (base, ours, theirs))
-    except (ValueError, OverflowError, RecursionError):  # What `tomllib` raises, also for too long or deep a value.
+        before, mine, there = (tomli.loads(text) for text in (base, ours, theirs))
+    except (ValueError, OverflowError, RecursionError):  # What `tomli` raises, also for too long or deep a value.
         return Merged("", (Conflict("the file", "is edited", "cannot be read, or could not be before"),))
     comparison = _Comparison()
     comparison.table((), before, mine, there)

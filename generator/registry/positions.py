@@ -6,7 +6,6 @@ The text keeps the bounds of `toml.parse`, but may be broken: what stands before
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,11 +13,12 @@ from enum import Enum, auto
 from itertools import accumulate
 from typing import NamedTuple, TypeVar
 
+import tomli
+
 Path = tuple[str | int, ...]
 
 # More problems of a kind than this are one mistake (a file pasted into itself), and nobody reads on.
 MOST_LISTED = 100
-
 _BLOCK = 4096  # lines are counted by so many characters, so that millions of short ones take no memory
 
 BARE = "A-Za-z0-9_-"
@@ -157,7 +157,7 @@ class _Scanner:
         text = self.source[start : self._expect(_PART).end()]
         if text[0] == '"' and "\\" in text:
             try:
-                return str(tomllib.loads(f"name={text}")["name"]), start
+                return str(tomli.loads(f"name={text}")["name"]), start
             except ValueError:
                 raise _ScanError from None
         return text[1:-1] if text[0] in "\"'" else text, start

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
+
+import tomli
 
 from generator.registry.toml import Path
 
@@ -51,7 +52,7 @@ def _header_offsets(text: str) -> Iterator[int]:
 def _header_path(inner: str) -> Path:
     if _BARE.fullmatch(inner):
         return tuple(inner.split("."))
-    table: Any = tomllib.loads(f"[{inner}]")
+    table: Any = tomli.loads(f"[{inner}]")
     path: list[str] = []
     while isinstance(table, dict) and table:
         key, table = next(iter(table.items()))

@@ -7,19 +7,19 @@ take linear time; positions are looked for only when a problem asks for them.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, islice
 from typing import Any
 
+import tomli
+
 from generator.registry.positions import BARE, MOST_LISTED, Path, Position, Positions, blank_escapes
 
 __all__ = ["Document", "Path", "Position", "TomlError", "dotted", "parse"]
 
 _Problem = tuple[Position, str, str]
-
 _MOST_BYTES = 4 * 1024 * 1024
 _MOST_PARTS = 8
 _MOST_LEVELS = 32
@@ -227,7 +227,7 @@ def _too_deep(what: str) -> str:
 
 def _load(text: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
+        return tomli.loads(text)
     except (ValueError, OverflowError, RecursionError) as error:
         said, position = _said(error, text)
     # Only here, because the error holds on to all that the parser had read.

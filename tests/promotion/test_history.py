@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli
 
 from generator.git.checkout import Checkout
 from generator.git.log import past_of
@@ -160,13 +160,13 @@ def test_no_piece_of_text_is_read_twice(place: Place, monkeypatch: pytest.Monkey
     for number in range(20):
         place.commit(apps=APPS + f'[environments.dev]\napps = ["a@v{number}"]\n', teams="[apps.c]\n")
     read: list[str] = []
-    loads = tomllib.loads
+    loads = tomli.loads
 
     def counted(text: str) -> dict[str, Any]:
         read.append(text)
         return loads(text)
 
-    monkeypatch.setattr("generator.registry.facts.tomllib.loads", counted)
+    monkeypatch.setattr("generator.registry.facts.tomli.loads", counted)
     assert len(place.history.moves) == 20
     assert len(read) == len(set(read)) < 30
 
