@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -46,7 +46,7 @@ def judge(tree: RenderedTree, registry: Registry, memo: Memo = FORGETFUL, *, wit
 def verify(tree: RenderedTree, environments: Iterable[str], memo: Memo = FORGETFUL) -> None:
     """Have Helm render every chart, slice by slice, as many at once as there are processors, and judge what comes out.
 
-    A slice that `memo` knows to be sound, by its bytes and by the engine that judged it, is not rendered again.
+    A slice that `memo` knows to be sound, by what it is made of and the engine that judged it, is not rendered again.
     Raises ChartError with everything that is wrong, LocalError where there is no Helm.
     """
     chosen = set(environments)
@@ -69,23 +69,22 @@ class _Verification:
         slices = list(slices)
         self._above = {piece.chart.environment: piece for piece in slices if not piece.chart.shard}
         self._shards = [piece.chart for piece in slices if piece.chart.shard]
-        keys = [(piece, self._key(piece)) for piece in slices]
-        self._unknown = [(piece, key) for piece, key in keys if memo.get(_KIND, key) is None]
+        self._unknown = [piece for piece in slices if not self._known(piece)]
 
     def problems(self) -> list[str]:
         """Everything that is wrong, and what is not is remembered."""
         # A shard is rendered with what the chart above it hands on, which then has to be rendered first, known or not.
-        divided = sorted({piece.chart.environment for piece, _ in self._unknown if piece.chart.shard})
-        first = [(self._above[env], self._key(self._above[env])) for env in divided]
-        then = [(piece, key) for piece, key in self._unknown if piece.chart not in {Chart(env) for env in divided}]
+        divided = sorted({piece.chart.environment for piece in self._unknown if piece.chart.shard})
+        first = [self._above[env] for env in divided]
+        then = [piece for piece in self._unknown if piece.chart not in {Chart(env) for env in divided}]
         # Helm's engine works outside of Python's lock.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            above = list(pool.map(self._judged, (piece for piece, _ in first)))
+            above = list(pool.map(self._judged, first))
             values = {chart: given for one in above for chart, given in one.handed_on}
-            below = list(pool.map(lambda each: self._judged(each[0], values.get(each[0].chart)), then))
-        for (_, key), judged in zip([*first, *then], [*above, *below], strict=True):
+            below = list(pool.map(lambda piece: self._judged(piece, values.get(piece.chart)), then))
+        for piece, judged in zip([*first, *then], [*above, *below], strict=True):
             if not judged.problems:
-                self._memo.put(_KIND, key, True)
+                self._remember(self._keys(piece))
         return list(dict.fromkeys(problem for judged in [*above, *below] for problem in judged.problems))
 
     def _judged(self, piece: Slice, values: Mapping[str, Any] | None = None) -> _Judged:
@@ -97,8 +96,30 @@ class _Verification:
         problems = object_problems(objects, piece.applications)
         return _Judged([f"chart {piece.chart}: {text}" for text in problems], handed)
 
-    def _key(self, piece: Slice) -> str:
-        """All that the judgement of a slice rests on: a shard's on the chart above it too."""
-        above = self._above[piece.chart.environment].files.digests if piece.chart.shard else {}
-        told = sorted(piece.files.digests.items()), sorted(above.items()), sorted(piece.applications.items())
-        return key_of((self._engine, tuple(piece.chart), told))
+    def _known(self, piece: Slice) -> bool:
+        asked: list[str] = []
+        for key in self._keys(piece):
+            if self._memo.get(_KIND, key) is not None:
+                self._remember(asked)
+                return True
+            asked.append(key)
+        return False
+
+    def _remember(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self._memo.put(_KIND, key, True)
+
+    def _keys(self, piece: Slice) -> Iterator[str]:
+        """By what the judgement of a slice is known; that of a shard rests on the chart above it too.
+
+        What a slice is made of is asked first, for which nothing has to be made. Another slice may be made of it too,
+        so that one whose own apps are as they were is then found by its bytes.
+        """
+        pieces = [piece, *([self._above[piece.chart.environment]] if piece.chart.shard else [])]
+        if piece.mark:
+            yield key_of((self._engine, [one.mark or _held(one) for one in pieces]))
+        yield key_of((self._engine, [_held(one) for one in pieces]))
+
+
+def _held(piece: Slice) -> Any:
+    return tuple(piece.chart), sorted(piece.files.digests.items()), sorted(piece.applications.items())

@@ -37,10 +37,10 @@ def _part(team: Registry, memo: Memo) -> Part:
     key = key_of((repr(_bare(team)), team.apps, listings))
     known = memo.get(_KIND, key)
     if known is not None:
-        return _recalled(known, team, _marks(memo, key))
+        return _recalled(known, team, _marks(memo, key))._replace(mark=key)
     part = part_of(plan(team))
     memo.put(_KIND, key, _told(part))
-    return part._replace(files=part.files.recalling(_marks(memo, key)))
+    return part._replace(files=part.files.recalling(_marks(memo, key)), mark=key)
 
 
 def _told(part: Part) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from generator.charts.projects import FINALIZER, PROJECT_WAVE
 from generator.charts.suite import helm_value, shards_suite, suite
 from generator.charts.templates import NOTICE
 from generator.charts.values import blocks
+from generator.registry.memo import key_of
 from generator.registry.shards import shard_application, shard_project
 
 _HEAD = f"# {NOTICE}\n"
@@ -26,12 +27,30 @@ _STAND_IN = re.compile(f"({'|'.join(_STAND_INS)})")
 _ByApp = Mapping[str, Mapping[str, str]]
 
 
-class Slice(NamedTuple):
-    """A chart, or as much of one as can be judged by itself: files by path below its root, identities by app."""
+@dataclass(frozen=True)
+class Slice:
+    """A chart, or as much of one as can be judged by itself: files by path below its root, identities by app.
+
+    Both are `made` when they are asked for. `mark` tells it from all others, empty where only what it has does.
+    """
 
     chart: Chart
-    files: Files
-    applications: _ByApp
+    made: Callable[[], tuple[Files, _ByApp]]
+    mark: str = ""
+
+    @functools.cached_property
+    def files(self) -> Files:
+        """The files that Helm renders."""
+        return self._both[0]
+
+    @functools.cached_property
+    def applications(self) -> _ByApp:
+        """The identity of each Application that is to come of them."""
+        return self._both[1]
+
+    @functools.cached_property
+    def _both(self) -> tuple[Files, _ByApp]:
+        return self.made()
 
 
 @dataclass(frozen=True)
@@ -60,13 +79,14 @@ class Part(NamedTuple):
     """What some of the apps come to: whole files, and their part of what each chart says of all its apps.
 
     `entries` and `projects` are the lines of values.yaml by the chart's folder, and by app or project;
-    `applications` the identities by environment.
+    `applications` the identities by environment; `mark` tells of all that it was made from, where that is known.
     """
 
     files: Files
     entries: Mapping[str, Mapping[str, str]]
     projects: Mapping[str, Mapping[str, str]]
     applications: Mapping[str, _ByApp]
+    mark: str = ""
 
 
 def render(plan: ChartPlan) -> RenderedTree:
@@ -213,17 +233,20 @@ def _all_slices(charts: Iterable[_ChartText], files: Files) -> Iterator[Slice]:
 
 def _slices(one: _ChartText, files: Files) -> Iterator[Slice]:
     """A chart as charts that Helm can judge one by one: a template reads nothing but what its project's apps say."""
-    folder = one.chart.folder
     for parts in one.groups:
-        values = "".join(_values(one, parts)).encode()
-        names = [PARENT] if one.below else [app for part in parts for app in part.entries[folder]]
-        paths = ["Chart.yaml", "values.schema.json", *(f"templates/{name}.yaml" for name in names)]
-        digests = {path: files.digests[f"{folder}/{path}"] for path in paths}
-        yield Slice(
-            one.chart,
-            Files({**digests, "values.yaml": digest(values)}, functools.partial(_read, files, folder, values)),
-            _expected(one, parts),
-        )
+        marks = [part.mark for part in parts]
+        mark = key_of((tuple(one.chart), one.head, marks)) if marks and all(marks) else ""
+        yield Slice(one.chart, functools.partial(_slice, one, parts, files), mark)
+
+
+def _slice(one: _ChartText, parts: list[Part], files: Files) -> tuple[Files, _ByApp]:
+    folder = one.chart.folder
+    values = "".join(_values(one, parts)).encode()
+    names = [PARENT] if one.below else [app for part in parts for app in part.entries[folder]]
+    paths = ["Chart.yaml", "values.schema.json", *(f"templates/{name}.yaml" for name in names)]
+    digests = {path: files.digests[f"{folder}/{path}"] for path in paths}
+    judged = Files({**digests, "values.yaml": digest(values)}, functools.partial(_read, files, folder, values))
+    return judged, _expected(one, parts)
 
 
 def _read(files: Files, folder: str, values: bytes, path: str) -> bytes:

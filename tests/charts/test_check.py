@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from benchmarks.registries import files as registry_files
+from benchmarks.registries import promoted
 from generator.charts import helm
 from generator.charts.check import ChartError, judge, verify
 from generator.charts.environment import handed_on
-from generator.charts.layout import Chart, by_chart
+from generator.charts.layout import PARENT, Chart, by_chart
 from generator.charts.parts import charts
-from generator.charts.render import RenderedTree
+from generator.charts.render import RenderedTree, Slice
 from generator.registry.files import Tree
 from generator.registry.memo import FORGETFUL
 from generator.registry.read import read_from
@@ -79,6 +81,37 @@ def test_the_values_of_a_slice_are_lines_of_the_charts(registry: Registry) -> No
         assert Counter(piece.files["values.yaml"].decode().splitlines()) <= Counter([*whole, "  apps: {}"])
 
 
+_PROD = 'labels = { env = "prod" }\n'
+_EDITS = (
+    ("", ""),
+    ('replicaCount = "', 'replicaCount = "7'),
+    (_PROD, 'labels = { env = "x" }\n'),
+    (_PROD, f'nameSuffix = "-x"\n{_PROD}'),
+    (_PROD, f'server = "https://x.example.com"\n{_PROD}'),
+    (_PROD, f"handOver = true\n{_PROD}"),
+    (_PROD, f'shards = "team"\n{_PROD}'),
+    (_PROD, f"shards = 2\n{_PROD}"),
+    (_PROD, f"policy = {{ confirmDeletion = true }}\n{_PROD}"),
+    ("[argocd]\n", '[argocd]\nnamespace = "x"\n'),
+    ("[argocd]\n", "[defaults]\nsyncWave = 9\n[argocd]\n"),
+)
+
+
+def test_slices_of_one_mark_are_one_slice() -> None:
+    known: dict[str, tuple[object, ...]] = {}
+    seen = 0
+    for before, after in _EDITS:
+        edited = {name: text.replace(before.encode(), after.encode()) for name, text in _MANY.items()}
+        assert (edited == _MANY) == (before == after), before
+        for piece in charts(read_from(Tree(edited), "apps.toml")).slices:
+            told = piece.chart, piece.files.digests, piece.applications
+            # Of a chart above shards only its bytes tell.
+            assert bool(piece.mark) == (piece.files.keys().isdisjoint({f"templates/{PARENT}.yaml"}))
+            assert not piece.mark or known.setdefault(piece.mark, told) == told
+            seen += 1
+    assert len(_EDITS) < len(known) < seen
+
+
 def test_a_chart_in_no_slice_is_never_trusted() -> None:
     registry = REGISTRIES["many"]
     tree = charts(registry)
@@ -87,31 +120,60 @@ def test_a_chart_in_no_slice_is_never_trusted() -> None:
         judge(lacking, registry, FORGETFUL, with_helm=False)
 
 
-def test_only_the_slice_that_changed_is_rendered_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    memo, registry = Remembering(), REGISTRIES["many"]
-    verify(charts(registry), registry.environments, memo)
+@pytest.fixture
+def rendered(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The files of each slice that Helm has rendered since."""
     asked: list[list[str]] = []
     known = helm.manifests
 
-    def counted(files: dict[str, bytes], values: dict[str, str] | None = None) -> list[helm.Manifest]:
+    def counted(files: Mapping[str, bytes], values: Mapping[str, Any] | None = None) -> list[helm.Manifest]:
         asked.append(sorted(files))
         return known(files, values)
 
     monkeypatch.setattr(helm, "manifests", counted)
+    return asked
+
+
+def test_only_the_slices_that_changed_are_rendered_again(rendered: list[list[str]]) -> None:
+    memo, registry = Remembering(), REGISTRIES["many"]
     verify(charts(registry), registry.environments, memo)
-    assert not asked
+    rendered.clear()
+    verify(charts(registry), registry.environments, memo)
+    assert not rendered
     changed = _MANY["teams/team-003.toml"].replace(b'replicaCount = "', b'replicaCount = "7', 1)
     after = read_from(Tree({**_MANY, "teams/team-003.toml": changed}), "apps.toml")
     verify(charts(after), after.environments, memo)
-    assert len(asked) <= len(after.environments)
-    assert all(len(paths) < 30 for paths in asked)
+    assert 0 < len(rendered) <= len(after.environments)
+    assert all(len(paths) < 30 for paths in rendered)
+
+
+def test_a_promotion_has_one_slice_rendered_and_what_stayed_is_then_known_by_what_it_is_made_of(
+    rendered: list[list[str]],
+) -> None:
+    memo, registry = Remembering(), REGISTRIES["many"]
+    verify(charts(registry), registry.environments, memo)
+    rendered.clear()
+    name = "dusky-order-00003"
+    file = next(file for file, text in _MANY.items() if f"[apps.{name}]".encode() in text)
+    edited = promoted(_MANY[file].decode(), name, "prod", "v99.0.0").encode()
+    after = charts(read_from(Tree({**_MANY, file: edited}), "apps.toml"))
+    verify(after, registry.environments, memo)
+    assert len(rendered) == 1
+    unmade = replace(after, cut=lambda: [replace(piece, made=_never) for piece in after.slices])
+    verify(unmade, registry.environments, memo)
+    assert len(rendered) == 1
+
+
+def _never() -> Any:
+    raise AssertionError
 
 
 def test_a_slice_that_was_refused_is_judged_again() -> None:
     memo, registry = Remembering(), REGISTRIES["many"]
     tree = charts(registry)
-    expected = dict(tree.slices[0].applications) | {"ghost": {"name": "ghost"}}
-    broken = replace(tree, cut=lambda: (tree.slices[0]._replace(applications=expected), *tree.slices[1:]))
+    first, *others = tree.slices
+    expected = {**first.applications, "ghost": {"name": "ghost"}}
+    broken = replace(tree, cut=lambda: (Slice(first.chart, lambda: (first.files, expected)), *others))
     for _ in range(2):
         with pytest.raises(ChartError, match="Application ghost is missing"):
             verify(broken, registry.environments, memo)

@@ -260,7 +260,7 @@ def test_what_is_wrong_in_a_shard_is_told_with_its_name() -> None:
 def _broken(piece: Slice) -> Slice:
     path = "templates/ledger.yaml"
     files = {**piece.files, path: piece.files[path].replace(b"kind: Application", b"kind: Surprise")}
-    return piece._replace(files=Files.of(files))
+    return Slice(piece.chart, lambda: (Files.of(files), piece.applications))
 
 
 def test_the_objects_of_shards_are_among_an_environments_manifests() -> None:
