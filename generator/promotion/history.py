@@ -20,8 +20,7 @@ from generator.registry.memo import FORGETFUL, Memo
 _BATCH = 200
 
 
-@dataclass(frozen=True)
-class Move:
+class Move(NamedTuple):
     """One change of what runs: `before` None where the app was not there, `after` None where it is not any more."""
 
     environment: str

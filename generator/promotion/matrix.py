@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -66,13 +67,14 @@ def told_matrix(book: Book, history: History) -> list[Row]:
 
 
 def _told(row: Row, book: Book, history: History) -> Row:
-    tags = {env: book.tag(env, row.app) for env in row.runs}
+    tags = {env: book.tag(env, row.app) for env, app in row.runs.items() if app.pin is not None}
     stays = {env: history.stay(env, row.app, app.revision) for env, app in row.runs.items()}
     retired = frozenset(env for env in row.runs if row.app in book.registry.environments[env].retired)
     since = {env: stay.since for env, stay in stays.items() if stay and stay.until is None}
     return Row(row.app, row.team, row.runs, tags, since, retired)
 
 
+@functools.lru_cache(maxsize=1024)  # Most apps came with a few commits.
 def age(passed: timedelta) -> str:
     """How long ago, in the largest unit that tells: 12m, 5h, 30d."""
     minutes = max(0, int(passed.total_seconds() // 60))
@@ -122,10 +124,11 @@ def waits(book: Book, environments: Iterable[str], facts: Facts) -> Iterator[Wai
         environment = book.registry.environments[name]
         order = Promotion((), name)
         for app in sorted(listing.app for listing in environment.listings) if environment.promotes_from else ():
-            step = judged_offline(
-                book, environment, wanted_step(book, environment, app, order, facts.now), order, facts
-            )
-            if step.wanted is not None and step.wanted.kind != "branch":
+            step = wanted_step(book, environment, app, order, facts.now)
+            if step.wanted is None or step.wanted.kind == "branch":
+                continue
+            step = judged_offline(book, environment, step, order, facts)
+            if step.wanted is not None:
                 yield _wait(book, environment, step, facts.history)
 
 

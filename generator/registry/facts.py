@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,20 +117,21 @@ class Versions:
             for app, layer in piece.apps.items():
                 layers[app] = (*layers.get(app, ()), layer)
         defaults = tuple(piece.defaults for piece in pieces if piece.defaults)
+        base, marks = _joined(defaults), tuple(map(id, defaults))
         return {
-            (env, app): self._revision(app, env, pin, layers.get(app, ()), defaults)
+            (env, app): self._revision(app, env, pin, layers.get(app, ()), base, marks)
             for piece in pieces
             for env, entries in piece.lists.items()
             for app, pin in entries
         }
 
     def _revision(
-        self, app: str, env: str, pin: str | None, layers: tuple[_Layer, ...], defaults: tuple[_Layer, ...]
+        self, app: str, env: str, pin: str | None, layers: tuple[_Layer, ...], defaults: _Layer, marks: tuple[int, ...]
     ) -> str:
         # Layers are kept for good by their pieces, so their identity stands for them.
-        key = (env, pin, *map(id, layers), None, *map(id, defaults))
+        key = (env, pin, marks, *map(id, layers))
         if key not in self._revisions:
-            self._revisions[key] = _revision(app, env, pin, _joined(layers), _joined(defaults))
+            self._revisions[key] = _revision(app, env, pin, _joined(layers), defaults)
         return self._revisions[key]
 
 
@@ -146,8 +147,10 @@ def _revision(app: str, env: str, pin: str | None, layer: _Layer, defaults: _Lay
         return pin or "HEAD"
 
 
-def _joined(layers: Iterable[_Layer]) -> dict[str, Any]:
+def _joined(layers: Sequence[_Layer]) -> _Layer:
     """What pieces of one table say together: `[apps.x]` and `[apps.x.environments.prod]`."""
+    if len(layers) == 1:
+        return layers[0]
     whole: dict[str, Any] = {}
     for layer in layers:
         environments = {**whole.get("environments", {}), **layer.get("environments", {})}
