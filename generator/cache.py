@@ -10,7 +10,7 @@ import secrets
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -140,11 +140,24 @@ def user_cache() -> Cache:
 
 
 def _version() -> str:
-    """A digest of its Python and the program's own files, as far as their names, sizes and times tell them apart."""
     package = Path(__file__).parent
-    roots = [package, package.parent / "chart-templates"]
-    files = (os.path.join(at, name) for root in roots for at, _, names in os.walk(root) for name in names)  # noqa: PTH118
-    found = [(path, os.stat(path)) for path in sorted(files) if not path.endswith(".pyc")]  # noqa: PTH116
-    marks = [(path, stated.st_size, stated.st_mtime_ns) for path, stated in found]
-    told = sys.implementation.cache_tag, marshal.version, marks
-    return hashlib.sha256(repr(told).encode("utf-8", "surrogateescape")).hexdigest()
+    installed = [Path(place) for place in sys.path if place.endswith("-packages")]
+    return version([package, package.parent / "chart-templates"], installed)
+
+
+def version(program: Iterable[Path], libraries: Iterable[Path]) -> str:
+    """A digest of the Python that runs, of the bytes in a program's folders, and of what is installed in others.
+
+    Neither paths nor times are in it: what one machine kept serves another one that the folder is carried to.
+    """
+    told = hashlib.sha256(f"{sys.implementation.cache_tag} {marshal.version}".encode())
+    for root in map(os.fspath, program):
+        files = (os.path.join(at, name) for at, _, names in os.walk(root) for name in names)  # noqa: PTH118
+        for path in sorted(path for path in files if not path.endswith(".pyc")):
+            with open(path, "rb") as file:  # noqa: PTH123 - a Path for each of them takes as long as to read it
+                told.update(repr((path.removeprefix(root), hashlib.sha256(file.read()).digest())).encode())
+    for folder in libraries:
+        with suppress(OSError):
+            names = sorted(name for name in os.listdir(folder) if name.endswith(".dist-info"))  # noqa: PTH208
+            told.update(repr(names).encode())
+    return told.hexdigest()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime
 import os
+import shutil
 from collections import OrderedDict
 from pathlib import Path
 
 import pytest
 
-from generator.cache import Cache, own_folder
+from generator.cache import Cache, own_folder, version
 from generator.errors import LocalError
+from tests.workspace import REGISTRY, ROOT, isolate, spawn
 
 _VALUE = {"a": [1, "ü\u2028", None, {"b": 1.5}, float("inf"), ("c", True)], "": {}}
 
@@ -92,3 +94,42 @@ def test_where_there_is_no_folder_it_is_told_what_for(tmp_path: Path, monkeypatc
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "file"))
     with pytest.raises(LocalError, match="no folder for this: tried "):
         own_folder("memo", "this")
+
+
+def _program(folder: Path, text: str = "x = 1\n") -> Path:
+    (folder / "inner").mkdir(parents=True)
+    (folder / "a.py").write_text("")
+    (folder / "inner" / "b.py").write_text(text)
+    return folder
+
+
+def test_a_program_is_the_same_wherever_and_whenever_it_was_installed(tmp_path: Path) -> None:
+    one, other = _program(tmp_path / "one"), _program(tmp_path / "deep" / "other")
+    os.utime(other / "a.py", (1, 1))
+    (other / "a.cpython-311.pyc").write_bytes(b"compiled")
+    assert version([one], []) == version([other], [])
+
+
+def test_another_byte_file_or_library_is_another_program(tmp_path: Path) -> None:
+    programs = [_program(tmp_path / "one"), _program(tmp_path / "two", "x = 2\n"), _program(tmp_path / "three")]
+    (programs[2] / "c.py").write_text("")
+    libraries = [tmp_path / "none", tmp_path / "old", tmp_path / "new"]
+    (libraries[1] / "jinja2-3.1.6.dist-info").mkdir(parents=True)
+    (libraries[2] / "jinja2-3.1.7.dist-info").mkdir(parents=True)
+    told = [version([program], [place]) for program in programs for place in libraries]
+    assert len({*told}) == len(told)
+
+
+def test_what_one_installation_kept_serves_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    isolate(tmp_path / "home", monkeypatch)
+    elsewhere, cache = tmp_path / "elsewhere", tmp_path / "cache"
+    for name in ("generator", "chart-templates"):
+        shutil.copytree(ROOT / name, elsewhere / name, copy_function=shutil.copyfile)
+    kept = []
+    for program in (ROOT, elsewhere):
+        checkout = tmp_path / f"checkout-of-{program.name}"
+        checkout.mkdir()
+        (checkout / "apps.toml").write_text(REGISTRY)
+        assert spawn("render", cwd=checkout, PYTHONPATH=str(program), XDG_CACHE_HOME=str(cache)).code == 0
+        kept.append({path.name for path in cache.rglob("*") if path.name.startswith(("apps-", "charts-"))})
+    assert kept[0] == kept[1] != set()

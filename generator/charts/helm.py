@@ -86,14 +86,14 @@ def _engine() -> Any:
 
 
 def _archive(files: Mapping[str, bytes]) -> bytes:
-    """A chart as the `.tgz` that Helm reads from memory; barely compressed, for it is never stored."""
+    """A chart as the `.tgz` that Helm reads from memory; not compressed, for it is never stored."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for path, data in files.items():
             entry = tarfile.TarInfo(f"chart/{path}")
             entry.size = len(data)
             archive.addfile(entry, io.BytesIO(data))
-    return gzip.compress(buffer.getvalue(), compresslevel=1)
+    return gzip.compress(buffer.getvalue(), compresslevel=0)
 
 
 def _in_process(files: Mapping[str, bytes], values: Mapping[str, Any] | None) -> list[Manifest]:
