@@ -55,7 +55,7 @@ class Content:
         published = self._source.at(base)
         tree = self._rendered(published)
         there = _Published(base, published.output, tree)
-        change = changes(tree, there.record, there.current)
+        change = changes(tree, there.record, there.digests.get)
         self._refuse_others(there, change)
         removed = guard(published.registry, there.applications, tree.applications, self._choices.consent)
         environments = touched(change, there.record, there.read, published.registry.environments)
@@ -145,6 +145,9 @@ class _Published:
         self._apart = {wanted[place]: data for place, data in base.read_many(sorted(wanted)).items()}
         if recorded is not None:
             self._apart[RECORD] = recorded
+        #: Of each file on the base that is, or will be, ours.
+        self.digests = {path: known for path, known in tree.digests.items() if path in self._paths}
+        self.digests.update({path: digest(data) for path, data in self._apart.items()})
 
     def place(self, path: str) -> str:
         """The path in the repository of one below the output folder."""
@@ -154,12 +157,6 @@ class _Published:
         """The base's bytes of a file that is, or will be, ours."""
         there = path in self._paths and path not in self._apart and path in self._tree.files
         return self._tree.files[path] if there else self._apart.get(path)
-
-    def current(self, path: str) -> str | None:
-        """The digest of the base's file at a path that is, or will be, ours."""
-        if path in self._apart:
-            return digest(self._apart[path])
-        return self._tree.digests.get(path) if path in self._paths else None
 
     @property
     def unrecorded(self) -> list[str]:
