@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from generator.errors import RefusedError
@@ -34,8 +33,7 @@ class Pin(NamedTuple):
     tag: str = ""
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """A revision that is to come to `app`: what runs below, or, `chosen`, what the user named.
 
     `tag` is where a commit below came from, by its list; `pinned` says that a list below pins it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from generator.errors import NetworkError, RefusedError, UsageError
 from generator.promotion.history import History, Stay, short
@@ -51,8 +52,7 @@ class Facts:
     ask: Ask
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One app on its way: what is wanted, and what came of it."""
 
     name: str
