@@ -141,11 +141,10 @@ def user_cache() -> Cache:
 
 def _version() -> str:
     package = Path(__file__).parent
-    installed = [Path(place) for place in sys.path if place.endswith("-packages")]
-    return version([package, package.parent / "chart-templates"], installed)
+    return version([package, package.parent / "chart-templates"], sys.path)
 
 
-def version(program: Iterable[Path], libraries: Iterable[Path]) -> str:
+def version(program: Iterable[Path], libraries: Iterable[str | Path]) -> str:
     """A digest of the Python that runs, of the bytes in a program's folders, and of what is installed in others.
 
     Neither paths nor times are in it: what one machine kept serves another one that the folder is carried to.
@@ -154,10 +153,19 @@ def version(program: Iterable[Path], libraries: Iterable[Path]) -> str:
     for root in map(os.fspath, program):
         files = (os.path.join(at, name) for at, _, names in os.walk(root) for name in names)  # noqa: PTH118
         for path in sorted(path for path in files if not path.endswith(".pyc")):
-            with open(path, "rb") as file:  # noqa: PTH123 - a Path for each of them takes as long as to read it
-                told.update(repr((path.removeprefix(root), hashlib.sha256(file.read()).digest())).encode())
+            told.update(repr((path.removeprefix(root), _digest(path))).encode())
+    installed: set[str] = set()
     for folder in libraries:
-        with suppress(OSError):
-            names = sorted(name for name in os.listdir(folder) if name.endswith(".dist-info"))  # noqa: PTH208
-            told.update(repr(names).encode())
+        with suppress(OSError, ValueError, TypeError):  # Others may have put anything on Python's path.
+            installed.update(name for name in os.listdir(folder) if name.endswith((".dist-info", ".egg-info")))  # noqa: PTH208
+    told.update(repr(sorted(installed)).encode())
     return told.hexdigest()
+
+
+def _digest(path: str) -> bytes:
+    """Of a file's bytes; of one that is gone, or that only others may read, nothing: the program does without it."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - a Path for each of them takes as long as to read it
+            return hashlib.sha256(file.read()).digest()
+    except OSError:
+        return b""

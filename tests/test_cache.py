@@ -7,6 +7,7 @@ import os
 import shutil
 from collections import OrderedDict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -115,9 +116,16 @@ def test_another_byte_file_or_library_is_another_program(tmp_path: Path) -> None
     (programs[2] / "c.py").write_text("")
     libraries = [tmp_path / "none", tmp_path / "old", tmp_path / "new"]
     (libraries[1] / "jinja2-3.1.6.dist-info").mkdir(parents=True)
-    (libraries[2] / "jinja2-3.1.7.dist-info").mkdir(parents=True)
+    (libraries[2] / "jinja2-3.1.7.egg-info").mkdir(parents=True)
     told = [version([program], [place]) for program in programs for place in libraries]
     assert len({*told}) == len(told)
+
+
+def test_what_nobody_can_read_is_no_part_of_a_program(tmp_path: Path) -> None:
+    program = _program(tmp_path / "one")
+    (program / "dangling.py").symlink_to("nowhere")
+    odd: list[Any] = [tmp_path, "", "/nowhere", "/x\0-packages", b"bytes", None, 1]
+    assert version([program, tmp_path / "none"], odd) == version([program, tmp_path / "none"], odd)
 
 
 def test_what_one_installation_kept_serves_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

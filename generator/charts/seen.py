@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -27,9 +28,11 @@ def digests_of(
     `OutputFolder.digest` does.
     """
     settled = (time.time_ns() if now is None else now) - _SETTLED
+    # Elsewhere another file may look the same, and what is kept may be carried there.
+    place = os.uname().nodename, os.path.abspath(folder.root)
     known: dict[str, str | None] = {}
     for paths in _together(owned):
-        known.update(_looked_at(folder, {path: owned[path] for path in paths}, memo, settled))
+        known.update(_looked_at(folder, {path: owned[path] for path in paths}, memo, place, settled))
     return lambda path: known[path] if path in known else folder.digest(path)
 
 
@@ -42,9 +45,11 @@ def _together(owned: Mapping[str, str]) -> Iterator[list[str]]:
     yield from groups.values()
 
 
-def _looked_at(folder: OutputFolder, owned: Mapping[str, str], memo: Memo, settled: int) -> Mapping[str, str | None]:
+def _looked_at(
+    folder: OutputFolder, owned: Mapping[str, str], memo: Memo, place: tuple[str, str], settled: int
+) -> Mapping[str, str | None]:
     states = folder.states(owned)
-    key = key_of((list(owned), list(owned.values()), states))
+    key = key_of((place, list(owned), list(owned.values()), states))
     if memo.get(_KIND, key) is not None:
         return owned
     found = {path: folder.digest(path) for path in owned}

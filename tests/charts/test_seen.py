@@ -137,6 +137,19 @@ def test_what_is_no_file_is_refused(folder: OutputFolder, memo: Remembering, wha
         digests_of(folder, owned, memo, _later())
 
 
+def test_what_was_seen_elsewhere_is_not_taken_for_what_is_here(
+    folder: OutputFolder, memo: Remembering, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owned = _write(folder, 4)
+    digests_of(folder, owned, memo, _later())
+    other = OutputFolder(tmp_path / "other")
+    _write(other, 4)
+    (other.root / "charts/0/0.yaml").write_bytes(b"x")
+    known = OutputFolder.states
+    monkeypatch.setattr(OutputFolder, "states", lambda self, paths: known(folder, paths))
+    assert digests_of(other, owned, memo, _later())("charts/0/0.yaml") == digest(b"x")
+
+
 def test_a_link_in_the_way_is_refused(folder: OutputFolder, memo: Remembering) -> None:
     owned = _write(folder, 4)
     digests_of(folder, owned, memo, _later())

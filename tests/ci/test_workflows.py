@@ -207,6 +207,16 @@ def test_runs_keep_what_they_work_out_where_later_ones_take_it(job: tuple[Path, 
     assert any(kept.iterdir())
 
 
+def test_what_a_request_works_out_is_not_what_publishing_trusts() -> None:
+    saving = [path.stem for path in GITHUB if "uses: actions/cache@" in path.read_text()]
+    assert saving == ["publish"]
+    jobs = load(GITLAB)
+    keys = {name: jobs[name]["cache"]["key"] for name in (".workloads", ".workloads-write")}
+    assert len({*keys.values()}) == 2
+    of_requests = [job for job in jobs.values() if "merge_request_event" in str(job.get("rules"))]
+    assert [job["extends"] for job in of_requests] == [".workloads"] * 2
+
+
 def test_the_pipeline_of_gitlab_keeps_it_in_the_checkout_and_publishes_none_of_it(job: tuple[Path, Remote]) -> None:
     folder, remote = job
     common = load(GITLAB)[".workloads"]
