@@ -137,13 +137,14 @@ class Versions:
 
 def _revision(app: str, env: str, pin: str | None, layer: _Layer, defaults: _Layer) -> str:
     narrower = layer.get("environments", {}).get(env, {})
-    if not any(key in part for part in (narrower, layer, defaults) for key in _WITH_SOURCES):
+    try:
+        if any(key in part for part in (narrower, layer, defaults) for key in _WITH_SOURCES):
+            return effective(base_layer(defaults), app, layer, env, pin).revision
         # As most apps are: no more than one text to be found.
         told = ({"targetRevision": pin} if pin is not None else {}, narrower, layer, defaults, BUILT_IN)
         return str(next(part["targetRevision"] for part in told if "targetRevision" in part))
-    try:
-        return effective(base_layer(defaults), app, layer, env, pin).revision
-    except (AttributeError, KeyError, TypeError, ValueError):  # An old version need not be a valid registry.
+    # An old version need not be a valid registry.
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         return pin or "HEAD"
 
 

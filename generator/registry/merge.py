@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import tomli
-
 from generator.registry import edit
 from generator.registry.sections import comments_above
 from generator.registry.toml import Path, TomlError, dotted, parse
@@ -53,8 +51,9 @@ def merge(base: str, ours: str, theirs: str) -> Merged:
     if ours in (base, theirs) or theirs == base:
         return Merged(ours if theirs == base else theirs)
     try:
-        before, mine, there = (tomli.loads(text) for text in (base, ours, theirs))
-    except (ValueError, OverflowError, RecursionError):  # What `tomli` raises, also for too long or deep a value.
+        # Surrogates stand for bytes that are no text, and are refused as such.
+        before, mine, there = (parse("", text.encode("utf-8", "surrogatepass")).data for text in (base, ours, theirs))
+    except TomlError:
         return Merged("", (Conflict("the file", "is edited", "cannot be read, or could not be before"),))
     comparison = _Comparison()
     comparison.table((), before, mine, there)

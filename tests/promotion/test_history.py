@@ -124,6 +124,13 @@ def test_a_version_that_is_no_toml_says_nothing(place: Place) -> None:
     assert place.moves() == [("dev", "a", None, "main"), ("dev", "a", "main", "v2")]
 
 
+def test_a_version_that_nests_without_end_harms_no_other(place: Place) -> None:
+    good = APPS + '[environments.dev]\napps = ["a"]\n'
+    place.commit(apps=good.replace('targetRevision = "main"', f"targetRevision.{'.'.join('a' * 990)} = 1", 1))
+    place.commit(apps=good.replace('"a"', '"a@v2"'))
+    assert place.moves()[-1] == ("dev", "a", "HEAD", "v2")
+
+
 def test_what_looks_like_a_header_inside_of_a_string_is_none(place: Place) -> None:
     text = APPS + '[environments.dev]\napps = ["a"]\nx = """\n[environments.prod]\napps = ["b"]\n"""\n'
     place.commit(apps=text)

@@ -276,6 +276,7 @@ def test_a_registry_that_both_create_is_merged_from_nothing() -> None:
     assert conflict.key == "workloads.branch"
 
 
+_DEEP = ".".join("a" * 999)
 _NAMES = st.sampled_from(["environments", "apps", "teams", "include", "workloads"])
 _VALUES = st.sampled_from(["5", '"x"', "[]", "[1]", "{}", "{a = 1}", "true", "1979-05-27", '["a", "a@v1"]', "[{}]"])
 _PARTS = st.one_of(
@@ -295,6 +296,8 @@ _PARTS = st.one_of(
 @example("[workloads]\na = 1\n", "[workloads]\na = 1\nc = 2\n", f"[workloads]\na = 1\nx = {'1' * 5000}\n")
 @example("a = 1\n", "a = 2\n", f"a = 1\nx = {'[' * 2000}{']' * 2000}\n")
 @example("a = 1\n", f"a = 2\nx = {'[' * 300}{']' * 300}\n", "a = 1\nb = 1\n")
+@example(f"{_DEEP} = 1\nb = 1\n", f"{_DEEP} = 2\nb = 1\n", f"{_DEEP} = 1\nb = 2\n")
+@example("a = '\udcff'\n", "a = '\udcff'\nb = 1\n", "a = 1\n")
 @example("a.b = 1\n", "[a.b.c]\nd = 1\n[a]\nc = 2\n", "[a]\nb = 1\n[a.d]\nc = 1\n")
 def test_texts_of_any_shape_merge_or_conflict(base: str, ours: str, theirs: str) -> None:
     found = merge(base, ours, theirs)
