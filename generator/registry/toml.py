@@ -16,21 +16,28 @@ from typing import Any
 import tomli
 
 from generator.registry.positions import BARE, MOST_LISTED, Path, Position, Positions, blank_escapes
+from generator.registry.syntax import (
+    MOST_LEVELS,
+    START,
+    Problem,
+    dotted,
+    end_of,
+    parser_said,
+    shown_path,
+    syntax_problems,
+    unlisted,
+)
 
 __all__ = ["Document", "Path", "Position", "TomlError", "dotted", "parse"]
 
-_Problem = tuple[Position, str, str]
 _MOST_BYTES = 4 * 1024 * 1024
 _MOST_PARTS = 8
-_MOST_LEVELS = 32
 # The parser takes up to 1 kB for each table, array or dot in a key, and up to 5 µs for each value: these keep it
 # below 200 MB and about a second, and are room for 10,000 apps in one file.
 _MOST_TABLES = 150_000
 _MOST_VALUES = 250_000
 # Below the number of digits, 640, from which Python may refuse to read an integer.
 _LONGEST_WORD = 512
-_LONGEST_ECHO = 60
-_START = Position(1, 1)
 
 _UTF_16_OR_32 = re.compile(rb"\xff\xfe|\xfe\xff|\0\0\xfe\xff|[^\0]\0[^\0]\0|\0[^\0]\0[^\0]|[^\0]\0\0\0|\0\0\0[^\0]")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
@@ -46,35 +53,11 @@ _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _LONG_KEY = re.compile(rf'(?<!["{BARE}])(?:[{BARE}]+|")(?:[ \t]*\.[ \t]*(?:[{BARE}]+|")){{{_MOST_PARTS}}}')
 _LONG_WORD = re.compile(rf"(?<![+{BARE}])[+{BARE}]{{{_LONGEST_WORD + 1}}}")
 
-_SUFFIX = re.compile(r"(?s)(.*) \(at (?:line (\d+), column (\d+)|end of document)\)")
-_TWICE = re.compile("Cannot (?:declare|overwrite|redefine|mutate)|Duplicate inline table key")
-_UNCLOSED = re.compile(r"Unclosed|Unterminated|Illegal character|Found invalid|Expected [\"']'")
-#: What the parser says, by how it begins → what the user is told.
-_ADVICE = {
-    "Invalid statement": "not a key, a [table] or a comment: write KEY = VALUE",
-    "Expected newline or end of document": "text after the value: quote the value if it is text, or start a new line",
-    "Expected '=' after a key": 'no "=" after the key: write KEY = VALUE (a KEY of several words in quotes)',
-    "Invalid initial character for a key": "not a key: write letters, digits, - and _, or quote it",
-    "Expected ']' at": 'the table header is not closed: "]" is missing',
-    "Expected ']]' at": 'the table header is not closed: "]]" is missing',
-    "Invalid value": "not a value: quote it if it is text",
-    "Invalid date or datetime": "no such date or time: correct it, or quote it if it is text",
-    "Unclosed array": 'the array is not closed: "," or "]" is missing here',
-    "Unclosed inline table": 'the inline table is not closed: "," or "}" is missing here (it must fit on one line)',
-    "Unterminated string": "the string is not closed: its closing quote is missing",
-    "Expected \"'": "the string is not closed: its closing quote is missing",
-    "Illegal character": "the string is not closed on its line: add the quote, or use three for several lines",
-    "Found invalid character": "the string is not closed on its line: add the quote, or use three for several lines",
-    "Unescaped '\\'": "no such escape: write \\\\ for a backslash, or put the text in single quotes",
-    "Invalid hex value": "no such escape: write \\u and four, or \\U and eight, hexadecimal digits",
-    "Escaped character": "no such escape: this is not the number of a Unicode character",
-}
-
 
 class TomlError(Exception):
     """The file is not TOML, or not within the bounds: `problems` holds place, dotted key or "", and text of each."""
 
-    def __init__(self, problems: Iterable[_Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(problems))
         lines = [(f"{at.line}:{at.column}", key, text) for at, key, text in self.problems]
         super().__init__("\n".join(": ".join(filter(None, line)) for line in lines))
@@ -118,35 +101,8 @@ def parse(name: str, raw: bytes) -> Document:
     return document
 
 
-def dotted(path: Path) -> str:
-    """`path` as TOML would write it: bare keys plain, others quoted, places in arrays as [2]."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{_quoted(part)}" for part in path).removeprefix(".")
-
-
-def _quoted(key: str) -> str:
-    if re.fullmatch(rf"[{BARE}]+", key):
-        return key
-    escaped = key.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + re.sub("[\x00-\x1f\x7f]", lambda match: f"\\u{ord(match[0]):04x}", escaped) + '"'
-
-
-def _shown(path: Path) -> str:
-    """`path` for a message, without what is longer than any name may be."""
-    cut = (part if isinstance(part, int) or len(part) <= 64 else f"{part[:_LONGEST_ECHO]}…" for part in path)
-    return dotted(tuple(islice(cut, _MOST_LEVELS + 1)))
-
-
-def _refuse(text: str, position: Position = _START) -> TomlError:
+def _refuse(text: str, position: Position = START) -> TomlError:
     return TomlError([(position, "", text)])
-
-
-def _place(position: Position) -> str:
-    return f"line {position.line}, column {position.column}"
-
-
-def _end(text: str) -> Position:
-    """The position just after `text`."""
-    return Position(text.count("\n") + 1, len(text) - text.rfind("\n"))
 
 
 def _decode(raw: bytes) -> str:
@@ -161,9 +117,9 @@ def _decode(raw: bytes) -> str:
         text = raw.decode().replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode().replace("\r\n", "\n")
-        raise _refuse(f"byte 0x{raw[error.start]:02x} is not UTF-8: save the file as UTF-8", _end(before)) from None
+        raise _refuse(f"byte 0x{raw[error.start]:02x} is not UTF-8: save the file as UTF-8", end_of(before)) from None
     if forbidden := _FORBIDDEN.search(text):
-        raise _refuse(_forbidden(forbidden[0]), _end(text[: forbidden.start()]))
+        raise _refuse(_forbidden(forbidden[0]), end_of(text[: forbidden.start()]))
     return text
 
 
@@ -184,7 +140,7 @@ def _check_bounds(text: str) -> None:
     broken = _broken_bound(_OPAQUE.sub('"', blanked))
     if broken:
         offset, advice = broken
-        raise _refuse(advice, _end(text[: _offset_inside(blanked, offset)]))
+        raise _refuse(advice, end_of(text[: _offset_inside(blanked, offset)]))
 
 
 def _broken_bound(outside: str) -> tuple[int, str] | None:
@@ -199,8 +155,8 @@ def _broken_bound(outside: str) -> tuple[int, str] | None:
     # With more brackets than twice those that open, one is closed that was never opened, before this many.
     brackets = shape.translate(None, b".\n")[: 2 * _MOST_TABLES + 1]
     levels = [*accumulate(map(_STEP.__getitem__, brackets))]
-    if max(levels, default=0) > _MOST_LEVELS:
-        return _nth(_BRACKET, outside, levels.index(_MOST_LEVELS + 1)), _too_deep("brackets")
+    if max(levels, default=0) > MOST_LEVELS:
+        return _nth(_BRACKET, outside, levels.index(MOST_LEVELS + 1)), _too_deep("brackets")
     if b"." * _MOST_PARTS in shape and (key := _LONG_KEY.search(outside)):
         return key.start(), f"a key of more than {_MOST_PARTS} parts: at most {_MOST_PARTS} are read"
     if max(map(len, outside.split("\n"))) > _LONGEST_WORD and (word := _LONG_WORD.search(outside)):
@@ -222,79 +178,39 @@ def _offset_inside(text: str, offset: int) -> int:
 
 
 def _too_deep(what: str) -> str:
-    return f"{what} nested deeper than {_MOST_LEVELS} levels: at most {_MOST_LEVELS} are read"
+    return f"{what} nested deeper than {MOST_LEVELS} levels: at most {MOST_LEVELS} are read"
 
 
 def _load(text: str) -> dict[str, Any]:
     try:
         return tomli.loads(text)
     except (ValueError, OverflowError, RecursionError) as error:
-        said, position = _said(error, text)
+        said, position = parser_said(error, text)
     # Only here, because the error holds on to all that the parser had read.
-    raise TomlError(_syntax_problems(text, said, position))
+    raise TomlError(syntax_problems(text, said, position))
 
 
-def _said(error: Exception, text: str) -> tuple[str, Position]:
-    """What the parser says, and where; a failure without a place is the whole file's."""
-    suffixed = _SUFFIX.fullmatch(str(error))
-    if suffixed is None:
-        return str(error) or type(error).__name__, _START
-    said, line, column = suffixed.groups()
-    return said, Position(int(line), int(column)) if line else _end(text)
-
-
-def _syntax_problems(text: str, said: str, position: Position) -> list[_Problem]:
-    """What the parser refused and every key defined twice, the parser having stopped at the first of them."""
-    positions = Positions(text)
-    twice = [*_duplicates(positions)]
-    if not _TWICE.match(said):
-        return [(position, "", _advice(said, positions, position)), *(p for p in twice if p[0] < position)]
-    return twice or [(position, "", "defined twice: remove one of them")]
-
-
-def _duplicates(positions: Positions) -> Iterator[_Problem]:
-    for duplicate in positions.duplicates[:MOST_LISTED]:
-        place = _place(positions.at(duplicate.first))
-        text = f"defined twice: first at {place}; remove one of them"
-        if duplicate.closed:
-            text = f"has a value, at {place}, that no key can be added to: write all of it in one place"
-        yield positions.at(duplicate.offset), _shown(duplicate.path), text
-    yield from _unlisted(positions.at(d.offset) for d in positions.duplicates[MOST_LISTED:])
-
-
-def _advice(said: str, positions: Positions, position: Position) -> str:
-    known = (advice for start, advice in _ADVICE.items() if said.startswith(start))
-    advice = next(known, f"{said[:_LONGEST_ECHO]}: correct it here")
-    opened = [at for at in map(positions.at, positions.unclosed) if at < position]
-    if opened and _UNCLOSED.match(said):
-        return f"{advice}; it is opened at {_place(opened[-1])}"
-    if opened and opened[0].line < position.line and said.startswith("Invalid value"):
-        return f"{advice}, or close what is opened at {_place(opened[0])}"
-    return advice
-
-
-def _data_problems(document: Document) -> Iterator[_Problem]:
+def _data_problems(document: Document) -> Iterator[Problem]:
     """Integers beyond 64 bits, and tables and arrays below too many others."""
     containers: list[tuple[Path, Any]] = [((), document.data)]
     while containers:
         path, container = containers.pop()
-        if len(path) > _MOST_LEVELS:
-            yield document.value_position(path), _shown(path), _too_deep("tables and arrays")
+        if len(path) > MOST_LEVELS:
+            yield document.value_position(path), shown_path(path), _too_deep("tables and arrays")
             continue
         for key, value in container.items() if type(container) is dict else enumerate(container):
             kind = type(value)
             if kind is int and not -(2**63) <= value < 2**63:
                 at = (*path, key)
-                yield document.value_position(at), _shown(at), "an integer of more than 64 bits: quote it if it is text"
+                yield (
+                    document.value_position(at),
+                    shown_path(at),
+                    "an integer of more than 64 bits: quote it if it is text",
+                )
             elif kind is dict or kind is list:
                 containers.append(((*path, key), value))
 
 
-def _most(problems: Iterator[_Problem]) -> list[_Problem]:
+def _most(problems: Iterator[Problem]) -> list[Problem]:
     listed = [*islice(problems, MOST_LISTED)]
-    return [*listed, *_unlisted(at for at, _, _ in problems)]
-
-
-def _unlisted(rest: Iterable[Position]) -> Iterator[_Problem]:
-    for position in islice(rest, 1):
-        yield position, "", f"there are more problems like the {MOST_LISTED} listed"
+    return [*listed, *unlisted(at for at, _, _ in problems)]
