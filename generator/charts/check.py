@@ -112,8 +112,8 @@ class _Verification:
     def _keys(self, piece: Slice) -> Iterator[str]:
         """By what the judgement of a slice is known; that of a shard rests on the chart above it too.
 
-        What a slice is made of is asked first, for which nothing has to be made. Another slice may be made of it too,
-        so that one whose own apps are as they were is then found by its bytes.
+        What a slice is made of is asked first, since nothing has to be made for it. A promotion changes that of all
+        its team's slices, but the bytes of one: the others are then found by theirs.
         """
         pieces = [piece, *([self._above[piece.chart.environment]] if piece.chart.shard else [])]
         if piece.mark:

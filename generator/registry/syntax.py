@@ -23,6 +23,7 @@ _ADVICE = {
     "Invalid statement": "not a key, a [table] or a comment: write KEY = VALUE",
     "Expected newline or end of document": "text after the value: quote the value if it is text, or start a new line",
     "Expected '=' after a key": 'no "=" after the key: write KEY = VALUE (a KEY of several words in quotes)',
+    "Invalid initial character for a key part of an": "put an inline table on one line, without a comma at its end",
     "Invalid initial character for a key": "not a key: write letters, digits, - and _, or quote it",
     "Expected ']' at": 'the table header is not closed: "]" is missing',
     "Expected ']]' at": 'the table header is not closed: "]]" is missing',
@@ -46,7 +47,11 @@ def parser_said(error: Exception, text: str) -> tuple[str, Position]:
     if suffixed is None:
         return str(error) or type(error).__name__, START
     said, line, column = suffixed.groups()
-    return said, Position(int(line), int(column)) if line else end_of(text)
+    position = Position(int(line), int(column)) if line else end_of(text)
+    before = text.split("\n")[position.line - 1][: position.column - 1].rstrip()
+    # Nowhere but in an inline table does a key come after one of these.
+    inline = said.startswith("Invalid initial") and before.endswith(("{", ","))
+    return f"{said} of an inline table" if inline else said, position
 
 
 def syntax_problems(text: str, said: str, position: Position) -> list[Problem]:

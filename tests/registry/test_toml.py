@@ -267,6 +267,9 @@ def test_every_position_points_at_its_key_or_value(text: str) -> None:
 # Syntax
 
 
+INLINE = "put an inline table on one line, without a comma at its end"
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -291,6 +294,10 @@ def test_every_position_points_at_its_key_or_value(text: str) -> None:
             "a = { b = 1\n}",
             '1:12: text: the inline table is not closed: "," or "}" is missing here (it must fit on one line)',
         ),
+        ("a = {b = 1,}", f"1:12: text: {INLINE}"),
+        ("\na = {\n  b = 1\n}", f"2:6: text: {INLINE}"),
+        ("a = {b = 1, # more\n}", f"1:13: text: {INLINE}"),
+        ("a.\nb = 1", "1:3: text: not a key: write letters, digits, - and _, or quote it"),
         (
             "a = 'x\nb = 'y'",
             "1:7: text: the string is not closed on its line: add the quote, or use three for several lines; "
