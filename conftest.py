@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from generator.cache import user_cache
+from generator.cache import open_user_cache
 
 pytest_plugins = ["tests.chart_suites.plugin"]
 
@@ -20,4 +20,4 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(autouse=True)
 def _own_cache() -> None:
     """What one test worked out is not there for the next, unless both have one home."""
-    user_cache.cache_clear()
+    open_user_cache.cache_clear()

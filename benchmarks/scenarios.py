@@ -18,7 +18,7 @@ from benchmarks.floors import FLOORS
 from benchmarks.place import MANY, ROOT, Place
 from benchmarks.timing import Sample, timed
 
-_READ = "from generator.registry.read import read_registry; import pathlib; read_registry(pathlib.Path('apps.toml'))"
+_READ = "from generator.registry.reader import read_registry; import pathlib; read_registry(pathlib.Path('apps.toml'))"
 #: The commands that have Helm judge the charts.
 JUDGED = ("check", "promote", "publish")
 _EDITED = ("promotion", "onboarding")
@@ -27,8 +27,8 @@ _EDITED = ("promotion", "onboarding")
 class Scenario(NamedTuple):
     """A command in a state: cold, unchanged, promotion (one entry was edited) or onboarding (one app was added).
 
-    `small` is left out of registries of `MANY` apps: what shows little that another measurement does not, or a run
-    would take an hour.
+    `small` is left out of registries of `FOLD_THRESHOLD` apps: what shows little that another measurement does not, or
+    a run would take an hour.
     """
 
     command: str

@@ -1,4 +1,4 @@
-"""The command line: which commands there are, the one catcher of errors, exit codes."""
+"""The command line: the command group, the top-level error handler and exit codes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import click
 
 from generator import __version__
 
-#: Each command's module below `generator.commands`, and its line in the overview; a module is imported only to run.
+#: Each command and its line in `--help`. A command's module is imported only when the command runs.
 COMMANDS = {
     "add": "Onboard an app: its table, and an entry for each environment.",
     "check": "Judge the registry, every chart by Helm, and whether the charts are up to date.",
@@ -41,8 +41,8 @@ COMMANDS = {
 }
 
 
-class _Commands(click.Group):
-    """A group whose commands are imported when one is run, and not to list them."""
+class _LazyCommandGroup(click.Group):
+    """A click group that imports a command's module only when the command runs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -50,8 +50,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"generator.commands.{cmd_name.replace('-', '_')}")
-        command: click.Command = module.command
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(importlib.import_module(f"generator.commands.{name}"), f"{name}_command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -63,100 +63,100 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
-            from generator.registry.report import suggestion
+            from generator.registry.problems import suggest_nearest
 
-            ctx.fail(f"no such command {name!r}{suggestion(name, COMMANDS)}")
+            ctx.fail(f"no such command {name!r}{suggest_nearest(name, COMMANDS)}")
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=_LazyCommandGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="workloads")
 def workloads() -> None:
     """One typed registry, apps.toml, becomes an Argo CD app-of-apps Helm chart for every environment."""
 
 
 def main() -> NoReturn:
-    """Run the command and exit with the code that says what became of it."""
-    _mend_streams()
-    # What a command makes stays until it ends: to look through millions of live objects frees nothing, unless one
-    # attempt to publish after the other leaves them.
+    """Run the command and exit with its exit code."""
+    _repair_output_streams()
+    # Most objects live until the command ends, so frequent garbage collections cost time and free nothing. Only
+    # repeated attempts to publish leave garbage.
     gc.set_threshold(10_000_000, 10, 10)
-    sys.exit(_flushed(_run()))
+    sys.exit(_flush_output(_run_command_line()))
 
 
-def _flushed(code: int) -> int:
-    """The code, or another one where the last of the result cannot be written; a reader who has left is no fault."""
+def _flush_output(code: int) -> int:
+    """Flush stdout and return `code`, or another exit code if that fails; a closed pipe is not an error."""
     try:
         sys.stdout.flush()
     except OSError as error:
-        # What is still buffered must not raise again at exit.
+        # Discard the buffered output, so that it does not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return code if isinstance(error, BrokenPipeError) else _system(error)
+        return code if isinstance(error, BrokenPipeError) else _report_system_error(error)
     return code
 
 
-def _mend_streams() -> None:
-    """A stream that is closed, or whose encoding lacks a character, is no reason to fail."""
+def _repair_output_streams() -> None:
+    """Replace closed output streams, and escape characters that a stream's encoding lacks."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - for as long as we live
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - stays open until the process ends
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
-def _run() -> int:
-    """Errors become exit codes here and nowhere else."""
+def _run_command_line() -> int:
+    """Run the command and convert every error to an exit code."""
     from generator.errors import GeneratorError
 
     try:
         code = workloads(prog_name="workloads", standalone_mode=False)
     except click.ClickException as error:
-        return _usage(error)
+        return _report_usage_error(error)
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except GeneratorError as error:
         from generator import console
 
-        console.failure(error, as_json="--json" in sys.argv)
+        console.print_error(error, as_json="--json" in sys.argv)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort) as stop:
         click.echo("interrupted", err=True)
-        # click makes an Abort of every KeyboardInterrupt; one that stands for SIGTERM has a code of its own.
+        # click raises Abort for every KeyboardInterrupt; an interrupt caused by SIGTERM has its own exit code.
         return int(getattr(stop.__cause__ or stop, "exit_code", 130))
     except OSError as error:
-        return _system(error)
-    except Exception:  # noqa: BLE001 - whatever is left is a bug, and must not end in a bare traceback
-        return _bug()
+        return _report_system_error(error)
+    except Exception:  # noqa: BLE001 - any other exception is a bug; report it as one
+        return _report_bug()
     return code if isinstance(code, int) else 0
 
 
-def _usage(error: click.ClickException) -> int:
-    """What click says, without what the command line may have brought along for the terminal."""
+def _report_usage_error(error: click.ClickException) -> int:
+    """Print click's error with control characters escaped, and return its exit code."""
     from generator import console
 
     said = io.StringIO()
     error.show(said)
-    console.note(said.getvalue().rstrip("\n"))
+    console.print_message(said.getvalue().rstrip("\n"))
     return error.exit_code
 
 
-def _system(error: OSError) -> int:
+def _report_system_error(error: OSError) -> int:
     from generator import console
     from generator.errors import LocalError
 
-    console.failure(LocalError(f"{error.filename or 'the system'}: {error.strerror or error}"))
+    console.print_error(LocalError(f"{error.filename or 'the system'}: {error.strerror or error}"))
     return LocalError.exit_code
 
 
-def _bug() -> int:
+def _report_bug() -> int:
     import traceback
 
     from generator import console
-    from generator.git.words import redact
+    from generator.git.messages import redact
 
-    console.note(redact(traceback.format_exc()))
-    console.note("This is a bug in workloads; please report it with the lines above and the command.")
+    console.print_message(redact(traceback.format_exc()))
+    console.print_message("This is a bug in workloads; please report it with the lines above and the command.")
     return 70
 
 

@@ -1,4 +1,4 @@
-"""Everything the tool refuses: one base, one subclass an exit code (the table is in docs/cli.md)."""
+"""The errors, one subclass for each exit code (see the table in docs/cli.md)."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from dataclasses import dataclass
 
 
 class GeneratorError(Exception):
-    """A refusal the user can act on: `message` says what is wrong, `remedy` what to do.
+    """An error that the user can act on: `message` is what is wrong, `remedy` is what to do.
 
-    `undone` names what was *not* done ("nothing was pushed"); it is shown last.
+    `not_done` is what was not done ("nothing was pushed"); it is printed last.
     """
 
     exit_code = 70
 
-    def __init__(self, message: str, *, remedy: str = "", undone: str = "") -> None:
+    def __init__(self, message: str, *, remedy: str = "", not_done: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy
-        self.undone = undone
+        self.not_done = not_done
 
 
 class UsageError(GeneratorError):
-    """The command line, or what it was pointed at, makes no sense."""
+    """The command line, or a file or URL that it names, is invalid."""
 
     exit_code = 2
 
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One thing wrong in a registry file, at 1-based `line` and `column`.
+    """A problem in a registry file, at 1-based `line` and `column`.
 
-    `order` is the file's place among the files read (the root registry is 0), so that sorting
-    gives file order. `key` is the dotted key, empty when the text itself is what is wrong.
-    `refused` marks what a policy or tenancy rule refuses, as against what is malformed.
+    `file_order` is the file's index among the files read (the root registry is 0), so that sorting
+    gives file order. `key` is the dotted key, empty if the TOML itself is invalid.
+    `refused` marks a violated policy or tenancy rule, as opposed to invalid content.
     """
 
-    order: int
+    file_order: int
     line: int
     column: int
     file: str
@@ -50,7 +50,7 @@ class Problem:
 
 
 class RegistryError(GeneratorError):
-    """The registry is invalid (3), or valid and refused by tenancy or policy (4)."""
+    """The registry is invalid (exit code 3), or violates only tenancy or policy rules (4)."""
 
     def __init__(self, problems: Sequence[Problem], name: str) -> None:
         self.problems = tuple(sorted(set(problems)))
@@ -60,36 +60,36 @@ class RegistryError(GeneratorError):
 
 
 class RefusedError(GeneratorError):
-    """Policy, tenancy or ownership forbids it."""
+    """A policy, tenancy or ownership rule forbids the change."""
 
     exit_code = 4
 
 
 class RemovalError(GeneratorError):
-    """Applications would be removed that nobody named."""
+    """The change would delete Applications without the user's consent."""
 
     exit_code = 5
 
 
 class ConflictError(GeneratorError):
-    """Somebody else was faster, or what we hold is stale; running again later may do."""
+    """The branch changed concurrently, or the local state is stale; a retry can succeed."""
 
     exit_code = 6
 
 
 class RemoteRefusedError(GeneratorError):
-    """The remote said no, and would say no again."""
+    """The remote rejected the request, and a retry would fail too."""
 
     exit_code = 7
 
 
 class NetworkError(GeneratorError):
-    """The remote could not be reached, or did not let us in."""
+    """The remote cannot be reached, or denied access."""
 
     exit_code = 8
 
 
 class LocalError(GeneratorError):
-    """This machine is what fails: disk, permissions, a missing or too old program, a key."""
+    """The local machine failed: disk, permissions, a missing or outdated program, or a key."""
 
     exit_code = 9

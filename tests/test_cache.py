@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from generator.cache import Cache, own_folder, version
+from generator.cache import Cache, create_private_folder, digest_program
 from generator.errors import LocalError
 from tests.workspace import REGISTRY, ROOT, isolate, spawn
 
@@ -68,7 +68,7 @@ def test_it_stays_within_its_bounds_and_what_was_used_last_stays(tmp_path: Path)
     for place, kept in enumerate(sorted(tmp_path.iterdir(), key=lambda path: path.name)):
         os.utime(kept, (place, place))
     assert before.get("kind", "3") is not None
-    after = Cache(tmp_path, "1", most_bytes=8000)
+    after = Cache(tmp_path, "1", max_bytes=8000)
     after.put("kind", "new", "x")
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 8000
     assert after.get("kind", "3") is not None
@@ -83,7 +83,7 @@ def test_nothing_of_a_killed_writer_is_taken_for_an_entry(cache: Cache, tmp_path
 
 def test_the_folder_is_ours_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    folder = own_folder("memo", "this")
+    folder = create_private_folder("memo", "this")
     assert folder == tmp_path / "workloads" / "memo"
     assert folder.stat().st_mode & 0o777 == 0o700
 
@@ -94,7 +94,7 @@ def test_where_there_is_no_folder_it_is_told_what_for(tmp_path: Path, monkeypatc
         monkeypatch.setenv(name, str(tmp_path / "file"))
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "file"))
     with pytest.raises(LocalError, match="no folder for this: tried "):
-        own_folder("memo", "this")
+        create_private_folder("memo", "this")
 
 
 def _program(folder: Path, text: str = "x = 1\n") -> Path:
@@ -108,7 +108,7 @@ def test_a_program_is_the_same_wherever_and_whenever_it_was_installed(tmp_path: 
     one, other = _program(tmp_path / "one"), _program(tmp_path / "deep" / "other")
     os.utime(other / "a.py", (1, 1))
     (other / "a.cpython-311.pyc").write_bytes(b"compiled")
-    assert version([one], []) == version([other], [])
+    assert digest_program([one], []) == digest_program([other], [])
 
 
 def test_another_byte_file_or_library_is_another_program(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_another_byte_file_or_library_is_another_program(tmp_path: Path) -> None
     libraries = [tmp_path / "none", tmp_path / "old", tmp_path / "new"]
     (libraries[1] / "jinja2-3.1.6.dist-info").mkdir(parents=True)
     (libraries[2] / "jinja2-3.1.7.egg-info").mkdir(parents=True)
-    told = [version([program], [place]) for program in programs for place in libraries]
+    told = [digest_program([program], [place]) for program in programs for place in libraries]
     assert len({*told}) == len(told)
 
 
@@ -125,7 +125,7 @@ def test_what_nobody_can_read_is_no_part_of_a_program(tmp_path: Path) -> None:
     program = _program(tmp_path / "one")
     (program / "dangling.py").symlink_to("nowhere")
     odd: list[Any] = [tmp_path, "", "/nowhere", "/x\0-packages", b"bytes", None, 1]
-    assert version([program, tmp_path / "none"], odd) == version([program, tmp_path / "none"], odd)
+    assert digest_program([program, tmp_path / "none"], odd) == digest_program([program, tmp_path / "none"], odd)
 
 
 def test_what_one_installation_kept_serves_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,7 @@ def test_every_module_of_a_command_is_listed() -> None:
     modules = {
         path.stem.replace("_", "-")
         for path in (ROOT / "generator" / "commands").glob("*.py")
-        if "\ndef command(" in path.read_text()
+        if f"\ndef {path.stem}_command(" in path.read_text()
     }
     assert modules == set(cli.COMMANDS)
 
@@ -176,9 +176,9 @@ def test_what_is_refused_is_told_with_what_was_not_done_last(
     workloads: Run, place: Path, monkeypatch: pytest.MonkeyPatch, error: type[GeneratorError]
 ) -> None:
     def refuse(*args: object) -> None:
-        raise error("no\x1b", remedy="do that", undone="nothing was pushed")
+        raise error("no\x1b", remedy="do that", not_done="nothing was pushed")
 
-    monkeypatch.setattr("generator.registry.book.read_book", refuse)
+    monkeypatch.setattr("generator.registry.editable.read_editable_registry", refuse)
     done = workloads("status", cwd=place)
     assert done.err.splitlines() == ["error: no\\x1b", "to do: do that", "nothing was pushed"]
     assert done.code == error.exit_code
@@ -199,7 +199,7 @@ def test_a_bug_ends_with_70_and_asks_for_a_report_without_secrets(
     def fail(*args: object) -> None:
         raise RuntimeError("https://ada:cAn4ry@example.org/x\x1b")
 
-    monkeypatch.setattr("generator.registry.book.read_book", fail)
+    monkeypatch.setattr("generator.registry.editable.read_editable_registry", fail)
     done = workloads("status", cwd=place)
     assert (done.code, done.out) == (70, "")
     assert "This is a bug in workloads; please report it" in done.err
@@ -222,18 +222,18 @@ def test_what_the_machine_or_the_user_ends(
     def fail(*args: object) -> None:
         raise raised
 
-    monkeypatch.setattr("generator.registry.book.read_book", fail)
+    monkeypatch.setattr("generator.registry.editable.read_editable_registry", fail)
     done = workloads("status", cwd=place)
     assert (done.code, done.err) == (code, words)
 
 
 def test_terminated_it_ends_with_143(workloads: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from generator.git.interrupt import TerminatedError
+    from generator.git.sigterm import TerminatedError
 
     def fail(*args: object) -> None:
         raise TerminatedError
 
-    monkeypatch.setattr("generator.registry.book.read_book", fail)
+    monkeypatch.setattr("generator.registry.editable.read_editable_registry", fail)
     assert workloads("status", cwd=place).code == 143
 
 

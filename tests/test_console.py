@@ -15,7 +15,7 @@ from generator.errors import Problem, RegistryError
 
 @given(st.text())
 def test_what_is_printed_can_neither_drive_nor_reorder_the_terminal(text: str) -> None:
-    shown = console.escape(text)
+    shown = console.escape_unprintable(text)
     categories = {unicodedata.category(character) for character in shown if character != "\n"}
     assert not categories & {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
     assert shown.count("\n") == text.count("\n")
@@ -23,7 +23,7 @@ def test_what_is_printed_can_neither_drive_nor_reorder_the_terminal(text: str) -
 
 @given(st.text(alphabet=st.characters(categories=["L", "N", "P", "S", "Zs"])))
 def test_text_that_does_no_harm_is_printed_as_it_is(text: str) -> None:
-    assert console.escape(text) == text
+    assert console.escape_unprintable(text) == text
 
 
 @pytest.mark.parametrize(
@@ -37,11 +37,11 @@ def test_text_that_does_no_harm_is_printed_as_it_is(text: str) -> None:
     ],
 )
 def test_a_dangerous_character_is_spelled_out(text: str, shown: str) -> None:
-    assert console.escape(text) == shown
+    assert console.escape_unprintable(text) == shown
 
 
 def test_a_json_result_is_ascii(capsys: pytest.CaptureFixture[str]) -> None:
-    console.result_json({"a": "é\u202e\ud800"})
+    console.print_json({"a": "é\u202e\ud800"})
     out = capsys.readouterr().out
     assert out.isascii()
     assert json.loads(out) == {"a": "é\u202e\ud800"}
@@ -49,7 +49,7 @@ def test_a_json_result_is_ascii(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_problems_are_a_line_each_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
     problems = [Problem(0, 2, 1, "b.toml", "k", "two\nlines"), Problem(0, 1, 1, "b.toml", "", "first")]
-    console.failure(RegistryError(problems, "b.toml"))
+    console.print_error(RegistryError(problems, "b.toml"))
     assert capsys.readouterr().err.splitlines() == [
         "b.toml:1:1: first",
         "b.toml:2:1: k: two\\nlines",
@@ -58,23 +58,23 @@ def test_problems_are_a_line_each_and_counted(capsys: pytest.CaptureFixture[str]
 
 
 def test_a_table_in_a_pipe_keeps_its_columns_whole(capsys: pytest.CaptureFixture[str]) -> None:
-    console.table(["APP", "DEV"], [["a" * 50, "main"], ["b", "x" * 60]])
+    console.print_table(["APP", "DEV"], [["a" * 50, "main"], ["b", "x" * 60]])
     lines = capsys.readouterr().out.splitlines()
     assert lines == [f"{'APP':50}  DEV", f"{'a' * 50}  main", f"{'b':50}  {'x' * 60}"]
 
 
 def test_a_table_of_wide_characters_stays_aligned(capsys: pytest.CaptureFixture[str]) -> None:
-    console.table(["A", "B"], [["漢字", "x"], ["abcd", "y"]])
+    console.print_table(["A", "B"], [["漢字", "x"], ["abcd", "y"]])
     lines = capsys.readouterr().out.splitlines()
     assert lines == ["A     B", "漢字  x", "abcd  y"]
 
 
 def test_a_table_spells_out_what_is_dangerous(capsys: pytest.CaptureFixture[str]) -> None:
-    console.table(["A"], [["\x1b[31m\nx"]])
+    console.print_table(["A"], [["\x1b[31m\nx"]])
     assert capsys.readouterr().out.splitlines() == ["A", "\\x1b[31m\\nx"]
 
 
 def test_progress_shows_nothing_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
-    with console.progress(10_000, "writing") as step:
+    with console.show_progress(10_000, "writing") as step:
         step(10_000)
     assert capsys.readouterr() == ("", "")

@@ -1,4 +1,4 @@
-"""Where every generated file lies below the output folder, and which chart a path belongs to. Pure."""
+"""The paths of generated files below the output folder, and the chart that a path belongs to. Pure."""
 
 from __future__ import annotations
 
@@ -6,81 +6,83 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple, TypeVar
 
-CHARTS = "argo-app-of-apps"
-SHARDS = "argo-app-shards"
-PROJECTS = "argo-app-projects"
-#: The template, and its suite, of the Applications that shards are: no app can have this name.
-PARENT = "app_of_apps"
-_TEMPLATE = re.compile(r"templates/([^/]+)\.yaml")
+CHARTS_FOLDER = "argo-app-of-apps"
+SHARDS_FOLDER = "argo-app-shards"
+PROJECTS_FOLDER = "argo-app-projects"
+#: The name of the template, and of its suite, that renders the shards' Applications: no app can have it.
+SHARDS_TEMPLATE = "app_of_apps"
+_TEMPLATE_PATH = re.compile(r"templates/([^/]+)\.yaml")
 _V = TypeVar("_V")
 
 
 class Chart(NamedTuple):
-    """A chart by what it is of: an environment, or one shard of it."""
+    """The chart of an environment, or of one of its shards."""
 
     environment: str
     shard: str = ""
 
     @property
     def folder(self) -> str:
-        """Where the chart lies."""
-        return f"{SHARDS}/{self.environment}/{self.shard}" if self.shard else f"{CHARTS}/{self.environment}"
+        """The chart's path below the output folder."""
+        return (
+            f"{SHARDS_FOLDER}/{self.environment}/{self.shard}" if self.shard else f"{CHARTS_FOLDER}/{self.environment}"
+        )
 
     @classmethod
-    def at(cls, folder: str) -> Chart:
-        """The chart of a folder that `folder` gave."""
+    def from_folder(cls, folder: str) -> Chart:
+        """Parse a chart's `folder`."""
         return cls(*folder.split("/")[1:])
 
     def __str__(self) -> str:
         return f"{self.environment}, shard {self.shard}" if self.shard else self.environment
 
 
-class Location(NamedTuple):
-    """Where Argo CD finds the output folder: a repository, and the path in it."""
+class OutputLocation(NamedTuple):
+    """The output folder as Argo CD reads it: a repository, and a path in it."""
 
     repository: str
     path: str
 
-    def __truediv__(self, below: str) -> str:
-        """The path of what is below the output folder."""
-        return below if self.path in ("", ".") else f"{self.path}/{below}"
+    def __truediv__(self, subpath: str) -> str:
+        """The path in the repository of a path below the output folder."""
+        return subpath if self.path in ("", ".") else f"{self.path}/{subpath}"
 
 
-class Place(NamedTuple):
-    """A file by the chart that it is in, and its path below the chart's folder."""
+class ChartPath(NamedTuple):
+    """A file's chart, and its path below the chart's folder."""
 
     chart: Chart
     path: str
 
 
-def place_of(path: str) -> Place | None:
-    """Where a file of a chart is; None for a path in no chart."""
+def parse_chart_path(path: str) -> ChartPath | None:
+    """Split a path into its chart and the path in the chart; None if it is in no chart."""
     top, _, rest = path.partition("/")
-    if top not in (CHARTS, SHARDS):
+    if top not in (CHARTS_FOLDER, SHARDS_FOLDER):
         return None
     environment, _, below = rest.partition("/")
-    shard, _, below = below.partition("/") if top == SHARDS else ("", "", below)
-    return Place(Chart(environment, shard), below) if below else None
+    shard, _, below = below.partition("/") if top == SHARDS_FOLDER else ("", "", below)
+    return ChartPath(Chart(environment, shard), below) if below else None
 
 
-def is_suite(path: str) -> bool:
-    """Whether a file is a chart's suite, which Helm has no use for."""
-    place = place_of(path)
+def is_unittest_suite(path: str) -> bool:
+    """Whether a file is a chart's helm-unittest suite, which Helm does not read."""
+    place = parse_chart_path(path)
     return place is not None and place.path.startswith("tests/")
 
 
-def by_chart(files: Mapping[str, _V]) -> dict[Chart, dict[str, _V]]:
-    """What is known of files by path, as what is known of each chart's files by path below its folder."""
+def group_by_chart(files: Mapping[str, _V]) -> dict[Chart, dict[str, _V]]:
+    """Group a mapping by path into one mapping for each chart, by path below the chart's folder."""
     found: dict[Chart, dict[str, _V]] = {}
     for path, value in files.items():
-        place = place_of(path)
+        place = parse_chart_path(path)
         if place:
             found.setdefault(place.chart, {})[place.path] = value
     return found
 
 
-def template_of(path: str) -> tuple[str, str] | None:
-    """The environment and the app of an app's template, None for any other path."""
-    place = place_of(path)
-    found = _TEMPLATE.fullmatch(place.path) if place else None
-    return (place.chart.environment, found[1]) if place and found and found[1] != PARENT else None
+def parse_template_path(path: str) -> tuple[str, str] | None:
+    """The environment and app of an app's template path; None for any other path."""
+    place = parse_chart_path(path)
+    found = _TEMPLATE_PATH.fullmatch(place.path) if place else None
+    return (place.chart.environment, found[1]) if place and found and found[1] != SHARDS_TEMPLATE else None

@@ -1,4 +1,4 @@
-"""Registry → `ChartPlan`: everything the files will say, as plain data, before any text is made. Pure."""
+"""Plan the charts of a registry: everything that the files will contain, as plain data. Pure."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from generator.charts.layout import SHARDS, Chart, Location
-from generator.charts.projects import FINALIZER, PROJECT_WAVE, Running, manifests, project_fields, shards_manifest
-from generator.registry.effective import BUILT_IN, SOURCE_KEYS, EffectiveApp
-from generator.registry.references import helm_key, server_of
-from generator.registry.registry import IN_CLUSTER, Environment, Registry
-from generator.registry.shards import shard_of
+from generator.charts.app_projects import (
+    FINALIZER,
+    PROJECT_WAVE,
+    AppInEnvironment,
+    build_project_manifests,
+    build_shards_project,
+    compute_project_fields,
+)
+from generator.charts.layout import SHARDS_FOLDER, Chart, OutputLocation
+from generator.registry.effective import BUILT_IN_DEFAULTS, SOURCE_KEYS, EffectiveApp
+from generator.registry.registry import IN_CLUSTER_SERVER, Environment, Registry
+from generator.registry.shards import find_app_shard
+from generator.registry.uniqueness import app_destination, helm_values_key
 
 APPLICATION_WAVE = PROJECT_WAVE + 1
 _FINALIZERS = {
@@ -20,18 +27,18 @@ _FINALIZERS = {
     "background": f"{FINALIZER}/background",
     "none": None,
 }
-#: What Argo CD is told of an object by `argocd.argoproj.io/sync-options`.
-_ASK, _LEAVE = "Delete=confirm,Prune=confirm", "Delete=false,Prune=false"
-#: Fields of an Application's spec that are carried as they are.
-_CARRIED_SPEC = ("ignoreDifferences", "info", "revisionHistoryLimit")
-#: What else of an app's fields a template reads only where it is there, in the order of their names.
-_BLOCKS = ("annotations", "labels", "spec")
-#: Fields of a source that do not stand in the contract, whose fields are read one by one.
-_SOURCE_BLOCKS = tuple(key for key in SOURCE_KEYS if key not in ("repoURL", "path", "targetRevision", "helm"))
+#: Values of the annotation `argocd.argoproj.io/sync-options`.
+_CONFIRM_DELETION, _PREVENT_DELETION = "Delete=confirm,Prune=confirm", "Delete=false,Prune=false"
+#: Fields of an Application's spec that are copied unchanged.
+_COPIED_SPEC_FIELDS = ("ignoreDifferences", "info", "revisionHistoryLimit")
+#: Other fields of an app that its template reads only if they are set, in order of name.
+_OPTIONAL_FIELDS = ("annotations", "labels", "spec")
+#: Fields of a source that are read only if they are set, unlike those in the contract of values.yaml.
+_OPTIONAL_SOURCE_FIELDS = tuple(key for key in SOURCE_KEYS if key not in ("repoURL", "path", "targetRevision", "helm"))
 
 
-class Member(NamedTuple):
-    """An app of a project, as the template that renders the project has to know it."""
+class ProjectMember(NamedTuple):
+    """An app of a project, with what the template that renders the AppProject needs."""
 
     key: str
     namespace: str
@@ -41,9 +48,9 @@ class Member(NamedTuple):
 
 @dataclass(frozen=True)
 class AppPlan:
-    """One Application: what its template is made from, and its entry in values.yaml.
+    """One Application: the inputs of its template, and its entry in values.yaml.
 
-    `form` is how it names its sources; the `blocks` are what its template reads besides the contract;
+    `form` is the field that has its sources; `blocks` are the optional fields that its template reads;
     `members` are the apps, this one among them, whose AppProject this template renders (none where
     another app of the project does).
     """
@@ -62,29 +69,29 @@ class AppPlan:
     source_blocks: tuple[str, ...]
     spec_blocks: tuple[str, ...]
     blocks: frozenset[str]
-    members: tuple[Member, ...]
+    members: tuple[ProjectMember, ...]
     values: Mapping[str, Any]
 
-    def read_by_template(self) -> tuple[Any, ...]:
-        """All that the template is made from: plans that are equal in it have one text."""
-        return (self.key, self.application, self.project, self.namespace, *self._marks(), self.members)
+    def template_inputs(self) -> tuple[Any, ...]:
+        """All inputs of the template: plans with equal inputs have the same text."""
+        return (self.key, self.application, self.project, self.namespace, *self._nameless_inputs(), self.members)
 
-    def shape(self) -> tuple[Any, ...]:
-        """All that the template is made from but the app's own names."""
-        # The project of one app is told by the app's names, that of several by theirs.
+    def template_shape(self) -> tuple[Any, ...]:
+        """All inputs of the template except the app's own names."""
+        # The AppProject of a single app depends on this app's names only, that of several on the names of all.
         members = self.members if len(self.members) > 1 else tuple(one.handed_over for one in self.members)
-        return (*self._marks(), members)
+        return (*self._nameless_inputs(), members)
 
-    def _marks(self) -> tuple[Any, ...]:
+    def _nameless_inputs(self) -> tuple[Any, ...]:
         marks = self.own_destination, self.wave, self.finalizer, self.sync_options, self.form
         return (*marks, self.source_blocks, self.spec_blocks, self.blocks)
 
 
 @dataclass(frozen=True)
 class ShardsPlan:
-    """What the chart above an environment's shards says of them, and their AppProject as a plain manifest.
+    """An environment's shards: their values in the parent chart, and their AppProject as a plain manifest.
 
-    `values` may be overridden by a bootstrap; `sync_options` is what each shard's Application tells Argo CD.
+    `values` may be overridden by a bootstrap; `sync_options` is an annotation of each shard's Application.
     """
 
     values: Mapping[str, Any]
@@ -94,9 +101,9 @@ class ShardsPlan:
 
 @dataclass(frozen=True)
 class EnvironmentPlan:
-    """One environment's charts: its apps by name, the identity of each Application, and what else values.yaml says.
+    """One environment's charts: its apps by name, the identity of each Application, and the other values.
 
-    `settings` are the values beside `spec`; `projects` what projects say beyond their apps, by chart and name.
+    `settings` are the values outside `spec`; `projects` the AppProject fields that apps do not imply, by chart.
     `shards` is None where one chart has all the apps.
     """
 
@@ -111,7 +118,7 @@ class EnvironmentPlan:
 
 @dataclass(frozen=True)
 class ChartPlan:
-    """Every chart, and the plain AppProject manifests by project name."""
+    """The plan of every chart, and the plain AppProject manifests by project name."""
 
     argocd_namespace: str
     project_namespace: str
@@ -119,23 +126,23 @@ class ChartPlan:
     projects: Mapping[str, Mapping[str, Any]]
 
 
-def plan(registry: Registry, location: Location | None = None) -> ChartPlan:
-    """The charts of every environment, which Argo CD finds at `location`: by default where the registry says."""
-    apps = {name: registry.effective_apps(name) for name in registry.environments}
-    at = location or Location(registry.workloads.repository or "", registry.workloads.path)
+def plan_charts(registry: Registry, location: OutputLocation | None = None) -> ChartPlan:
+    """Plan the charts of every environment. Argo CD reads them at `location`, by default where the registry says."""
+    apps = {name: registry.list_effective_apps(name) for name in registry.environments}
+    at = location or OutputLocation(registry.workloads.repository or "", registry.workloads.path)
     environments = tuple(
-        _environment(registry, env, apps[env.name], _elsewhere(registry, env, apps), at)
+        _plan_environment(registry, env, apps[env.name], _group_apps_elsewhere(registry, env, apps), at)
         for env in registry.environments.values()
     )
     namespaces = registry.argocd.namespace, registry.argocd.project_namespace or registry.argocd.namespace
-    return ChartPlan(*namespaces, environments, manifests(registry, apps))
+    return ChartPlan(*namespaces, environments, build_project_manifests(registry, apps))
 
 
-def _elsewhere(
+def _group_apps_elsewhere(
     registry: Registry, env: Environment, apps: Mapping[str, list[EffectiveApp]]
-) -> Mapping[str, list[Running]]:
-    """By project, apps of the other environments of the same Argo CD, where this environment creates projects."""
-    found: dict[str, list[Running]] = defaultdict(list)
+) -> Mapping[str, list[AppInEnvironment]]:
+    """Apps of other environments of the same Argo CD, by project; empty if this environment creates no projects."""
+    found: dict[str, list[AppInEnvironment]] = defaultdict(list)
     for other in registry.environments.values() if env.create_projects else ():
         if other.argocd == env.argocd and other is not env:
             for app in apps[other.name]:
@@ -143,63 +150,66 @@ def _elsewhere(
     return found
 
 
-def _environment(
+def _plan_environment(
     registry: Registry,
     env: Environment,
     apps: list[EffectiveApp],
-    elsewhere: Mapping[str, list[Running]],
-    location: Location,
+    apps_elsewhere: Mapping[str, list[AppInEnvironment]],
+    location: OutputLocation,
 ) -> EnvironmentPlan:
     by_project: dict[str, list[EffectiveApp]] = defaultdict(list)
     for app in apps:
         by_project[app.project].append(app)
     extra = {
-        name: project_fields(registry, name, members, elsewhere.get(name, [])) for name, members in by_project.items()
+        name: compute_project_fields(registry, name, members, apps_elsewhere.get(name, []))
+        for name, members in by_project.items()
     }
-    of = {members[0].app: tuple(_member(env, app) for app in members) for members in by_project.values()}
-    planned = tuple(_app(env, app, bool(extra[app.project]), of.get(app.app, ())) for app in apps)
+    of = {members[0].app: tuple(_plan_project_member(env, app) for app in members) for members in by_project.values()}
+    planned = tuple(_plan_app(env, app, bool(extra[app.project]), of.get(app.app, ())) for app in apps)
     projects: dict[Chart, dict[str, Mapping[str, Any]]] = {one.chart: {} for one in planned}
     for one in sorted(planned, key=lambda app: app.project):
         if extra[one.project]:
             projects[one.chart][one.project] = extra[one.project]
     return EnvironmentPlan(
         env.name,
-        _settings(registry, env),
-        {"name": env.cluster} if env.cluster else {"server": env.server or IN_CLUSTER},
+        _environment_settings(registry, env),
+        {"name": env.cluster} if env.cluster else {"server": env.server or IN_CLUSTER_SERVER},
         projects,
         planned,
-        {app.app: _account(registry, env, app) for app in apps},
-        _shards(registry, env, location) if env.shards else None,
+        {app.app: _inventory_entry(registry, env, app) for app in apps},
+        _plan_shards(registry, env, location) if env.shards else None,
     )
 
 
-def _shards(registry: Registry, env: Environment, location: Location) -> ShardsPlan:
+def _plan_shards(registry: Registry, env: Environment, location: OutputLocation) -> ShardsPlan:
     values = {
         "createProject": True,
         "repoURL": location.repository,
         "targetRevision": registry.workloads.branch,
-        "path": location / f"{SHARDS}/{env.name}",
-        # Applications are objects of the cluster that Argo CD itself runs in, wherever what they deploy goes.
-        "server": IN_CLUSTER,
+        "path": location / f"{SHARDS_FOLDER}/{env.name}",
+        # Applications are in the cluster that Argo CD itself runs in, wherever their workloads run.
+        "server": IN_CLUSTER_SERVER,
         "syncPolicy": {"automated": {"prune": True}},
     }
     return ShardsPlan(
-        values, _ASK if env.policy.confirm_deletion else "", shards_manifest(registry, env, location.repository)
+        values,
+        _CONFIRM_DELETION if env.policy.confirm_deletion else "",
+        build_shards_project(registry, env, location.repository),
     )
 
 
-def _account(registry: Registry, env: Environment, app: EffectiveApp) -> dict[str, str]:
-    """An Application as the record of generated files tells of it."""
-    told = {**identity(registry, env, app), "revision": app.revision}
+def _inventory_entry(registry: Registry, env: Environment, app: EffectiveApp) -> dict[str, str]:
+    """An Application's entry in the inventory."""
+    told = {**application_identity(registry, env, app), "revision": app.revision}
     if env.hands_over(app.app):
         told["handOver"] = "true"
     return {**told, "retired": env.retired[app.app]} if app.app in env.retired else told
 
 
-def identity(registry: Registry, env: Environment, app: EffectiveApp) -> dict[str, str]:
-    """What makes an Application the one that it is: changed, the workload is deleted and made anew."""
-    field, value = server_of(app, env)
-    shard = shard_of(env, app.team, app.project)
+def application_identity(registry: Registry, env: Environment, app: EffectiveApp) -> dict[str, str]:
+    """The fields that identify an Application: if one changes, the workload is deleted and recreated."""
+    field, value = app_destination(app, env)
+    shard = find_app_shard(env, app.team, app.project)
     return {
         "name": app.app + env.name_suffix,
         "argocdNamespace": registry.argocd.namespace,
@@ -210,62 +220,64 @@ def identity(registry: Registry, env: Environment, app: EffectiveApp) -> dict[st
     }
 
 
-def _member(env: Environment, app: EffectiveApp) -> Member:
-    return Member(helm_key(app.app), app.namespace, _has_own_destination(app), env.hands_over(app.app))
+def _plan_project_member(env: Environment, app: EffectiveApp) -> ProjectMember:
+    return ProjectMember(helm_values_key(app.app), app.namespace, _has_own_destination(app), env.hands_over(app.app))
 
 
 def _has_own_destination(app: EffectiveApp) -> bool:
     return "server" in app.fields or "cluster" in app.fields
 
 
-def _app(env: Environment, app: EffectiveApp, project_fields: bool, members: tuple[Member, ...]) -> AppPlan:
-    app, handed_over = _let_go(app) if app.app in env.retired else app, env.hands_over(app.app)
+def _plan_app(
+    env: Environment, app: EffectiveApp, has_project_fields: bool, members: tuple[ProjectMember, ...]
+) -> AppPlan:
+    app, handed_over = _apply_retirement(app) if app.app in env.retired else app, env.hands_over(app.app)
     fields = app.fields
-    blocks = [key for key in _BLOCKS if fields.get(key)]
-    if fields["syncPolicy"] != BUILT_IN["syncPolicy"]:
+    blocks = [key for key in _OPTIONAL_FIELDS if fields.get(key)]
+    if fields["syncPolicy"] != BUILT_IN_DEFAULTS["syncPolicy"]:
         blocks.append("syncPolicy")
-    spec_blocks = tuple([key for key in _CARRIED_SPEC if fields.get(key) not in (None, [], {})])
+    spec_blocks = tuple([key for key in _COPIED_SPEC_FIELDS if fields.get(key) not in (None, [], {})])
     return AppPlan(
-        chart=Chart(env.name, shard_of(env, app.team, app.project)),
+        chart=Chart(env.name, find_app_shard(env, app.team, app.project)),
         name=app.app,
-        key=helm_key(app.app),
+        key=helm_values_key(app.app),
         application=app.app + env.name_suffix,
         project=app.project,
         namespace=app.namespace,
         wave=fields.get("syncWave", APPLICATION_WAVE),
         finalizer=None if handed_over else _FINALIZERS[fields.get("finalizer", "foreground")],
-        sync_options=_LEAVE if handed_over else _ASK if env.policy.confirm_deletion else "",
+        sync_options=_PREVENT_DELETION if handed_over else _CONFIRM_DELETION if env.policy.confirm_deletion else "",
         own_destination=_has_own_destination(app),
-        form=_form(app),
-        source_blocks=tuple([key for key in _SOURCE_BLOCKS if key in fields]),
+        form=_select_source_form(app),
+        source_blocks=tuple([key for key in _OPTIONAL_SOURCE_FIELDS if key in fields]),
         spec_blocks=spec_blocks,
-        blocks=frozenset([*blocks, "project"] if project_fields else blocks),
+        blocks=frozenset([*blocks, "project"] if has_project_fields else blocks),
         members=members,
         values=_app_values(env, app, [*blocks, *spec_blocks]),
     )
 
 
-def _let_go(app: EffectiveApp) -> EffectiveApp:
-    """A retired app: still there, but neither pruning nor, when it goes, taking its workload with it."""
+def _apply_retirement(app: EffectiveApp) -> EffectiveApp:
+    """A retired app: it no longer prunes, and deleting its Application keeps the workload."""
     policy = dict(app.fields["syncPolicy"])
     if "automated" in policy:
         policy["automated"] = {**policy["automated"], "prune": False}
     return replace(app, fields={**app.fields, "syncPolicy": policy, "finalizer": "none"})
 
 
-def _form(app: EffectiveApp) -> str:
-    return "sourceHydrator" if "sourceHydrator" in app.fields else "sources" if app.several else "source"
+def _select_source_form(app: EffectiveApp) -> str:
+    return "sourceHydrator" if "sourceHydrator" in app.fields else "sources" if app.has_multiple_sources else "source"
 
 
 def _app_values(env: Environment, app: EffectiveApp, blocks: Iterable[str]) -> dict[str, Any]:
-    fields, form = app.fields, _form(app)
+    fields, form = app.fields, _select_source_form(app)
     values: dict[str, Any] = {"createProject": bool(fields.get("createProject", env.create_projects))}
     names = ("name", app.app + env.name_suffix), ("project", app.project), ("namespace", app.namespace)
     for key, name in names:
         if name != app.app:
             values[key] = name
     if _has_own_destination(app):
-        field, value = server_of(app, env)
+        field, value = app_destination(app, env)
         values["destination"] = {field: value}
     if form == "source":
         for key in SOURCE_KEYS:
@@ -277,7 +289,7 @@ def _app_values(env: Environment, app: EffectiveApp, blocks: Iterable[str]) -> d
     return values
 
 
-def _settings(registry: Registry, env: Environment) -> dict[str, Any]:
+def _environment_settings(registry: Registry, env: Environment) -> dict[str, Any]:
     return {
         "argoNamespace": registry.argocd.namespace,
         "argoProjectNamespace": registry.argocd.project_namespace or registry.argocd.namespace,

@@ -1,4 +1,4 @@
-"""`ChartPlan` → `RenderedTree`: the text of every file. Pure but for its own templates."""
+"""Render a `ChartPlan` to the text of every file. Pure, except that it loads its own templates."""
 
 from __future__ import annotations
 
@@ -9,278 +9,286 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from generator.charts import templates, yaml
-from generator.charts.files import Files, Pieces, digest
-from generator.charts.layout import PARENT, PROJECTS, Chart
+from generator.charts.app_projects import FINALIZER, PROJECT_WAVE
+from generator.charts.file_set import FileSet, TextPieces, sha256_hex
+from generator.charts.layout import PROJECTS_FOLDER, SHARDS_TEMPLATE, Chart
 from generator.charts.plan import APPLICATION_WAVE, AppPlan, ChartPlan, EnvironmentPlan
-from generator.charts.projects import FINALIZER, PROJECT_WAVE
-from generator.charts.suite import helm_value, shards_suite, suite
 from generator.charts.templates import NOTICE
-from generator.charts.values import blocks
-from generator.registry.memo import key_of
-from generator.registry.shards import shard_application, shard_project
+from generator.charts.unittest_suites import format_helm_value, render_app_suite, render_shards_suite
+from generator.charts.values_file import join_blocks
+from generator.registry.result_cache import digest_data
+from generator.registry.shards import shard_application_name, shard_project_name
 
-_HEAD = f"# {NOTICE}\n"
+_NOTICE_LINE = f"# {NOTICE}\n"
 
-#: What an app's own names are in the text of all apps of one shape: no name has such characters.
-_STAND_INS = ("<key>", "<application>", "<project>", "<namespace>")
-_STAND_IN = re.compile(f"({'|'.join(_STAND_INS)})")
-_ByApp = Mapping[str, Mapping[str, str]]
+#: Placeholders for an app's own names in the text that apps of one shape share: no name has such characters.
+_PLACEHOLDERS = ("<key>", "<application>", "<project>", "<namespace>")
+_PLACEHOLDER_PATTERN = re.compile(f"({'|'.join(_PLACEHOLDERS)})")
+_Identities = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
-class Slice:
-    """A chart, or as much of one as can be judged by itself: files by path below its root, identities by app.
+class ChartSlice:
+    """A chart, or a part of one that Helm can verify by itself: files by path below its root, identities by app.
 
-    Both are `made` when they are asked for. `mark` tells it from all others, empty where only what it has does.
+    `build_content` makes both on demand. `input_digest` identifies the inputs, empty if they are unknown.
     """
 
     chart: Chart
-    made: Callable[[], tuple[Files, _ByApp]]
-    mark: str = ""
+    build_content: Callable[[], tuple[FileSet, _Identities]]
+    input_digest: str = ""
 
     @functools.cached_property
-    def files(self) -> Files:
+    def files(self) -> FileSet:
         """The files that Helm renders."""
-        return self._both[0]
+        return self._built_content[0]
 
     @functools.cached_property
-    def applications(self) -> _ByApp:
-        """The identity of each Application that is to come of them."""
-        return self._both[1]
+    def applications(self) -> _Identities:
+        """The identity of each Application that Helm must render from them."""
+        return self._built_content[1]
 
     @functools.cached_property
-    def _both(self) -> tuple[Files, _ByApp]:
-        return self.made()
+    def _built_content(self) -> tuple[FileSet, _Identities]:
+        return self.build_content()
 
 
 @dataclass(frozen=True)
 class RenderedTree:
     """Every generated file by path below the output folder, and each Application's identity by `<env>/<app>`.
 
-    `cut` makes the `slices`.
+    `build_slices` makes the `slices`.
     """
 
-    files: Files
-    applications: _ByApp
-    cut: Callable[[], Iterable[Slice]] = tuple
+    files: FileSet
+    applications: _Identities
+    build_slices: Callable[[], Iterable[ChartSlice]] = tuple
 
     @functools.cached_property
-    def slices(self) -> tuple[Slice, ...]:
-        """All charts in it, in pieces that are judged one by one; to write the charts does without them."""
-        return tuple(self.cut())
+    def slices(self) -> tuple[ChartSlice, ...]:
+        """All charts, in slices that Helm verifies one by one; made on demand, since writing needs none."""
+        return tuple(self.build_slices())
 
     @property
     def digests(self) -> Mapping[str, str]:
-        """The sha256 of each file, without making its bytes."""
+        """The SHA-256 of each file, without making its bytes."""
         return self.files.digests
 
 
-class Part(NamedTuple):
-    """What some of the apps come to: whole files, and their part of what each chart says of all its apps.
+class TreePart(NamedTuple):
+    """What some of the apps contribute to a tree: whole files, and their lines of each chart's values.yaml.
 
     `entries` and `projects` are the lines of values.yaml by the chart's folder, and by app or project;
-    `applications` the identities by environment; `mark` tells of all that it was made from, where that is known.
+    `applications` are the identities by environment; `input_digest` identifies the inputs, empty if unknown.
     """
 
-    files: Files
+    files: FileSet
     entries: Mapping[str, Mapping[str, str]]
     projects: Mapping[str, Mapping[str, str]]
-    applications: Mapping[str, _ByApp]
-    mark: str = ""
+    applications: Mapping[str, _Identities]
+    input_digest: str = ""
 
 
-def render(plan: ChartPlan) -> RenderedTree:
-    """All files of a plan. The same plan gives the same bytes."""
-    return assemble(plan, [part_of(plan)])
+def render_plan(plan: ChartPlan) -> RenderedTree:
+    """Render all files of a plan. The same plan gives the same bytes."""
+    return assemble_tree(plan, [render_tree_part(plan)])
 
 
-def part_of(plan: ChartPlan) -> Part:
-    """The files of a plan's apps and projects, and their part of the files that all apps of a chart share."""
+def render_tree_part(plan: ChartPlan) -> TreePart:
+    """Render the files of a plan's apps and projects, and their lines of each chart's values.yaml."""
     entries: dict[str, dict[str, str]] = {}
     for app in (app for env in plan.environments for app in env.apps):
-        entries.setdefault(app.chart.folder, {})[app.name] = _entry(app)
+        entries.setdefault(app.chart.folder, {})[app.name] = _format_app_entry(app)
     projects = {
         chart.folder: {name: yaml.dump({name: fields}, "    ") for name, fields in found.items()}
         for env in plan.environments
         for chart, found in env.projects.items()
     }
     applications = {env.name: env.applications for env in plan.environments}
-    return Part(Files.written(dict(_files(plan))), entries, projects, applications)
+    return TreePart(FileSet.from_text(dict(_render_files(plan))), entries, projects, applications)
 
 
-def assemble(plan: ChartPlan, parts: Iterable[Part]) -> RenderedTree:
-    """The tree of a plan's environments whose apps are in `parts`; which apps the plan itself has does not matter."""
+def assemble_tree(plan: ChartPlan, parts: Iterable[TreePart]) -> RenderedTree:
+    """Assemble the tree of a plan's environments from the apps in `parts`; apps in the plan itself are ignored."""
     parts = list(parts)
-    shared: dict[str, Pieces] = {".gitattributes": (f"{_HEAD}* text eol=lf linguist-generated=true\n",)}
-    charts = [chart for env in plan.environments for chart in _charts(env, parts)]
+    shared: dict[str, TextPieces] = {".gitattributes": (f"{_NOTICE_LINE}* text eol=lf linguist-generated=true\n",)}
+    charts = [chart for env in plan.environments for chart in _build_chart_texts(env, parts)]
     for chart in charts:
-        shared.update(_chart(chart, parts))
+        shared.update(_render_chart_files(chart, parts))
     for env in plan.environments:
-        shared.update(_parent(plan, env, parts))
+        shared.update(_render_shards_parent(plan, env, parts))
     identities = {
-        f"{env.name}/{app}": identity for env in plan.environments for app, identity in _identities(env, parts)
+        f"{env.name}/{app}": identity for env in plan.environments for app, identity in _list_identities(env, parts)
     }
-    # Few, and the largest: their bytes are asked for again, to be weighed, judged and written.
-    own = Files.of({path: "".join(pieces).encode() for path, pieces in shared.items()})
-    files = Files.joined([*(part.files for part in parts), own])
-    slices = functools.partial(_all_slices, charts, files)
+    # These few files are the largest and are read several times, so their bytes are kept.
+    own = FileSet.from_bytes({path: "".join(pieces).encode() for path, pieces in shared.items()})
+    files = FileSet.join_sets([*(part.files for part in parts), own])
+    slices = functools.partial(_slice_charts, charts, files)
     return RenderedTree(files, dict(sorted(identities.items())), slices)
 
 
-def _identities(env: EnvironmentPlan, parts: list[Part]) -> Iterator[tuple[str, Mapping[str, str]]]:
+def _list_identities(env: EnvironmentPlan, parts: list[TreePart]) -> Iterator[tuple[str, Mapping[str, str]]]:
     for part in parts:
         yield from part.applications[env.name].items()
 
 
-def _entry(app: AppPlan) -> str:
+def _format_app_entry(app: AppPlan) -> str:
     """An app's lines of values.yaml."""
     helm = app.values.get("helm")
-    return yaml.dump({app.key: {**app.values, "helm": helm_value(helm)} if helm else app.values}, "    ")
+    return yaml.dump({app.key: {**app.values, "helm": format_helm_value(helm)} if helm else app.values}, "    ")
 
 
-def _files(plan: ChartPlan) -> Iterator[tuple[str, Pieces]]:
-    texts = _AppTemplates(plan)
+def _render_files(plan: ChartPlan) -> Iterator[tuple[str, TextPieces]]:
+    texts = _AppTemplateRenderer(plan)
     for env in plan.environments:
         for app in env.apps:
             folder = app.chart.folder
-            yield f"{folder}/templates/{app.name}.yaml", (texts.text(app),)
-            tests = suite(env, app, plan.project_namespace, plan.argocd_namespace)
-            yield f"{folder}/tests/{app.name}_test.yaml", (_HEAD, *tests)
+            yield f"{folder}/templates/{app.name}.yaml", (texts.render_app(app),)
+            tests = render_app_suite(env, app, plan.project_namespace, plan.argocd_namespace)
+            yield f"{folder}/tests/{app.name}_test.yaml", (_NOTICE_LINE, *tests)
     for project, manifest in plan.projects.items():
-        yield f"{PROJECTS}/{project}.yaml", (_HEAD, yaml.dump(manifest))
+        yield f"{PROJECTS_FOLDER}/{project}.yaml", (_NOTICE_LINE, yaml.dump(manifest))
 
 
-class _AppTemplates:
-    """The template of each app of a plan: apps of one shape are rendered once, and then get their own names."""
+class _AppTemplateRenderer:
+    """Renders each app's template; apps of one shape are rendered once, and then get their own names."""
 
     def __init__(self, plan: ChartPlan) -> None:
         self._plan = plan
-        self._shapes: dict[tuple[Any, ...], list[str]] = {}
-        self._texts: dict[tuple[Any, ...], str] = {}
+        self._shape_texts: dict[tuple[Any, ...], list[str]] = {}
+        self._template_texts: dict[tuple[Any, ...], str] = {}
 
-    def text(self, app: AppPlan) -> str:
-        read = app.read_by_template()
-        if read not in self._texts:
-            shape = app.shape()
-            if shape not in self._shapes:
-                self._shapes[shape] = self._rendered(app)
-            parts = self._shapes[shape]
-            names = dict(zip(_STAND_INS, (app.key, app.application, app.project, app.namespace), strict=True))
-            self._texts[read] = "".join(map(names.get, parts, parts))
-        return self._texts[read]
+    def render_app(self, app: AppPlan) -> str:
+        read = app.template_inputs()
+        if read not in self._template_texts:
+            shape = app.template_shape()
+            if shape not in self._shape_texts:
+                self._shape_texts[shape] = self._render_shape(app)
+            parts = self._shape_texts[shape]
+            names = dict(zip(_PLACEHOLDERS, (app.key, app.application, app.project, app.namespace), strict=True))
+            self._template_texts[read] = "".join(map(names.get, parts, parts))
+        return self._template_texts[read]
 
-    def _rendered(self, app: AppPlan) -> list[str]:
-        key, application, project, namespace = _STAND_INS
-        text = templates.text(
+    def _render_shape(self, app: AppPlan) -> list[str]:
+        key, application, project, namespace = _PLACEHOLDERS
+        text = templates.render_template(
             "templates/app.yaml",
             app=replace(app, key=key, application=application, project=project, namespace=namespace),
             argocd_namespace=self._plan.argocd_namespace,
             project_namespace=self._plan.project_namespace,
             project_wave=PROJECT_WAVE,
         )
-        return _STAND_IN.split(text)
+        return _PLACEHOLDER_PATTERN.split(text)
 
 
 class _ChartText(NamedTuple):
-    """A chart before it is text: the lines of its values.yaml about no app, and its apps as they are judged together.
+    """A chart before it is text: the head of its values.yaml, and its apps in groups that are verified together.
 
-    `below` are the shards that the chart leads to, None where it has apps itself.
+    `shards` are the shards that the chart is the parent of, None if it has apps itself.
     """
 
     chart: Chart
-    head: Pieces
-    groups: list[list[Part]]
-    below: list[str] | None = None
+    values_head: TextPieces
+    part_groups: list[list[TreePart]]
+    shards: list[str] | None = None
 
 
-def _charts(env: EnvironmentPlan, parts: list[Part]) -> Iterator[_ChartText]:
+def _build_chart_texts(env: EnvironmentPlan, parts: list[TreePart]) -> Iterator[_ChartText]:
     own = Chart(env.name)
     head = yaml.dump(env.settings), "spec:\n", yaml.dump({"destination": env.destination}, "  ")
     if env.shards is None:
         yield _ChartText(own, head, [[part] for part in parts if own.folder in part.entries] or [[]])
         return
-    shards = _shards(env, parts)
+    shards = _list_shards(env, parts)
     yield _ChartText(own, (*head, yaml.dump({"shards": env.shards.values}, "  ")), [[]], shards)
     for shard in shards:
         chart = Chart(env.name, shard)
-        # Whatever all its apps share comes from the chart above.
+        # The values that all its apps share come from the parent chart.
         yield _ChartText(chart, ("spec:\n",), [[part for part in parts if chart.folder in part.entries]])
 
 
-def _shards(env: EnvironmentPlan, parts: list[Part]) -> list[str]:
-    charts = {Chart.at(folder) for part in parts for folder in part.entries}
+def _list_shards(env: EnvironmentPlan, parts: list[TreePart]) -> list[str]:
+    charts = {Chart.from_folder(folder) for part in parts for folder in part.entries}
     return sorted(chart.shard for chart in charts if chart.environment == env.name and chart.shard)
 
 
-def _chart(one: _ChartText, parts: list[Part]) -> Iterator[tuple[str, Pieces]]:
-    """A chart's files beside its templates and suites."""
-    chart = one.chart
+def _render_chart_files(chart_text: _ChartText, parts: list[TreePart]) -> Iterator[tuple[str, TextPieces]]:
+    """Render a chart's files other than its templates and suites."""
+    chart = chart_text.chart
     for name in ("Chart.yaml", ".helmignore", "values.schema.json"):
-        names = {"environment": chart.environment, "shard": chart.shard, "sharded": one.below is not None}
-        yield f"{chart.folder}/{name}", (templates.text(name, **names),)
-    yield f"{chart.folder}/values.yaml", _values(one, parts)
+        names = {"environment": chart.environment, "shard": chart.shard, "sharded": chart_text.shards is not None}
+        yield f"{chart.folder}/{name}", (templates.render_template(name, **names),)
+    yield f"{chart.folder}/values.yaml", _render_values(chart_text, parts)
 
 
-def _values(one: _ChartText, parts: list[Part]) -> Pieces:
-    """The values.yaml of a chart with the apps of these parts."""
-    return (_HEAD, *one.head, *(_apps(one.chart, parts) if one.below is None else ()))
+def _render_values(chart_text: _ChartText, parts: list[TreePart]) -> TextPieces:
+    """Render a chart's values.yaml with the apps of these parts."""
+    return (
+        _NOTICE_LINE,
+        *chart_text.values_head,
+        *(_join_chart_blocks(chart_text.chart, parts) if chart_text.shards is None else ()),
+    )
 
 
-def _all_slices(charts: Iterable[_ChartText], files: Files) -> Iterator[Slice]:
+def _slice_charts(charts: Iterable[_ChartText], files: FileSet) -> Iterator[ChartSlice]:
     for one in charts:
-        yield from _slices(one, files)
+        yield from _slice_chart(one, files)
 
 
-def _slices(one: _ChartText, files: Files) -> Iterator[Slice]:
-    """A chart as charts that Helm can judge one by one: a template reads nothing but what its project's apps say."""
-    for parts in one.groups:
-        marks = [part.mark for part in parts]
-        mark = key_of((tuple(one.chart), one.head, marks)) if marks and all(marks) else ""
-        yield Slice(one.chart, functools.partial(_slice, one, parts, files), mark)
+def _slice_chart(chart_text: _ChartText, files: FileSet) -> Iterator[ChartSlice]:
+    """Divide a chart into slices that Helm verifies one by one: a template reads only its project's apps."""
+    for parts in chart_text.part_groups:
+        marks = [part.input_digest for part in parts]
+        mark = digest_data((tuple(chart_text.chart), chart_text.values_head, marks)) if marks and all(marks) else ""
+        yield ChartSlice(chart_text.chart, functools.partial(_build_slice_content, chart_text, parts, files), mark)
 
 
-def _slice(one: _ChartText, parts: list[Part], files: Files) -> tuple[Files, _ByApp]:
-    folder = one.chart.folder
-    values = "".join(_values(one, parts)).encode()
-    names = [PARENT] if one.below else [app for part in parts for app in part.entries[folder]]
+def _build_slice_content(chart_text: _ChartText, parts: list[TreePart], files: FileSet) -> tuple[FileSet, _Identities]:
+    folder = chart_text.chart.folder
+    values = "".join(_render_values(chart_text, parts)).encode()
+    names = [SHARDS_TEMPLATE] if chart_text.shards else [app for part in parts for app in part.entries[folder]]
     paths = ["Chart.yaml", "values.schema.json", *(f"templates/{name}.yaml" for name in names)]
     digests = {path: files.digests[f"{folder}/{path}"] for path in paths}
-    judged = Files({**digests, "values.yaml": digest(values)}, functools.partial(_read, files, folder, values))
-    return judged, _expected(one, parts)
+    judged = FileSet(
+        {**digests, "values.yaml": sha256_hex(values)}, functools.partial(_read_slice_file, files, folder, values)
+    )
+    return judged, _expected_identities(chart_text, parts)
 
 
-def _read(files: Files, folder: str, values: bytes, path: str) -> bytes:
+def _read_slice_file(files: FileSet, folder: str, values: bytes, path: str) -> bytes:
     return values if path == "values.yaml" else files[f"{folder}/{path}"]
 
 
-def _expected(one: _ChartText, parts: list[Part]) -> _ByApp:
-    environment, shard = one.chart
-    if one.below is not None:
-        return {name: {"name": shard_application(environment, name)} for name in one.below}
+def _expected_identities(chart_text: _ChartText, parts: list[TreePart]) -> _Identities:
+    environment, shard = chart_text.chart
+    if chart_text.shards is not None:
+        return {name: {"name": shard_application_name(environment, name)} for name in chart_text.shards}
     told = (item for part in parts for item in part.applications[environment].items())
     return {app: identity for app, identity in told if identity.get("shard", "") == shard}
 
 
-def _apps(chart: Chart, parts: list[Part]) -> Pieces:
-    """A chart's lines of values.yaml about its apps."""
+def _join_chart_blocks(chart: Chart, parts: list[TreePart]) -> TextPieces:
+    """The lines of a chart's values.yaml about its projects and apps."""
     projects, apps = (
-        _sorted(told[chart.folder] for told in each if chart.folder in told)
+        _sort_texts(told[chart.folder] for told in each if chart.folder in told)
         for each in ([part.projects for part in parts], [part.entries for part in parts])
     )
-    return blocks(projects, apps)
+    return join_blocks(projects, apps)
 
 
-def _parent(plan: ChartPlan, env: EnvironmentPlan, parts: list[Part]) -> Iterator[tuple[str, Pieces]]:
-    """The template of the chart above its shards, its suite, and the shards' project; nothing where there is none."""
-    shards = _shards(env, parts)
+def _render_shards_parent(
+    plan: ChartPlan, env: EnvironmentPlan, parts: list[TreePart]
+) -> Iterator[tuple[str, TextPieces]]:
+    """Render the template of an environment's shards, its suite, and the shards' AppProject; nothing if it has none."""
+    shards = _list_shards(env, parts)
     if env.shards is None or not shards:
         return
-    # What deletes a shard must not delete what is handed over in it.
-    leaving = {told.get("shard") for _, told in _identities(env, parts) if "handOver" in told}
-    text = templates.text(
-        f"templates/{PARENT}.yaml",
-        project=shard_project(env.name),
-        shards=[(shard, shard_application(env.name, shard), shard in leaving) for shard in shards],
+    # Deleting a shard's Application must not delete an app that is handed over.
+    leaving = {told.get("shard") for _, told in _list_identities(env, parts) if "handOver" in told}
+    text = templates.render_template(
+        f"templates/{SHARDS_TEMPLATE}.yaml",
+        project=shard_project_name(env.name),
+        shards=[(shard, shard_application_name(env.name, shard), shard in leaving) for shard in shards],
         sync_options=env.shards.sync_options,
         argocd_namespace=plan.argocd_namespace,
         project_namespace=plan.project_namespace,
@@ -288,10 +296,13 @@ def _parent(plan: ChartPlan, env: EnvironmentPlan, parts: list[Part]) -> Iterato
         finalizer=FINALIZER,
     )
     folder = Chart(env.name).folder
-    yield f"{folder}/templates/{PARENT}.yaml", (text,)
-    yield f"{folder}/tests/{PARENT}_test.yaml", (_HEAD, *shards_suite(env.name, env.shards, shards))
-    yield f"{PROJECTS}/{shard_project(env.name)}.yaml", (_HEAD, yaml.dump(env.shards.project))
+    yield f"{folder}/templates/{SHARDS_TEMPLATE}.yaml", (text,)
+    yield (
+        f"{folder}/tests/{SHARDS_TEMPLATE}_test.yaml",
+        (_NOTICE_LINE, *render_shards_suite(env.name, env.shards, shards)),
+    )
+    yield f"{PROJECTS_FOLDER}/{shard_project_name(env.name)}.yaml", (_NOTICE_LINE, yaml.dump(env.shards.project))
 
 
-def _sorted(texts: Iterable[Mapping[str, str]]) -> list[str]:
+def _sort_texts(texts: Iterable[Mapping[str, str]]) -> list[str]:
     return [text for _, text in sorted(item for part in texts for item in part.items())]

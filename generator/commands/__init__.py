@@ -1,1 +1,1 @@
-"""One thin file a command: take the options, call the core, hand the result to the console."""
+"""The commands, one module each: parse the options, call the core and print the result."""

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from generator.commands.editing import carry_out, editing_options, registry_file, remotes
+from generator.commands.edit_options import edit_options, open_remotes, registry_file, run_edit
 
 if TYPE_CHECKING:
-    from generator.git.refs import Remotes
-    from generator.promotion.onboard import NewApp
+    from generator.git.remote_refs import RemoteRepositories
+    from generator.promotion.onboarding import NewApp
     from generator.registry.registry import Registry
 
-_WORDS = {"team": "TEAM", "repository": "URL", "path": "PATH"}
-_NEEDED = {
+_METAVARS = {"team": "TEAM", "repository": "URL", "path": "PATH"}
+_PROMPTS = {
     "team": "The team that owns it",
     "repository": "The repository of its chart",
     "path": "The chart's path there",
@@ -33,61 +33,61 @@ _NEEDED = {
     "--env", "environments", multiple=True, metavar="ENV", help="Default: those that are promoted from no other."
 )
 @click.option("--no-verify-remote", is_flag=True, help="Do not ask the repository, and take the revision as it is.")
-@editing_options
-def command(app: str, **flags: Any) -> None:
-    """Onboard an app: its table, and an entry in the list of each environment.
+@edit_options
+def add_command(app: str, **flags: Any) -> None:
+    """Onboard an app: add its table, and an entry to the list of each environment.
 
-    What is missing is asked for in a terminal. The revision must exist in the repository.
+    A terminal prompts for missing options. The revision must exist in the repository.
     """
     from dataclasses import replace
 
-    from generator.promotion.onboard import add
+    from generator.promotion.onboarding import onboard_app
 
-    ask = None if flags["no_verify_remote"] else remotes(registry_file(flags))
-    new = _completed(app, flags, ask)
+    ask = None if flags["no_verify_remote"] else open_remotes(registry_file(flags))
+    new = _complete_new_app(app, flags, ask)
     if new.revision is None and ask is not None:
-        new = replace(new, revision=ask.refs(new.repository).default)
-    carry_out(lambda ground: add(ground.book, new, flags["environments"], ask), flags)
+        new = replace(new, revision=ask.read_refs(new.repository).default_branch)
+    run_edit(lambda context: onboard_app(context.editable, new, flags["environments"], ask), flags)
 
 
-def _completed(app: str, flags: dict[str, Any], ask: Remotes | None) -> NewApp:
-    """The new app by its flags and, in a terminal, by questions. Raises UsageError naming the flags missing."""
-    from generator.cache import user_cache
+def _complete_new_app(app: str, flags: dict[str, Any], remotes: RemoteRepositories | None) -> NewApp:
+    """Build the new app from the flags and prompts. Raises UsageError for missing flags without a terminal."""
+    from generator.cache import open_user_cache
     from generator.errors import UsageError
-    from generator.promotion.onboard import NewApp
-    from generator.registry.read import read_registry
+    from generator.promotion.onboarding import NewApp
+    from generator.registry.reader import read_registry
 
-    given = {key: flags[key] for key in _NEEDED}
+    given = {key: flags[key] for key in _PROMPTS}
     missing = [key for key, value in given.items() if value is None]
-    registry = read_registry(registry_file(flags), user_cache()) if missing else None
+    registry = read_registry(registry_file(flags), open_user_cache()) if missing else None
     if registry is not None and not (sys.stdin.isatty() and sys.stderr.isatty()):
-        hints = _proposed(registry, app, given["team"])
-        wanted = (f"--{key} {hints.get(key, _WORDS[key])}" for key in missing)
+        hints = _suggest_values(registry, app, given["team"])
+        wanted = (f"--{key} {hints.get(key, _METAVARS[key])}" for key in missing)
         raise UsageError(f"{app} needs {', '.join(f'--{key}' for key in missing)}", remedy=f"add {' '.join(wanted)}")
     for key in missing if registry else ():
-        hints = _proposed(registry, app, given["team"])
-        given[key] = click.prompt(_NEEDED[key], default=hints.get(key), err=True)
+        hints = _suggest_values(registry, app, given["team"])
+        given[key] = click.prompt(_PROMPTS[key], default=hints.get(key), err=True)
     revision = flags["revision"]
-    if missing and revision is None and ask is not None:
-        revision = _asked_revision(ask, given["repository"])
+    if missing and revision is None and remotes is not None:
+        revision = _prompt_for_revision(remotes, given["repository"])
     return NewApp(app, given["team"], given["repository"], given["path"], revision, flags["namespace"])
 
 
-def _asked_revision(ask: Remotes, repository: str) -> str:
+def _prompt_for_revision(remotes: RemoteRepositories, repository: str) -> str:
     from generator import console
 
-    refs = ask.refs(repository)
-    console.note(f"branches: {', '.join(list(refs.branches)[:10])}")
-    console.note(f"tags: {', '.join(list(refs.tags)[-10:]) or 'none'}")
-    answer: str = click.prompt("The revision", default=refs.default, err=True)
+    refs = remotes.read_refs(repository)
+    console.print_message(f"branches: {', '.join(list(refs.branches)[:10])}")
+    console.print_message(f"tags: {', '.join(list(refs.tags)[-10:]) or 'none'}")
+    answer: str = click.prompt("The revision", default=refs.default_branch, err=True)
     return answer
 
 
-def _proposed(registry: Registry | None, app: str, team: str | None) -> dict[str, str]:
-    from generator.promotion.onboard import proposals
+def _suggest_values(registry: Registry | None, app: str, team: str | None) -> dict[str, str]:
+    from generator.promotion.onboarding import suggest_app_fields
 
     if registry is None:
         return {}
     if team is None:
         return {"team": next(iter(registry.teams))} if len(registry.teams) == 1 else {}
-    return dict(proposals(registry, app, team))
+    return dict(suggest_app_fields(registry, app, team))

@@ -1,4 +1,4 @@
-"""`workloads check`: may this be merged?"""
+"""`workloads check`: validate the registry and its charts before a merge."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from generator.commands.editing import removals_option
-from generator.commands.options import json_option, opened, registry_option, without_helm_option
+from generator.commands.edit_options import removals_option
+from generator.commands.options import json_option, open_registry, registry_option, without_helm_option
 
 if TYPE_CHECKING:
-    from generator.charts.diff import ChangeSet
+    from generator.charts.change_set import ChangeSet
+    from generator.charts.output_folder import OutputFolder
     from generator.charts.render import RenderedTree
-    from generator.charts.tree import OutputFolder
-    from generator.registry.impact import Touch
+    from generator.registry.changes import Change
 
-_MOST_LINES = 40
+_MAX_DRIFT_LINES = 40
 
 
 @click.command("check")
@@ -30,7 +30,7 @@ _MOST_LINES = 40
 @click.option(
     "--confirm-removals", "ceilings", multiple=True, metavar="ENV=N", help="Let N Applications go, past the ceiling."
 )
-def command(
+def check_command(
     registry_path: str | None,
     as_json: bool,
     without_helm: bool,
@@ -39,118 +39,119 @@ def command(
     removals: tuple[str, ...],
     ceilings: tuple[str, ...],
 ) -> int:
-    """Judge the registry, every chart by Helm, and whether the committed charts are up to date.
+    """Validate the registry and the charts, and check that the committed charts are up to date.
 
-    Ends with 1 where the charts are not what the registry says, 3 where the registry or a chart is invalid, 4
-    where a policy or tenancy rule refuses it, and 5 where an Application of the last commit (or of --base) would
-    go, or be made anew elsewhere, that --allow-removal does not name.
+    Exit status: 1 if the charts are out of date, 3 if the registry or a chart is invalid, 4 if a policy or tenancy
+    rule is violated, and 5 if an Application of the last commit (or of --base) would be deleted or recreated
+    without --allow-removal.
     """
     from generator import console
-    from generator.cache import user_cache
-    from generator.charts import size
-    from generator.charts.check import judge
-    from generator.charts.diff import changes
-    from generator.charts.parts import charts
-    from generator.publishing.ground import judge_removals, location_here
-    from generator.publishing.guard import Consent
+    from generator.cache import open_user_cache
+    from generator.charts.change_set import compute_changes
+    from generator.charts.team_partition import render_charts
+    from generator.helm import chart_size as size
+    from generator.helm.verify import validate_charts
+    from generator.publishing.context import check_working_copy_removals, find_chart_location
+    from generator.publishing.removal_guard import RemovalConsent
     from generator.registry.files import find_registry
 
-    registry, folder = opened(registry_path)
-    touched = _touched(registry_path, base, team)
+    registry, folder = open_registry(registry_path)
+    touched = _check_team_changes(registry_path, base, team)
     path = find_registry(registry_path)
-    tree = charts(registry, user_cache(), location_here(path, registry))
-    weighed = judge(tree, registry, user_cache(), with_helm=not without_helm)
-    warnings = list(size.warnings(weighed, tree.applications, registry))
-    consent = Consent.given(removals, ceilings)
-    judge_removals(path, registry, tree.applications, consent, base or "HEAD")
-    change = changes(tree, folder.record(), folder.digest)
+    tree = render_charts(registry, open_user_cache(), find_chart_location(path, registry))
+    weighed = validate_charts(tree, registry, open_user_cache(), with_helm=not without_helm)
+    warnings = list(size.describe_large_charts(weighed, tree.applications, registry))
+    consent = RemovalConsent.from_options(removals, ceilings)
+    check_working_copy_removals(path, registry, tree.applications, consent, base or "HEAD")
+    change = compute_changes(tree, folder.read_inventory(), folder.read_digest)
     for warning in warnings:
-        console.note(f"warning: {warning}")
+        console.print_message(f"warning: {warning}")
     if as_json:
         told = {} if base is None else {"touched": [touch._asdict() for touch in touched]}
-        console.result_json({**_data(tree, change, warnings), **told})
+        console.print_json({**_check_result_json(tree, change, warnings), **told})
     else:
-        _tell(tree, change, folder)
+        _print_check_result(tree, change, folder)
     return 1 if change else 0
 
 
-def _data(tree: RenderedTree, change: ChangeSet, warnings: list[str]) -> dict[str, Any]:
-    """What was found, for programs."""
+def _check_result_json(tree: RenderedTree, change: ChangeSet, warnings: list[str]) -> dict[str, Any]:
+    """The result of the check as JSON data."""
     drift = {"added": sorted(change.added), "changed": sorted(change.changed), "removed": list(change.removed)}
     return {"upToDate": not change, "applications": len(tree.applications), "warnings": warnings, "drift": drift}
 
 
-def _tell(tree: RenderedTree, change: ChangeSet, folder: OutputFolder) -> None:
+def _print_check_result(tree: RenderedTree, change: ChangeSet, folder: OutputFolder) -> None:
     from generator import console
-    from generator.charts.layout import by_chart
+    from generator.charts.layout import group_by_chart
 
     if change:
-        for line in _shown(list(_diff(change, folder))):
-            console.result(line)
-        console.note(f"{folder.root} is not what the registry says: run 'workloads render' and commit it")
+        for line in _limit_drift_lines(list(_drift_lines(change, folder))):
+            console.print_result(line)
+        console.print_message(f"{folder.root} is not what the registry says: run 'workloads render' and commit it")
         return
-    count, apps = len(by_chart(tree.digests)), len(tree.applications)
-    console.result(f"{count} chart{'' if count == 1 else 's'}, {apps} Applications: valid and up to date")
+    count, apps = len(group_by_chart(tree.digests)), len(tree.applications)
+    console.print_result(f"{count} chart{'' if count == 1 else 's'}, {apps} Applications: valid and up to date")
 
 
-def _touched(registry_path: str | None, base: str | None, team: str | None) -> list[Touch]:
-    """What the change since `base` touches. Raises RefusedError where not all of it is the team's."""
+def _check_team_changes(registry_path: str | None, base: str | None, team: str | None) -> list[Change]:
+    """List and print registry changes since `base`. Raises RefusedError for changes by other teams."""
     from generator import console
     from generator.errors import RefusedError, UsageError
-    from generator.registry.impact import foreign
+    from generator.registry.changes import changes_outside_team
 
     if base is None:
         if team is not None:
             raise UsageError("--team says whose a change has to be: name what it starts from with --base REF")
         return []
-    touches = _since(registry_path, base, team)
+    touches = _changes_since_base(registry_path, base, team)
     for touch in touches:
-        console.note(_told(touch))
-    others = foreign(touches, team) if team is not None else []
+        console.print_message(_describe_registry_change(touch))
+    others = changes_outside_team(touches, team) if team is not None else []
     if others:
         raise RefusedError(
-            f'the change is not team "{team}"\'s alone:\n' + "\n".join(f"  {_told(touch)}" for touch in others),
+            f'the change is not team "{team}"\'s alone:\n'
+            + "\n".join(f"  {_describe_registry_change(touch)}" for touch in others),
             remedy="take these out of the change, or have their owners make it",
         )
     return touches
 
 
-def _since(registry_path: str | None, base: str, team: str | None) -> list[Touch]:
-    from generator.cache import user_cache
-    from generator.commands.options import named
+def _changes_since_base(registry_path: str | None, base: str, team: str | None) -> list[Change]:
+    from generator.cache import open_user_cache
+    from generator.commands.options import require_known_names
     from generator.errors import UsageError
     from generator.git.checkout import Checkout
-    from generator.publishing.revision import Revision
-    from generator.registry.book import read_book
-    from generator.registry.files import Folder, find_registry
-    from generator.registry.impact import impact
+    from generator.publishing.revision_files import RevisionFiles
+    from generator.registry.changes import list_registry_changes
+    from generator.registry.editable import read_editable_registry
+    from generator.registry.files import FolderFiles, find_registry
 
     path = find_registry(registry_path)
-    checkout = Checkout.at(path.parent)
-    if checkout is None or checkout.resolve(base) is None:
+    checkout = Checkout.discover(path.parent)
+    if checkout is None or checkout.resolve_commit(base) is None:
         raise UsageError(f"git knows no revision {base!r} here", remedy="fetch it, or name another one")
-    new = read_book(Folder(path.parent), path.name, str(path.parent), user_cache())
-    files = Revision(checkout, path.parent, base)
+    new = read_editable_registry(FolderFiles(path.parent), path.name, str(path.parent), open_user_cache())
+    files = RevisionFiles(checkout, path.parent, base)
     old = (
-        read_book(files, path.name, f"{base}:{path.parent}", user_cache())
-        if files.read(path.name) is not None
+        read_editable_registry(files, path.name, f"{base}:{path.parent}", open_user_cache())
+        if files.read_bytes(path.name) is not None
         else None
     )
     teams = {**new.registry.teams, **(old.registry.teams if old else {})}
-    named((team,) if team is not None else (), teams, "team")
-    return impact(old, new)
+    require_known_names((team,) if team is not None else (), teams, "team")
+    return list_registry_changes(old, new)
 
 
-def _told(touch: Touch) -> str:
-    whose = f"team {touch.team}" if touch.team else "the root file"
-    return f"{whose}: {touch.kind} {touch.name}: {touch.change}"
+def _describe_registry_change(registry_change: Change) -> str:
+    whose = f"team {registry_change.team}" if registry_change.team else "the root file"
+    return f"{whose}: {registry_change.kind} {registry_change.name}: {registry_change.change}"
 
 
-def _diff(change: ChangeSet, folder: OutputFolder) -> Iterator[str]:
-    """What differs from what the registry says: changed files by line, new and left-over ones by name."""
+def _drift_lines(change: ChangeSet, folder: OutputFolder) -> Iterator[str]:
+    """Yield the differences from the rendered charts: line diffs of changed files, names of the others."""
     for path in sorted(change.changed):
         new = change.changed[path].decode()
-        old = (folder.read(path) or b"").decode("utf-8", "replace")
+        old = (folder.read_output_file(path) or b"").decode("utf-8", "replace")
         name = str(folder.root / path)
         yield from difflib.unified_diff(old.splitlines(), new.splitlines(), name, name, n=1, lineterm="")
     yield from (f"missing: {folder.root / path}" for path in sorted(change.added))
@@ -159,6 +160,6 @@ def _diff(change: ChangeSet, folder: OutputFolder) -> Iterator[str]:
         yield "the record of generated files is missing or out of date"
 
 
-def _shown(lines: list[str]) -> list[str]:
-    more = len(lines) - _MOST_LINES
-    return lines if more <= 0 else [*lines[:_MOST_LINES], f"… and {more} more lines"]
+def _limit_drift_lines(lines: list[str]) -> list[str]:
+    more = len(lines) - _MAX_DRIFT_LINES
+    return lines if more <= 0 else [*lines[:_MAX_DRIFT_LINES], f"… and {more} more lines"]

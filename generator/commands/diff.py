@@ -1,4 +1,4 @@
-"""`workloads diff`: what would Argo CD do?"""
+"""`workloads diff`: show what Argo CD would change."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from generator.commands.options import json_option, named, registry_option
+from generator.commands.options import json_option, registry_option, require_known_names
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from generator.diff.report import DiffReport
+    from generator.diff.sides import Side
     from generator.git.checkout import Checkout
-    from generator.review.report import Report
-    from generator.review.sides import Side
 
 
 @click.command("diff")
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     "--limit", type=click.IntRange(min=200), default=60_000, show_default=True, help="Characters of Markdown at most."
 )
 @click.option("--exit-code", is_flag=True, help="End with 1 where an object differs.")
-def command(
+def diff_command(
     registry_path: str | None,
     as_json: bool,
     base: str | None,
@@ -43,101 +43,103 @@ def command(
     limit: int,
     exit_code: bool,
 ) -> int:
-    """Show which Applications and AppProjects appear, change, move or are deleted, dangers first.
+    """Show which Applications and AppProjects are created, changed, moved or deleted, dangers first.
 
-    The charts that are committed at the base are compared with what the registry would render now, both as Helm
-    renders them; nothing is checked out or written. What policy or tenancy refuses is told and does not end it:
-    that is what 'workloads check' is for.
+    The charts committed at the base are compared with the charts that the registry renders now, both rendered by
+    Helm; nothing is checked out or written. Violations are listed but do not fail the command; 'workloads check'
+    fails on them.
     """
-    found = _report(registry_path, base, head, environments)
-    _tell(found, "json" if as_json else form, limit)
-    return int(exit_code and found.differs)
+    found = _build_report(registry_path, base, head, environments)
+    _print_report(found, "json" if as_json else form, limit)
+    return int(exit_code and found.has_differences)
 
 
-def _report(registry_path: str | None, base: str | None, head: str | None, only: tuple[str, ...]) -> Report:
+def _build_report(
+    registry_path: str | None, base: str | None, head: str | None, selected: tuple[str, ...]
+) -> DiffReport:
     import os
 
     from generator import console
+    from generator.diff.report import compare_sides, list_environments
     from generator.registry.files import find_registry
-    from generator.review.report import environments, report
 
     path = find_registry(registry_path)
-    checkout = _checkout(path)
-    new = _head(checkout, path, head)
-    old = _base(checkout, path, new, base)
-    known = environments(old, new)
-    named(only, known, "environment")
-    with console.progress(len(known), "rendering") as step:
-        return report(old, new, os.environ, only, step)
+    checkout = _require_checkout(path)
+    new = _load_head_side(checkout, path, head)
+    old = _load_base_side(checkout, path, new, base)
+    known = list_environments(old, new)
+    require_known_names(selected, known, "environment")
+    with console.show_progress(len(known), "rendering") as step:
+        return compare_sides(old, new, os.environ, selected, step)
 
 
-def _checkout(path: Path) -> Checkout:
+def _require_checkout(path: Path) -> Checkout:
     from generator.errors import UsageError
-    from generator.promotion.history import checkout_of
+    from generator.promotion.history import find_checkout
 
-    checkout = checkout_of(path)
+    checkout = find_checkout(path)
     if checkout is None:
         raise UsageError(f"{path} is in no git repository: there is nothing to compare it with")
     return checkout
 
 
-def _commit(checkout: Checkout, revision: str) -> str:
+def _resolve_commit(checkout: Checkout, revision: str) -> str:
     from generator.errors import UsageError
 
-    commit = checkout.resolve(revision)
+    commit = checkout.resolve_commit(revision)
     if commit is None:
         raise UsageError(f"git knows no revision {revision!r} here", remedy="fetch it, or name another one")
     return commit
 
 
-def _head(checkout: Checkout, path: Path, revision: str | None) -> Side:
+def _load_head_side(checkout: Checkout, path: Path, revision: str | None) -> Side:
     from functools import partial
 
-    from generator.publishing.ground import location_here
-    from generator.registry.files import Folder
-    from generator.review.sides import Committed, rendered
+    from generator.diff.sides import CommittedFiles, render_side
+    from generator.publishing.context import find_chart_location
+    from generator.registry.files import FolderFiles
 
-    locate = partial(location_here, path)
+    locate = partial(find_chart_location, path)
     if revision is None:
-        return rendered(Folder(path.parent), path.name, str(path.parent), None, locate)
-    commit = _commit(checkout, revision)
-    return rendered(Committed(checkout, path.parent, commit), path.name, commit[:12], commit, locate)
+        return render_side(FolderFiles(path.parent), path.name, str(path.parent), None, locate)
+    commit = _resolve_commit(checkout, revision)
+    return render_side(CommittedFiles(checkout, path.parent, commit), path.name, commit[:12], commit, locate)
 
 
-def _base(checkout: Checkout, path: Path, head: Side, revision: str | None) -> Side:
+def _load_base_side(checkout: Checkout, path: Path, head: Side, revision: str | None) -> Side:
     from functools import partial
 
-    from generator.publishing.ground import location_here
-    from generator.review.sides import Committed, base_side, default_base
+    from generator.diff.sides import CommittedFiles, find_default_base, load_base_side
+    from generator.publishing.context import find_chart_location
 
-    locate = partial(location_here, path)
-    start = head.revision or checkout.head()
+    locate = partial(find_chart_location, path)
+    start = head.revision or checkout.head_commit()
     output = head.registry.workloads.path if head.registry else ""
     if revision is None and start is None:
-        return base_side(None, path.name, output, locate)
+        return load_base_side(None, path.name, output, locate)
     if revision is None and head.registry is not None and start is not None:
-        revision = default_base(checkout, head.registry, start)
-    files = Committed(checkout, path.parent, _commit(checkout, revision or "HEAD"))
-    return base_side(files, path.name, output, locate)
+        revision = find_default_base(checkout, head.registry, start)
+    files = CommittedFiles(checkout, path.parent, _resolve_commit(checkout, revision or "HEAD"))
+    return load_base_side(files, path.name, output, locate)
 
 
-def _tell(found: Report, form: str, limit: int) -> None:
+def _print_report(report: DiffReport, form: str, limit: int) -> None:
     from generator import console
 
     if form == "json":
-        from generator.review.document import data
+        from generator.diff.json_report import report_as_json
 
-        console.result_json(data(found))
+        console.print_json(report_as_json(report))
     elif form == "markdown":
-        from generator.review.markdown import comment
+        from generator.diff.markdown import format_markdown_comment
 
-        console.result(comment(found, limit).rstrip("\n"))
+        console.print_result(format_markdown_comment(report, limit).rstrip("\n"))
     elif form == "html":
-        from generator.review.page import page
+        from generator.diff.html import format_html_page
 
-        console.result(page(found).rstrip("\n"))
+        console.print_result(format_html_page(report).rstrip("\n"))
     else:
-        from generator.review.terminal import lines
+        from generator.diff.text import format_text_lines
 
-        for line in lines(found):
-            console.result(line)
+        for line in format_text_lines(report):
+            console.print_result(line)

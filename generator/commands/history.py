@@ -1,4 +1,4 @@
-"""`workloads history`: who moved what, from where, when, in which commit."""
+"""`workloads history`: list who changed which revision, when and in which commit."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from generator.commands.options import json_option, named, registry_option
+from generator.commands.options import json_option, registry_option, require_known_names
 
 if TYPE_CHECKING:
-    from generator.promotion.history import History, Move
+    from generator.promotion.history import History, RevisionChange
 
 
 @click.command("history")
@@ -19,63 +19,76 @@ if TYPE_CHECKING:
 @json_option
 @click.option("--env", "environment", metavar="ENV", help="Only this environment.")
 @click.option("--since", "since", type=click.DateTime(), metavar="DATE", help="Only moves since a day or time (UTC).")
-def command(
+def history_command(
     app: str | None, registry_path: str | None, as_json: bool, environment: str | None, since: datetime | None
 ) -> None:
-    """Show every move of an app, or of all, newest first: from, to, who, when, commit and reason, from git alone."""
+    """List the revision changes of an app, or of all apps, from the Git history, newest first."""
     from generator import console
-    from generator.cache import user_cache
+    from generator.cache import open_user_cache
     from generator.errors import UsageError
     from generator.registry.files import find_registry
 
     path = find_registry(registry_path)
-    history = opened_history(registry_path)
-    moves = history.of(app, environment, since.replace(tzinfo=UTC) if since else None)
-    if not moves and app is not None and not history.of(app):
+    history = require_history(registry_path)
+    moves = history.filter_changes(app, environment, since.replace(tzinfo=UTC) if since else None)
+    if not moves and app is not None and not history.filter_changes(app):
         raise UsageError(f"git knows of no move of {app} by {path}", remedy="workloads history lists all apps")
     if environment is not None and not moves:
-        from generator.registry.read import read_registry
+        from generator.registry.reader import read_registry
 
-        known = {move.environment for move in history.moves} | read_registry(path, user_cache()).environments.keys()
-        named((environment,), known, "environment")
+        known = {move.environment for move in history.revision_changes} | read_registry(
+            path, open_user_cache()
+        ).environments.keys()
+        require_known_names((environment,), known, "environment")
     if as_json:
-        console.result_json([_data(move, history) for move in moves])
+        console.print_json([_revision_change_json(move, history) for move in moves])
     elif moves:
         header = ["WHEN", "ENV", "APP", "FROM", "TO", "WHO", "COMMIT", "REASON"]
-        console.table(header, [_row(move, history) for move in reversed(moves)])
+        console.print_table(header, [_revision_change_row(move, history) for move in reversed(moves)])
     else:
-        console.note("nothing moved")
+        console.print_message("nothing moved")
 
 
-def opened_history(registry_path: str | None) -> History:
-    """The history of the registry that was asked for. Raises UsageError where it is in no repository."""
-    from generator.commands.editing import history_of
+def require_history(registry_path: str | None) -> History:
+    """Read the history of the registry. Raises UsageError if it is not in a Git repository."""
+    from generator.commands.edit_options import open_history
     from generator.errors import UsageError
-    from generator.promotion.history import checkout_of
+    from generator.promotion.history import find_checkout
     from generator.registry.files import find_registry
 
     path = find_registry(registry_path)
-    if checkout_of(path) is None:
+    if find_checkout(path) is None:
         raise UsageError(f"{path.parent.absolute()} is not in a git repository, so there is no history")
-    return history_of(path)
+    return open_history(path)
 
 
-def _row(move: Move, history: History) -> list[str]:
-    when = move.when.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
-    ends = [history.shown(move.app, move.before), history.shown(move.app, move.after)]
-    return [when, move.environment, move.app, *ends, move.author, move.commit[:9], move.reason or move.subject]
+def _revision_change_row(change: RevisionChange, history: History) -> list[str]:
+    when = change.changed_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+    ends = [
+        history.format_revision(change.app, change.old_revision),
+        history.format_revision(change.app, change.new_revision),
+    ]
+    return [
+        when,
+        change.environment,
+        change.app,
+        *ends,
+        change.author,
+        change.commit[:9],
+        change.reason or change.subject,
+    ]
 
 
-def _data(move: Move, history: History) -> dict[str, str | None]:
+def _revision_change_json(change: RevisionChange, history: History) -> dict[str, str | None]:
     return {
-        "when": move.when.isoformat(),
-        "environment": move.environment,
-        "app": move.app,
-        "from": move.before,
-        "to": move.after,
-        "tag": history.tags.get((move.app, move.after or "")),
-        "who": move.author,
-        "commit": move.commit,
-        "subject": move.subject,
-        "reason": move.reason or None,
+        "when": change.changed_at.isoformat(),
+        "environment": change.environment,
+        "app": change.app,
+        "from": change.old_revision,
+        "to": change.new_revision,
+        "tag": history.commit_tags.get((change.app, change.new_revision or "")),
+        "who": change.author,
+        "commit": change.commit,
+        "subject": change.subject,
+        "reason": change.reason or None,
     }

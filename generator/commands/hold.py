@@ -1,4 +1,4 @@
-"""`workloads hold`: refuse promotions of an app for a while."""
+"""`workloads hold`: stop promotions of an app into an environment."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import Any
 
 import click
 
-from generator.commands.editing import carry_out, editing_options, in_option, now
+from generator.commands.edit_options import current_time, edit_options, environment_option, run_edit
 
 
 @click.command("hold")
 @click.argument("app")
-@in_option
+@environment_option
 @click.option("--reason", required=True, metavar="TEXT", help="Why; everybody who is refused reads it.")
-@editing_options
-def command(app: str, environment: str, reason: str, **flags: Any) -> None:
-    """Refuse promotions of an app into an environment until it is released."""
-    from generator.promotion.operations import hold
+@edit_options
+def hold_command(app: str, environment: str, reason: str, **flags: Any) -> None:
+    """Stop promotions of an app into an environment until the hold ends."""
+    from generator.promotion.app_edits import hold_app
 
-    moment = now()
-    carry_out(lambda ground: hold(ground.book, app, environment, reason, moment), flags)
+    moment = current_time()
+    run_edit(lambda context: hold_app(context.editable, app, environment, reason, moment), flags)

@@ -1,4 +1,4 @@
-"""`workloads merge-driver`: the merge of `workloads publish`, for git's own merges of apps.toml."""
+"""`workloads merge-driver`: merge apps.toml by key and list entry in Git merges."""
 
 from __future__ import annotations
 
@@ -17,61 +17,61 @@ from generator.commands.options import registry_option
 @click.argument("name", required=False, default="apps.toml")
 @click.option("--install", is_flag=True, help="Have git use it in this checkout: .gitattributes and its configuration.")
 @registry_option
-def command(
+def merge_driver_command(
     base: Path | None, ours: Path | None, theirs: Path | None, name: str, install: bool, registry_path: str | None
 ) -> int:
     """Merge two edits of a registry file by key and list entry, as git's merge driver: %O %A %B %P.
 
-    The result is left in OURS. What both changed differently is left to git's line by line merge, with its
-    conflict markers, and ends with exit status 1.
+    The result is written to OURS. If both sides changed the same entry, Git's line-based merge writes conflict
+    markers, and the exit status is 1.
     """
     from generator.errors import UsageError
 
     if install:
-        return _install(registry_path)
+        return _install_merge_driver(registry_path)
     if base is None or ours is None or theirs is None:
         raise UsageError("the three files are missing", remedy="run 'workloads merge-driver --install', then merge")
-    return _merge(base, ours, theirs, name)
+    return _merge_files(base, ours, theirs, name)
 
 
-def _merge(base: Path, ours: Path, theirs: Path, name: str) -> int:
+def _merge_files(base: Path, ours: Path, theirs: Path, name: str) -> int:
     from generator import console
-    from generator.git.driver import merge_lines
-    from generator.registry.merge import merge
+    from generator.git.merge_driver import merge_text_files
+    from generator.registry.three_way_merge import merge_texts
 
     texts = [path.read_bytes().decode("utf-8", "surrogateescape") for path in (base, ours, theirs)]
     before, mine, there = (text.replace("\r\n", "\n") for text in texts)
-    # The text that stays is ours; what theirs changed is made on it.
-    merged = merge(before, there, mine)
+    # Apply the changes of THEIRS to the text of OURS, to keep its formatting.
+    merged = merge_texts(before, there, mine)
     if merged.conflicts:
         for conflict in merged.conflicts:
-            console.note(f"{name}: {conflict.key}: theirs {conflict.ours}, ours {conflict.theirs}")
-        merge_lines(base, ours, theirs)
+            console.print_message(f"{name}: {conflict.key}: theirs {conflict.user_value}, ours {conflict.branch_value}")
+        merge_text_files(base, ours, theirs)
         return 1
     text = merged.text.replace("\n", "\r\n") if "\r\n" in texts[1] else merged.text
     ours.write_bytes(text.encode("utf-8", "surrogateescape"))
-    console.note(f"{name} is merged; render the charts anew ('workloads render')")
+    console.print_message(f"{name} is merged; render the charts anew ('workloads render')")
     return 0
 
 
-def _install(registry_path: str | None) -> int:
+def _install_merge_driver(registry_path: str | None) -> int:
     from generator import console
     from generator.errors import UsageError
-    from generator.git import driver
+    from generator.git import merge_driver as driver
     from generator.git.checkout import Checkout
-    from generator.registry.files import find_registry, read_file
-    from generator.registry.toml import TomlError, parse
+    from generator.registry.files import find_registry, read_regular_file
+    from generator.toml.document import TomlError, parse_document
 
     path = find_registry(registry_path).absolute()
-    checkout = Checkout.at(path.parent)
+    checkout = Checkout.discover(path.parent)
     if checkout is None:
         raise UsageError(f"{path.parent} is in no git repository")
     folder = path.parent.resolve().relative_to(checkout.top.resolve())
     patterns = [path.name]
-    with suppress(TomlError):  # perhaps it is being mended; what it includes is added the next time
-        patterns += parse(path.name, read_file(path) or b"").data.get("include", [])
-    written = driver.install(checkout.top, [(folder / pattern).as_posix() for pattern in patterns])
+    with suppress(TomlError):  # if the file is invalid, its includes are added by the next installation
+        patterns += parse_document(path.name, read_regular_file(path) or b"").data.get("include", [])
+    written = driver.install_merge_driver(checkout.top, [(folder / pattern).as_posix() for pattern in patterns])
     for line in written:
-        console.result(f".gitattributes: {line}")
-    console.result("git merges the registry by key and list entry in this checkout")
+        console.print_result(f".gitattributes: {line}")
+    console.print_result("git merges the registry by key and list entry in this checkout")
     return 0

@@ -6,21 +6,21 @@ from typing import Any
 
 import click
 
-from generator.commands.editing import carry_out, editing_options, now
+from generator.commands.edit_options import current_time, edit_options, run_edit
 
 
 @click.command("migrate")
 @click.argument("old")
 @click.argument("new")
 @click.option("--namespace", metavar="NAME", help="Another namespace than the old one's.")
-@editing_options
-def command(old: str, new: str, namespace: str | None, **flags: Any) -> None:
-    """Put NEW beside OLD in every environment that lists it, and retire OLD there.
+@edit_options
+def migrate_command(old: str, new: str, namespace: str | None, **flags: Any) -> None:
+    """Add NEW next to OLD in every environment that lists OLD, and retire OLD there.
 
-    To Argo CD another name, namespace, project or cluster is another Application, and changing it in place
-    deletes the workload. Both entries stand until NEW is healthy; then 'workloads remove' takes OLD away.
+    Changing an Application's name, namespace, project or cluster in place deletes its workload. Keep both entries
+    until NEW is healthy, then remove OLD with 'workloads remove'.
     """
-    from generator.promotion.onboard import migrate
+    from generator.promotion.onboarding import migrate_app
 
-    moment = now()
-    carry_out(lambda ground: migrate(ground.book, old, new, namespace, moment), flags)
+    moment = current_time()
+    run_edit(lambda context: migrate_app(context.editable, old, new, namespace, moment), flags)

@@ -1,4 +1,4 @@
-"""Options that several commands take, spelled once."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from generator.charts.tree import OutputFolder
+    from generator.charts.output_folder import OutputFolder
     from generator.registry.registry import Registry
 
 registry_option = click.option(
@@ -19,7 +19,7 @@ without_helm_option = click.option(
     "--without-helm", is_flag=True, help="Do not have Helm judge the charts. Only where there is no Helm."
 )
 
-request_option = click.option(
+pull_request_option = click.option(
     "--pull-request", "as_request", is_flag=True, help="Push to a branch of its own, and request to merge that."
 )
 forge_option = click.option(
@@ -30,23 +30,23 @@ forge_option = click.option(
 )
 
 
-def opened(registry_path: str | None) -> tuple[Registry, OutputFolder]:
-    """The registry that was asked for, and the folder of its charts beside it."""
-    from generator.cache import user_cache
-    from generator.charts.tree import OutputFolder
+def open_registry(registry_path: str | None) -> tuple[Registry, OutputFolder]:
+    """Read the registry and open the output folder of its charts."""
+    from generator.cache import open_user_cache
+    from generator.charts.output_folder import OutputFolder
     from generator.registry.files import find_registry
-    from generator.registry.read import read_registry
+    from generator.registry.reader import read_registry
 
     path = find_registry(registry_path)
-    registry = read_registry(path, user_cache())
+    registry = read_registry(path, open_user_cache())
     return registry, OutputFolder(path.parent / registry.workloads.path)
 
 
-def named(chosen: tuple[str, ...], known: Any, what: str) -> None:
-    """Raise UsageError for a chosen name that is not known."""
+def require_known_names(chosen: tuple[str, ...], known: Any, noun: str) -> None:
+    """Raise UsageError if a chosen name is unknown."""
     from generator.errors import UsageError
-    from generator.registry.report import suggestion
+    from generator.registry.problems import suggest_nearest
 
     for name in chosen:
         if name not in known:
-            raise UsageError(f'unknown {what} "{name}"{suggestion(name, known)}')
+            raise UsageError(f'unknown {noun} "{name}"{suggest_nearest(name, known)}')

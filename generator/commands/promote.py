@@ -1,4 +1,4 @@
-"""`workloads promote`: bring what runs below into an environment."""
+"""`workloads promote`: promote apps into an environment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from generator.commands.editing import carry_out, editing_options, now, registry_file, remotes
+from generator.commands.edit_options import current_time, edit_options, open_remotes, registry_file, run_edit
 
 
 @click.command("promote")
@@ -21,16 +21,15 @@ from generator.commands.editing import carry_out, editing_options, now, registry
 @click.option("--ready", is_flag=True, help="Of these (default: all), exactly those that may go; for a schedule.")
 @click.option("--override", "rules", multiple=True, metavar="RULE", help="Set soak, freeze or hold aside, if allowed.")
 @click.option("--reason", default="", metavar="TEXT", help="Why; goes into the commit.")
-@editing_options
-def command(apps: tuple[str, ...], **flags: Any) -> None:
-    """Move the revision that runs in an environment's promotesFrom into its list.
+@edit_options
+def promote_command(apps: tuple[str, ...], **flags: Any) -> None:
+    """Promote the revision of the source environment into an environment.
 
-    Policy decides: the kind of pin, the soak time, freezes and holds. A refusal names the rule, the facts and
-    when it will have passed. Several apps are one change, all of them or none. An environment that is promoted
-    from no other takes --revision.
+    The policy's rules apply: pin kind, soak time, freezes and holds. A refusal states the rule, the reason and
+    when it expires. Several apps are one change, all or none. A first environment requires --revision.
     """
     from generator.errors import UsageError
-    from generator.promotion.promote import Facts, Override, Promotion, promote
+    from generator.promotion.promote import PolicyOverride, PromotionContext, PromotionOrder, promote_apps
 
     if bool(apps) + bool(flags["every"]) + bool(flags["team"]) > 1:
         raise UsageError("apps, --all and --team exclude each other", remedy="give one of them")
@@ -38,14 +37,16 @@ def command(apps: tuple[str, ...], **flags: Any) -> None:
         raise UsageError("no app is named", remedy="name apps, or use --all, --team TEAM or --ready")
     if flags["revision"] is not None and len(apps) != 1:
         raise UsageError("--revision is of one app", remedy="name one app")
-    order = Promotion(
+    order = PromotionOrder(
         apps=apps,
-        to=flags["to"],
-        source=flags["source"],
+        target_environment=flags["to"],
+        source_environment=flags["source"],
         revision=flags["revision"],
-        ready=flags["ready"],
+        ready_only=flags["ready"],
         team=flags["team"],
-        override=Override(flags["rules"], flags["reason"]),
+        override=PolicyOverride(flags["rules"], flags["reason"]),
     )
-    moment, ask = now(), remotes(registry_file(flags))
-    carry_out(lambda ground: promote(ground.book, order, Facts(ground.history, moment, ask)), flags)
+    moment, ask = current_time(), open_remotes(registry_file(flags))
+    run_edit(
+        lambda context: promote_apps(context.editable, order, PromotionContext(context.history, moment, ask)), flags
+    )

@@ -1,4 +1,4 @@
-"""`workloads publish`: one commit on the workloads branch."""
+"""`workloads publish`: commit the charts to the workloads branch."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from generator.commands import requests
+from generator.commands import pull_request_options as requests
 from generator.commands.options import (
     dry_run_option,
     forge_option,
     json_option,
+    pull_request_option,
     registry_option,
-    request_option,
     without_helm_option,
 )
-from generator.commands.requests import asked
+from generator.commands.pull_request_options import read_pull_request_options
 
 if TYPE_CHECKING:
-    from generator.git.publish import PublishResult
-    from generator.publishing.account import Account
+    from generator.git.push import PublishResult
+    from generator.publishing.summary import PublishSummary
 
 
 @click.command("publish")
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @dry_run_option
 @json_option
 @without_helm_option
-@request_option
+@pull_request_option
 @forge_option
 @click.option("--repository", metavar="URL", help="Another workloads repository than the registry names.")
 @click.option("--branch", metavar="NAME", help="Another branch than the registry names.")
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @click.option("--adopt", is_flag=True, help="Take over files in the way that workloads did not write.")
 @click.option("--overwrite", is_flag=True, help="Give up edits made by hand to generated files.")
 @click.option("--allow-rewound", is_flag=True, help="Publish although a registry commit unknown here is published.")
-def command(
+def publish_command(
     registry_path: str | None,
     dry_run: bool,
     as_json: bool,
@@ -51,49 +51,58 @@ def command(
 ) -> None:
     """Render all charts and commit them to the workloads repository's branch.
 
-    Your checkout is never touched. Nothing is committed when nothing changes, and nothing at all when one
-    app is invalid or an Application would go that nobody named.
+    Your checkout is never changed. Nothing is committed if nothing changes, if an app is invalid, or if an
+    Application would be deleted without --allow-removal.
     """
     from generator import console
-    from generator.publishing.service import Order, publish
+    from generator.publishing.publish import PublishOrder, publish_registry
 
-    order = Order(registry_path, repository, branch, dry_run=dry_run, request=asked(as_request, forge), **flags)
-    result, account = publish(order, console.note)
+    order = PublishOrder(
+        registry_path,
+        repository,
+        branch,
+        dry_run=dry_run,
+        pull_request=read_pull_request_options(as_request, forge),
+        **flags,
+    )
+    result, account = publish_registry(order, console.print_message)
     if as_json:
-        console.result_json(_data(result, account, dry_run))
+        console.print_json(_publish_result_json(result, account, dry_run))
     else:
-        _tell(result, account, dry_run)
+        _print_publish_result(result, account, dry_run)
 
 
-def _data(result: PublishResult, account: Account, dry_run: bool) -> dict[str, Any]:
+def _publish_result_json(result: PublishResult, summary: PublishSummary, dry_run: bool) -> dict[str, Any]:
     return {
         "pushed": result.pushed,
         "dryRun": dry_run,
         "attempts": result.attempts,
         "base": result.base,
         "head": result.head,
-        "environments": account.environments if result.changed else {},
-        "removed": [removal.key for removal in account.removals],
-        "files": list(result.changed),
-        **requests.data(account.request),
+        "environments": summary.apps_by_environment if result.changed_paths else {},
+        "removed": [removal.key for removal in summary.removals],
+        "files": list(result.changed_paths),
+        **requests.pull_request_json(summary.pull_request),
     }
 
 
-def _tell(result: PublishResult, account: Account, dry_run: bool) -> None:
+def _print_publish_result(result: PublishResult, summary: PublishSummary, dry_run: bool) -> None:
     from generator import console
 
-    if not result.changed:
-        console.result("nothing to publish: the branch is up to date")
+    if not result.changed_paths:
+        console.print_result("nothing to publish: the branch is up to date")
         return
-    for env, apps in account.environments.items():
+    for env, apps in summary.apps_by_environment.items():
         shown = ", ".join(apps[:8]) + (f" and {len(apps) - 8} more" if len(apps) > 8 else "")
-        console.result(f"{env}: {shown}")
-    for removal in account.removals:
-        console.result(str(removal))
-    if account.request and not result.pushed:
-        console.result(f"{account.request.branch} is up to date")
-        requests.tell(account.request)
+        console.print_result(f"{env}: {shown}")
+    for removal in summary.removals:
+        console.print_result(str(removal))
+    if summary.pull_request and not result.pushed:
+        console.print_result(f"{summary.pull_request.branch} is up to date")
+        requests.print_pull_request(summary.pull_request)
         return
-    files = f"{len(result.changed)} file{'s' if len(result.changed) != 1 else ''}"
-    console.result(f"would publish {files} (dry run)" if dry_run else f"published {files} as {str(result.head)[:12]}")
-    requests.tell(account.request)
+    files = f"{len(result.changed_paths)} file{'s' if len(result.changed_paths) != 1 else ''}"
+    console.print_result(
+        f"would publish {files} (dry run)" if dry_run else f"published {files} as {str(result.head)[:12]}"
+    )
+    requests.print_pull_request(summary.pull_request)

@@ -1,4 +1,4 @@
-"""`workloads release`: end a hold."""
+"""`workloads release`: allow promotions of a held app again."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Any
 
 import click
 
-from generator.commands.editing import carry_out, editing_options, in_option
+from generator.commands.edit_options import edit_options, environment_option, run_edit
 
 
 @click.command("release")
 @click.argument("app")
-@in_option
-@editing_options
-def command(app: str, environment: str, **flags: Any) -> None:
-    """End a hold: the app may be promoted into the environment again."""
-    from generator.promotion.operations import release
+@environment_option
+@edit_options
+def release_command(app: str, environment: str, **flags: Any) -> None:
+    """Allow promotions of a held app into the environment again."""
+    from generator.promotion.app_edits import unhold_app
 
-    carry_out(lambda ground: release(ground.book, app, environment), flags)
+    run_edit(lambda context: unhold_app(context.editable, app, environment), flags)

@@ -1,4 +1,4 @@
-"""`workloads remove`: the second phase of a removal."""
+"""`workloads remove`: remove a retired app from an environment."""
 
 from __future__ import annotations
 
@@ -6,24 +6,27 @@ from typing import Any
 
 import click
 
-from generator.commands.editing import carry_out, editing_options
+from generator.commands.edit_options import edit_options, run_edit
 
 
 @click.command("remove")
 @click.argument("app")
 @click.option("--in", "environment", metavar="ENV", help="The environment.")
 @click.option("--forget", is_flag=True, help="Take the app's own table away too, if it then runs nowhere.")
-@editing_options
-def command(app: str, environment: str | None, forget: bool, **flags: Any) -> None:
-    """Take a retired app out of an environment's list; refused if its retirement was never published.
+@edit_options
+def remove_command(app: str, environment: str | None, forget: bool, **flags: Any) -> None:
+    """Remove a retired app from an environment; its retirement must be published first.
 
-    Without --in, --forget takes an app that runs nowhere out of the registry.
+    Without --in, --forget removes an app that no environment lists from the registry.
     """
     from generator.errors import UsageError
-    from generator.promotion.operations import remove
+    from generator.promotion.app_edits import remove_retired_app
 
     if environment is None and not forget:
         raise UsageError("no environment is named", remedy="name it with --in ENV")
-    carry_out(
-        lambda ground: remove(ground.book, app, environment, ground.published if environment else {}, forget), flags
+    run_edit(
+        lambda context: remove_retired_app(
+            context.editable, app, environment, context.published_applications if environment else {}, forget
+        ),
+        flags,
     )

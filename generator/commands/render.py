@@ -1,4 +1,4 @@
-"""`workloads render`: write the charts."""
+"""`workloads render`: write the charts to the working copy."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from generator.commands.options import dry_run_option, json_option, named, opened, registry_option
+from generator.commands.options import dry_run_option, json_option, open_registry, registry_option, require_known_names
 
 if TYPE_CHECKING:
-    from generator.charts.diff import ChangeSet
+    from generator.charts.change_set import ChangeSet
+    from generator.charts.output_folder import OutputFolder
     from generator.charts.render import RenderedTree
-    from generator.charts.tree import OutputFolder
-    from generator.publishing.guard import Removal
+    from generator.publishing.removal_guard import Removal
 
-#: More paths than this nobody reads; `--json` has them all.
-_MOST_LINES = 60
+#: The maximum number of paths to print; `--json` lists all of them.
+_MAX_LISTED_PATHS = 60
 
 
 @click.command("render")
@@ -33,7 +33,7 @@ _MOST_LINES = 60
     help="Write the objects that Helm makes of the charts into DIR, for other tools to read, and not the charts.",
 )
 @click.option("--adopt", is_flag=True, help="Take over files in the way that workloads did not write.")
-def command(
+def render_command(
     environments: tuple[str, ...],
     registry_path: str | None,
     dry_run: bool,
@@ -41,36 +41,36 @@ def command(
     manifests: Path | None,
     adopt: bool,
 ) -> None:
-    """Write the charts of all environments, or of those named.
+    """Write the charts of all environments, or of the given ones.
 
-    Only files whose content changes are written, and only files that workloads wrote are ever replaced or deleted.
+    Only files with changed content are written. Foreign files are never replaced or deleted without --adopt.
     """
     from generator import console
-    from generator.cache import user_cache
-    from generator.charts.diff import changes
-    from generator.charts.parts import charts
-    from generator.charts.seen import digests_of
-    from generator.publishing.ground import going, location_here
+    from generator.cache import open_user_cache
+    from generator.charts.change_set import compute_changes
+    from generator.charts.stat_cache import create_digest_reader
+    from generator.charts.team_partition import render_charts
+    from generator.publishing.context import find_chart_location, find_removals_since_head
     from generator.registry.files import find_registry
 
-    registry, folder = opened(registry_path)
-    named(environments, registry.environments, "environment")
+    registry, folder = open_registry(registry_path)
+    require_known_names(environments, registry.environments, "environment")
     path = find_registry(registry_path)
-    tree = charts(registry, user_cache(), location_here(path, registry))
+    tree = render_charts(registry, open_user_cache(), find_chart_location(path, registry))
     if manifests is not None:
-        folder, tree = _as_manifests(tree, environments or tuple(registry.environments), folder, manifests)
+        folder, tree = _render_manifests(tree, environments or tuple(registry.environments), folder, manifests)
     if manifests is None:
-        _warn(going(path, registry, tree.applications), environments)
-    owned = folder.record()
-    current = digests_of(folder, owned.files, user_cache())
-    change = changes(tree, owned, current, frozenset(environments) or None)
+        _warn_about_removals(find_removals_since_head(path, registry, tree.applications), environments)
+    owned = folder.read_inventory()
+    current = create_digest_reader(folder, owned.files, open_user_cache())
+    change = compute_changes(tree, owned, current, frozenset(environments) or None)
     if not adopt:
-        _refuse_foreign(change, folder)
+        _refuse_foreign_files(change, folder)
     if change and not dry_run:
-        with console.progress(len(change.written), "writing") as step:
-            folder.apply(change, owned, step)
+        with console.show_progress(len(change.files_to_write), "writing") as step:
+            folder.apply_changes(change, owned, step)
     if as_json:
-        console.result_json(
+        console.print_json(
             {
                 "added": sorted(change.added),
                 "changed": sorted(change.changed),
@@ -79,34 +79,34 @@ def command(
             }
         )
         return
-    for line in _listed(change, folder):
-        console.note(line)
-    console.result(_summary(change, folder.root, dry_run))
+    for line in _changed_file_lines(change, folder):
+        console.print_message(line)
+    console.print_result(_format_change_counts(change, folder.root, dry_run))
 
 
-def _warn(gone: tuple[Removal, ...], environments: tuple[str, ...]) -> None:
+def _warn_about_removals(removals: tuple[Removal, ...], environments: tuple[str, ...]) -> None:
     from generator import console
 
-    told = [removal for removal in gone if not environments or removal.key.partition("/")[0] in environments]
+    told = [removal for removal in removals if not environments or removal.key.partition("/")[0] in environments]
     lines = (f"warning: {removal}; 'workloads check' asks whether that is meant" for removal in told)
-    for line in _cut(lines, len(told)):
-        console.note(line)
+    for line in _limit_paths(lines, len(told)):
+        console.print_message(line)
 
 
-def _as_manifests(
+def _render_manifests(
     tree: RenderedTree, environments: tuple[str, ...], charts: OutputFolder, target: Path
 ) -> tuple[OutputFolder, RenderedTree]:
-    """The folder for the objects, which has a record of its own, and the objects."""
-    from generator.charts.manifests import manifests
-    from generator.charts.tree import OutputFolder
+    """Render the manifests and open their folder, which has its own inventory."""
+    from generator.charts.output_folder import OutputFolder
     from generator.errors import UsageError
+    from generator.helm.manifests import render_manifest_files
 
     if target.resolve().is_relative_to(charts.root.resolve()):
         raise UsageError(f"{target} is where the charts are: name another folder")
-    return OutputFolder(target), manifests(tree, environments)
+    return OutputFolder(target), render_manifest_files(tree, environments)
 
 
-def _refuse_foreign(change: ChangeSet, folder: OutputFolder) -> None:
+def _refuse_foreign_files(change: ChangeSet, folder: OutputFolder) -> None:
     from generator.errors import RefusedError
 
     if change.foreign:
@@ -114,24 +114,24 @@ def _refuse_foreign(change: ChangeSet, folder: OutputFolder) -> None:
             "files that workloads did not write are in the way:\n"
             + "\n".join(f"  {folder.root / path}" for path in change.foreign),
             remedy="move them away, or take them over with --adopt",
-            undone="nothing was written",
+            not_done="nothing was written",
         )
 
 
-def _cut(lines: Iterable[str], count: int) -> list[str]:
-    """As many of `count` lines as are read."""
-    shown = list(islice(lines, _MOST_LINES))
+def _limit_paths(lines: Iterable[str], count: int) -> list[str]:
+    """The first lines, and how many of `count` are left out."""
+    shown = list(islice(lines, _MAX_LISTED_PATHS))
     return [*shown, f"… and {count - len(shown)} more"] if count > len(shown) else shown
 
 
-def _listed(change: ChangeSet, folder: OutputFolder) -> list[str]:
-    """The changed files, a line each."""
+def _changed_file_lines(change: ChangeSet, folder: OutputFolder) -> list[str]:
+    """Format the changed files, one per line."""
     kinds = ("+", change.added), ("~", change.changed), ("-", change.removed)
     lines = (f"{sign} {folder.root / path}" for sign, paths in kinds for path in sorted(paths))
-    return _cut(lines, sum(len(paths) for _, paths in kinds))
+    return _limit_paths(lines, sum(len(paths) for _, paths in kinds))
 
 
-def _summary(change: ChangeSet, root: Path, dry_run: bool) -> str:
+def _format_change_counts(change: ChangeSet, root: Path, dry_run: bool) -> str:
     counts = {"added": len(change.added), "changed": len(change.changed), "removed": len(change.removed)}
     if not any(counts.values()):
         return f"{root}: up to date"

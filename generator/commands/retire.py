@@ -1,4 +1,4 @@
-"""`workloads retire`: the first phase of a removal."""
+"""`workloads retire`: prepare to remove an app without deleting its workload."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from typing import Any
 
 import click
 
-from generator.commands.editing import carry_out, editing_options, in_option, now
+from generator.commands.edit_options import current_time, edit_options, environment_option, run_edit
 
 
 @click.command("retire")
 @click.argument("app")
-@in_option
+@environment_option
 @click.option("--reason", default="", metavar="TEXT", help="Why.")
 @click.option("--undo", is_flag=True, help="Keep the app after all.")
-@editing_options
-def command(app: str, environment: str, reason: str, undo: bool, **flags: Any) -> None:
-    """Let an app go in two phases: first without prune and without the cascading finalizer.
+@edit_options
+def retire_command(app: str, environment: str, reason: str, undo: bool, **flags: Any) -> None:
+    """Retire an app: turn off pruning and the cascading finalizer of its Application.
 
-    Once that is published, 'workloads remove' takes the entry away and the workload keeps running.
+    Once that is published, 'workloads remove' removes the entry, and the workload keeps running.
     """
-    from generator.promotion.operations import retire, unretire
+    from generator.promotion.app_edits import retire_app, unretire_app
 
-    moment = now()
+    moment = current_time()
     if undo:
-        carry_out(lambda ground: unretire(ground.book, app, environment), flags)
+        run_edit(lambda context: unretire_app(context.editable, app, environment), flags)
     else:
-        carry_out(lambda ground: retire(ground.book, app, environment, reason, moment), flags)
+        run_edit(lambda context: retire_app(context.editable, app, environment, reason, moment), flags)

@@ -1,4 +1,4 @@
-"""`workloads rollback`: back to what ran before."""
+"""`workloads rollback`: roll back an app to an earlier revision."""
 
 from __future__ import annotations
 
@@ -6,18 +6,28 @@ from typing import Any
 
 import click
 
-from generator.commands.editing import carry_out, editing_options, in_option, now, registry_file, remotes
+from generator.commands.edit_options import (
+    current_time,
+    edit_options,
+    environment_option,
+    open_remotes,
+    registry_file,
+    run_edit,
+)
 
 
 @click.command("rollback")
 @click.argument("app")
-@in_option
+@environment_option
 @click.option("--to", "to", metavar="REV", help="Another revision that ran there than the one before.")
 @click.option("--reason", default="", metavar="TEXT", help="Why; goes into the hold and the commit.")
-@editing_options
-def command(app: str, environment: str, to: str | None, reason: str, **flags: Any) -> None:
-    """Bring back the revision that ran in an environment before, and hold it there."""
-    from generator.promotion.operations import roll_back
+@edit_options
+def rollback_command(app: str, environment: str, to: str | None, reason: str, **flags: Any) -> None:
+    """Roll back an app in an environment to its previous revision, and hold it there."""
+    from generator.promotion.app_edits import roll_back_app
 
-    moment, ask = now(), remotes(registry_file(flags))
-    carry_out(lambda ground: roll_back(ground.book, app, environment, to, ground.history, moment, reason, ask), flags)
+    moment, ask = current_time(), open_remotes(registry_file(flags))
+    run_edit(
+        lambda context: roll_back_app(context.editable, app, environment, to, context.history, moment, reason, ask),
+        flags,
+    )

@@ -1,4 +1,4 @@
-"""`workloads schema`: the JSON Schema of apps.toml."""
+"""`workloads schema`: print the JSON Schema of apps.toml."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import click
 
 
 @click.command("schema")
-def command() -> None:
+def schema_command() -> None:
     """Print the JSON Schema of apps.toml, for editors and validators."""
     from generator import console
     from generator.registry.schema import json_schema
 
-    console.result_json(json_schema())
+    console.print_json(json_schema())

@@ -1,4 +1,4 @@
-"""`workloads shard`: divide an environment's chart without deleting what runs."""
+"""`workloads shard`: split an environment's chart into shards."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from generator.commands.editing import carry_out, editing_options, registry_file
+from generator.commands.edit_options import edit_options, registry_file, run_edit
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from generator.promotion.operations import Edited
-    from generator.publishing.ground import Ground
+    from generator.promotion.app_edits import RegistryEdit
+    from generator.publishing.context import EditContext
 
 
 @click.command("shard")
@@ -20,30 +20,30 @@ if TYPE_CHECKING:
 @click.option(
     "--by", "by", required=True, metavar="HOW", help="team; a number of shards, by a hash; none for one chart of all."
 )
-@editing_options
-def command(environment: str, by: str, **flags: Any) -> None:
-    """Bring the apps of an environment into shards, each a chart of its own below the environment's chart.
+@edit_options
+def shard_command(environment: str, by: str, **flags: Any) -> None:
+    """Split an environment's chart into shards, each a chart of its own, without deleting workloads.
 
-    To Argo CD an Application in another chart has another parent, and the one that it leaves deletes it. So this
-    takes three steps, each to be published and synced before the next: hand the apps over, move them, end the
-    hand-over. The same command, given again, does the next one; where nothing is published yet, one step does.
+    If an Application moves to another chart, its old parent deletes it. So this takes three steps: hand the apps
+    over, move them, end the hand-over. Publish and sync each step, then run the same command again for the next
+    one. If nothing is published yet, one step is enough.
     """
-    from generator.promotion.shard import shard, shards_of
+    from generator.promotion.resharding import build_resharding_step, parse_shard_setting
 
-    wanted, path = shards_of(by), registry_file(flags)
+    wanted, path = parse_shard_setting(by), registry_file(flags)
 
-    def operation(ground: Ground) -> Edited:
+    def shard_environment(context: EditContext) -> RegistryEdit:
         if wanted is not None:
-            _refuse_homeless(path, ground, environment)
-        return shard(ground.book, environment, wanted, ground.published)
+            _require_shard_repository(path, context, environment)
+        return build_resharding_step(context.editable, environment, wanted, context.published_applications)
 
-    carry_out(operation, flags)
+    run_edit(shard_environment, flags)
 
 
-def _refuse_homeless(path: Path, ground: Ground, environment: str) -> None:
-    """What the second step would be refused for, where the shards' charts are, is no reason to begin."""
-    from generator.promotion.history import checkout_of
-    from generator.publishing.ground import workloads_repository
+def _require_shard_repository(path: Path, context: EditContext, environment: str) -> None:
+    """Require a workloads repository before the first step: the second step would fail without one."""
+    from generator.promotion.history import find_checkout
+    from generator.publishing.context import require_workloads_repository
 
-    checkout = checkout_of(path)
-    workloads_repository(ground.book.registry, checkout.origin() if checkout else None, environment)
+    checkout = find_checkout(path)
+    require_workloads_repository(context.editable.registry, checkout.origin_url() if checkout else None, environment)

@@ -1,4 +1,4 @@
-"""`workloads site`: the registry and its history as a static site."""
+"""`workloads site`: write a static site of the registry and its history."""
 
 from __future__ import annotations
 
@@ -16,36 +16,38 @@ from generator.commands.options import dry_run_option, json_option, registry_opt
 @dry_run_option
 @json_option
 @click.option("--at", "at", type=click.DateTime(), metavar="DATE", help="As of this time (UTC); default: now.")
-def command(folder: Path, registry_path: str | None, dry_run: bool, as_json: bool, at: datetime | None) -> None:
-    """Write a static site into DIR: what runs where, what waits and why, the history and the delivery measures.
+def site_command(folder: Path, registry_path: str | None, dry_run: bool, as_json: bool, at: datetime | None) -> None:
+    """Write a static site into DIR: deployed revisions, pending promotions, history and metrics.
 
-    It needs no server and loads nothing from elsewhere. Only files that change are written, and only files that
-    workloads wrote are ever replaced or deleted.
+    The site needs no server and loads nothing from other hosts. Only files with changed content are written, and
+    foreign files are never replaced or deleted.
     """
     from generator import console
-    from generator.cache import user_cache
-    from generator.charts.tree import OutputFolder
-    from generator.commands.editing import history_of, now
-    from generator.git.refs import Remotes
-    from generator.registry.book import read_book
-    from generator.registry.files import Folder, find_registry
-    from generator.site.folder import compared, write
-    from generator.site.model import site
-    from generator.site.pages import pages
+    from generator.cache import open_user_cache
+    from generator.charts.output_folder import OutputFolder
+    from generator.commands.edit_options import current_time, open_history
+    from generator.git.remote_refs import RemoteRepositories
+    from generator.registry.editable import read_editable_registry
+    from generator.registry.files import FolderFiles, find_registry
+    from generator.site.pages import render_pages
+    from generator.site.site_folder import compare_site_folder, write_site
+    from generator.site.views import build_site
 
     path = find_registry(registry_path)
-    book = read_book(Folder(path.parent), path.name, str(path.parent), user_cache())
-    moment = (at.replace(tzinfo=UTC) if at else now()).replace(second=0, microsecond=0)
+    book = read_editable_registry(FolderFiles(path.parent), path.name, str(path.parent), open_user_cache())
+    moment = (at.replace(tzinfo=UTC) if at else current_time()).replace(second=0, microsecond=0)
     output = OutputFolder(folder)
-    change, owned = compared(output, pages(site(book, history_of(path), moment, Remotes())))
+    change, owned = compare_site_folder(
+        output, render_pages(build_site(book, open_history(path), moment, RemoteRepositories()))
+    )
     if change and not dry_run:
-        write(output, change, owned)
+        write_site(output, change, owned)
     counts = {"added": len(change.added), "changed": len(change.changed), "removed": len(change.removed)}
     if as_json:
         added, changed = sorted(change.added), sorted(change.changed)
-        console.result_json(
+        console.print_json(
             {"added": added, "changed": changed, "removed": list(change.removed), "written": not dry_run}
         )
         return
     told = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "up to date"
-    console.result(f"{folder}: {told}{' (dry run: nothing was written)' if dry_run else ''}")
+    console.print_result(f"{folder}: {told}{' (dry run: nothing was written)' if dry_run else ''}")

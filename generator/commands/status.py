@@ -1,4 +1,4 @@
-"""`workloads status`: what runs where, since when, and what waits for a promotion."""
+"""`workloads status`: show deployed revisions and pending promotions."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from generator.commands.options import json_option, named, registry_option
+from generator.commands.options import json_option, registry_option, require_known_names
 
 if TYPE_CHECKING:
-    from generator.promotion.matrix import Row, Wait
+    from generator.promotion.status import MatrixRow, PendingPromotion
 
 
 @click.command("status")
@@ -20,62 +20,74 @@ if TYPE_CHECKING:
 @click.option("--team", "teams", multiple=True, metavar="TEAM", help="Only this team's apps (repeatable).")
 @click.option("--blocked", is_flag=True, help="Only what waits for a promotion and may not go.")
 @click.option("--no-history", is_flag=True, help="Do not ask git: no ages, and soak times count as not over.")
-def command(registry_path: str | None, as_json: bool, environments: tuple[str, ...], **flags: Any) -> None:
-    """Show which revision of every app runs in which environment, since when, and what waits.
+def status_command(registry_path: str | None, as_json: bool, environments: tuple[str, ...], **flags: Any) -> None:
+    """Show the revision of every app in each environment, its age, and pending promotions.
 
-    A revision behind @ is pinned by the promotion list, a commit shown as the tag that it came from; the others
-    follow the app's own targetRevision. Below, an app is listed for each environment in which it is behind.
+    A revision after @ is pinned in the environment's list; a commit is shown as the tag that it came from. Other
+    apps follow their own targetRevision. Pending promotions are listed below the table.
     """
     from generator import console
-    from generator.cache import user_cache
-    from generator.commands.editing import history_of, now
-    from generator.git.refs import Remotes
+    from generator.cache import open_user_cache
+    from generator.commands.edit_options import current_time, open_history
+    from generator.git.remote_refs import RemoteRepositories
     from generator.promotion.history import History
-    from generator.promotion.matrix import told_matrix, waits
-    from generator.promotion.promote import Facts
-    from generator.registry.book import read_book
-    from generator.registry.files import Folder, find_registry
+    from generator.promotion.promote import PromotionContext
+    from generator.promotion.status import build_matrix_with_history, find_pending_promotions
+    from generator.registry.editable import read_editable_registry
+    from generator.registry.files import FolderFiles, find_registry
 
     path = find_registry(registry_path)
-    book = read_book(Folder(path.parent), path.name, str(path.parent), user_cache())
-    named(environments, book.registry.environments, "environment")
-    named(flags["teams"], book.registry.teams, "team")
-    moment = now()
-    history = History() if flags["no_history"] else history_of(path)
+    book = read_editable_registry(FolderFiles(path.parent), path.name, str(path.parent), open_user_cache())
+    require_known_names(environments, book.registry.environments, "environment")
+    require_known_names(flags["teams"], book.registry.teams, "team")
+    moment = current_time()
+    history = History() if flags["no_history"] else open_history(path)
     columns = environments or tuple(book.registry.environments)
     teams = flags["teams"] or tuple(book.registry.teams)
-    rows = [row for row in told_matrix(book, history) if row.team in teams]
-    waiting = [wait for wait in waits(book, columns, Facts(history, moment, Remotes())) if wait.team in teams]
+    rows = [row for row in build_matrix_with_history(book, history) if row.team in teams]
+    waiting = [
+        wait
+        for wait in find_pending_promotions(book, columns, PromotionContext(history, moment, RemoteRepositories()))
+        if wait.team in teams
+    ]
     if flags["blocked"]:
         waiting = [wait for wait in waiting if wait.refusals]
         rows = [row for row in rows if row.app in {wait.app for wait in waiting}]
     if as_json:
-        console.result_json(_data(columns, rows, waiting))
+        console.print_json(_status_json(columns, rows, waiting))
     else:
-        _tell(columns, rows, waiting, moment, matrix_too=not flags["blocked"])
+        _print_status(columns, rows, waiting, moment, with_matrix=not flags["blocked"])
 
 
-def _data(columns: tuple[str, ...], rows: list[Row], waiting: list[Wait]) -> dict[str, Any]:
-    apps = [{"app": row.app, "team": row.team, "runs": row.as_data(columns)} for row in rows]
-    return {"environments": list(columns), "apps": apps, "waiting": [wait.as_data() for wait in waiting]}
+def _status_json(columns: tuple[str, ...], rows: list[MatrixRow], waiting: list[PendingPromotion]) -> dict[str, Any]:
+    apps = [{"app": row.app, "team": row.team, "runs": row.to_json_cells(columns)} for row in rows]
+    return {"environments": list(columns), "apps": apps, "waiting": [wait.to_json_object() for wait in waiting]}
 
 
-def _tell(columns: tuple[str, ...], rows: list[Row], waiting: list[Wait], moment: datetime, matrix_too: bool) -> None:
+def _print_status(
+    columns: tuple[str, ...],
+    rows: list[MatrixRow],
+    waiting: list[PendingPromotion],
+    moment: datetime,
+    with_matrix: bool,
+) -> None:
     from generator import console
-    from generator.promotion.matrix import ABSENT
+    from generator.promotion.status import ABSENT
 
-    if matrix_too:
-        console.table(
+    if with_matrix:
+        console.print_table(
             ["APP", *(name.upper() for name in columns)],
-            [[row.app, *(row.shown(env, moment) for env in columns)] for row in rows],
+            [[row.app, *(row.format_cell(env, moment) for env in columns)] for row in rows],
             lambda cell: "dim" if cell == ABSENT else "",
         )
     elif not waiting:
-        console.note("nothing is blocked")
-    if waiting and matrix_too:
-        console.result("")
+        console.print_message("nothing is blocked")
+    if waiting and with_matrix:
+        console.print_result("")
     for wait in waiting:
-        told = f"{wait.app}: {wait.environment} {wait.runs} is {wait.behind} ({wait.revision})"
-        console.wrapped(told if wait.refusals else f"{told}, ready")
+        told = (
+            f"{wait.app}: {wait.environment} {wait.current_revision} is {wait.behind_summary} ({wait.source_revision})"
+        )
+        console.print_wrapped(told if wait.refusals else f"{told}, ready")
         for refusal in wait.refusals:
-            console.wrapped(str(refusal), "  ")
+            console.print_wrapped(str(refusal), "  ")

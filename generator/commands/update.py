@@ -1,4 +1,4 @@
-"""`workloads update`: bring tracked apps to their newest revision."""
+"""`workloads update`: update tracked apps to their newest revision."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ from typing import Any
 
 import click
 
-from generator.commands.editing import carry_out, editing_options, now, registry_file, remotes
+from generator.commands.edit_options import current_time, edit_options, open_remotes, registry_file, run_edit
 
 
 @click.command("update")
 @click.argument("apps", nargs=-1, metavar="[APP]...")
-@editing_options
-def command(apps: tuple[str, ...], **flags: Any) -> None:
-    """Move apps that say what they track to the newest revision in the environments where promotion begins.
+@edit_options
+def update_command(apps: tuple[str, ...], **flags: Any) -> None:
+    """Update apps that set `track` to their newest revision in the first environments.
 
     An app tracks tags, track = { tags = "v*", semver = ">=1,<2" }, or a branch, track = { branch = "main" }.
     Pre-releases count where the range names one.
     """
-    from generator.promotion.promote import Facts
-    from generator.promotion.update import update
+    from generator.promotion.promote import PromotionContext
+    from generator.promotion.tracking import update_tracked_apps
 
-    moment, ask = now(), remotes(registry_file(flags))
-    carry_out(lambda ground: update(ground.book, apps, Facts(ground.history, moment, ask)), flags)
+    moment, ask = current_time(), open_remotes(registry_file(flags))
+    run_edit(
+        lambda context: update_tracked_apps(context.editable, apps, PromotionContext(context.history, moment, ask)),
+        flags,
+    )

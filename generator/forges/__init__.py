@@ -1,1 +1,1 @@
-"""Where requests to merge a branch are made: one file a forge, one protocol."""
+"""Open pull requests on GitHub, GitLab and Gitea."""

@@ -1,21 +1,21 @@
-"""What a forge answered → the error for the user. Pure."""
+"""Turn failed API calls to a forge into errors for the user."""
 
 from __future__ import annotations
 
 from generator.errors import GeneratorError, NetworkError, RemoteRefusedError
-from generator.git.words import printable, redact
+from generator.git.messages import escape_for_terminal, redact
 
-_SHOWN = 500
+_MAX_MESSAGE_LENGTH = 500
 
 
-def answered(forge: str, status: int | None, words: str, token: str) -> GeneratorError:
-    """The error for an answer that is no success. `status` is None where there was no answer at all."""
-    shown = printable(redact(words, [token]))[:_SHOWN]
+def forge_error(forge_name: str, status: int | None, message: str, token: str) -> GeneratorError:
+    """Return the error for a failed API call. `status` is the HTTP status; None if there was no response."""
+    shown = escape_for_terminal(redact(message, [token]))[:_MAX_MESSAGE_LENGTH]
     if status is None:
-        return NetworkError(f"{forge} could not be reached: {shown}", remedy="run it again: what is pushed stays")
+        return NetworkError(f"{forge_name} could not be reached: {shown}", remedy="run it again: what is pushed stays")
     if status in (401, 403, 404):
         remedy = "the token needs to read the repository and to write requests"
-        return NetworkError(f"{forge} does not let us in ({status}): {shown}", remedy=remedy)
+        return NetworkError(f"{forge_name} does not let us in ({status}): {shown}", remedy=remedy)
     if status == 429 or status >= 500:
-        return NetworkError(f"{forge} fails ({status}): {shown}", remedy="run it again: what is pushed stays")
-    return RemoteRefusedError(f"{forge} refused the request ({status}): {shown}")
+        return NetworkError(f"{forge_name} fails ({status}): {shown}", remedy="run it again: what is pushed stays")
+    return RemoteRefusedError(f"{forge_name} refused the request ({status}): {shown}")

@@ -1,4 +1,4 @@
-"""Requests on Gitea and Forgejo, by three calls of their REST API: no client library of theirs is well kept."""
+"""Pull requests on Gitea and Forgejo, through their REST API, which has no well-maintained client library."""
 
 from __future__ import annotations
 
@@ -10,45 +10,45 @@ from urllib.parse import quote, urlencode
 from urllib.request import HTTPRedirectHandler, OpenerDirector, build_opener
 from urllib.request import Request as Call
 
-from generator.forges.errors import answered
-from generator.forges.forge import TIMEOUT, Access, Opened, Request
+from generator.forges.errors import forge_error
+from generator.forges.pull_request import TIMEOUT_SECONDS, PullRequest, PullRequestResult, RepositoryAccess
 
-_LARGEST_ANSWER = 8 << 20
-_PAGE, _MOST_PAGES = 50, 40
+_MAX_RESPONSE_BYTES = 8 << 20
+_PAGE_SIZE, _MAX_PAGES = 50, 40
 
 
 class _NoRedirect(HTTPRedirectHandler):
-    """A redirect would take the token to where nobody meant it to go."""
+    """Rejects redirects, which could send the token to another host."""
 
     def redirect_request(self, *args: Any, **kwargs: Any) -> None:
         return None
 
 
 class Gitea:
-    """Two branches of one repository; the token goes in a header, and nowhere but to the API."""
+    """Opens and updates pull requests on Gitea or Forgejo; the token is sent in a header, to the API only."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: RepositoryAccess) -> None:
         self._token = access.token
-        owner, _, name = access.path.partition("/")
-        self._pulls = f"{access.api}/repos/{quote(owner, safe='')}/{quote(name, safe='')}/pulls"
-        self._opener: OpenerDirector = build_opener(_NoRedirect)
+        owner, _, name = access.repository_path.partition("/")
+        self._pulls_url = f"{access.api_url}/repos/{quote(owner, safe='')}/{quote(name, safe='')}/pulls"
+        self._url_opener: OpenerDirector = build_opener(_NoRedirect)
 
-    def bring(self, request: Request) -> Opened:
+    def open_or_update(self, request: PullRequest) -> PullRequestResult:
         texts = {"title": request.title, "body": request.body}
-        mine = self._open(request)
+        mine = self._find_open_request(request)
         if mine is None:
-            made = self._call("POST", "", {"base": request.base, "head": request.head, **texts})
-            return Opened(str(made["html_url"]), True, False)
+            made = self._call_api("POST", "", {"base": request.base, "head": request.head, **texts})
+            return PullRequestResult(str(made["html_url"]), True, False)
         changed = {key: mine.get(key) or "" for key in texts} != texts
         if changed:
-            self._call("PATCH", f"/{int(mine['number'])}", texts)
-        return Opened(str(mine["html_url"]), False, changed)
+            self._call_api("PATCH", f"/{int(mine['number'])}", texts)
+        return PullRequestResult(str(mine["html_url"]), False, changed)
 
-    def _open(self, request: Request) -> dict[str, Any] | None:
-        """The open request for the two branches, or None. Older servers filter by state alone."""
-        for page in range(1, _MOST_PAGES + 1):
-            query = urlencode({"state": "open", "base_branch": request.base, "limit": _PAGE, "page": page})
-            found = self._call("GET", f"?{query}", None)
+    def _find_open_request(self, request: PullRequest) -> dict[str, Any] | None:
+        """Return the open pull request for the two branches, or None. Older servers filter by state only."""
+        for page in range(1, _MAX_PAGES + 1):
+            query = urlencode({"state": "open", "base_branch": request.base, "limit": _PAGE_SIZE, "page": page})
+            found = self._call_api("GET", f"?{query}", None)
             for each in found:
                 if (each["base"]["ref"], each["head"]["ref"]) == (request.base, request.head):
                     mine: dict[str, Any] = each
@@ -57,23 +57,23 @@ class Gitea:
                 break
         return None
 
-    def _call(self, method: str, path: str, body: dict[str, str] | None) -> Any:
+    def _call_api(self, method: str, path: str, body: dict[str, str] | None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"token {self._token}", "Accept": "application/json"}
         if data is not None:
             headers["Content-Type"] = "application/json"
-        call = Call(f"{self._pulls}{path}", data=data, headers=headers, method=method)  # noqa: S310 - see access.py
+        call = Call(f"{self._pulls_url}{path}", data=data, headers=headers, method=method)  # noqa: S310 - see access.py
         try:
-            with self._opener.open(call, timeout=TIMEOUT) as answer:
-                return json.loads(answer.read(_LARGEST_ANSWER))
+            with self._url_opener.open(call, timeout=TIMEOUT_SECONDS) as answer:
+                return json.loads(answer.read(_MAX_RESPONSE_BYTES))
         except HTTPError as error:
-            raise answered("Gitea", error.code, _words(error), self._token) from None
+            raise forge_error("Gitea", error.code, _http_error_message(error), self._token) from None
         except (URLError, OSError, http.client.HTTPException, ValueError) as error:
-            raise answered("Gitea", None, str(error), self._token) from None
+            raise forge_error("Gitea", None, str(error), self._token) from None
 
 
-def _words(error: HTTPError) -> str:
+def _http_error_message(error: HTTPError) -> str:
     try:
-        return str(json.loads(error.read(_LARGEST_ANSWER))["message"])
+        return str(json.loads(error.read(_MAX_RESPONSE_BYTES))["message"])
     except (OSError, ValueError, KeyError, TypeError):
         return str(error.reason)

@@ -1,4 +1,4 @@
-"""Requests on GitHub and GitHub Enterprise, by PyGithub."""
+"""Pull requests on GitHub and GitHub Enterprise, through PyGithub."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from generator.errors import LocalError
-from generator.forges.errors import answered
-from generator.forges.forge import TIMEOUT, Access, Opened, Request
+from generator.forges.errors import forge_error
+from generator.forges.pull_request import TIMEOUT_SECONDS, PullRequest, PullRequestResult, RepositoryAccess
 
 
 class GitHub:
-    """Raises LocalError where PyGithub is not installed."""
+    """Opens and updates pull requests on GitHub. Raises LocalError if PyGithub is not installed."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: RepositoryAccess) -> None:
         try:
             import github
         except ImportError:
@@ -21,20 +21,20 @@ class GitHub:
                 "PyGithub is not installed", remedy="pip install 'gitops-workloads[github]', or push without a request"
             ) from None
         self._token = access.token
-        self._owner = access.path.partition("/")[0]
+        self._owner = access.repository_path.partition("/")[0]
         client = github.Github(
             auth=github.Auth.Token(access.token),
-            base_url=access.api,
-            timeout=TIMEOUT,
+            base_url=access.api_url,
+            timeout=TIMEOUT_SECONDS,
             lazy=True,
             retry=None,
             seconds_between_requests=None,
             seconds_between_writes=None,
         )
-        self._repository = client.get_repo(access.path)
+        self._repository = client.get_repo(access.repository_path)
 
-    def bring(self, request: Request) -> Opened:
-        with self._speaking():
+    def open_or_update(self, request: PullRequest) -> PullRequestResult:
+        with self._translate_github_errors():
             head = f"{self._owner}:{request.head}"
             for found in self._repository.get_pulls(state="open", head=head, base=request.base):
                 if found.head.ref != request.head:
@@ -42,30 +42,32 @@ class GitHub:
                 changed = (found.title, found.body or "") != (request.title, request.body)
                 if changed:
                     found.edit(title=request.title, body=request.body)
-                return Opened(found.html_url, False, changed)
+                return PullRequestResult(found.html_url, False, changed)
             made = self._repository.create_pull(
                 base=request.base, head=request.head, title=request.title, body=request.body
             )
-            return Opened(made.html_url, True, False)
+            return PullRequestResult(made.html_url, True, False)
 
     @contextmanager
-    def _speaking(self) -> Iterator[None]:
+    def _translate_github_errors(self) -> Iterator[None]:
         import requests
         from github import GithubException
 
         try:
             yield
         except GithubException as error:
-            raise answered("GitHub", error.status, _words(error.data) or str(error.message), self._token) from None
+            raise forge_error(
+                "GitHub", error.status, _error_message(error.data) or str(error.message), self._token
+            ) from None
         except requests.RequestException as error:
-            raise answered("GitHub", None, str(error), self._token) from None
+            raise forge_error("GitHub", None, str(error), self._token) from None
         except (AssertionError, AttributeError, KeyError, TypeError, ValueError):
-            # What PyGithub ends in when what answers is a sign-in page, or leads elsewhere.
-            raise answered("GitHub", None, "what answers there is not its API", self._token) from None
+            # PyGithub raises these when the response is a sign-in page or a redirect.
+            raise forge_error("GitHub", None, "what answers there is not its API", self._token) from None
 
 
-def _words(data: object) -> str:
-    """GitHub's own words: a message, and what it found wrong with which field."""
+def _error_message(data: object) -> str:
+    """Return GitHub's error message, followed by the problem of each field."""
     if not isinstance(data, dict):
         return ""
     found = data.get("errors")

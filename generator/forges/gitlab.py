@@ -1,4 +1,4 @@
-"""Requests on GitLab, by python-gitlab."""
+"""Merge requests on GitLab, through python-gitlab."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from contextlib import contextmanager
 from typing import Any
 
 from generator.errors import LocalError
-from generator.forges.errors import answered
-from generator.forges.forge import TIMEOUT, Access, Opened, Request
+from generator.forges.errors import forge_error
+from generator.forges.pull_request import TIMEOUT_SECONDS, PullRequest, PullRequestResult, RepositoryAccess
 
-# Told to come back later, python-gitlab would wait for minutes without a word.
-_ONCE: dict[str, Any] = {"obey_rate_limit": False}
+# When rate limited, python-gitlab would otherwise wait for minutes without a message.
+_NO_RATE_LIMIT_WAIT: dict[str, Any] = {"obey_rate_limit": False}
 
 
 class GitLab:
-    """Raises LocalError where python-gitlab is not installed."""
+    """Opens and updates merge requests on GitLab. Raises LocalError if python-gitlab is not installed."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: RepositoryAccess) -> None:
         try:
             import gitlab
         except ImportError:
@@ -26,33 +26,36 @@ class GitLab:
                 remedy="pip install 'gitops-workloads[gitlab]', or push without a request",
             ) from None
         self._token = access.token
-        client = gitlab.Gitlab(access.api, private_token=access.token, timeout=TIMEOUT)
-        self._requests = client.projects.get(access.path, lazy=True).mergerequests
+        client = gitlab.Gitlab(access.api_url, private_token=access.token, timeout=TIMEOUT_SECONDS)
+        self._requests = client.projects.get(access.repository_path, lazy=True).mergerequests
 
-    def bring(self, request: Request) -> Opened:
-        with self._speaking():
+    def open_or_update(self, request: PullRequest) -> PullRequestResult:
+        with self._translate_gitlab_errors():
             between: dict[str, Any] = {"source_branch": request.head, "target_branch": request.base}
-            found = self._requests.list(iterator=False, get_all=False, state="opened", **between, **_ONCE)
+            found = self._requests.list(iterator=False, get_all=False, state="opened", **between, **_NO_RATE_LIMIT_WAIT)
             if found:
                 mine = found[0]
                 changed = (mine.title, mine.description or "") != (request.title, request.body)
                 if changed:
-                    self._requests.update(mine.get_id(), {"title": request.title, "description": request.body}, **_ONCE)
-                return Opened(str(mine.web_url), False, changed)
+                    self._requests.update(
+                        mine.get_id(), {"title": request.title, "description": request.body}, **_NO_RATE_LIMIT_WAIT
+                    )
+                return PullRequestResult(str(mine.web_url), False, changed)
             made = self._requests.create(
-                {**between, "title": request.title, "description": request.body, "remove_source_branch": True}, **_ONCE
+                {**between, "title": request.title, "description": request.body, "remove_source_branch": True},
+                **_NO_RATE_LIMIT_WAIT,
             )
-            return Opened(str(made.web_url), True, False)
+            return PullRequestResult(str(made.web_url), True, False)
 
     @contextmanager
-    def _speaking(self) -> Iterator[None]:
+    def _translate_gitlab_errors(self) -> Iterator[None]:
         import gitlab
         import requests
 
         try:
             yield
         except gitlab.GitlabError as error:
-            # Without a code it is python-gitlab itself that gave up: a redirect, an answer that is no JSON.
-            raise answered("GitLab", error.response_code, str(error.error_message), self._token) from None
+            # Without a status code, the error is python-gitlab's own: a redirect, or a response that is not JSON.
+            raise forge_error("GitLab", error.response_code, str(error.error_message), self._token) from None
         except requests.RequestException as error:
-            raise answered("GitLab", None, str(error), self._token) from None
+            raise forge_error("GitLab", None, str(error), self._token) from None

@@ -1,1 +1,1 @@
-"""All that touches git: the one runner, the private clone, the user's checkout, the publishing loop."""
+"""Git access: running git, the user's checkout, private clones of remotes, and committing and pushing."""

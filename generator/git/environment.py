@@ -1,4 +1,4 @@
-"""Our own environment → the one git runs in: an allow-list, and settings no configuration file can override."""
+"""The environment that git runs in: allowed variables, and settings that no configuration file can override."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _ALLOWED = frozenset(
     }
 )
 _ALLOWED_PREFIXES = ("AWS_", "CLOUDSDK_", "GH_")
-# A credential helper written by the user may read variables nobody can foresee: their names, comma separated.
-EXTRA = "WORKLOADS_GIT_ENV"
+# Names of further variables to pass on, comma separated: a user's own credential helper may read any.
+EXTRA_VARIABLES_SETTING = "WORKLOADS_GIT_ENV"
 
-_FIXED = {
+_FIXED_VARIABLES = {
     "LC_ALL": "C.UTF-8",
     "GIT_TERMINAL_PROMPT": "0",
     "GCM_INTERACTIVE": "never",
@@ -32,10 +32,10 @@ _FIXED = {
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_NO_REPLACE_OBJECTS": "1",
 }
-_CONFIG = (
+_FIXED_CONFIG = (
     ("core.hooksPath", "/dev/null"),
     ("core.fsmonitor", "false"),
-    # A crash may cost us the cache: that is what a cache is for.
+    # The clone is only a cache, so losing it in a crash is acceptable.
     ("core.fsync", "none"),
     ("core.quotePath", "false"),
     ("credential.interactive", "never"),
@@ -43,7 +43,7 @@ _CONFIG = (
     ("http.lowSpeedTime", "30"),
     ("http.followRedirects", "false"),
     ("fetch.unpackLimit", "1"),
-    # What is pushed next is then compressed once, and not once more to be taken apart and again to be sent.
+    # Keep imported objects packed: unpacking them would compress them again, and the push once more.
     ("fastimport.unpackLimit", "1"),
     ("fetch.recurseSubmodules", "no"),
     ("fetch.writeCommitGraph", "false"),
@@ -57,25 +57,25 @@ _CONFIG = (
 )
 
 
-def unwanted() -> list[str]:
-    """Names of the variables we have and git must not see (`GIT_DIR`, `GIT_TRACE`, `LD_PRELOAD`, …)."""
-    extra = {name.strip() for name in os.environ.get(EXTRA, "").split(",")}
-    return sorted(name for name in os.environ if not _allowed(name) and name not in extra)
+def disallowed_variables() -> list[str]:
+    """List the variables of this process that git must not see (`GIT_DIR`, `GIT_TRACE`, `LD_PRELOAD`, …)."""
+    extra = {name.strip() for name in os.environ.get(EXTRA_VARIABLES_SETTING, "").split(",")}
+    return sorted(name for name in os.environ if not _is_allowed_variable(name) and name not in extra)
 
 
-def _allowed(name: str) -> bool:
+def _is_allowed_variable(name: str) -> bool:
     return name in _ALLOWED or name.startswith(_ALLOWED_PREFIXES)
 
 
-def variables(
-    config: Sequence[tuple[str, str]], protocols: Iterable[str], more: Mapping[str, str] | None = None
+def git_variables(
+    config: Sequence[tuple[str, str]], protocols: Iterable[str], extra_variables: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """What is set beyond the allow-list. `config` goes by way of the environment, where `ps` does not show it.
+    """Return the variables to set for git; `config` is passed in variables, which `ps` does not show.
 
-    The fixed settings come last, because of two values for one key git takes the later.
+    The fixed settings come last because git uses the last value of a key.
     """
-    result = {**_FIXED, "GIT_ALLOW_PROTOCOL": ":".join(protocols) or "none", **(more or {})}
-    settings = [*config, *_CONFIG]
+    result = {**_FIXED_VARIABLES, "GIT_ALLOW_PROTOCOL": ":".join(protocols) or "none", **(extra_variables or {})}
+    settings = [*config, *_FIXED_CONFIG]
     result["GIT_CONFIG_COUNT"] = str(len(settings))
     for number, (key, value) in enumerate(settings):
         result[f"GIT_CONFIG_KEY_{number}"] = key

@@ -1,4 +1,4 @@
-"""What a failed fetch or push said → what kind of fault it was. Pure; only asked when state alone cannot tell."""
+"""Classify failed fetches and pushes by git's output, for cases where the branch's state is not enough."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from generator.git.command import Output
-from generator.git.words import git_words, own_words, server_words
+from generator.git.messages import git_message, local_message, server_message
+from generator.git.runner import GitResult
 
 
 class Fault(Enum):
-    """Why a remote operation failed, by what is to be done about it."""
+    """Why a remote operation failed, grouped by how to respond."""
 
     TRANSIENT = "retry"
     STALLED = "the remote keeps silent: waiting again would only double the wait"
@@ -21,22 +21,24 @@ class Fault(Enum):
     REFUSED = "the remote said no"
 
 
-def _any(*patterns: str) -> re.Pattern[str]:
+def _any_pattern(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(patterns), re.IGNORECASE)
 
 
-_LOCAL = _any(
+_LOCAL_ERRORS = _any_pattern(
     *("No space left on device", "Disk quota exceeded", "File too large", "Read-only file system"),
     *("died of signal (?:25|31)", "unable to (?:create temporary|write) file", "Too many open files"),
 )
-# The one complaint when what unpacks a fetch was killed; after a cut connection it is preceded by others.
-_INDEXER_DIED = "fatal: fetch-pack: invalid index-pack output"
-_COMPLAINT = re.compile(r"^(?:fatal|error): .*", re.MULTILINE)
-_NO_REPOSITORY = _any(
+# The only error when index-pack was killed; after a lost connection other errors come before it.
+_INDEX_PACK_KILLED = "fatal: fetch-pack: invalid index-pack output"
+_ERROR_LINE = re.compile(r"^(?:fatal|error): .*", re.MULTILINE)
+_NO_REPOSITORY_ERRORS = _any_pattern(
     "does not appear to be a git repository", "invalid gitfile format", "transport '[^']*' not allowed"
 )
-_REFUSED = _any("HTTP 413", "remote error: service not enabled", "receive-pack.*not (?:enabled|permitted)")
-_ACCESS = _any(
+_REFUSED_ERRORS = _any_pattern(
+    "HTTP 413", "remote error: service not enabled", "receive-pack.*not (?:enabled|permitted)"
+)
+_ACCESS_ERRORS = _any_pattern(
     *("Authentication failed", "could not read (?:Username|Password)", "terminal prompts disabled"),
     *("returned error: (?:3\\d\\d|400|401|403|404|407|410|451)", "HTTP (?:3\\d\\d|400|401|403|404|407)"),
     *("Permission denied \\(", "Host key verification failed", "Repository not found", "repository '.*' not found"),
@@ -44,59 +46,61 @@ _ACCESS = _any(
     *("SSL certificate", "certificate verif", "unable to update url base from redirection"),
     *("invalid server response", "Could not find Project", "no matching host key", "git-http-push failed"),
 )
-_SLOW = _any("Operation too slow", "Operation timed out", "Connection timed out")
-# Reasons a server gives for a ref, that say nothing about the change itself.
-_BUSY_REF = _any("failed to update ref", "cannot lock ref", "unable to lock", "unpack", "stale info", "fetch first")
-_BLOCKED_REF = _any("exists; cannot create")
-_REJECTED = re.compile(r"^!\t[^\t]*\t\[[^\]]*\](?: \((.*)\))?$", re.MULTILINE)
+_TIMEOUT_ERRORS = _any_pattern("Operation too slow", "Operation timed out", "Connection timed out")
+# Reasons that a server gives for rejecting a ref that have nothing to do with the change itself.
+_BUSY_REF = _any_pattern(
+    "failed to update ref", "cannot lock ref", "unable to lock", "unpack", "stale info", "fetch first"
+)
+_BLOCKED_REF = _any_pattern("exists; cannot create")
+_REJECTED_REF_LINE = re.compile(r"^!\t[^\t]*\t\[[^\]]*\](?: \((.*)\))?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Failure:
-    """A fault and the words to show for it. `answered`: it is certain that nothing was changed there."""
+class RemoteFailure:
+    """A fault and the message to show. `nothing_changed`: the remote certainly did not change."""
 
     fault: Fault
-    words: str
-    answered: bool = False
+    message: str
+    nothing_changed: bool = False
 
 
 class RemoteFaultError(Exception):
-    """A remote operation failed; not for the user: the publishing loop decides what becomes of it."""
+    """A remote operation failed. The publishing loop catches it and retries or reports it."""
 
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.words)
+    def __init__(self, failure: RemoteFailure) -> None:
+        super().__init__(failure.message)
         self.failure = failure
 
 
-def of_exchange(output: Output) -> Failure:
-    """The fault behind a failed `ls-remote` or `fetch`, or behind a push that never came to an answer."""
-    fault = _exchange_fault(output)
+def classify_fetch_failure(output: GitResult) -> RemoteFailure:
+    """Classify a failed `ls-remote` or `fetch`, or a push that the remote did not answer."""
+    fault = _fetch_fault(output)
     unanswered = fault in (Fault.TRANSIENT, Fault.STALLED)
-    return Failure(fault, git_words(output.err) or "git gave no reason", answered=not unanswered)
+    return RemoteFailure(fault, git_message(output.stderr) or "git gave no reason", nothing_changed=not unanswered)
 
 
-def _exchange_fault(output: Output) -> Fault:
-    if output.timed_out or _SLOW.search(output.err):
+def _fetch_fault(output: GitResult) -> Fault:
+    if output.timed_out or _TIMEOUT_ERRORS.search(output.stderr):
         return Fault.STALLED
-    own = own_words(output.err)
-    if _LOCAL.search(own) or _COMPLAINT.findall(own) == [_INDEXER_DIED]:
+    own = local_message(output.stderr)
+    if _LOCAL_ERRORS.search(own) or _ERROR_LINE.findall(own) == [_INDEX_PACK_KILLED]:
         return Fault.LOCAL
     for pattern, fault in (
-        (_NO_REPOSITORY, Fault.NO_REPOSITORY),
-        (_REFUSED, Fault.REFUSED),
-        (_ACCESS, Fault.ACCESS),
+        (_NO_REPOSITORY_ERRORS, Fault.NO_REPOSITORY),
+        (_REFUSED_ERRORS, Fault.REFUSED),
+        (_ACCESS_ERRORS, Fault.ACCESS),
     ):
-        if pattern.search(output.err):
+        if pattern.search(output.stderr):
             return fault
     return Fault.TRANSIENT
 
 
-def of_push(output: Output) -> Failure:
-    """The fault behind a push after which the branch is where it was."""
-    rejected = _REJECTED.search(output.out.decode("utf-8", "replace"))
+def classify_push_failure(output: GitResult) -> RemoteFailure:
+    """Classify a push that left the branch unchanged."""
+    rejected = _REJECTED_REF_LINE.search(output.stdout.decode("utf-8", "replace"))
     if rejected is None:
-        return of_exchange(output)
+        return classify_fetch_failure(output)
     reason = rejected[1] or "rejected"
-    words = "\n".join(part for part in (server_words(output.err), f"({reason})") if part)
-    busy = _BUSY_REF.search(reason) and not _BLOCKED_REF.search(output.err)
-    return Failure(Fault.TRANSIENT if busy else Fault.REFUSED, words, answered=True)
+    words = "\n".join(part for part in (server_message(output.stderr), f"({reason})") if part)
+    busy = _BUSY_REF.search(reason) and not _BLOCKED_REF.search(output.stderr)
+    return RemoteFailure(Fault.TRANSIENT if busy else Fault.REFUSED, words, nothing_changed=True)

@@ -1,19 +1,19 @@
-"""The user's signing configuration → commits signed and verified, or none at all."""
+"""Sign commits as the user's git configuration says, and verify the signatures."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from generator.errors import LocalError
-from generator.git.command import Output, Runner
-from generator.git.words import git_words
+from generator.git.messages import git_message
+from generator.git.runner import GitResult, GitRunner
 
-PROGRAMS = {"openpgp": "gpg.program", "ssh": "gpg.ssh.program", "x509": "gpg.x509.program"}
+PROGRAM_KEYS = {"openpgp": "gpg.program", "ssh": "gpg.ssh.program", "x509": "gpg.x509.program"}
 
 
 @dataclass(frozen=True)
-class Signing:
-    """How to sign, as git's own configuration says it: `commit-tree` obeys none of it unasked.
+class SigningConfig:
+    """How to sign commits, from git's configuration, which `commit-tree` does not apply by itself.
 
     `key` empty means git's own choice (the committer's key, or `gpg.ssh.defaultKeyCommand`).
     """
@@ -24,34 +24,34 @@ class Signing:
     allowed_signers: str = ""
     default_key_command: str = ""
 
-    def config(self) -> tuple[tuple[str, str], ...]:
-        """The settings for the command that signs. `LocalError` for a format git does not know."""
-        if self.format not in PROGRAMS:
-            raise LocalError(f"gpg.format {self.format!r} is unknown to git", undone="nothing was pushed")
+    def git_config_pairs(self) -> tuple[tuple[str, str], ...]:
+        """Return the git settings for a signing command. Raises `LocalError` for an unknown format."""
+        if self.format not in PROGRAM_KEYS:
+            raise LocalError(f"gpg.format {self.format!r} is unknown to git", not_done="nothing was pushed")
         pairs = (
             ("gpg.format", self.format),
             ("user.signingKey", self.key),
-            (PROGRAMS[self.format], self.program),
+            (PROGRAM_KEYS[self.format], self.program),
             ("gpg.ssh.allowedSignersFile", self.allowed_signers),
             ("gpg.ssh.defaultKeyCommand", self.default_key_command),
         )
         return tuple((key, value) for key, value in pairs if value)
 
 
-def verify(git: Runner, signing: Signing, commit: str) -> None:
-    """Make sure that `commit` carries a signature, and a good one where that can be known; `LocalError` if not."""
-    raw = git.check("cat-file", "commit", commit)
+def verify_signature(git: GitRunner, signing: SigningConfig, commit: str) -> None:
+    """Verify that `commit` is signed, and that the signature is good if git can check it. Raises `LocalError`."""
+    raw = git.check_output("cat-file", "commit", commit)
     if not any(line.startswith(b"gpgsig") for line in raw.partition(b"\n\n")[0].splitlines()):
-        raise refusal("git did not sign the commit")
-    # Without a list of who may sign, git can tell nothing about an SSH signature.
+        raise signing_error("git did not sign the commit")
+    # Without an allowed signers file, git cannot verify an SSH signature.
     if signing.format == "ssh" and not signing.allowed_signers:
         return
-    output: Output = git.run("verify-commit", commit, config=signing.config())
-    if not output.ok:
-        raise refusal(f"the signature just made is not a good one: {git_words(output.err)}")
+    output: GitResult = git.run_git("verify-commit", commit, config=signing.git_config_pairs())
+    if not output.succeeded:
+        raise signing_error(f"the signature just made is not a good one: {git_message(output.stderr)}")
 
 
-def refusal(reason: str) -> LocalError:
-    """The error for a commit that was to be signed and could not be."""
+def signing_error(reason: str) -> LocalError:
+    """Return the error for a commit that must be signed but cannot be."""
     remedy = "unlock or configure the key (user.signingKey, gpg.format), or turn commit.gpgSign off"
-    return LocalError(f"commits are to be signed: {reason}", remedy=remedy, undone="nothing was pushed")
+    return LocalError(f"commits are to be signed: {reason}", remedy=remedy, not_done="nothing was pushed")

@@ -1,1 +1,1 @@
-"""What runs where, and what may go where."""
+"""Promotion: which revision runs in which environment, and what may be promoted."""

@@ -1,4 +1,4 @@
-"""`History` → the four DORA measures of each app and team, with a rollback as the sign of a failed change. Pure."""
+"""The four DORA metrics of each app and team, from the history. A rollback counts as a failed change."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
 
-from generator.promotion.history import History, Move
+from generator.promotion.history import History, RevisionChange
 from generator.registry.registry import Environment, Registry
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A revision that came into a last environment; `lead` is how long after it came into a first one.
+    """A revision deployed to a final environment; `lead_time` is the time since it ran in a first environment.
 
-    `restored` is how long after it was rolled back, None where it was not.
+    `time_to_restore` is the time until it was rolled back; None if it was not.
     """
 
     app: str
-    when: datetime
-    lead: timedelta | None
-    restored: timedelta | None
+    deployed_at: datetime
+    lead_time: timedelta | None
+    time_to_restore: timedelta | None
 
 
 @dataclass(frozen=True)
-class Measures:
-    """The measures of an app or (`app` empty) of a whole team, over a time."""
+class DeliveryMetrics:
+    """The DORA metrics of an app, or of a whole team if `app` is empty, over a period."""
 
     team: str
     app: str
@@ -42,101 +42,115 @@ class Measures:
         """The share of deployments that were rolled back."""
         return self.failures / self.deployments if self.deployments else None
 
-    def as_data(self) -> dict[str, Any]:
-        """For programs; times in seconds."""
+    def to_json_object(self) -> dict[str, Any]:
+        """Return the metrics as JSON data, with times in seconds."""
         rate = self.failure_rate
         return {
             "team": self.team,
             "app": self.app or None,
             "deployments": self.deployments,
             "perWeek": round(self.per_week, 3),
-            "leadTime": _seconds(self.lead_time),
+            "leadTime": _to_whole_seconds(self.lead_time),
             "failures": self.failures,
             "failureRate": None if rate is None else round(rate, 3),
-            "timeToRestore": _seconds(self.time_to_restore),
+            "timeToRestore": _to_whole_seconds(self.time_to_restore),
         }
 
 
-def measures(registry: Registry, history: History, since: datetime, until: datetime) -> list[Measures]:
-    """The measures of every team, each followed by those of its apps, of what came into last environments in a time."""
+def compute_delivery_metrics(
+    registry: Registry, history: History, since: datetime, until: datetime
+) -> list[DeliveryMetrics]:
+    """Compute the metrics of every team, each followed by its apps, for deployments to final environments."""
     deployments = [
-        d for app in registry.apps for d in deployments_of(registry, history, app) if since <= d.when < until
+        d for app in registry.apps for d in list_deployments(registry, history, app) if since <= d.deployed_at < until
     ]
     weeks = max((until - since) / timedelta(weeks=1), 1e-9)
     found = []
     for team in registry.teams:
         apps = sorted(app for app, layer in registry.apps.items() if layer["team"] == team)
         own = {app: [each for each in deployments if each.app == app] for app in apps}
-        found.append(_measured(team, "", [each for app in apps for each in own[app]], weeks))
-        found += [_measured(team, app, own[app], weeks) for app in apps]
+        found.append(_summarize_deployments(team, "", [each for app in apps for each in own[app]], weeks))
+        found += [_summarize_deployments(team, app, own[app], weeks) for app in apps]
     return found
 
 
-def _measured(team: str, app: str, deployments: list[Deployment], weeks: float) -> Measures:
-    leads = [each.lead for each in deployments if each.lead is not None]
-    restored = [each.restored for each in deployments if each.restored is not None]
+def _summarize_deployments(team: str, app: str, deployments: list[Deployment], weeks: float) -> DeliveryMetrics:
+    leads = [each.lead_time for each in deployments if each.lead_time is not None]
+    restored = [each.time_to_restore for each in deployments if each.time_to_restore is not None]
     count = len(deployments)
-    return Measures(team, app, count, count / weeks, _middle(leads), len(restored), _middle(restored))
+    return DeliveryMetrics(
+        team,
+        app,
+        count,
+        count / weeks,
+        _compute_median_duration(leads),
+        len(restored),
+        _compute_median_duration(restored),
+    )
 
 
-def _middle(times: list[timedelta]) -> timedelta | None:
+def _compute_median_duration(times: list[timedelta]) -> timedelta | None:
     return timedelta(seconds=median(time.total_seconds() for time in times)) if times else None
 
 
-def _seconds(time: timedelta | None) -> int | None:
+def _to_whole_seconds(time: timedelta | None) -> int | None:
     return None if time is None else int(time.total_seconds())
 
 
-def deployments_of(registry: Registry, history: History, app: str) -> list[Deployment]:
-    """What of an app came into last environments, those that no other is promoted from; rollbacks are none."""
+def list_deployments(registry: Registry, history: History, app: str) -> list[Deployment]:
+    """List an app's deployments to environments that no other promotes from. Rollbacks do not count."""
     environments = registry.environments
     below = {source for env in environments.values() for source in env.promotes_from}
     found: list[Deployment] = []
     for env in environments.keys() - below:
-        firsts = _arrivals(history, app, _first(environments, env) - {env})
-        found += _deployments(history, app, history.of(app, env), firsts)
-    return sorted(found, key=lambda deployment: deployment.when)
+        firsts = _find_first_run_times(history, app, _find_first_environments(environments, env) - {env})
+        found += _derive_deployments(history, app, history.filter_changes(app, env), firsts)
+    return sorted(found, key=lambda deployment: deployment.deployed_at)
 
 
-def _first(environments: Mapping[str, Environment], name: str) -> set[str]:
-    """The environments that everything which comes into one starts in."""
+def _find_first_environments(environments: Mapping[str, Environment], name: str) -> set[str]:
+    """Find the first environments from which promotions reach an environment."""
     sources = environments[name].promotes_from
-    return {first for source in sources for first in _first(environments, source)} if sources else {name}
+    return (
+        {first for source in sources for first in _find_first_environments(environments, source)} if sources else {name}
+    )
 
 
-def _arrivals(history: History, app: str, environments: Iterable[str]) -> dict[str, datetime]:
-    """When each revision came into one of the environments for the first time."""
+def _find_first_run_times(history: History, app: str, environments: Iterable[str]) -> dict[str, datetime]:
+    """Find when each revision first ran in any of the environments."""
     found: dict[str, datetime] = {}
     for env in environments:
-        for move in history.of(app, env):
-            if move.after is not None:
-                name = _name(history, app, move.after)
-                found[name] = min(move.when, found.get(name, move.when))
+        for move in history.filter_changes(app, env):
+            if move.new_revision is not None:
+                name = _shared_revision_name(history, app, move.new_revision)
+                found[name] = min(move.changed_at, found.get(name, move.changed_at))
     return found
 
 
-def _deployments(history: History, app: str, moves: list[Move], firsts: Mapping[str, datetime]) -> Iterable[Deployment]:
+def _derive_deployments(
+    history: History, app: str, revision_changes: list[RevisionChange], first_run_times: Mapping[str, datetime]
+) -> Iterable[Deployment]:
     way: list[tuple[str, datetime]] = []
     restored: dict[datetime, timedelta] = {}
     deployed: list[tuple[str, datetime]] = []
-    for move in moves:
-        if move.after is None:
+    for move in revision_changes:
+        if move.new_revision is None:
             continue
         names = [name for name, _ in way]
-        name = _name(history, app, move.after)
+        name = _shared_revision_name(history, app, move.new_revision)
         if name not in names:
-            deployed.append((name, move.when))
-            way.append((name, move.when))
+            deployed.append((name, move.changed_at))
+            way.append((name, move.changed_at))
             continue
         back = names.index(name)
-        restored.update({when: move.when - when for _, when in way[back + 1 :]})
+        restored.update({when: move.changed_at - when for _, when in way[back + 1 :]})
         del way[back + 1 :]
     for name, when in deployed:
-        first = firsts.get(name)
+        first = first_run_times.get(name)
         lead = when - first if first is not None and first <= when else None
         yield Deployment(app, when, lead, restored.get(when))
 
 
-def _name(history: History, app: str, revision: str) -> str:
-    """What a revision is called in every environment: the tag where its commit came from one."""
-    return history.tags.get((app, revision), revision)
+def _shared_revision_name(history: History, app: str, revision: str) -> str:
+    """Return a name for a revision that is the same in every environment: the tag of a pinned commit if known."""
+    return history.commit_tags.get((app, revision), revision)

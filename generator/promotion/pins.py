@@ -1,4 +1,4 @@
-"""A revision that runs → the pin that an environment's policy asks for, with the tag that it came from."""
+"""Choose the pin that an environment's policy requires for a revision."""
 
 from __future__ import annotations
 
@@ -6,107 +6,116 @@ import difflib
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
+from generator.argocd.strings import COMMIT_PATTERN
 from generator.errors import RefusedError
-from generator.git.refs import Refs
-from generator.registry.effective import EffectiveApp, follows
+from generator.git.remote_refs import RemoteRefs
+from generator.registry.application_rules import revision_kind
+from generator.registry.effective import EffectiveApp, follows_app_revision
 from generator.registry.registry import Environment
-from generator.registry.rules import pin_kind
-from generator.registry.text import COMMIT
 
 
-class Ask(Protocol):
-    """Remote repositories, each asked once. The methods raise NetworkError."""
+class RemoteLookup(Protocol):
+    """Looks up refs and commits of remote repositories, querying each once. The methods raise NetworkError."""
 
-    def prepare(self, urls: Iterable[str]) -> None:
-        """Ask several at once."""
+    def prefetch_refs(self, urls: Iterable[str]) -> None:
+        """Query several repositories at once."""
         ...
 
-    def refs(self, url: str) -> Refs: ...
+    def read_refs(self, url: str) -> RemoteRefs: ...
 
-    def has(self, url: str, commit: str) -> bool: ...
+    def has_commit(self, url: str, commit: str) -> bool: ...
 
 
 class Pin(NamedTuple):
-    """What an entry says behind its @ (None: nothing), and the tag that a commit came from."""
+    """The revision after @ in a promotion list entry (None: no pin), and the tag of a pinned commit."""
 
     revision: str | None
     tag: str = ""
 
 
-class Wanted(NamedTuple):
-    """A revision that is to come to `app`: what runs below, or, `chosen`, what the user named.
+class WantedRevision(NamedTuple):
+    """The revision to promote for `app`: that of the source environment or, if `user_chosen`, the user's.
 
-    `tag` is where a commit below came from, by its list; `pinned` says that a list below pins it.
+    `tag` is the tag of the commit that the source environment pins; `pinned` is True if that environment pins it.
     """
 
     app: EffectiveApp
     revision: str
     tag: str = ""
     pinned: bool = False
-    chosen: bool = False
+    user_chosen: bool = False
 
     @property
-    def kind(self) -> str:
-        """`commit`, `tag` or `branch`, as far as it tells by itself."""
-        return pin_kind(self.revision, self.pinned or self.chosen)
+    def wanted_kind(self) -> str:
+        """The kind of revision by its form alone: `commit`, `tag` or `branch`."""
+        return revision_kind(self.revision, self.pinned or self.user_chosen)
 
 
-def pin_for(wanted: Wanted, environment: Environment, own: str, ask: Ask) -> Pin:
-    """The pin that brings `wanted` into `environment`, where the app without a pin would run `own`.
+def choose_pin(wanted: WantedRevision, environment: Environment, unpinned_revision: str, remotes: RemoteLookup) -> Pin:
+    """Choose the pin for `wanted` in `environment`, where the app runs `unpinned_revision` if not pinned.
 
-    Repositories are asked only where a branch or tag has to become a commit, a tag's commit has to be proven,
-    or the user named the revision. Raises RefusedError for a tag that has moved since, for what no repository
-    of the app's has, and for an app that no pin has an effect on; NetworkError.
+    Queries repositories only to resolve a branch or tag to a commit, to verify the commit of a tag, or to check a
+    revision that the user named. Raises RefusedError if a tag has moved, if no repository of the app has the
+    revision, or if a pin has no effect on the app; NetworkError.
     """
-    repositories = _pinned_repositories(wanted.app)
-    if environment.policy.pin == "any" and not wanted.chosen and wanted.kind == "branch" and own == wanted.revision:
+    repositories = _require_pinnable_repositories(wanted.app)
+    if (
+        environment.policy.pin == "any"
+        and not wanted.user_chosen
+        and wanted.wanted_kind == "branch"
+        and unpinned_revision == wanted.revision
+    ):
         return Pin(None)
-    if COMMIT.fullmatch(wanted.revision):
-        return Pin(wanted.revision, _proven_tag(wanted, repositories, ask))
+    if COMMIT_PATTERN.fullmatch(wanted.revision):
+        return Pin(wanted.revision, _verify_tag(wanted, repositories, remotes))
     if environment.policy.pin == "commit" and repositories:
         if len(repositories) > 1:
             raise RefusedError(
                 f"a commit is of one repository, and its targetRevision is of {' and '.join(repositories)}",
                 remedy="give the sources of all but one a targetRevision of their own",
             )
-        return Pin(_resolved(repositories[0], wanted.revision, ask), wanted.revision)
-    if wanted.chosen:
+        return Pin(_resolve_to_commit(repositories[0], wanted.revision, remotes), wanted.revision)
+    if wanted.user_chosen:
         for repository in repositories:
-            _resolved(repository, wanted.revision, ask)
+            _resolve_to_commit(repository, wanted.revision, remotes)
     return Pin(wanted.revision)
 
 
-def asked(wanted: Wanted, environment: Environment) -> list[str]:
-    """The repositories that `pin_for` may ask."""
-    needed = wanted.chosen or wanted.tag or (environment.policy.pin == "commit" and wanted.kind != "commit")
-    return repositories(wanted.app) if needed else []
+def list_repositories_to_query(wanted: WantedRevision, environment: Environment) -> list[str]:
+    """List the repositories that `choose_pin` may query."""
+    needed = wanted.user_chosen or wanted.tag or (environment.policy.pin == "commit" and wanted.wanted_kind != "commit")
+    return list_pinned_repositories(wanted.app) if needed else []
 
 
-def _pinned_repositories(app: EffectiveApp) -> list[str]:
+def _require_pinnable_repositories(app: EffectiveApp) -> list[str]:
     if "sourceHydrator" in app.fields:
         raise RefusedError("sourceHydrator.drySource says which revision it runs, and a pin does not change that")
-    if app.several and not any(follows(source) for source in app.fields["sources"]):
+    if app.has_multiple_sources and not any(follows_app_revision(source) for source in app.fields["sources"]):
         raise RefusedError("each of its sources has a targetRevision of its own, and a pin does not change that")
-    return repositories(app)
+    return list_pinned_repositories(app)
 
 
-def repositories(app: EffectiveApp) -> list[str]:
-    """The git repositories whose revision a pin decides, in order, each once."""
-    sources = [source for source in app.fields["sources"] if follows(source)] if app.several else [app.fields]
+def list_pinned_repositories(app: EffectiveApp) -> list[str]:
+    """List the Git repositories whose revision a pin sets, in order, without duplicates."""
+    sources = (
+        [source for source in app.fields["sources"] if follows_app_revision(source)]
+        if app.has_multiple_sources
+        else [app.fields]
+    )
     urls = [str(source["repoURL"]) for source in sources if "repoURL" in source and "chart" not in source]
     return [url for url in dict.fromkeys(urls) if not url.startswith("oci://")]
 
 
-def _proven_tag(wanted: Wanted, repositories: list[str], ask: Ask) -> str:
-    """The tag of a commit: the one below, if it still is where it was; for a commit that the user named, any."""
-    if wanted.chosen:
-        found = [url for url in repositories if ask.has(url, wanted.revision)]
+def _verify_tag(wanted: WantedRevision, repositories: list[str], remotes: RemoteLookup) -> str:
+    """Return the tag of a commit: the source environment's if it has not moved, or any for a user's commit."""
+    if wanted.user_chosen:
+        found = [url for url in repositories if remotes.has_commit(url, wanted.revision)]
         if repositories and not found:
             raise RefusedError(f"{' and '.join(repositories)} has no commit {wanted.revision[:12]}")
-        return ask.refs(found[0]).tag_of(wanted.revision) if found else ""
+        return remotes.read_refs(found[0]).find_tag(wanted.revision) if found else ""
     for repository in repositories if wanted.tag else ():
-        # A word that is no tag there is the branch that the commit was taken from, or somebody's remark.
-        now = ask.refs(repository).tags.get(wanted.tag)
+        # A word that is not a tag is the commit's branch or a remark.
+        now = remotes.read_refs(repository).tags.get(wanted.tag)
         if now is not None and now != wanted.revision:
             raise RefusedError(
                 f"{wanted.tag} of {repository} has moved from {wanted.revision[:12]} to {now[:12]} since it was "
@@ -115,15 +124,15 @@ def _proven_tag(wanted: Wanted, repositories: list[str], ask: Ask) -> str:
     return wanted.tag
 
 
-def _resolved(repository: str, revision: str, ask: Ask) -> str:
-    refs = ask.refs(repository)
-    commit = refs.resolve(revision)
+def _resolve_to_commit(repository: str, revision: str, remotes: RemoteLookup) -> str:
+    refs = remotes.read_refs(repository)
+    commit = refs.resolve_ref(revision)
     if commit is None:
-        raise RefusedError(f"{repository} has no branch or tag {revision}{near(revision, refs)}")
+        raise RefusedError(f"{repository} has no branch or tag {revision}{suggest_revisions(revision, refs)}")
     return commit
 
 
-def near(revision: str, refs: Refs) -> str:
-    """The branches and tags that look like a revision that does not exist, as advice."""
-    close = difflib.get_close_matches(revision, refs.names, n=3, cutoff=0.6)
+def suggest_revisions(revision: str, refs: RemoteRefs) -> str:
+    """Format a hint with the branches and tags that resemble an unknown revision."""
+    close = difflib.get_close_matches(revision, refs.ref_names, n=3, cutoff=0.6)
     return f" (did you mean {', '.join(close)}?)" if close else ""

@@ -1,4 +1,4 @@
-"""May a revision come into an environment now? Pure: time and facts are handed in, every refusal explains itself."""
+"""The policy rules that decide whether a revision may be promoted into an environment now."""
 
 from __future__ import annotations
 
@@ -7,91 +7,102 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from generator.promotion.history import Stay, short
+from generator.promotion.history import RunInterval, shorten_commit
+from generator.registry.application_rules import revision_kind
 from generator.registry.registry import Environment
-from generator.registry.rules import pin_kind
 
-_UNITS = {"h": 3600, "m": 60, "s": 1, "ms": 0.001, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_SECONDS_PER_UNIT = {"h": 3600, "m": 60, "s": 1, "ms": 0.001, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A rule that stands in the way: its name, the facts, and when it will have passed (None: not by waiting)."""
+    """A policy rule that blocks a promotion, and until when (None: waiting does not help)."""
 
     rule: str
     text: str
-    ready: datetime | None = None
+    ready_at: datetime | None = None
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.text}"
 
 
 @dataclass(frozen=True)
-class Below:
-    """How an app stands in an environment that this one is promoted from.
+class SourceState:
+    """The state of an app in a source environment.
 
-    `runs` is what runs there now, `same` that it is the candidate, and `moves` that it is a branch; `stay` is when
-    the candidate's revision ran there, None where it never did by what is committed.
+    `runs_candidate` is True if `current_revision` is the candidate's, `follows_branch` if it is a branch.
+    `run_interval` is when the candidate's revision ran there; None if it never did, by the committed history.
     """
 
-    runs: str
-    same: bool
-    stay: Stay | None
-    moves: bool = False
+    current_revision: str
+    runs_candidate: bool
+    run_interval: RunInterval | None
+    follows_branch: bool = False
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """An app that is to come into an environment at `revision` (`pinned` or followed).
+    """An app to promote into an environment at `revision` (`pinned` or followed).
 
-    `below` tells of each environment of `promotesFrom` that lists the app.
+    `source_states` has the state in each environment of `promotesFrom` that lists the app.
     """
 
     app: str
     revision: str
     pinned: bool
-    below: Mapping[str, Below]
+    source_states: Mapping[str, SourceState]
 
 
-def decide(
-    candidate: Candidate, environment: Environment, now: datetime, overridden: Collection[str] = ()
+def find_refusals(
+    candidate: Candidate, environment: Environment, now: datetime, overridden_rules: Collection[str] = ()
 ) -> list[Refusal]:
-    """Every rule that refuses the candidate; empty where it may go. Rules in `overridden` are not asked."""
-    found = [*_order(candidate, environment), *_pin(candidate, environment), *_retired(candidate, environment)]
-    found += _soak(candidate, environment, now) + _freeze(environment, now) + _hold(candidate, environment)
-    return [refusal for refusal in found if refusal.rule not in overridden]
+    """Check every rule except `overridden_rules`; return the refusals, empty if the candidate may be promoted."""
+    found = [
+        *_check_order(candidate, environment),
+        *_check_pin_kind(candidate, environment),
+        *_check_retired(candidate, environment),
+    ]
+    found += (
+        _check_soak(candidate, environment, now) + _check_freeze(environment, now) + _check_hold(candidate, environment)
+    )
+    return [refusal for refusal in found if refusal.rule not in overridden_rules]
 
 
-def seconds(duration: str) -> float:
-    """A Go duration ("24h", "1h30m"), or a bare number of seconds, in seconds."""
+def parse_duration_seconds(duration: str) -> float:
+    """Convert a Go duration ("24h", "1h30m") or a bare number of seconds to seconds."""
     if duration.isdigit():
         return float(duration)
-    return sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([\d.]+)(ms|us|µs|ns|h|m|s)", duration))
+    return sum(
+        float(number) * _SECONDS_PER_UNIT[unit] for number, unit in re.findall(r"([\d.]+)(ms|us|µs|ns|h|m|s)", duration)
+    )
 
 
-def shown(moment: datetime) -> str:
-    """A time as refusals show it, in UTC."""
+def format_time(moment: datetime) -> str:
+    """Format a time in UTC, to the minute."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
 
-def _order(candidate: Candidate, environment: Environment) -> list[Refusal]:
+def _check_order(candidate: Candidate, environment: Environment) -> list[Refusal]:
     if not environment.promotes_from:
         return []
     sources = ", ".join(environment.promotes_from)
-    if not candidate.below:
+    if not candidate.source_states:
         return [
             Refusal("order", f"{candidate.app} does not run in {sources}, from where {environment.name} is promoted")
         ]
     return [
-        Refusal("order", f"{short(candidate.revision)} never ran in {source}, where {short(below.runs)} runs")
-        for source, below in candidate.below.items()
-        if not below.same and below.stay is None
+        Refusal(
+            "order",
+            f"{shorten_commit(candidate.revision)} never ran in {source}, where {shorten_commit(below.current_revision)} runs",  # noqa: E501
+        )
+        for source, below in candidate.source_states.items()
+        if not below.runs_candidate and below.run_interval is None
     ]
 
 
-def _pin(candidate: Candidate, environment: Environment) -> list[Refusal]:
+def _check_pin_kind(candidate: Candidate, environment: Environment) -> list[Refusal]:
     wanted = environment.policy.pin
-    kind = pin_kind(candidate.revision, candidate.pinned)
+    kind = revision_kind(candidate.revision, candidate.pinned)
     if wanted == "any" or kind in ("commit", wanted):
         return []
     what = "a branch or a range" if kind == "branch" else "a tag"
@@ -99,47 +110,53 @@ def _pin(candidate: Candidate, environment: Environment) -> list[Refusal]:
     return [Refusal("pin", text)]
 
 
-def _retired(candidate: Candidate, environment: Environment) -> list[Refusal]:
+def _check_retired(candidate: Candidate, environment: Environment) -> list[Refusal]:
     if candidate.app not in environment.retired:
         return []
     undo = f"workloads retire {candidate.app} --in {environment.name} --undo"
     return [Refusal("retired", f'"{environment.retired[candidate.app]}"; {undo}')]
 
 
-def _soak(candidate: Candidate, environment: Environment, now: datetime) -> list[Refusal]:
+def _check_soak(candidate: Candidate, environment: Environment, now: datetime) -> list[Refusal]:
     if environment.policy.soak is None:
         return []
     return [
         refusal
-        for source, below in candidate.below.items()
-        if (refusal := _soaking(source, below, environment.policy.soak, now))
+        for source, below in candidate.source_states.items()
+        if (refusal := _check_source_soak(source, below, environment.policy.soak, now))
     ]
 
 
-def _soaking(source: str, below: Below, soak: str, now: datetime) -> Refusal | None:
-    if below.same and below.moves:
-        text = f"{source} follows {below.runs}, which does not tell how long a commit has run there: pin it in {source}"
+def _check_source_soak(source: str, source_state: SourceState, soak: str, now: datetime) -> Refusal | None:
+    if source_state.runs_candidate and source_state.follows_branch:
+        text = f"{source} follows {source_state.current_revision}, which does not tell how long a commit has run there: pin it in {source}"  # noqa: E501
         return Refusal("soak", f"{text}, soak {soak}")
-    if below.stay is None:  # What never ran there is refused by the order.
-        return Refusal("soak", f"not committed yet as what runs in {source}, soak {soak}") if below.same else None
-    since, until = below.stay
-    ready = since + timedelta(seconds=seconds(soak))
+    if source_state.run_interval is None:  # The order rule refuses what never ran there.
+        return (
+            Refusal("soak", f"not committed yet as what runs in {source}, soak {soak}")
+            if source_state.runs_candidate
+            else None
+        )
+    since, until = source_state.run_interval
+    ready = since + timedelta(seconds=parse_duration_seconds(soak))
     if ready <= (now if until is None else until):
         return None
     if until is not None:
-        return Refusal("soak", f"in {source} only from {shown(since)} to {shown(until)}, soak {soak}")
-    return Refusal("soak", f"in {source} since {shown(since)}, soak {soak}, ready {shown(ready)}", ready)
+        return Refusal("soak", f"in {source} only from {format_time(since)} to {format_time(until)}, soak {soak}")
+    return Refusal("soak", f"in {source} since {format_time(since)}, soak {soak}, ready {format_time(ready)}", ready)
 
 
-def _freeze(environment: Environment, now: datetime) -> list[Refusal]:
+def _check_freeze(environment: Environment, now: datetime) -> list[Refusal]:
     return [
-        Refusal("freeze", f'{environment.name} is frozen until {shown(freeze.until)}: "{freeze.reason}"', freeze.until)
+        Refusal(
+            "freeze", f'{environment.name} is frozen until {format_time(freeze.until)}: "{freeze.reason}"', freeze.until
+        )
         for freeze in environment.policy.freeze
         if freeze.from_ <= now < freeze.until
     ]
 
 
-def _hold(candidate: Candidate, environment: Environment) -> list[Refusal]:
+def _check_hold(candidate: Candidate, environment: Environment) -> list[Refusal]:
     reason = environment.holds.get(candidate.app)
     if reason is None:
         return []

@@ -1,4 +1,4 @@
-"""`Book` → `Book` with apps promoted: the revision that runs below comes into an environment. Pure."""
+"""Promote apps: copy revisions from a source environment into another environment's promotion list."""
 
 from __future__ import annotations
 
@@ -8,100 +8,124 @@ from datetime import datetime
 from typing import NamedTuple
 
 from generator.errors import NetworkError, RefusedError, UsageError
-from generator.promotion.history import History, Stay, short
-from generator.promotion.operations import Edited, known, known_app, known_environment, label, one_line, place, runs
-from generator.promotion.pins import Ask, Pin, Wanted, asked, pin_for
-from generator.promotion.policy import Below, Candidate, Refusal, decide
-from generator.registry.book import Book
-from generator.registry.effective import EffectiveApp, base_layer, effective
+from generator.promotion.app_edits import (
+    RegistryEdit,
+    build_list_entry,
+    collapse_whitespace,
+    find_running_app,
+    format_pin,
+    require_app,
+    require_environment,
+    require_known_name,
+)
+from generator.promotion.history import History, RunInterval, shorten_commit
+from generator.promotion.pins import Pin, RemoteLookup, WantedRevision, choose_pin, list_repositories_to_query
+from generator.promotion.policy import Candidate, Refusal, SourceState, find_refusals
+from generator.registry.editable import EditableRegistry
+from generator.registry.effective import EffectiveApp, build_base_layer, build_effective_app
 from generator.registry.registry import Environment
 
 
 @dataclass(frozen=True)
-class Override:
-    """Rules that the user sets aside, and why; recorded in the commit."""
+class PolicyOverride:
+    """Policy rules that the user overrides, and the reason; both are recorded in the commit."""
 
     rules: Collection[str] = ()
     reason: str = ""
 
 
 @dataclass(frozen=True)
-class Promotion:
-    """What to promote: `apps` into `to`, from one of its `promotesFrom`.
+class PromotionOrder:
+    """What to promote: `apps` into `target_environment`, from one of its `promotesFrom`.
 
-    No `apps` are all that run below, or of `team`. `ready` takes only what may go. `revision` is another one than
-    runs below; `revisions` are those of single apps.
+    Without `apps`, all apps of the source environment, or those of `team`. `ready_only` skips apps that a rule
+    refuses. `revision` replaces the source environment's revision; `app_revisions` does so for single apps.
     """
 
     apps: tuple[str, ...]
-    to: str
-    source: str | None = None
+    target_environment: str
+    source_environment: str | None = None
     revision: str | None = None
-    ready: bool = False
+    ready_only: bool = False
     team: str | None = None
-    revisions: Mapping[str, str] = field(default_factory=dict)
-    override: Override = field(default_factory=Override)
+    app_revisions: Mapping[str, str] = field(default_factory=dict)
+    override: PolicyOverride = field(default_factory=PolicyOverride)
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What is known besides the registry: git's history of it, the time, and the apps' repositories."""
+class PromotionContext:
+    """What a promotion needs besides the registry: its history, the time, and the app repositories."""
 
     history: History
     now: datetime
-    ask: Ask
+    remotes: RemoteLookup
 
 
-class Step(NamedTuple):
-    """One app on its way: what is wanted, and what came of it."""
+class PromotionStep(NamedTuple):
+    """The promotion of one app: the wanted revision, and the resulting pin or refusals."""
 
-    name: str
-    wanted: Wanted | None = None
+    app_name: str
+    wanted: WantedRevision | None = None
     pin: Pin | None = None
     refusals: tuple[Refusal, ...] = ()
-    overridden: tuple[Refusal, ...] = ()
+    overridden_refusals: tuple[Refusal, ...] = ()
 
 
-def promote(book: Book, order: Promotion, facts: Facts) -> Edited:
-    """Move the revision that runs below into an environment's list; all of the apps or none.
+def promote_apps(editable: EditableRegistry, order: PromotionOrder, context: PromotionContext) -> RegistryEdit:
+    """Promote apps into an environment: all of them or none, unless `order.ready_only`.
 
-    Raises RefusedError with every rule that stands in the way, UsageError for what makes no sense, NetworkError.
+    Raises RefusedError with every rule that refuses, UsageError for an invalid order, NetworkError.
     """
-    environment = _judged(book, order)
-    steps = decided(book, environment, order, facts)
-    refused = [f"{step.name}: {refusal}" for step in steps for refusal in step.refusals]
-    if refused and not order.ready:
-        raise RefusedError(f"not promoted to {order.to}:\n" + "\n".join(refused))
+    environment = _validate_order(editable, order)
+    steps = decide_steps(editable, environment, order, context)
+    refused = [f"{step.app_name}: {refusal}" for step in steps for refusal in step.refusals]
+    if refused and not order.ready_only:
+        raise RefusedError(f"not promoted to {order.target_environment}:\n" + "\n".join(refused))
     going = [step for step in steps if step.pin is not None and not step.refusals]
-    entries = [place(book, order.to, step.name, step.pin) for step in going if step.pin is not None]
-    told = [_told(book, step, environment, facts.history) for step in going]
-    told += [f"{step.name}: overridden: {refusal}" for step in going for refusal in step.overridden]
-    told += [f"{step.name}: {order.to} has it already" for step in steps if order.apps and step == Step(step.name)]
-    return Edited(
-        book.with_entries(order.to, entries) if entries else book,
-        _subject(going, environment, order),
-        _trailers(order.override),
+    entries = [
+        build_list_entry(editable, order.target_environment, step.app_name, step.pin)
+        for step in going
+        if step.pin is not None
+    ]
+    told = [_describe_step(editable, step, environment, context.history) for step in going]
+    told += [f"{step.app_name}: overridden: {refusal}" for step in going for refusal in step.overridden_refusals]
+    told += [
+        f"{step.app_name}: {order.target_environment} has it already"
+        for step in steps
+        if order.apps and step == PromotionStep(step.app_name)
+    ]
+    return RegistryEdit(
+        editable.with_entries(order.target_environment, entries) if entries else editable,
+        _format_promotion_subject(going, environment, order),
+        _format_override_trailers(order.override),
         (*told, *(f"waits: {line}" for line in refused)),
     )
 
 
-def decided(book: Book, environment: Environment, order: Promotion, facts: Facts) -> list[Step]:
-    """What becomes of each app of an order, by policy and by what the repositories have."""
-    steps = [wanted_step(book, environment, name, order, facts.now) for name in _chosen(book, environment, order)]
-    steps = [judged_offline(book, environment, step, order, facts) for step in steps]
+def decide_steps(
+    editable: EditableRegistry, environment: Environment, order: PromotionOrder, context: PromotionContext
+) -> list[PromotionStep]:
+    """Decide the pin or the refusals of each app of an order, by policy and by its repositories."""
+    steps = [
+        start_step(editable, environment, name, order, context.now)
+        for name in _list_ordered_apps(editable, environment, order)
+    ]
+    steps = [check_step_offline(editable, environment, step, order, context) for step in steps]
     open_steps = [step.wanted for step in steps if step.wanted and not step.refusals]
-    facts.ask.prepare(url for wanted in open_steps for url in asked(wanted, environment))
-    return [_pinned(book, environment, step, order, facts) for step in steps]
+    context.remotes.prefetch_refs(
+        url for wanted in open_steps for url in list_repositories_to_query(wanted, environment)
+    )
+    return [_pin_step(editable, environment, step, order, context) for step in steps]
 
 
-def _judged(book: Book, order: Promotion) -> Environment:
-    environment = known_environment(book, order.to)
+def _validate_order(editable: EditableRegistry, order: PromotionOrder) -> Environment:
+    environment = require_environment(editable, order.target_environment)
     if order.team is not None:
-        known(order.team, book.registry.teams, "team")
-    if order.source is not None and order.source not in environment.promotes_from:
+        require_known_name(order.team, editable.registry.teams, "team")
+    if order.source_environment is not None and order.source_environment not in environment.promotes_from:
         below = ", ".join(environment.promotes_from) or "no environment"
-        raise UsageError(f"{environment.name} is promoted from {below}, not from {order.source}")
-    if not environment.promotes_from and order.revision is None and not order.revisions:
+        raise UsageError(f"{environment.name} is promoted from {below}, not from {order.source_environment}")
+    if not environment.promotes_from and order.revision is None and not order.app_revisions:
         raise UsageError(f"{environment.name} is promoted from no environment", remedy="say what to: --revision REV")
     denied = sorted(set(order.override.rules) - set(environment.policy.overrides))
     if denied:
@@ -114,129 +138,159 @@ def _judged(book: Book, order: Promotion) -> Environment:
     return environment
 
 
-def _chosen(book: Book, environment: Environment, order: Promotion) -> list[str]:
-    """The apps of an order: those named, else all (of a team) that run below."""
+def _list_ordered_apps(editable: EditableRegistry, environment: Environment, order: PromotionOrder) -> list[str]:
+    """List the apps of an order: those named, else all (of a team) in the source environments."""
     for name in order.apps:
-        known_app(book, name)
+        require_app(editable, name)
     if order.apps:
         return list(dict.fromkeys(order.apps))
-    below = (order.source,) if order.source else environment.promotes_from
-    found = {listing.app for env in below for listing in book.registry.environments[env].listings}
-    return sorted(app for app in found if order.team in (None, book.registry.apps[app]["team"]))
+    below = (order.source_environment,) if order.source_environment else environment.promotes_from
+    found = {listing.app for env in below for listing in editable.registry.environments[env].listings}
+    return sorted(app for app in found if order.team in (None, editable.registry.apps[app]["team"]))
 
 
-def wanted_step(book: Book, environment: Environment, name: str, order: Promotion, now: datetime) -> Step:
-    """What is to come: what the user named, else what runs in the (first) environment below that runs the app."""
-    below = (order.source,) if order.source else environment.promotes_from
-    chosen = order.revisions.get(name, order.revision)
-    running = next((app for env in below if (app := runs(book, env, name))), None)
+def start_step(
+    editable: EditableRegistry, environment: Environment, name: str, order: PromotionOrder, now: datetime
+) -> PromotionStep:
+    """Start an app's step with the user's revision, else that of the first source that runs the app."""
+    below = (order.source_environment,) if order.source_environment else environment.promotes_from
+    chosen = order.app_revisions.get(name, order.revision)
+    running = next((app for env in below if (app := find_running_app(editable, env, name))), None)
     if running is None:
         if environment.promotes_from or chosen is None:
-            return Step(name, refusals=tuple(decide(Candidate(name, "", True, {}), environment, now)[:1]))
-        running = runs(book, environment.name, name) or _unlisted(book, environment.name, name)
+            return PromotionStep(
+                name, refusals=tuple(find_refusals(Candidate(name, "", True, {}), environment, now)[:1])
+            )
+        running = find_running_app(editable, environment.name, name) or _resolve_unpinned_app(
+            editable, environment.name, name
+        )
     if chosen is not None:
-        return Step(name, Wanted(running, chosen, chosen=True))
-    tag = book.tag(running.environment, name)
-    return Step(name, Wanted(running, running.revision, tag, running.pin is not None))
+        return PromotionStep(name, WantedRevision(running, chosen, user_chosen=True))
+    tag = editable.pinned_tag(running.environment, name)
+    return PromotionStep(name, WantedRevision(running, running.revision, tag, running.pin is not None))
 
 
-def _unlisted(book: Book, environment: str, name: str) -> EffectiveApp:
-    """The app as it would run in an environment, without a pin."""
-    return effective(base_layer(book.registry.defaults), name, book.registry.apps[name], environment, None)
+def _resolve_unpinned_app(editable: EditableRegistry, environment: str, name: str) -> EffectiveApp:
+    """Return the effective app of an environment, as it would run without a pin."""
+    return build_effective_app(
+        build_base_layer(editable.registry.defaults), name, editable.registry.apps[name], environment, None
+    )
 
 
-def judged_offline(book: Book, environment: Environment, step: Step, order: Promotion, facts: Facts) -> Step:
-    """Whether it is there already, or may not go, before the network is asked."""
+def check_step_offline(
+    editable: EditableRegistry,
+    environment: Environment,
+    step: PromotionStep,
+    order: PromotionOrder,
+    context: PromotionContext,
+) -> PromotionStep:
+    """Check a step without network access: is the revision already there, or does a rule refuse it?"""
     wanted = step.wanted
     if wanted is None:
         return step
-    if _has(book, environment, wanted):
-        return Step(step.name)
-    if wanted.chosen:
+    if _already_runs(editable, environment, wanted):
+        return PromotionStep(step.app_name)
+    if wanted.user_chosen:
         return step
-    candidate = Candidate(step.name, wanted.revision, True, _below(book, environment, wanted, None, facts))
-    refusals = decide(candidate, environment, facts.now, {*order.override.rules, "pin"})
-    return Step(step.name, wanted, refusals=tuple(refusals))
+    candidate = Candidate(
+        step.app_name, wanted.revision, True, _collect_source_states(editable, environment, wanted, None, context)
+    )
+    refusals = find_refusals(candidate, environment, context.now, {*order.override.rules, "pin"})
+    return PromotionStep(step.app_name, wanted, refusals=tuple(refusals))
 
 
-def _has(book: Book, environment: Environment, wanted: Wanted) -> bool:
-    there = runs(book, environment.name, wanted.app.app)
+def _already_runs(editable: EditableRegistry, environment: Environment, wanted: WantedRevision) -> bool:
+    there = find_running_app(editable, environment.name, wanted.app.app)
     if there is None:
         return False
-    if wanted.kind == "branch" and environment.policy.pin == "commit":
-        return False  # Where the branch is now, its repository must tell.
-    tag = book.tag(environment.name, wanted.app.app)
-    return wanted.revision == there.revision or (wanted.kind == "tag" and wanted.revision == tag)
+    if wanted.wanted_kind == "branch" and environment.policy.pin == "commit":
+        return False  # Only the repository knows the branch's commit.
+    tag = editable.pinned_tag(environment.name, wanted.app.app)
+    return wanted.revision == there.revision or (wanted.wanted_kind == "tag" and wanted.revision == tag)
 
 
-def _pinned(book: Book, environment: Environment, step: Step, order: Promotion, facts: Facts) -> Step:
+def _pin_step(
+    editable: EditableRegistry,
+    environment: Environment,
+    step: PromotionStep,
+    order: PromotionOrder,
+    context: PromotionContext,
+) -> PromotionStep:
     wanted = step.wanted
     if wanted is None or step.refusals:
         return step
-    own = _unlisted(book, environment.name, step.name).revision
+    own = _resolve_unpinned_app(editable, environment.name, step.app_name).revision
     try:
-        pin = pin_for(wanted, environment, own, facts.ask)
+        pin = choose_pin(wanted, environment, own, context.remotes)
     except RefusedError as error:
-        return Step(step.name, wanted, refusals=(Refusal("pin", error.message),))
+        return PromotionStep(step.app_name, wanted, refusals=(Refusal("pin", error.message),))
     except NetworkError as error:
-        if not order.ready:
+        if not order.ready_only:
             raise
-        return Step(step.name, wanted, refusals=(Refusal("network", error.message),))
-    there = runs(book, environment.name, step.name)
+        return PromotionStep(step.app_name, wanted, refusals=(Refusal("network", error.message),))
+    there = find_running_app(editable, environment.name, step.app_name)
     if there is not None and there.revision == (pin.revision or own):
-        return Step(step.name)
-    below = _below(book, environment, wanted, pin, facts)
-    candidate = Candidate(step.name, pin.revision or own, pin.revision is not None, below)
-    every = decide(candidate, environment, facts.now)
+        return PromotionStep(step.app_name)
+    below = _collect_source_states(editable, environment, wanted, pin, context)
+    candidate = Candidate(step.app_name, pin.revision or own, pin.revision is not None, below)
+    every = find_refusals(candidate, environment, context.now)
     kept = tuple(refusal for refusal in every if refusal.rule not in order.override.rules)
-    return Step(step.name, wanted, pin, kept, tuple(refusal for refusal in every if refusal not in kept))
+    return PromotionStep(step.app_name, wanted, pin, kept, tuple(refusal for refusal in every if refusal not in kept))
 
 
-def _below(book: Book, environment: Environment, wanted: Wanted, pin: Pin | None, facts: Facts) -> dict[str, Below]:
-    """How the app stands in every environment below, whichever of them the revision is taken from."""
+def _collect_source_states(
+    editable: EditableRegistry,
+    environment: Environment,
+    wanted: WantedRevision,
+    pin: Pin | None,
+    context: PromotionContext,
+) -> dict[str, SourceState]:
+    """Return the state of the app in every source environment that runs it."""
     name = wanted.app.app
     words = {wanted.revision, *(pin or ())} - {None, ""}
-    found: dict[str, Below] = {}
+    found: dict[str, SourceState] = {}
     for env in environment.promotes_from:
-        app = runs(book, env, name)
+        app = find_running_app(editable, env, name)
         if app is not None:
-            same = bool({app.revision, book.tag(env, name)} & words)
-            moves = Wanted(app, app.revision, pinned=app.pin is not None).kind == "branch"
-            found[env] = Below(app.revision, same, _stay(facts.history, app, words, same), moves)
+            same = bool({app.revision, editable.pinned_tag(env, name)} & words)
+            moves = WantedRevision(app, app.revision, pinned=app.pin is not None).wanted_kind == "branch"
+            found[env] = SourceState(app.revision, same, _find_candidate_run(context.history, app, words, same), moves)
     return found
 
 
-def _stay(history: History, app: EffectiveApp, words: Collection[str | None], same: bool) -> Stay | None:
-    """When what is wanted ran where `app` runs: what runs there now must be committed, what ran there once was."""
-    if same:
-        stay = history.stay(app.environment, app.app, app.revision)
+def _find_candidate_run(
+    history: History, app: EffectiveApp, revision_names: Collection[str | None], runs_candidate: bool
+) -> RunInterval | None:
+    """Find when the wanted revision ran in the environment of `app`; a current revision must be committed."""
+    if runs_candidate:
+        stay = history.find_last_run_interval(app.environment, app.app, app.revision)
         return stay if stay and stay.until is None else None
-    revisions = (*words, *history.tagged(app.app, words))
-    stays = (history.stay(app.environment, app.app, str(revision)) for revision in revisions)
+    revisions = (*revision_names, *history.find_tagged_commits(app.app, revision_names))
+    stays = (history.find_last_run_interval(app.environment, app.app, str(revision)) for revision in revisions)
     return next((stay for stay in stays if stay), None)
 
 
-def _told(book: Book, step: Step, environment: Environment, history: History) -> str:
-    before = runs(book, environment.name, step.name)
-    was = history.shown(step.name, before.revision) if before else "nothing"
+def _describe_step(editable: EditableRegistry, step: PromotionStep, environment: Environment, history: History) -> str:
+    before = find_running_app(editable, environment.name, step.app_name)
+    was = history.format_revision(step.app_name, before.revision) if before else "nothing"
     follows = step.wanted.revision if step.wanted else ""
-    now = label(step.pin) if step.pin and step.pin.revision else f"{follows} (as the app says)"
-    return f"{step.name}: {environment.name} {was} → {now}"
+    now = format_pin(step.pin) if step.pin and step.pin.revision else f"{follows} (as the app says)"
+    return f"{step.app_name}: {environment.name} {was} → {now}"
 
 
-def _subject(going: list[Step], environment: Environment, order: Promotion) -> str:
-    if not going:
+def _format_promotion_subject(steps: list[PromotionStep], environment: Environment, order: PromotionOrder) -> str:
+    if not steps:
         return ""
-    below = order.source or "+".join(environment.promotes_from)
+    below = order.source_environment or "+".join(environment.promotes_from)
     way, verb = (f"{below} → {environment.name}", "promote") if below else (environment.name, "update")
-    if len(going) > 1:
-        return f"{verb} {len(going)} apps: {way}"
-    pin = going[0].pin or Pin(None)
-    revision = pin.tag or short(pin.revision or "")
-    return f"{verb} {going[0].name}{f' {revision}' if revision else ''}: {way}"
+    if len(steps) > 1:
+        return f"{verb} {len(steps)} apps: {way}"
+    pin = steps[0].pin or Pin(None)
+    revision = pin.tag or shorten_commit(pin.revision or "")
+    return f"{verb} {steps[0].app_name}{f' {revision}' if revision else ''}: {way}"
 
 
-def _trailers(override: Override) -> tuple[str, ...]:
+def _format_override_trailers(override: PolicyOverride) -> tuple[str, ...]:
     if not override.rules:
-        return (f"Reason: {one_line(override.reason)}",) if override.reason.strip() else ()
-    return (f"Override: {', '.join(sorted(override.rules))}", f"Reason: {one_line(override.reason)}")
+        return (f"Reason: {collapse_whitespace(override.reason)}",) if override.reason.strip() else ()
+    return (f"Override: {', '.join(sorted(override.rules))}", f"Reason: {collapse_whitespace(override.reason)}")

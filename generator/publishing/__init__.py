@@ -1,1 +1,1 @@
-"""What is published, and whether it may be."""
+"""Publish the rendered charts to the workloads branch, guarded against unintended deletions."""

@@ -1,1 +1,1 @@
-"""From `apps.toml` to a `Registry`."""
+"""Read `apps.toml` and its included files, validate them, and return a `Registry`."""

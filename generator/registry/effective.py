@@ -1,4 +1,7 @@
-"""What an app is in an environment: built-in ← defaults ← app ← app.environments.<env> ← the pin."""
+"""Merge an app's settings for one environment.
+
+From the weakest to the strongest: built-in defaults, `defaults`, the app, `app.environments.<env>`, the pin.
+"""
 
 from __future__ import annotations
 
@@ -9,28 +12,28 @@ from typing import Any, NamedTuple
 
 Layer = Mapping[str, Any]
 
-#: What an Application says unless the registry says otherwise.
-BUILT_IN: Layer = {
+#: Fields of every Application, unless the registry sets them.
+BUILT_IN_DEFAULTS: Layer = {
     "targetRevision": "HEAD",
     "syncPolicy": {"automated": {"prune": True}, "syncOptions": ["CreateNamespace=false"]},
 }
-#: Of these, the one that a narrower layer sets takes the place of the other.
-_ALTERNATIVES = {"server": "cluster", "cluster": "server"}
-#: Keys of a layer that are about the registry and not about what Argo CD runs.
-_OWN = frozenset({"team", "description", "environments", "track"})
-_RANGE = re.compile(r"[*<>~^|]|\.x\b| - ", re.ASCII)
+#: Two keys for one setting: if a narrower layer sets one, it replaces the other.
+_EXCLUSIVE_KEYS = {"server": "cluster", "cluster": "server"}
+#: Keys of a layer that describe the app in the registry and do not go into its Application.
+_REGISTRY_ONLY_KEYS = frozenset({"team", "description", "environments", "track"})
+_VERSION_RANGE_PATTERN = re.compile(r"[*<>~^|]|\.x\b| - ", re.ASCII)
 _TOOLS = ("helm", "kustomize", "directory", "plugin")
 SOURCE_KEYS = ("repoURL", "path", "chart", "targetRevision", "tagPrefix", *_TOOLS)
 
 
 @dataclass(slots=True)
 class EffectiveApp:
-    """One app in one environment, merged: `fields` are the registry's keys. Never to be modified.
+    """One app in one environment, with all layers merged into `fields`. Do not modify it.
 
-    `several` says which form of sources the registry used.
+    `has_multiple_sources` is True if the registry uses `sources` for this app.
     """
 
-    # There are three for each app, asked again and again: frozen, and with properties, they took twice the time.
+    # Created and read often, about three for each app: a frozen class with properties takes twice the time.
     app: str
     environment: str
     team: str
@@ -38,27 +41,27 @@ class EffectiveApp:
     fields: Layer
     project: str = field(init=False)
     namespace: str = field(init=False)
-    several: bool = field(init=False)
+    has_multiple_sources: bool = field(init=False)
     _sources: list[dict[str, Any]] | None = field(init=False, default=None, repr=False, compare=False)
     _revision: str | None = field(init=False, default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self.project = str(self.fields.get("project", self.app))
         self.namespace = str(self.fields.get("namespace", self.app))
-        self.several = "sources" in self.fields
+        self.has_multiple_sources = "sources" in self.fields
 
     @property
     def sources(self) -> list[dict[str, Any]]:
-        """Argo CD's sources with every default filled in; empty where a hydrator takes their place."""
+        """The sources with all defaults filled in; empty if a source hydrator replaces them."""
         if self._sources is None:
-            self._sources = self._filled()
+            self._sources = self._fill_in_sources()
         return self._sources
 
-    def _filled(self) -> list[dict[str, Any]]:
+    def _fill_in_sources(self) -> list[dict[str, Any]]:
         revision = self.fields["targetRevision"]
-        if self.several:
+        if self.has_multiple_sources:
             return [
-                {**source, "targetRevision": revision} if follows(source) else dict(source)
+                {**source, "targetRevision": revision} if follows_app_revision(source) else dict(source)
                 for source in self.fields["sources"]
             ]
         if "sourceHydrator" in self.fields:
@@ -67,9 +70,9 @@ class EffectiveApp:
 
     @property
     def repositories(self) -> list[str]:
-        """Every repository URL that this app reads, in order, each once."""
+        """The distinct repository URLs that this app reads, in order."""
         hydrator = self.fields.get("sourceHydrator")
-        if hydrator is None and not self.several:
+        if hydrator is None and not self.has_multiple_sources:
             return [self.fields["repoURL"]] if "repoURL" in self.fields else []
         hydrator = hydrator or {}
         parts = [*self.sources, *(hydrator.get(name, {}) for name in ("drySource", "syncSource"))]
@@ -77,38 +80,38 @@ class EffectiveApp:
 
     @property
     def revision(self) -> str:
-        """The revision that this environment runs: of the first source that renders manifests."""
+        """The revision that runs in this environment: that of the first source that renders manifests."""
         if self._revision is None:
-            self._revision = self._decided()
+            self._revision = self._find_deployed_revision()
         return self._revision
 
-    def _decided(self) -> str:
+    def _find_deployed_revision(self) -> str:
         hydrator = self.fields.get("sourceHydrator")
         if hydrator:
             return str(hydrator["drySource"]["targetRevision"])
-        if self.several and not any(follows(source) for source in self.fields["sources"]):
+        if self.has_multiple_sources and not any(follows_app_revision(source) for source in self.fields["sources"]):
             renders = [source for source in self.sources if "path" in source or "chart" in source]
             return str((renders or self.sources)[0].get("targetRevision", "HEAD"))
         return str(self.fields["targetRevision"])
 
 
-def is_range(revision: str) -> bool:
-    """Whether Argo CD reads a revision as a range of versions, which only tags can satisfy."""
-    return bool(_RANGE.search(revision))
+def is_version_range(revision: str) -> bool:
+    """Whether Argo CD reads a revision as a range of versions, which is matched against tags."""
+    return bool(_VERSION_RANGE_PATTERN.search(revision))
 
 
-def follows(source: Layer) -> bool:
-    """Whether one of several sources takes the app's `targetRevision`, and with it the pin."""
+def follows_app_revision(source: Layer) -> bool:
+    """Whether a source takes its revision from the app's `targetRevision`, and so from the pin."""
     return "targetRevision" not in source and "chart" not in source
 
 
-def merge(base: Layer, over: Layer) -> dict[str, Any]:
-    """`over` on `base`: tables key by key, everything else replaces, also `false` and empty values."""
+def merge_layers(base: Layer, overlay: Layer) -> dict[str, Any]:
+    """Merge `overlay` into `base`: tables key by key; any other value, even `false` or empty, replaces."""
     merged = dict(base)
-    for key, value in over.items():
+    for key, value in overlay.items():
         below = merged.get(key)
         if isinstance(value, dict) and isinstance(below, dict):
-            merged[key] = merge(below, value)
+            merged[key] = merge_layers(below, value)
         else:
             merged[key] = value
     return merged
@@ -120,72 +123,84 @@ def _parameters_by_name(parameters: Any) -> dict[str, Any]:
     return {parameter["name"]: parameter for parameter in parameters}
 
 
-def _by_name(helm: Layer) -> Layer:
-    """A helm table as it is merged: `parameters`, in either spelling, as a table by name."""
+def _index_helm_parameters(helm: Layer) -> Layer:
+    """A helm table for merging: `parameters`, in either form, as a table keyed by name."""
     if "parameters" not in helm:
         return helm
     return {**helm, "parameters": _parameters_by_name(helm["parameters"])}
 
 
-def _listed(helm: Layer) -> Layer:
-    """A helm table as Argo CD takes it: `parameters` as a list."""
+def _list_helm_parameters(helm: Layer) -> Layer:
+    """A helm table in the form that Argo CD expects: `parameters` as a list."""
     if "parameters" not in helm:
         return helm
     return {**helm, "parameters": [dict(parameter) for parameter in helm["parameters"].values()]}
 
 
-def _normalise(layer: Layer) -> Layer:
-    own = {key: value for key, value in layer.items() if key not in _OWN}
-    return {**own, "helm": _by_name(own["helm"])} if "helm" in own else own
+def _normalize_layer(layer: Layer) -> Layer:
+    own = {key: value for key, value in layer.items() if key not in _REGISTRY_ONLY_KEYS}
+    return {**own, "helm": _index_helm_parameters(own["helm"])} if "helm" in own else own
 
 
-def _overlay(base: Layer, layer: Layer) -> dict[str, Any]:
-    replaced = {_ALTERNATIVES[key] for key in layer if key in _ALTERNATIVES} - layer.keys()
+def _apply_layer(base: Layer, layer: Layer) -> dict[str, Any]:
+    replaced = {_EXCLUSIVE_KEYS[key] for key in layer if key in _EXCLUSIVE_KEYS} - layer.keys()
     below = {key: value for key, value in base.items() if key not in replaced} if replaced else base
-    merged = merge(below, layer)
+    merged = merge_layers(below, layer)
     parameters = layer.get("helm", {}).get("parameters", {})
-    # A parameter is replaced whole: merged key by key, one that is given anew would inherit `forceString`.
+    # Replace a parameter as a whole: merged key by key, an overridden one would inherit `forceString`.
     if parameters and "parameters" in base.get("helm", {}):
         merged["helm"]["parameters"] = {**base["helm"]["parameters"], **parameters}
     return merged
 
 
-def base_layer(defaults: Layer) -> Layer:
-    """What every app starts from."""
-    return _overlay(BUILT_IN, _normalise(defaults))
+def build_base_layer(defaults: Layer) -> Layer:
+    """Merge `defaults` over the built-in defaults: the layer that every app starts from."""
+    return _apply_layer(BUILT_IN_DEFAULTS, _normalize_layer(defaults))
 
 
-class Declared(NamedTuple):
-    """An app in no environment yet: the `layers` that an environment is merged over, the `fields` without one."""
+class AppWithoutEnvironment(NamedTuple):
+    """An app before any environment is applied.
 
-    layers: Layer
+    An environment is merged over `layer_before_environment`; `fields` are the final fields without one.
+    """
+
+    layer_before_environment: Layer
     fields: Layer
 
 
-def declared_fields(base: Layer, declared: Layer) -> Declared:
-    """The fields of an app as `declared`; `base` is what `base_layer` gave."""
-    layers = _overlay(base, _normalise(declared))
-    return Declared(layers, _final(layers))
+def merge_declared_app(base: Layer, declared: Layer) -> AppWithoutEnvironment:
+    """Merge an app as `declared` over `base`, the result of `build_base_layer`."""
+    layers = _apply_layer(base, _normalize_layer(declared))
+    return AppWithoutEnvironment(layers, _to_argocd_fields(layers))
 
 
-def effective(base: Layer, app: str, declared: Layer, environment: str, pin: str | None) -> EffectiveApp:
-    """The app named `app`, as `declared`, in `environment` at `pin`; `base` is what `base_layer` gave."""
-    return in_environment(declared_fields(base, declared), app, declared, environment, pin)
+def build_effective_app(base: Layer, app: str, declared: Layer, environment: str, pin: str | None) -> EffectiveApp:
+    """Merge the app named `app` for `environment` at `pin`; `base` is the result of `build_base_layer`."""
+    return resolve_in_environment(merge_declared_app(base, declared), app, declared, environment, pin)
 
 
-def in_environment(known: Declared, app: str, declared: Layer, environment: str, pin: str | None) -> EffectiveApp:
-    """As `effective`, from what `declared_fields` gave. What environments agree on is one object in all of them."""
+def resolve_in_environment(
+    without_environment: AppWithoutEnvironment, app: str, declared: Layer, environment: str, pin: str | None
+) -> EffectiveApp:
+    """Apply an environment and a pin to the result of `merge_declared_app`.
+
+    Environments without overrides share one `fields` object.
+    """
     narrower = declared.get("environments", {}).get(environment)
-    fields = _final(_overlay(known.layers, _normalise(narrower))) if narrower else known.fields
+    fields = (
+        _to_argocd_fields(_apply_layer(without_environment.layer_before_environment, _normalize_layer(narrower)))
+        if narrower
+        else without_environment.fields
+    )
     if pin is not None:
-        fields = _pinned(fields, pin)
+        fields = _apply_pin(fields, pin)
     return EffectiveApp(app, environment, str(declared.get("team", "")), pin, fields)
 
 
-def _pinned(fields: Layer, pin: str) -> dict[str, Any]:
-    """The pin, where Argo CD reads it; without `tagPrefix`, which is of no use but to a range of versions."""
+def _apply_pin(fields: Layer, pin: str) -> dict[str, Any]:
+    """Write the pin where Argo CD reads it, and drop `tagPrefix` unless the pin is a version range."""
     pinned = {**fields, "targetRevision": pin}
-    if not is_range(pin):
+    if not is_version_range(pin):
         pinned.pop("tagPrefix", None)
     hydrator = fields.get("sourceHydrator")
     if hydrator:
@@ -193,13 +208,15 @@ def _pinned(fields: Layer, pin: str) -> dict[str, Any]:
     return pinned
 
 
-def _final(fields: Layer) -> dict[str, Any]:
+def _to_argocd_fields(fields: Layer) -> dict[str, Any]:
     fields = dict(fields)
     if "helm" in fields:
-        fields["helm"] = _listed(fields["helm"])
+        fields["helm"] = _list_helm_parameters(fields["helm"])
     if "sources" in fields:
         fields["sources"] = [
-            {**source, "helm": _listed(_by_name(source["helm"]))} if "helm" in source else source
+            {**source, "helm": _list_helm_parameters(_index_helm_parameters(source["helm"]))}
+            if "helm" in source
+            else source
             for source in fields["sources"]
         ]
     policy = fields.get("syncPolicy", {})

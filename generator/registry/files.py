@@ -1,4 +1,4 @@
-"""Where registry files come from: a folder on disk, or any mapping of names to bytes."""
+"""Sources of registry files: a folder on disk, or a mapping of names to bytes."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from typing import Protocol
 from generator.errors import LocalError, UsageError
 
 REGISTRY_NAME = "apps.toml"
-_LONGEST = 4 * 1024 * 1024
+_MAX_BYTES = 4 * 1024 * 1024
 
 
-class Files(Protocol):
-    """The files below the folder that holds the root registry, by `/`-separated relative name."""
+class RegistryFiles(Protocol):
+    """Registry files by `/`-separated name, relative to the root file's folder."""
 
-    def read(self, name: str) -> bytes | None:
-        """The bytes of a regular file (one more than 4 MiB at most), None where there is none."""
+    def read_bytes(self, name: str) -> bytes | None:
+        """Read a regular file, at most one byte more than 4 MiB; None if it does not exist."""
         ...
 
-    def match(self, pattern: str) -> list[str]:
-        """The names that a pattern (`*`, `?`, `**`) finds, sorted."""
+    def list_matching(self, pattern: str) -> list[str]:
+        """List the file names that match a pattern (`*`, `?`, `**`), sorted."""
         ...
 
 
-def find_registry(given: str | None, start: Path | None = None) -> Path:
-    """The registry that `-f` names, or the nearest `apps.toml` upward from `start`.
+def find_registry(explicit_path: str | None, start: Path | None = None) -> Path:
+    """Find the registry: `explicit_path`, else the nearest `apps.toml` in `start` or a folder above it.
 
-    Raises LocalError where there is none.
+    Raises LocalError if there is none.
     """
-    if given is not None:
-        return Path(given)
+    if explicit_path is not None:
+        return Path(explicit_path)
     folder = start or Path.cwd()
     for place in (folder, *folder.parents):
         if os.path.lexists(place / REGISTRY_NAME):
@@ -44,42 +44,42 @@ def find_registry(given: str | None, start: Path | None = None) -> Path:
     )
 
 
-class Folder:
-    """Registry files on disk. Nothing outside the folder is read, by no link."""
+class FolderFiles:
+    """Registry files on disk. Refuses links that lead out of the folder."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._real = Path(os.path.realpath(root))
+        self._resolved_root = Path(os.path.realpath(root))
 
-    def read(self, name: str) -> bytes | None:
-        """See `Files`. Raises UsageError for what is no regular file inside, LocalError if it cannot be read."""
+    def read_bytes(self, name: str) -> bytes | None:
+        """See `RegistryFiles`. Raises UsageError for a path outside the folder, LocalError if it cannot be read."""
         path = self._root / name
         real = Path(os.path.realpath(path))
-        if not real.is_relative_to(self._real):
+        if not real.is_relative_to(self._resolved_root):
             raise UsageError(f"{path} leads out of {self._root}", remedy="includes stay below the registry's folder")
-        return read_file(path)
+        return read_regular_file(path)
 
-    def match(self, pattern: str) -> list[str]:
+    def list_matching(self, pattern: str) -> list[str]:
         found = (path.relative_to(self._root).as_posix() for path in self._root.glob(pattern) if not path.is_dir())
-        # The same rule as for a tree of git, also where the file system is blind to case.
-        return matching(pattern, found)
+        # The same rule as for a Git tree, also on a case-insensitive file system.
+        return filter_by_pattern(pattern, found)
 
 
-class Tree:
-    """Registry files of one git tree, or of a test: names and bytes."""
+class MemoryFiles:
+    """Registry files in memory, as a mapping of names to bytes."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self._files = files
 
-    def read(self, name: str) -> bytes | None:
+    def read_bytes(self, name: str) -> bytes | None:
         return self._files.get(name)
 
-    def match(self, pattern: str) -> list[str]:
-        return matching(pattern, self._files)
+    def list_matching(self, pattern: str) -> list[str]:
+        return filter_by_pattern(pattern, self._files)
 
 
-def matching(pattern: str, names: Iterable[str]) -> list[str]:
-    """The `names` that a pattern of `*`, `?` and `**` finds, as `Path.glob` would, sorted."""
+def filter_by_pattern(pattern: str, names: Iterable[str]) -> list[str]:
+    """Filter `names` by a pattern of `*`, `?` and `**` as `Path.glob` does; sorted."""
     out = []
     for part in PurePosixPath(pattern).parts:
         if part == "**":
@@ -90,13 +90,13 @@ def matching(pattern: str, names: Iterable[str]) -> list[str]:
     return sorted(name for name in names if whole.fullmatch(name))
 
 
-def read_file(path: Path) -> bytes | None:
-    """The bytes of a regular file, cut one byte past the largest that is read; None if it does not exist.
+def read_regular_file(path: Path) -> bytes | None:
+    """Read a regular file, cut one byte past the size limit; None if it does not exist.
 
     Raises LocalError for a folder, device, pipe or socket, and for a file that cannot be read.
     """
     try:
-        # Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
+        # Without O_NONBLOCK, opening a pipe without a writer blocks.
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError:
         return None
@@ -105,15 +105,15 @@ def read_file(path: Path) -> bytes | None:
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise LocalError(f"{path} is not a regular file", remedy="name the registry file itself")
-        return _whole(handle)
+        return _read_capped(handle)
     except OSError as error:
         raise LocalError(f"{path} cannot be read: {error.strerror}") from error
     finally:
         os.close(handle)
 
 
-def _whole(handle: int) -> bytes:
-    parts, left = [], _LONGEST + 1
+def _read_capped(handle: int) -> bytes:
+    parts, left = [], _MAX_BYTES + 1
     while left and (part := os.read(handle, left)):
         parts.append(part)
         left -= len(part)

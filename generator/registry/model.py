@@ -1,4 +1,4 @@
-"""The tables of `apps.toml` as types: what may be written, before anything is compared or merged."""
+"""Pydantic models for the tables of `apps.toml`: their keys, types and allowed values."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from generator.registry.argocd import IgnoreDifference, Info, Source, SourceFields, SourceHydrator, SyncPolicy
-from generator.registry.project import ProjectFields
-from generator.registry.project_text import Duration
-from generator.registry.table import Count, Since, StringMap, Table, by_shape
-from generator.registry.text import (
+from generator.argocd.application import IgnoreDifference, Info, Source, SourceFields, SourceHydrator, SyncPolicy
+from generator.argocd.project import ProjectFields
+from generator.argocd.project_strings import Duration
+from generator.argocd.strings import (
     AppName,
-    Branch,
-    Cluster,
-    Folder,
-    Line,
-    Name,
-    Owner,
-    Pattern,
-    Prose,
-    Remote,
-    Server,
-    Suffix,
-    Version,
-    checked,
-    refuse,
-    shown,
+    ArgoCDVersion,
+    BranchName,
+    ClusterName,
+    CodeOwner,
+    DnsLabel,
+    FolderPath,
+    GlobPattern,
+    MultiLineText,
+    NameSuffix,
+    RemoteRepository,
+    ServerUrl,
+    SingleLineText,
+    build_validation_error,
+    quoted_excerpt,
+    string_validator,
 )
-from generator.registry.urls import Grant
-from generator.registry.versions import parse_range
+from generator.argocd.table import Count, Since, StringMap, Table, union_by_toml_type
+from generator.argocd.urls import RepositoryGrant
+from generator.argocd.version_ranges import parse_version_range
 
 
 class AppFields(SourceFields):
-    """Everything that `defaults`, an app, and an app in one environment may say."""
+    """The fields allowed in `defaults`, in an app, and in an app's overrides for one environment."""
 
-    project: Name | None = None
-    namespace: Name | None = None
+    project: DnsLabel | None = None
+    namespace: DnsLabel | None = None
     create_project: bool | None = None
-    server: Server | None = None
-    cluster: Cluster | None = None
+    server: ServerUrl | None = None
+    cluster: ClusterName | None = None
     sources: list[Source] | None = Field(default=None, min_length=1)
     source_hydrator: Annotated[SourceHydrator | None, Since("2.14")] = None
     sync_policy: SyncPolicy | None = None
@@ -54,44 +54,48 @@ class AppFields(SourceFields):
     spec: dict[str, Any] | None = None
 
 
-def _range_problem(value: str) -> str | None:
-    return None if parse_range(value) else f'{shown(value)} is not a range of versions such as ">=1,<2" or "^1.4"'
+def _version_range_problem(value: str) -> str | None:
+    return (
+        None
+        if parse_version_range(value)
+        else f'{quoted_excerpt(value)} is not a range of versions such as ">=1,<2" or "^1.4"'
+    )
 
 
-Range = Annotated[str, checked(_range_problem)]
+VersionRangeText = Annotated[str, string_validator(_version_range_problem)]
 
 
 class Track(Table):
-    """What `workloads update` brings into the environments where promotion begins: the newest tag, or a branch."""
+    """What `workloads update` puts into first environments: the newest matching tag, or the head of a branch."""
 
-    tags: Pattern | None = None
-    semver: Range | None = None
-    branch: Branch | None = None
+    tags: GlobPattern | None = None
+    semver: VersionRangeText | None = None
+    branch: BranchName | None = None
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> Track:
+    def _require_tags_or_branch(self) -> Track:
         if self.tags is None and self.branch is None:
-            raise refuse('says nothing to follow: add tags = "v*" or branch = "main"')
+            raise build_validation_error('says nothing to follow: add tags = "v*" or branch = "main"')
         if self.branch is not None and (self.tags is not None or self.semver is not None):
-            raise refuse("follows a branch or tags: keep one")
+            raise build_validation_error("follows a branch or tags: keep one")
         return self
 
 
 class App(AppFields):
-    team: Name
-    description: Prose | None = None
+    team: DnsLabel
+    description: MultiLineText | None = None
     track: Track | None = None
-    environments: dict[Name, AppFields] | None = None
+    environments: dict[DnsLabel, AppFields] | None = None
 
 
 class Freeze(Table):
     from_: datetime = Field(alias="from")
     until: datetime
-    reason: Line
+    reason: SingleLineText
 
 
 class PromotionPolicy(Table):
-    """What may run in an environment, and when it may come there."""
+    """What may run in an environment, and when it may be promoted there."""
 
     pin: Literal["any", "tag", "commit"] = "any"
     soak: Duration | None = None
@@ -101,88 +105,94 @@ class PromotionPolicy(Table):
     overrides: list[Literal["soak", "freeze", "hold"]] = []
 
 
-#: The value of `shards` where each team's apps are a shard; a number is of shards by a hash of the project.
-BY_TEAM = "team"
-MOST_SHARDS = 1000
+#: The value of `shards` that gives each team a shard; a number distributes projects over shards by hash.
+SHARD_BY_TEAM = "team"
+MAX_SHARDS = 1000
 
 
-def _shards_problem(value: str) -> str | None:
-    return None if value == BY_TEAM else f'{shown(value)} is neither "{BY_TEAM}" nor a number of shards, such as 16'
+def _shards_setting_problem(value: str) -> str | None:
+    return (
+        None
+        if value == SHARD_BY_TEAM
+        else f'{quoted_excerpt(value)} is neither "{SHARD_BY_TEAM}" nor a number of shards, such as 16'
+    )
 
 
 if TYPE_CHECKING:
     Shards = str | int
     HandOver = bool | list[str]
 else:
-    Shards = by_shape(
-        f'"{BY_TEAM}" or a number of shards',
-        integer=Annotated[int, Field(ge=1, le=MOST_SHARDS)],
-        string=Annotated[str, checked(_shards_problem), Field(json_schema_extra={"enum": [BY_TEAM]})],
+    Shards = union_by_toml_type(
+        f'"{SHARD_BY_TEAM}" or a number of shards',
+        integer=Annotated[int, Field(ge=1, le=MAX_SHARDS)],
+        string=Annotated[
+            str, string_validator(_shards_setting_problem), Field(json_schema_extra={"enum": [SHARD_BY_TEAM]})
+        ],
     )
-    HandOver = by_shape("true, false or a list of apps", bool=bool, list=list[Line])
+    HandOver = union_by_toml_type("true, false or a list of apps", bool=bool, list=list[SingleLineText])
 
 
 class Environment(Table):
-    description: Prose | None = None
-    server: Server | None = None
-    cluster: Cluster | None = None
-    argocd: Name | None = None
-    name_suffix: Suffix = ""
+    description: MultiLineText | None = None
+    server: ServerUrl | None = None
+    cluster: ClusterName | None = None
+    argocd: DnsLabel | None = None
+    name_suffix: NameSuffix = ""
     labels: StringMap = {}
     create_projects: bool = False
-    promotes_from: list[Line] = []
-    apps: list[Line] = []
+    promotes_from: list[SingleLineText] = []
+    apps: list[SingleLineText] = []
     policy: PromotionPolicy = PromotionPolicy()
-    holds: dict[Line, Line] = {}
-    retired: dict[Line, Line] = {}
+    holds: dict[SingleLineText, SingleLineText] = {}
+    retired: dict[SingleLineText, SingleLineText] = {}
     shards: Shards | None = None
     hand_over: HandOver = False
 
 
 class IncludedEnvironment(Table):
-    """What a team's own file may say of an environment."""
+    """The keys of an environment that an included file may set."""
 
-    apps: list[Line] = []
+    apps: list[SingleLineText] = []
 
 
 class Team(Table):
-    description: Prose | None = None
-    owners: list[Owner] = []
-    repositories: list[Grant] = []
-    namespaces: list[Name] = []
+    description: MultiLineText | None = None
+    owners: list[CodeOwner] = []
+    repositories: list[RepositoryGrant] = []
+    namespaces: list[DnsLabel] = []
     allow: list[Literal["plugin", "spec", "destination"]] = []
 
 
 class Workloads(Table):
-    """Where the charts are committed, and who owns what no team does."""
+    """Where the charts are committed, and the code owners of files that belong to no team."""
 
-    repository: Remote | None = None
-    branch: Branch = "main"
-    path: Folder = "multi-repo"
-    owners: list[Owner] = []
+    repository: RemoteRepository | None = None
+    branch: BranchName = "main"
+    path: FolderPath = "multi-repo"
+    owners: list[CodeOwner] = []
 
 
 class ArgoCD(Table):
-    """The Argo CD that is written for, and where its objects live."""
+    """The Argo CD version to generate for, and the namespaces of its objects."""
 
-    version: Version = "3.4"
-    namespace: Name = "argocd"
-    project_namespace: Name | None = None
+    version: ArgoCDVersion = "3.4"
+    namespace: DnsLabel = "argocd"
+    project_namespace: DnsLabel | None = None
 
 
 class RootFile(Table):
     version: Literal[1]
-    include: list[Line] = []
+    include: list[SingleLineText] = []
     allow_schemes: list[Literal["file", "http"]] = []
     workloads: Workloads = Workloads()
     argocd: ArgoCD = ArgoCD()
     defaults: AppFields = AppFields()
-    environments: dict[Name, Environment] = {}
-    teams: dict[Name, Team] = {}
-    projects: dict[Name, ProjectFields] = {}
+    environments: dict[DnsLabel, Environment] = {}
+    teams: dict[DnsLabel, Team] = {}
+    projects: dict[DnsLabel, ProjectFields] = {}
     apps: dict[AppName, App] = {}
 
 
 class IncludedFile(Table):
-    environments: dict[Name, IncludedEnvironment] = {}
+    environments: dict[DnsLabel, IncludedEnvironment] = {}
     apps: dict[AppName, App] = {}

@@ -1,4 +1,4 @@
-"""The registry as everything after it sees it: validated, immutable, without positions."""
+"""The validated, immutable registry that all later stages read."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from generator.registry.effective import Declared, EffectiveApp, Layer, base_layer, declared_fields, in_environment
+from generator.registry.effective import (
+    AppWithoutEnvironment,
+    EffectiveApp,
+    Layer,
+    build_base_layer,
+    merge_declared_app,
+    resolve_in_environment,
+)
 from generator.registry.model import ArgoCD, PromotionPolicy, Team, Workloads
 
-IN_CLUSTER = "https://kubernetes.default.svc"
+IN_CLUSTER_SERVER = "https://kubernetes.default.svc"
 
 
 class Listing(NamedTuple):
@@ -20,14 +27,14 @@ class Listing(NamedTuple):
     pin: str | None
 
     @classmethod
-    def parse(cls, entry: str) -> Listing:
+    def parse_entry(cls, entry: str) -> Listing:
         app, at, pin = entry.partition("@")
         return cls(app, pin if at else None)
 
 
 @dataclass(frozen=True)
 class Environment:
-    """One environment: where it is, and everything that runs in it, in the order of its list."""
+    """One environment: its destination, its policy, and its promotion list in order."""
 
     name: str
     server: str | None
@@ -45,11 +52,11 @@ class Environment:
     hand_over: bool | tuple[str, ...] = False
 
     def hands_over(self, app: str) -> bool:
-        """Whether an app is about to come into another chart, and the one that it leaves must not delete it."""
+        """Whether an app moves to another chart, so that its current chart must not delete it."""
         return self.hand_over if isinstance(self.hand_over, bool) else app in self.hand_over
 
-    def of(self, apps: Collection[str], listings: Iterable[Listing]) -> Environment:
-        """The environment with these of its apps alone, as far as charts are made of it."""
+    def restrict_to_apps(self, apps: Collection[str], listings: Iterable[Listing]) -> Environment:
+        """A copy of the environment for rendering, restricted to `apps`."""
         hand_over = self.hand_over
         return replace(
             self,
@@ -62,9 +69,9 @@ class Environment:
 
 @dataclass(frozen=True)
 class Registry:
-    """Everything that `apps.toml` and what it includes say. `projects` are AppProject fields by Argo CD's names.
+    """The contents of `apps.toml` and its included files. `projects` maps names to AppProject fields.
 
-    `merged` are apps as they run, by environment and entry, as far as they were asked for: it says nothing of its own.
+    `effective_app_cache` holds the merged apps requested so far, by environment and entry.
     """
 
     workloads: Workloads
@@ -74,12 +81,14 @@ class Registry:
     projects: Mapping[str, Mapping[str, Any]]
     apps: Mapping[str, Layer]
     defaults: Layer = field(default_factory=dict)
-    merged: dict[tuple[str, Listing], EffectiveApp] = field(default_factory=dict, init=False, repr=False, compare=False)
+    effective_app_cache: dict[tuple[str, Listing], EffectiveApp] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
-    def by_team(self) -> Iterator[Registry]:
-        """The registry of each team's apps alone, as far as charts are made of it.
+    def split_by_team(self) -> Iterator[Registry]:
+        """Yield, for each team, a copy of the registry for rendering with only that team's apps.
 
-        Two teams never share a project, so that each can be rendered by itself.
+        Two teams never share a project, so each team can be rendered separately.
         """
         apps: dict[str, dict[str, Layer]] = {}
         for name, layer in self.apps.items():
@@ -89,48 +98,54 @@ class Registry:
             for listing in env.listings:
                 listings[self.apps[listing.app]["team"]][env.name].append(listing)
         for team, own in apps.items():
-            environments = {name: env.of(own, listings[team][name]) for name, env in self.environments.items()}
+            environments = {
+                name: env.restrict_to_apps(own, listings[team][name]) for name, env in self.environments.items()
+            }
             only = replace(self, environments=environments, teams={team: self.teams[team]}, apps=own)
             entries = ((name, entry) for name, env in environments.items() for entry in env.listings)
-            only.merged.update((entry, self.merged[entry]) for entry in entries if entry in self.merged)
+            only.effective_app_cache.update(
+                (entry, self.effective_app_cache[entry]) for entry in entries if entry in self.effective_app_cache
+            )
             yield only
 
-    def effective_apps(self, environment: str) -> list[EffectiveApp]:
-        """The apps that run in an environment, by name."""
-        return [self._effective(environment, listing) for listing in sorted(self.environments[environment].listings)]
+    def list_effective_apps(self, environment: str) -> list[EffectiveApp]:
+        """List the apps that run in an environment, sorted by name."""
+        return [
+            self._resolve_listing(environment, listing) for listing in sorted(self.environments[environment].listings)
+        ]
 
-    def listing(self, environment: str, app: str) -> Listing | None:
-        """An app's entry in an environment's list, None where it does not run there."""
-        return self._listings[environment].get(app)
+    def find_listing(self, environment: str, app: str) -> Listing | None:
+        """The promotion list entry of an app in an environment, or None if it does not run there."""
+        return self._listings_by_environment[environment].get(app)
 
-    def effective_app(self, environment: str, app: str) -> EffectiveApp | None:
-        """One app as it runs in an environment, None where it does not."""
-        listing = self.listing(environment, app)
-        return None if listing is None else self._effective(environment, listing)
+    def find_effective_app(self, environment: str, app: str) -> EffectiveApp | None:
+        """The effective app in an environment, or None if it does not run there."""
+        listing = self.find_listing(environment, app)
+        return None if listing is None else self._resolve_listing(environment, listing)
 
-    def _effective(self, environment: str, listing: Listing) -> EffectiveApp:
-        found = self.merged.get((environment, listing))
+    def _resolve_listing(self, environment: str, listing: Listing) -> EffectiveApp:
+        found = self.effective_app_cache.get((environment, listing))
         if found is None:
             app = listing.app
-            declared = self._declared.get(app)
+            declared = self._apps_without_environment.get(app)
             if declared is None:
-                declared = self._declared[app] = declared_fields(self._base, self.apps[app])
-            found = in_environment(declared, app, self.apps[app], environment, listing.pin)
-            self.merged[environment, listing] = found
+                declared = self._apps_without_environment[app] = merge_declared_app(self._base_layer, self.apps[app])
+            found = resolve_in_environment(declared, app, self.apps[app], environment, listing.pin)
+            self.effective_app_cache[environment, listing] = found
         return found
 
     @cached_property
-    def _base(self) -> Layer:
-        return base_layer(self.defaults)
+    def _base_layer(self) -> Layer:
+        return build_base_layer(self.defaults)
 
     @cached_property
-    def _declared(self) -> dict[str, Declared]:
-        """The fields of the apps that were asked for."""
+    def _apps_without_environment(self) -> dict[str, AppWithoutEnvironment]:
+        """The merged declarations of the apps requested so far."""
         return {}
 
     @cached_property
-    def _listings(self) -> Mapping[str, Mapping[str, Listing]]:
-        """Every entry by environment and app, the first where an app is listed twice."""
+    def _listings_by_environment(self) -> Mapping[str, Mapping[str, Listing]]:
+        """Every promotion list entry by environment and app; the first one if an app is listed twice."""
         return {
             name: {listing.app: listing for listing in reversed(env.listings)}
             for name, env in self.environments.items()

@@ -1,4 +1,4 @@
-"""The JSON Schema of `apps.toml`, from the same types that read it."""
+"""Generate the JSON Schema of `apps.toml` from the models that validate it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def json_schema() -> dict[str, Any]:
-    """A JSON Schema (draft 2020-12) of the root file; equal for equal versions of this package."""
+    """Generate the JSON Schema (draft 2020-12) of the root file; the same version always gives the same schema."""
     from generator.registry.model import RootFile
 
     schema = RootFile.model_json_schema(by_alias=True, mode="validation")

@@ -1,26 +1,26 @@
-"""Which shard of an environment an app belongs to, and what the shard is called. Pure."""
+"""Assign apps to the shards of an environment, and name the shards. Pure."""
 
 from __future__ import annotations
 
 import hashlib
 
-from generator.registry.model import BY_TEAM
+from generator.registry.model import SHARD_BY_TEAM
 from generator.registry.registry import Environment
 
 
-def shard_of(environment: Environment, team: str, project: str) -> str:
-    """The shard that an app of a team and project is in, "" where the environment has none.
+def find_app_shard(environment: Environment, team: str, project: str) -> str:
+    """The shard of an app by its team and project, or "" if the environment has no shards.
 
-    By hash it is the project that is placed, so that the apps of one project, and with them the project, are in one
-    chart. Neither way does it matter which other apps there are.
+    A hash of the project selects the shard, so that all apps of a project, and the project itself, are in one chart.
+    The result never depends on other apps.
     """
     if environment.shards is None:
         return ""
-    return team if environment.shards == BY_TEAM else str(_jump(project, int(environment.shards)))
+    return team if environment.shards == SHARD_BY_TEAM else str(_jump_hash_bucket(project, int(environment.shards)))
 
 
-def _jump(name: str, buckets: int) -> int:
-    """The bucket of a name, 0 to `buckets` - 1: with one bucket more, only the names move that come into it.
+def _jump_hash_bucket(name: str, buckets: int) -> int:
+    """The bucket of a name, 0 to `buckets` - 1. Adding a bucket moves only the names that go into it.
 
     Jump consistent hashing (Lamping and Veach, 2014), in integers, so that every machine computes the same.
     """
@@ -33,11 +33,11 @@ def _jump(name: str, buckets: int) -> int:
     return bucket
 
 
-def shard_application(environment: str, shard: str) -> str:
-    """The Application that a shard's chart is the source of."""
+def shard_application_name(environment: str, shard: str) -> str:
+    """The name of the Application that deploys a shard's chart."""
     return f"{environment}-applications-{shard}"
 
 
-def shard_project(environment: str) -> str:
-    """The AppProject of the Applications that an environment's shards are."""
+def shard_project_name(environment: str) -> str:
+    """The name of the AppProject for an environment's shard Applications."""
     return f"{environment}-applications"

@@ -1,1 +1,1 @@
-"""The registry and its history as pages that people read, and as drawings."""
+"""Static site pages and graphs of the registry and its history."""

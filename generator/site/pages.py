@@ -1,4 +1,4 @@
-"""`Site` → the text of every page. The only HTML; all that goes into it is escaped. Pure but for its templates."""
+"""Render the pages of the site as escaped HTML. Pure except for reading templates and assets."""
 
 from __future__ import annotations
 
@@ -8,75 +8,86 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from generator.console import escape
+from generator.console import escape_unprintable
 from generator.promotion.history import History
-from generator.promotion.matrix import age
-from generator.promotion.metrics import Measures
-from generator.promotion.policy import shown
-from generator.site.drawing import svg
-from generator.site.graph import asks, promotion_graph
-from generator.site.model import OPEN, STATES, Site
-from generator.site.plots import Bar, columns, rows
+from generator.promotion.metrics import DeliveryMetrics
+from generator.promotion.policy import format_time
+from generator.promotion.status import format_age
+from generator.site.graph_formats import draw_svg
+from generator.site.graphs import build_promotion_graph, summarize_policy
+from generator.site.plots import Bar, draw_bar_chart, draw_column_chart
+from generator.site.views import CELL_STATES, OPEN_STATES, Site
 
 if TYPE_CHECKING:
     import jinja2
 
-#: Names that Windows keeps for devices, whatever follows the first dot; no app's name has an underscore.
-_DEVICES = {"con", "prn", "aux", "nul", *(f"{kind}{number}" for kind in ("com", "lpt") for number in range(10))}
-_MOST_ROWS = 15
+#: Names that Windows reserves for devices, with any extension. App names have no underscore, so `_` is safe.
+_WINDOWS_DEVICE_NAMES = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"{kind}{number}" for kind in ("com", "lpt") for number in range(10)),
+}
+_MAX_PLOT_ROWS = 15
 
 
-def pages(site: Site) -> dict[str, bytes]:
-    """Every file of the site by its path. The same site gives the same bytes."""
-    files = {path: text.encode() for path, text in _texts(site)}
+def render_pages(site: Site) -> dict[str, bytes]:
+    """Render every file of the site by its path. The same site gives the same bytes."""
+    files = {path: text.encode() for path, text in _render_page_texts(site)}
     own = Path(__file__).parent / "assets"
     return dict(sorted({**files, **{path.name: path.read_bytes() for path in sorted(own.iterdir())}}.items()))
 
 
-def _texts(site: Site) -> Iterator[tuple[str, str]]:
-    yield "index.html", first_page(site)
-    yield "metrics.html", _page("metrics", site, root="", **_plots(site))
+def _render_page_texts(site: Site) -> Iterator[tuple[str, str]]:
+    yield "index.html", render_index_page(site)
+    yield "metrics.html", _render_template("metrics", site, root="", **_render_plots(site))
     for app in site.apps:
-        yield place("apps", app.name), _page("app", site, app=app)
+        yield page_path("apps", app.name), _render_template("app", site, app=app)
     for environment in site.environments:
-        yield place("environments", environment.name), _page("environment", site, environment=environment)
+        yield (
+            page_path("environments", environment.name),
+            _render_template("environment", site, environment=environment),
+        )
 
 
-def first_page(site: Site) -> str:
-    """The matrix, and the promotion graph below it."""
-    picture = svg(promotion_graph(site.book.registry), alone=False, name="promotion")
-    return _page("index", site, root="", picture=picture)
+def render_index_page(site: Site) -> str:
+    """Render the index page: the matrix, and the promotion graph below it."""
+    picture = draw_svg(build_promotion_graph(site.editable.registry), standalone=False, id_prefix="promotion")
+    return _render_template("index", site, root="", picture=picture)
 
 
-def place(folder: str, name: str) -> str:
-    """The path of an app's or environment's page."""
-    return f"{folder}/{name}{'_' if name in _DEVICES else ''}.html"
+def page_path(folder: str, name: str) -> str:
+    """The path of the page of an app or environment."""
+    return f"{folder}/{name}{'_' if name in _WINDOWS_DEVICE_NAMES else ''}.html"
 
 
-def _page(template: str, site: Site, root: str = "../", **facts: Any) -> str:
-    return _template(f"{template}.html.j2").render(site=site, root=root, **facts)
+def _render_template(template: str, site: Site, root: str = "../", **context: Any) -> str:
+    return _load_template(f"{template}.html.j2").render(site=site, root=root, **context)
 
 
-def _plots(site: Site) -> dict[str, Any]:
+def _render_plots(site: Site) -> dict[str, Any]:
     found = site.delivery
     weeks = [Bar(f"{each.begin:%m-%d}", each.deployments, str(each.deployments), each.failures) for each in found.weeks]
-    teams = found.teams[:_MOST_ROWS]
-    leads = [Bar(each.team, each.lead_time.total_seconds(), age(each.lead_time)) for each in teams if each.lead_time]
+    teams = found.teams[:_MAX_PLOT_ROWS]
+    leads = [
+        Bar(each.team, each.lead_time.total_seconds(), format_age(each.lead_time)) for each in teams if each.lead_time
+    ]
     failed = [Bar(each.team, each.failure_rate or 0, f"{each.failure_rate or 0:.0%}") for each in teams]
     return {
-        "weekly": columns(weeks, "Deployments by week", "weekly"),
-        "leads": rows(leads, "Median lead time by team", "leads"),
-        "failed": rows(failed, "Share of deployments rolled back by team", "failed"),
+        "weekly": draw_column_chart(weeks, "Deployments by week", "weekly"),
+        "leads": draw_bar_chart(leads, "Median lead time by team", "leads"),
+        "failed": draw_bar_chart(failed, "Share of deployments rolled back by team", "failed"),
     }
 
 
 @functools.cache
-def _template(name: str) -> jinja2.Template:
-    return _environment().get_template(name)
+def _load_template(name: str) -> jinja2.Template:
+    return _jinja_environment().get_template(name)
 
 
 @functools.cache
-def _environment() -> jinja2.Environment:
+def _jinja_environment() -> jinja2.Environment:
     import jinja2
 
     environment = jinja2.Environment(
@@ -86,40 +97,58 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
-        finalize=_plain,
+        finalize=_escape_text,
     )
-    environment.filters |= {"moment": _moment, "day": _day, "iso": _iso, "web": _is_web, "measured": _measured}
-    environment.globals |= {"states": STATES, "open_states": OPEN, "place": place, "asks": asks, "revision": _revision}
+    environment.filters |= {
+        "moment": _format_moment,
+        "day": _format_day,
+        "iso": _format_iso,
+        "web": _is_web_url,
+        "measured": _format_measures,
+    }
+    environment.globals |= {
+        "states": CELL_STATES,
+        "open_states": OPEN_STATES,
+        "place": page_path,
+        "asks": summarize_policy,
+        "revision": _display_revision,
+    }
     return environment
 
 
-def _plain(value: Any) -> Any:
-    """What reorders or hides text is spelled out; git's authors and subjects are judged by no schema."""
-    return escape(value) if type(value) is str else value
+def _escape_text(value: Any) -> Any:
+    """Escape characters that reorder or hide text, because no schema validates Git authors and subjects."""
+    return escape_unprintable(value) if type(value) is str else value
 
 
-def _moment(when: datetime) -> str:
-    return f"{shown(when)} UTC"
+def _format_moment(when: datetime) -> str:
+    return f"{format_time(when)} UTC"
 
 
-def _day(when: datetime) -> str:
-    return shown(when)[:10]
+def _format_day(when: datetime) -> str:
+    return format_time(when)[:10]
 
 
-def _iso(when: datetime) -> str:
+def _format_iso(when: datetime) -> str:
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _is_web(url: str) -> bool:
-    """Whether a browser may be sent there: any other scheme could be a program."""
+def _is_web_url(url: str) -> bool:
+    """Whether a URL may become a link; other schemes could start a program."""
     return url.startswith(("https://", "http://"))
 
 
-def _revision(history: History, app: str, exact: str | None) -> str:
-    return history.shown(app, exact)
+def _display_revision(history: History, app: str, exact: str | None) -> str:
+    return history.format_revision(app, exact)
 
 
-def _measured(each: Measures) -> list[str]:
-    rate, times = each.failure_rate, (each.lead_time, each.time_to_restore)
-    lead, restore = (age(time) if time is not None else "-" for time in times)
-    return [str(each.deployments), f"{each.per_week:.1f}", lead, "-" if rate is None else f"{rate:.0%}", restore]
+def _format_measures(measures: DeliveryMetrics) -> list[str]:
+    rate, times = measures.failure_rate, (measures.lead_time, measures.time_to_restore)
+    lead, restore = (format_age(time) if time is not None else "-" for time in times)
+    return [
+        str(measures.deployments),
+        f"{measures.per_week:.1f}",
+        lead,
+        "-" if rate is None else f"{rate:.0%}",
+        restore,
+    ]

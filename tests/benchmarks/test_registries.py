@@ -13,8 +13,8 @@ import pytest
 
 from benchmarks import registries
 from benchmarks.shape import File
-from generator.registry.files import Tree
-from generator.registry.read import read_from, read_registry
+from generator.registry.files import MemoryFiles
+from generator.registry.reader import read_registry, read_registry_from
 from tests.workspace import ROOT, environment
 
 _APPS = 120
@@ -54,7 +54,7 @@ def test_a_smaller_registry_is_the_beginning_of_a_larger_one() -> None:
 @pytest.mark.parametrize("single", [False, True])
 def test_the_registry_is_accepted_whole(single: bool) -> None:
     files = {name: text.encode() for name, text in registries.files(_APPS, 7, single=single).items()}
-    registry = read_from(Tree(files), "apps.toml")
+    registry = read_registry_from(MemoryFiles(files), "apps.toml")
     assert len(files) == (1 if single else 8)
     assert len(registry.apps) == _APPS
     assert {name: len(env.listings) for name, env in registry.environments.items()} == dict.fromkeys(

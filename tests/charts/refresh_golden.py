@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from generator.charts.diff import changes
-from generator.charts.tree import OutputFolder
+from generator.charts.change_set import compute_changes
+from generator.charts.output_folder import OutputFolder
 from tests.charts.rendered import DATA, tree_at
 
 
 def main() -> None:
     for registry in sorted((DATA / "golden").glob("*/apps.toml")):
         folder = OutputFolder(registry.parent / "multi-repo")
-        owned = folder.record()
-        folder.apply(changes(tree_at(registry), owned, folder.digest), owned)
+        owned = folder.read_inventory()
+        folder.apply_changes(compute_changes(tree_at(registry), owned, folder.read_digest), owned)
 
 
 if __name__ == "__main__":

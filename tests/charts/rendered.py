@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from generator.charts import environment as yielded
-from generator.charts import helm
-from generator.charts.layout import Chart, by_chart
-from generator.charts.plan import plan
-from generator.charts.render import RenderedTree, render
-from generator.registry.files import Tree
-from generator.registry.read import read_from, read_registry
+from generator.charts.layout import Chart, group_by_chart
+from generator.charts.plan import plan_charts
+from generator.charts.render import RenderedTree, render_plan
+from generator.helm import engine as helm
+from generator.helm import environment_objects as yielded
+from generator.registry.files import MemoryFiles
+from generator.registry.reader import read_registry, read_registry_from
 from generator.registry.registry import Registry
 
 ROOT = Path(__file__).parents[2]
@@ -26,25 +26,25 @@ Objects = dict[tuple[str, str], dict[str, Any]]
 
 def registry_of(text: str) -> Registry:
     """The registry in `text`. Raises RegistryError."""
-    return read_from(Tree({"apps.toml": text.encode()}), "apps.toml")
+    return read_registry_from(MemoryFiles({"apps.toml": text.encode()}), "apps.toml")
 
 
 def tree_of(text: str) -> RenderedTree:
-    return render(plan(registry_of(text)))
+    return render_plan(plan_charts(registry_of(text)))
 
 
 def tree_at(path: Path) -> RenderedTree:
-    return render(plan(read_registry(path)))
+    return render_plan(plan_charts(read_registry(path)))
 
 
 def chart_of(tree: RenderedTree, environment: str) -> dict[str, bytes]:
     """The files of one chart by path below its root."""
-    return by_chart(tree.files)[Chart(environment)]
+    return group_by_chart(tree.files)[Chart(environment)]
 
 
 def objects(chart: Mapping[str, bytes], values: Mapping[str, Any] | None = None) -> Objects:
     """What Helm makes of a chart, by kind and name; one name twice is an error."""
-    return _by_name(helm.manifests(chart, values))
+    return _by_name(helm.render_chart(chart, values))
 
 
 def _by_name(found: list[dict[str, Any]]) -> Objects:
@@ -67,7 +67,7 @@ def through_parent(
     charts: Mapping[Chart, Mapping[str, bytes]], environment: str, values: Mapping[str, Any] | None = None
 ) -> tuple[Objects, Objects]:
     """What Helm makes of an environment's own chart, and of all shards below it with what that hands them."""
-    found = list(yielded.objects(charts, environment, values))
+    found = list(yielded.render_environment_objects(charts, environment, values))
     above = [item for chart, items in found if not chart.shard for item in items]
     below = [item for chart, items in found if chart.shard for item in items]
     return _by_name(above), _by_name(below)

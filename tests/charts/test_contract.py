@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from generator.charts import layout
-from generator.charts.helm import HelmRefusal
-from generator.registry.references import helm_key
+from generator.helm.engine import HelmRefusal
+from generator.registry.uniqueness import helm_values_key
 from tests.charts.rendered import DATA, SAMPLE, SHARED_HUB, Objects, chart_of, objects, sharded, through_parent, tree_of
 
 _SERVER = "https://elsewhere.example.com"
@@ -38,7 +38,7 @@ charts = pytest.mark.parametrize(
 @functools.cache
 def _files(registry: Path, shards: str) -> Mapping[layout.Chart, Mapping[str, bytes]]:
     text = registry.read_text(encoding="utf-8")
-    return layout.by_chart(tree_of(sharded(text, shards) if shards else text).files)
+    return layout.group_by_chart(tree_of(sharded(text, shards) if shards else text).files)
 
 
 @functools.cache
@@ -63,7 +63,7 @@ class Chart:
 
     def app(self, called: str, /, **values: Any) -> Objects:
         """The objects with values for the app of that name."""
-        return self.with_values({"spec": {"apps": {helm_key(called): values}}})
+        return self.with_values({"spec": {"apps": {helm_values_key(called): values}}})
 
 
 @pytest.fixture
@@ -390,8 +390,8 @@ def test_unknown_keys_of_an_app_are_ignored(chart: Chart) -> None:
 def test_no_value_takes_an_app_away(chart: Chart) -> None:
     for one in _applications(chart.base):
         app = one["metadata"]["name"].removesuffix("-prod")
-        with pytest.raises(HelmRefusal, match=f"spec.apps.{helm_key(app)} is empty, which would delete"):
-            chart.with_values({"spec": {"apps": {helm_key(app): None}}})
+        with pytest.raises(HelmRefusal, match=f"spec.apps.{helm_values_key(app)} is empty, which would delete"):
+            chart.with_values({"spec": {"apps": {helm_values_key(app): None}}})
 
 
 @pytest.mark.parametrize("values", [{"spec": None}, {"spec": {"apps": None}}])

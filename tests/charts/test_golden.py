@@ -13,10 +13,10 @@ import pytest
 from pydantic import BaseModel
 
 from generator.charts import yaml
-from generator.charts.layout import PROJECTS, by_chart
+from generator.charts.layout import PROJECTS_FOLDER, group_by_chart
 from generator.charts.render import RenderedTree
 from generator.registry.model import RootFile
-from generator.registry.toml import parse
+from generator.toml.document import parse_document
 from tests.charts.rendered import DATA, ROOT, SAMPLE, through_parent, tree_at
 
 EVERY_FIELD = DATA / "golden" / "every-field"
@@ -79,7 +79,7 @@ def _all(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[tuple[t
 
 def test_the_registry_of_every_field_has_every_field() -> None:
     place = EVERY_FIELD / "apps.toml"
-    data = parse(place.name, place.read_bytes()).data
+    data = parse_document(place.name, place.read_bytes()).data
     wanted = {
         (model, key)
         for section in ("apps", "projects")
@@ -115,12 +115,12 @@ def _closed(schema: Any) -> Any:
 
 
 def _objects(tree: RenderedTree) -> Iterator[dict[str, Any]]:
-    charts = by_chart(tree.files)
+    charts = group_by_chart(tree.files)
     for environment in {chart.environment for chart in charts}:
         for found in through_parent(charts, environment):
             yield from found.values()
     for path, data in tree.files.items():
-        if path.startswith(PROJECTS):
+        if path.startswith(PROJECTS_FOLDER):
             yield yaml.load(data.decode())
 
 

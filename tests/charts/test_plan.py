@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from generator.charts.plan import ChartPlan, EnvironmentPlan, plan
-from generator.registry.read import read_registry
+from generator.charts.plan import ChartPlan, EnvironmentPlan, plan_charts
+from generator.registry.reader import read_registry
 from tests.charts.rendered import SHARED_HUB, chart_of, objects, registry_of, tree_of
 
 _TEAM = """
@@ -22,7 +22,7 @@ def _app(name: str, more: str = "") -> str:
 
 
 def _plan(text: str) -> ChartPlan:
-    return plan(registry_of(f"version = 1\n{_TEAM}\n{text}"))
+    return plan_charts(registry_of(f"version = 1\n{_TEAM}\n{text}"))
 
 
 def _environment(found: ChartPlan, name: str) -> EnvironmentPlan:
@@ -65,7 +65,7 @@ def test_a_project_of_several_apps_is_their_union_once() -> None:
 
 
 def test_the_plain_manifest_of_a_project_is_its_union_over_all_environments() -> None:
-    found = plan(read_registry(SHARED_HUB)).projects["shop"]
+    found = plan_charts(read_registry(SHARED_HUB)).projects["shop"]
     assert found["metadata"] == {
         "name": "shop",
         "namespace": "argo-projects",
@@ -177,7 +177,7 @@ def test_a_field_that_only_a_newer_argo_cd_has_is_carried_as_it_is() -> None:
 
 
 def test_what_makes_an_application_the_one_it_is() -> None:
-    identity = _environment(plan(read_registry(SHARED_HUB)), "prod").applications["web"]
+    identity = _environment(plan_charts(read_registry(SHARED_HUB)), "prod").applications["web"]
     assert {key: identity[key] for key in ("name", "argocdNamespace", "project", "cluster", "namespace")} == {
         "name": "web-prod",
         "argocdNamespace": "argo-apps",

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from generator.charts import templates
-from generator.charts.plan import plan
-from generator.charts.projects import PROJECT_WAVE
-from generator.charts.render import render
+from generator.charts.app_projects import PROJECT_WAVE
+from generator.charts.plan import plan_charts
+from generator.charts.render import render_plan
 from generator.charts.templates import NOTICE
-from generator.registry.read import read_registry
+from generator.registry.reader import read_registry
 from tests.charts.rendered import ROOT, SAMPLE, SHARED_HUB, tree_at, tree_of
 from tests.charts.test_golden import EVERY_FIELD, SHARDED
 
@@ -122,10 +122,10 @@ def test_registry_data_never_reaches_a_template() -> None:
 @pytest.mark.parametrize("registry", [SAMPLE, SHARED_HUB, EVERY_FIELD / "apps.toml", SHARDED / "apps.toml"])
 def test_an_app_has_the_template_that_it_has_by_itself(registry: Path) -> None:
     """Apps that are alike share a text: it lacks nothing that tells them apart."""
-    planned = plan(read_registry(registry))
-    files = render(planned).files
+    planned = plan_charts(read_registry(registry))
+    files = render_plan(planned).files
     for app in (app for env in planned.environments for app in env.apps):
-        alone = templates.text(
+        alone = templates.render_template(
             "templates/app.yaml",
             app=app,
             argocd_namespace=planned.argocd_namespace,

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.charts.check import ChartError, verify
-from generator.charts.files import Files
-from generator.charts.helm import HelmRefusal
-from generator.charts.layout import Chart, Location, by_chart
-from generator.charts.manifests import manifests
-from generator.charts.parts import charts
-from generator.charts.plan import plan
-from generator.charts.render import RenderedTree, Slice, render
+from generator.charts.file_set import FileSet
+from generator.charts.layout import Chart, OutputLocation, group_by_chart
+from generator.charts.plan import plan_charts
+from generator.charts.render import ChartSlice, RenderedTree, render_plan
+from generator.charts.team_partition import render_charts
+from generator.helm.engine import HelmRefusal
+from generator.helm.manifests import render_manifest_files
+from generator.helm.verify import ChartError, verify_with_helm
 from tests.charts.rendered import SAMPLE, SHARED_HUB, Objects, registry_of, sharded, through_parent, tree_of
 from tests.workspace import REGISTRY
 
@@ -35,11 +35,11 @@ def _tree(shards: str, hub: bool = False) -> RenderedTree:
 
 
 def _above(tree: RenderedTree, environment: str = "dev", values: Mapping[str, Any] | None = None) -> Objects:
-    return through_parent(by_chart(tree.files), environment, values)[0]
+    return through_parent(group_by_chart(tree.files), environment, values)[0]
 
 
 def _below(tree: RenderedTree, environment: str = "dev", values: Mapping[str, Any] | None = None) -> Objects:
-    return through_parent(by_chart(tree.files), environment, values)[1]
+    return through_parent(group_by_chart(tree.files), environment, values)[1]
 
 
 def _application(tree: RenderedTree, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def _application(tree: RenderedTree, values: Mapping[str, Any] | None = None) ->
 
 
 def test_the_parent_is_where_the_environments_chart_was() -> None:
-    assert {chart for chart in by_chart(_tree('"team"').digests) if chart.environment == "dev"} == {
+    assert {chart for chart in group_by_chart(_tree('"team"').digests) if chart.environment == "dev"} == {
         Chart("dev"),
         Chart("dev", "ecsdemo"),
     }
@@ -120,15 +120,15 @@ def test_without_a_place_for_shards_the_chart_is_refused(key: str) -> None:
 
 
 def test_a_shard_by_itself_is_refused_for_it_has_no_destination() -> None:
-    from generator.charts import helm
+    from generator.helm import engine as helm
 
     with pytest.raises(HelmRefusal, match="there is no destination"):
-        helm.manifests(by_chart(_tree('"team"').files)[Chart("dev", "ecsdemo")])
+        helm.render_chart(group_by_chart(_tree('"team"').files)[Chart("dev", "ecsdemo")])
 
 
 def test_onboarding_an_app_leaves_the_parent_as_it_is() -> None:
-    before = by_chart(tree_of(sharded(REGISTRY, '"team"').replace('  "ledger",\n', "")).digests)
-    after = by_chart(tree_of(sharded(REGISTRY, '"team"')).digests)
+    before = group_by_chart(tree_of(sharded(REGISTRY, '"team"').replace('  "ledger",\n', "")).digests)
+    after = group_by_chart(tree_of(sharded(REGISTRY, '"team"')).digests)
     assert before[Chart("dev")] == after[Chart("dev")]
     assert before[Chart("dev", "payments")] != after[Chart("dev", "payments")]
 
@@ -198,7 +198,7 @@ def _handed_over(text: str, apps: str) -> RenderedTree:
 @pytest.mark.parametrize("shards", ["", '"team"', "4"])
 def test_what_is_handed_over_is_left_alone(shards: str) -> None:
     text = sharded(REGISTRY, shards) if shards else REGISTRY
-    charts_ = by_chart(_handed_over(text, "true").files)
+    charts_ = group_by_chart(_handed_over(text, "true").files)
     above, below = through_parent(charts_, "dev")
     for (kind, _), one in (below if shards else above).items():
         assert one["metadata"]["annotations"][_OPTIONS] == _LEFT_ALONE
@@ -232,12 +232,12 @@ def test_confirmation_is_asked_of_shards_too_but_not_of_what_is_handed_over() ->
 
 def test_the_charts_lie_where_they_are_said_to() -> None:
     registry = registry_of(sharded(REGISTRY, '"team"'))
-    deep = Location("https://github.com/acme/other.git", "deep/multi-repo")
-    for tree in (render(plan(registry, deep)), charts(registry, location=deep)):
+    deep = OutputLocation("https://github.com/acme/other.git", "deep/multi-repo")
+    for tree in (render_plan(plan_charts(registry, deep)), render_charts(registry, location=deep)):
         source = _above(tree)["Application", "dev-applications-payments"]["spec"]["source"]
         assert source["path"] == "deep/multi-repo/argo-app-shards/dev/payments"
         assert source["repoURL"] == "https://github.com/acme/other.git"
-    top = render(plan(registry, deep._replace(path=".")))
+    top = render_plan(plan_charts(registry, deep._replace(path=".")))
     at_the_top = _above(top)["Application", "dev-applications-payments"]["spec"]["source"]
     assert at_the_top["path"] == "argo-app-shards/dev/payments"
 
@@ -245,26 +245,26 @@ def test_the_charts_lie_where_they_are_said_to() -> None:
 @pytest.mark.parametrize("shards", ['"team"', "4"])
 def test_helm_and_argo_cd_take_every_shard(shards: str) -> None:
     registry = registry_of(sharded(SHARED_HUB.read_text(encoding="utf-8"), shards))
-    verify(render(plan(registry)), registry.environments)
+    verify_with_helm(render_plan(plan_charts(registry)), registry.environments)
 
 
 def test_what_is_wrong_in_a_shard_is_told_with_its_name() -> None:
     registry = registry_of(sharded(REGISTRY, '"team"'))
-    tree = render(plan(registry))
+    tree = render_plan(plan_charts(registry))
     broken = tuple(_broken(piece) if piece.chart == Chart("dev", "payments") else piece for piece in tree.slices)
     with pytest.raises(ChartError) as refused:
-        verify(replace(tree, cut=lambda: broken), registry.environments)
+        verify_with_helm(replace(tree, build_slices=lambda: broken), registry.environments)
     assert "chart dev, shard payments: Application ledger is missing" in str(refused.value)
 
 
-def _broken(piece: Slice) -> Slice:
+def _broken(piece: ChartSlice) -> ChartSlice:
     path = "templates/ledger.yaml"
     files = {**piece.files, path: piece.files[path].replace(b"kind: Application", b"kind: Surprise")}
-    return Slice(piece.chart, lambda: (Files.of(files), piece.applications))
+    return ChartSlice(piece.chart, lambda: (FileSet.from_bytes(files), piece.applications))
 
 
 def test_the_objects_of_shards_are_among_an_environments_manifests() -> None:
     registry = registry_of(sharded(REGISTRY, '"team"'))
-    names = set(manifests(render(plan(registry)), ["dev"]).files)
+    names = set(render_manifest_files(render_plan(plan_charts(registry)), ["dev"]).files)
     folder = "argo-app-of-apps/dev"
     assert {f"{folder}/application-{name}.yaml" for name in ("billing", "ledger", "dev-applications-payments")} <= names

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from generator.charts import yaml
-from tests.charts.test_values import NUMBERS, STRINGS, same
+from tests.charts.test_values_file import NUMBERS, STRINGS, same
 
 _TEXT = (
     st.text(max_size=40) | st.sampled_from(STRINGS) | st.text(alphabet=" \t\n\r-#:ab\u0085\u2028\ufeff", max_size=12)
@@ -49,9 +49,9 @@ def test_every_reader_reads_back_what_was_written(value: dict[str, Any]) -> None
 @given(_MAPPING.filter(bool) | st.lists(st.sampled_from(["", "a", " b"])).map("\n".join).map(lambda text: {"k": text}))
 @settings(max_examples=200, deadline=None)
 def test_a_value_that_was_written_before_stands_anywhere(value: dict[str, Any]) -> None:
-    written = yaml.written(value, "  ")
+    written = yaml.format_mapping(value, "  ")
     assert yaml.dump({"key": written}, "  ") == yaml.dump({"key": value}, "  ")
-    assert f"      key:{yaml.deeper(written)}\n" == yaml.dump({"key": value}, "      ")
+    assert f"      key:{yaml.indent_further(written)}\n" == yaml.dump({"key": value}, "      ")
 
 
 def test_known_values_are_read_back() -> None:

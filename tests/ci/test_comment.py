@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from tests.ci.steps import github
+from tests.diff.sample import BEFORE, changed, committed
 from tests.git.remotes import git
-from tests.review.sample import BEFORE, changed, committed
 from tests.workspace import ROOT, isolate
 
 TOKEN = "cAn4ry-c0mment"

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from generator.charts import helm
-from generator.charts.layout import Chart, by_chart
-from generator.charts.plan import plan
-from generator.charts.render import render
-from generator.registry.read import read_registry
+from generator.charts.layout import Chart, group_by_chart
+from generator.charts.plan import plan_charts
+from generator.charts.render import render_plan
+from generator.helm import engine as helm
+from generator.registry.reader import read_registry
 
 _SAMPLE = Path(__file__).parents[2] / "apps.toml"
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.cluster
 @pytest.mark.parametrize("environment", ["dev", "test", "prod"])
 def test_the_api_server_takes_every_object_of_the_sample(cluster: Any, environment: str) -> None:
     registry = read_registry(_SAMPLE)
-    objects = helm.manifests(by_chart(render(plan(registry)).files)[Chart(environment)])
+    objects = helm.render_chart(group_by_chart(render_plan(plan_charts(registry)).files)[Chart(environment)])
     listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
 
     accepted = cluster.kubectl("apply --dry-run=server --validate=strict", std_input=listed)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from generator.charts import helm
+from generator.helm import engine as helm
 from tests.charts.rendered import sharded
 from tests.workspace import REGISTRY, Run, onboarded, untouched
 
@@ -122,8 +122,8 @@ def test_text_that_would_drive_the_terminal_is_spelled_out(rendered: Path, workl
 def test_without_helm_the_charts_are_not_judged(
     rendered: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(helm, "_engine", lambda: None)
-    monkeypatch.setattr(helm, "engine", lambda: "")
+    monkeypatch.setattr(helm, "_import_helm_library", lambda: None)
+    monkeypatch.setattr(helm, "identify_engine", lambda: "")
     monkeypatch.setenv("PATH", "/nonexistent")
     done = workloads("check", cwd=rendered)
     assert done.code == 9
@@ -135,13 +135,13 @@ def test_a_chart_that_helm_took_is_not_rendered_again(
     rendered: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
-    real = helm.manifests
+    real = helm.render_chart
 
     def counted(*given: Any) -> list[dict[str, Any]]:
         asked.append(1)
         return real(*given)
 
-    monkeypatch.setattr(helm, "manifests", counted)
+    monkeypatch.setattr(helm, "render_chart", counted)
     assert workloads("check", cwd=rendered).code == 0
     first = len(asked)
     assert workloads("check", cwd=rendered).code == 0
@@ -149,7 +149,7 @@ def test_a_chart_that_helm_took_is_not_rendered_again(
     (rendered / "apps.toml").write_text(REGISTRY.replace("billing@v1.0.0", "billing@v1.1.0"))
     assert workloads("check", cwd=rendered).code == 1
     assert len(asked) == first + 1
-    monkeypatch.setattr(helm, "engine", lambda: "another")
+    monkeypatch.setattr(helm, "identify_engine", lambda: "another")
     assert workloads("check", cwd=rendered).code == 1
     assert len(asked) == first + 4
 
@@ -181,7 +181,7 @@ def test_a_chart_that_is_nearly_too_large_is_told_of_and_passes(place: Path, wor
 
 
 def test_much_state_is_told_of(rendered: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("generator.charts.size.LARGE_STATUS", 1300)
+    monkeypatch.setattr("generator.helm.chart_size.STATUS_WARNING_BYTES", 1300)
     done = workloads("check", "--without-helm", cwd=rendered)
     assert done.code == 0
     assert done.err.count("warning: ") == 1
@@ -208,13 +208,13 @@ def test_after_a_promotion_helm_is_asked_about_the_shard_and_what_is_above_it(
     (place / "apps.toml").write_text(text)
     assert workloads("render", cwd=place).code == 0
     asked: list[str] = []
-    real = helm.manifests
+    real = helm.render_chart
 
     def counted(files: dict[str, bytes], *given: Any) -> list[dict[str, Any]]:
         asked.append(next(line for line in files["Chart.yaml"].decode().splitlines() if line.startswith("name:")))
         return real(files, *given)
 
-    monkeypatch.setattr(helm, "manifests", counted)
+    monkeypatch.setattr(helm, "render_chart", counted)
     assert workloads("check", cwd=place).code == 0
     assert sorted(asked) == sorted({*asked})
     assert len(asked) == 3 + 4

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from generator.charts import seen, yaml
+from generator.charts import stat_cache as seen
+from generator.charts import yaml
 from tests.workspace import REGISTRY, Done, Run, contents, environment, onboarded, spawn, untouched, without
 
 CHARTS = Path("multi-repo", "argo-app-of-apps")
@@ -51,7 +52,7 @@ def test_again_changes_nothing_not_even_a_time(rendered: Path, workloads: Run) -
 def test_an_edit_by_hand_is_undone_also_where_all_was_read_before(
     rendered: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(seen, "_SETTLED", -(10**12))  # As if everything were old.
+    monkeypatch.setattr(seen, "_SETTLE_NANOSECONDS", -(10**12))  # As if everything were old.
     assert workloads("render", cwd=rendered).out == "multi-repo: up to date\n"
     time.sleep(0.02)
     path = rendered / CHARTS / "prod/templates/billing.yaml"

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from generator.errors import LocalError, NetworkError, RemoteRefusedError, UsageError
-from generator.forges import access
-from generator.forges.forge import Access, Forge, Opened, Request
+from generator.forges import detect as access
 from generator.forges.gitea import Gitea
 from generator.forges.github import GitHub
 from generator.forges.gitlab import GitLab
+from generator.forges.pull_request import Forge, PullRequest, PullRequestResult, RepositoryAccess
 from tests.forges.server import TOKEN, Server, serving
 
-CLIENTS: dict[str, Callable[[Access], Forge]] = {"github": GitHub, "gitlab": GitLab, "gitea": Gitea}
-WANTED = Request("workloads/publish-0a1b", "main", "update billing: dev", "**Deletes** `x`\n")
+CLIENTS: dict[str, Callable[[RepositoryAccess], Forge]] = {"github": GitHub, "gitlab": GitLab, "gitea": Gitea}
+WANTED = PullRequest("workloads/publish-0a1b", "main", "update billing: dev", "**Deletes** `x`\n")
 
 
 @pytest.fixture(params=CLIENTS)
@@ -29,23 +29,23 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 def client(server: Server, token: str = TOKEN) -> Forge:
     api = f"{server.url}/api/v1" if server.forge == "gitea" else server.url
-    return CLIENTS[server.forge](Access(api, "acme/workloads", token))
+    return CLIENTS[server.forge](RepositoryAccess(api, "acme/workloads", token))
 
 
 def test_a_request_is_opened_once_and_then_updated_in_place(server: Server) -> None:
-    first = client(server).bring(WANTED)
+    first = client(server).open_or_update(WANTED)
     assert (first.created, first.updated) == (True, False)
     assert first.url == server.requests[0]["web_url" if server.forge == "gitlab" else "html_url"]
-    assert client(server).bring(WANTED) == Opened(first.url, False, False)
-    changed = Request(WANTED.head, WANTED.base, "update ledger: dev", "other\n")
-    assert client(server).bring(changed) == Opened(first.url, False, True)
+    assert client(server).open_or_update(WANTED) == PullRequestResult(first.url, False, False)
+    changed = PullRequest(WANTED.head, WANTED.base, "update ledger: dev", "other\n")
+    assert client(server).open_or_update(changed) == PullRequestResult(first.url, False, True)
     assert server.requests[0]["title"] == "update ledger: dev"
     assert (len(server.requests), server.wrong) == (1, [])
 
 
 def test_a_request_of_other_branches_is_left_alone(server: Server) -> None:
-    client(server).bring(WANTED)
-    client(server).bring(Request("workloads/other", "main", "other", "other"))
+    client(server).open_or_update(WANTED)
+    client(server).open_or_update(PullRequest("workloads/other", "main", "other", "other"))
     assert [each["title"] for each in server.requests] == ["update billing: dev", "other"]
     assert server.wrong == []
 
@@ -92,7 +92,7 @@ def test_the_server_notes_what_the_api_does_not_describe(
 def test_what_the_forge_says_is_shown_and_no_secret(server: Server, status: int, error: type[Exception]) -> None:
     server.status, server.answer = status, {"message": f"no \x1b[31m{TOKEN}"}
     with pytest.raises(error) as refusal:
-        client(server).bring(WANTED)
+        client(server).open_or_update(WANTED)
     assert TOKEN not in str(refusal.value)
     assert "\x1b" not in str(refusal.value)
     assert len(server.calls) == 1
@@ -100,32 +100,32 @@ def test_what_the_forge_says_is_shown_and_no_secret(server: Server, status: int,
 
 def test_a_token_that_is_not_taken_is_an_access_error(server: Server) -> None:
     with pytest.raises(NetworkError, match="401"):
-        client(server, "another-token").bring(WANTED)
+        client(server, "another-token").open_or_update(WANTED)
 
 
 def test_an_answer_that_is_no_api_is_a_network_error(server: Server) -> None:
     server.status, server.answer = 200, b"<html>sign in</html>"
     with pytest.raises(NetworkError):
-        client(server).bring(WANTED)
+        client(server).open_or_update(WANTED)
 
 
 def test_a_redirect_is_not_followed_with_the_token(server: Server) -> None:
     server.status, server.answer = 302, {}
     with pytest.raises((NetworkError, RemoteRefusedError)):
-        client(server).bring(WANTED)
+        client(server).open_or_update(WANTED)
 
 
 def test_a_forge_that_is_not_there_is_a_network_error(server: Server) -> None:
     server.url = "http://127.0.0.1:9"
     with pytest.raises(NetworkError, match="could not be reached"):
-        client(server).bring(WANTED)
+        client(server).open_or_update(WANTED)
 
 
 @pytest.mark.parametrize(("forge", "library"), [("github", "github"), ("gitlab", "gitlab")])
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, forge: str, library: str) -> None:
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(LocalError) as refusal:
-        CLIENTS[forge](Access("https://forge.example.com", "acme/workloads", TOKEN))
+        CLIENTS[forge](RepositoryAccess("https://forge.example.com", "acme/workloads", TOKEN))
     assert f"gitops-workloads[{forge}]" in refusal.value.remedy
 
 
@@ -140,14 +140,14 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, forge: str,
     ],
 )
 def test_where_a_url_leads(url: str, host: str, path: str) -> None:
-    assert access.place(url) == access.Place(host, path)
+    assert access.parse_repository_url(url) == access.HostedRepository(host, path)
 
 
 @pytest.mark.parametrize(
     "url", ["/srv/workloads.git", "file:///srv/workloads.git", "https://host/x", "C:", "http://[x/y"]
 )
 def test_what_is_on_no_forge(url: str) -> None:
-    assert access.place(url) is None
+    assert access.parse_repository_url(url) is None
 
 
 @pytest.mark.parametrize(
@@ -166,25 +166,27 @@ def test_what_is_on_no_forge(url: str) -> None:
     ],
 )
 def test_which_forge_a_host_is(host: str, environment: dict[str, str], forge: str) -> None:
-    assert access.kind(access.Place(host, "acme/workloads"), environment) == forge
+    assert access.detect_forge(access.HostedRepository(host, "acme/workloads"), environment) == forge
 
 
 def test_without_a_token_there_is_a_command_and_no_forge() -> None:
     url = "https://github.com/acme/workloads.git"
-    assert access.forge(url, "", {}) is None
-    assert access.command(url, "", WANTED, {}).startswith("gh pr create --head workloads/publish-0a1b --base main")
-    assert access.command(url, "gitlab", WANTED, {}).startswith("glab mr create ")
-    assert access.command(url, "gitea", WANTED, {}).startswith("tea pulls create ")
-    plain = access.command("/srv/workloads.git", "", WANTED, {})
+    assert access.open_forge(url, "", {}) is None
+    assert access.request_command(url, "", WANTED, {}).startswith(
+        "gh pr create --head workloads/publish-0a1b --base main"
+    )
+    assert access.request_command(url, "gitlab", WANTED, {}).startswith("glab mr create ")
+    assert access.request_command(url, "gitea", WANTED, {}).startswith("tea pulls create ")
+    plain = access.request_command("/srv/workloads.git", "", WANTED, {})
     assert plain == "git fetch origin workloads/publish-0a1b && git push origin FETCH_HEAD:refs/heads/main"
 
 
 def test_a_token_is_not_sent_in_the_clear() -> None:
     environment = {"GITEA_TOKEN": TOKEN, "GITEA_SERVER_URL": "http://git.acme.example"}
     with pytest.raises(UsageError):
-        access.forge("https://git.acme.example/acme/workloads", "gitea", environment)
+        access.open_forge("https://git.acme.example/acme/workloads", "gitea", environment)
 
 
 def test_a_token_for_a_folder_is_a_usage_error() -> None:
     with pytest.raises(UsageError):
-        access.forge("/srv/workloads.git", "gitea", {"GITEA_TOKEN": TOKEN})
+        access.open_forge("/srv/workloads.git", "gitea", {"GITEA_TOKEN": TOKEN})

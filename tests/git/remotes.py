@@ -16,9 +16,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from generator.git.publish import Base, Identity, Proposal, PublishResult, Target, publish
+from generator.git.push import BranchSnapshot, GitIdentity, Proposal, PublishResult, PublishTarget, commit_and_push
 
-ADA = Identity("Ada Lovelace", "ada@example.org")
+ADA = GitIdentity("Ada Lovelace", "ada@example.org")
 
 
 def git(folder: Path, *args: str, stdin: str | None = None, variables: Mapping[str, str] | None = None) -> str:
@@ -31,10 +31,12 @@ def git(folder: Path, *args: str, stdin: str | None = None, variables: Mapping[s
     return done.stdout.strip()
 
 
-def run(url: str, propose: Callable[[Base], Proposal | None], branch: str = "main", **options: Any) -> PublishResult:
+def run(
+    url: str, propose: Callable[[BranchSnapshot], Proposal | None], branch: str = "main", **options: Any
+) -> PublishResult:
     """Publish without waiting between attempts."""
-    target = Target(url, branch, create_branch=options.pop("create_branch", False))
-    return publish(target, propose, **{"committer": ADA, "sleep": lambda seconds: None, **options})
+    target = PublishTarget(url, branch, create_branch=options.pop("create_branch", False))
+    return commit_and_push(target, propose, **{"committer": ADA, "sleep": lambda seconds: None, **options})
 
 
 @dataclass
@@ -87,8 +89,8 @@ class Remote:
 
 
 def proposing(
-    files: dict[str, str | None], message: str = "change", author: Identity = ADA
-) -> Callable[[Base], Proposal]:
+    files: dict[str, str | None], message: str = "change", author: GitIdentity = ADA
+) -> Callable[[BranchSnapshot], Proposal]:
     """A `propose` that wants the same files on every base."""
     content = {name: None if text is None else text.encode() for name, text in files.items()}
     return lambda base: Proposal(content, message, ADA)

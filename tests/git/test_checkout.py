@@ -10,8 +10,8 @@ import pytest
 
 from generator.errors import LocalError
 from generator.git.checkout import Checkout
-from generator.git.publish import Target, publish
-from generator.git.settings import Settings
+from generator.git.config import GitConfig
+from generator.git.push import PublishTarget, commit_and_push
 from tests.git.remotes import ADA, Remote, git, proposing, run
 
 
@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def checkout(folder: Path) -> Checkout:
-    found = Checkout.at(folder)
+    found = Checkout.discover(folder)
     assert found is not None
     return found
 
@@ -45,31 +45,31 @@ def fingerprint(folder: Path) -> dict[str, tuple[str, int]]:
 
 def ask_everything(folder: Path) -> None:
     asked = checkout(folder)
-    head = asked.head()
-    asked.branch()
+    head = asked.head_commit()
+    asked.current_branch()
     asked.is_dirty(Path("apps.toml"))
-    asked.read(Path("apps.toml"))
+    asked.read_committed_file(Path("apps.toml"))
     asked.is_ancestor(head or "x", head or "x")
-    asked.origin()
-    asked.settings.signing()
+    asked.origin_url()
+    asked.git_config.signing_config()
     asked.is_shallow()
 
 
 def test_a_checkout_is_found_from_below_and_none_elsewhere(folder: Path, tmp_path: Path) -> None:
     (folder / "a" / "b").mkdir(parents=True)
     assert checkout(folder / "a" / "b").top == folder
-    assert Checkout.at(tmp_path) is None
-    assert Checkout.at(folder / ".git") is None
+    assert Checkout.discover(tmp_path) is None
+    assert Checkout.discover(folder / ".git") is None
 
 
 def test_what_is_committed_and_what_is_not(folder: Path) -> None:
     asked = checkout(folder)
-    assert asked.head() == git(folder, "rev-parse", "HEAD")
-    assert asked.branch() == "main"
-    assert asked.read(Path("apps.toml")) == b"one\n"
-    assert asked.read(folder / "apps.toml") == b"one\n"
-    assert asked.read(Path("absent")) is None
-    assert asked.read(Path("apps.toml"), "no-such") is None
+    assert asked.head_commit() == git(folder, "rev-parse", "HEAD")
+    assert asked.current_branch() == "main"
+    assert asked.read_committed_file(Path("apps.toml")) == b"one\n"
+    assert asked.read_committed_file(folder / "apps.toml") == b"one\n"
+    assert asked.read_committed_file(Path("absent")) is None
+    assert asked.read_committed_file(Path("apps.toml"), "no-such") is None
     assert asked.is_dirty(Path("apps.toml"))
     assert asked.is_dirty(Path("staged"))
     assert not asked.is_dirty(Path("clean.txt"))
@@ -82,31 +82,31 @@ def test_what_is_committed_and_what_is_not(folder: Path) -> None:
 
 def test_a_path_outside_is_not_looked_at(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(LocalError, match="is outside of"):
-        checkout(folder).read(tmp_path / "elsewhere")
+        checkout(folder).read_committed_file(tmp_path / "elsewhere")
 
 
 def test_an_unborn_head_has_no_commit(tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet")
     asked = checkout(tmp_path)
-    assert asked.head() is None
-    assert asked.branch() == "main"
-    assert asked.read(Path("apps.toml")) is None
+    assert asked.head_commit() is None
+    assert asked.current_branch() == "main"
+    assert asked.read_committed_file(Path("apps.toml")) is None
     (tmp_path / "apps.toml").touch()
     assert asked.is_dirty(Path("apps.toml"))
 
 
 def test_a_detached_head_has_no_branch(folder: Path) -> None:
     git(folder, "checkout", "--quiet", "--detach")
-    assert checkout(folder).branch() is None
-    assert checkout(folder).head() is not None
+    assert checkout(folder).current_branch() is None
+    assert checkout(folder).head_commit() is not None
 
 
 def test_a_linked_worktree_is_a_checkout(folder: Path, tmp_path: Path) -> None:
     git(folder, "worktree", "add", "--quiet", str(tmp_path / "linked"))
     asked = checkout(tmp_path / "linked")
     assert asked.top == tmp_path / "linked"
-    assert asked.branch() == "linked"
-    assert asked.read(Path("apps.toml")) == b"one\n"
+    assert asked.current_branch() == "linked"
+    assert asked.read_committed_file(Path("apps.toml")) == b"one\n"
 
 
 def test_ancestry(folder: Path) -> None:
@@ -171,7 +171,7 @@ def test_a_promisor_is_not_asked_for_what_is_missing(remote: Remote, tmp_path: P
     git(tmp_path, "clone", "--quiet", "--no-checkout", "--filter=blob:none", remote.url, str(clone))
     before = fingerprint(clone)
     with pytest.raises(LocalError):
-        checkout(clone).read(Path("README.md"))
+        checkout(clone).read_committed_file(Path("README.md"))
     assert fingerprint(clone) == before
 
 
@@ -179,21 +179,21 @@ def test_settings_are_the_last_of_each_kind(folder: Path, home: Path) -> None:
     git(home, "config", "--global", "commit.gpgSign", "true")
     git(home, "config", "--global", "gpg.format", "ssh")
     git(home, "config", "--global", "user.signingKey", "~/.ssh/id.pub")
-    settings = checkout(folder).settings
-    assert (settings.get("user.name"), settings.get("USER.EMAIL")) == ("Ada", "ada@example.org")
-    assert settings.get("absent.key") == ""
-    signing = settings.signing()
+    settings = checkout(folder).git_config
+    assert (settings.get_value("user.name"), settings.get_value("USER.EMAIL")) == ("Ada", "ada@example.org")
+    assert settings.get_value("absent.key") == ""
+    signing = settings.signing_config()
     assert signing is not None
     assert (signing.format, signing.key) == ("ssh", str(home / ".ssh/id.pub"))
     git(folder, "config", "commit.gpgSign", "false")
-    assert checkout(folder).settings.signing() is None
-    assert Settings.read(home).signing() == signing
+    assert checkout(folder).git_config.signing_config() is None
+    assert GitConfig.read_git_config(home).signing_config() == signing
 
 
 def test_how_the_checkout_reaches_its_remote_is_known(folder: Path) -> None:
     git(folder, "config", "http.https://example.org/.extraHeader", "AUTHORIZATION: basic abc")
     git(folder, "config", "alias.x", "!evil")
-    assert checkout(folder).settings.transport == (
+    assert checkout(folder).git_config.transport_config == (
         ("http.https://example.org/.extraheader", "AUTHORIZATION: basic abc"),
     )
 
@@ -201,12 +201,12 @@ def test_how_the_checkout_reaches_its_remote_is_known(folder: Path) -> None:
 def test_a_broken_configuration_is_said_to_be_broken(folder: Path, home: Path) -> None:
     (home / ".gitconfig").write_text("[[[")
     with pytest.raises(LocalError, match="bad config"):
-        Checkout.at(folder)
+        Checkout.discover(folder)
     with pytest.raises(LocalError, match="bad config"):
-        Settings.read(folder)
+        GitConfig.read_git_config(folder)
 
 
 def test_a_published_commit_can_use_the_checkouts_settings(folder: Path, remote: Remote) -> None:
-    settings = checkout(folder).settings
-    target = Target(remote.url, "main", config=settings.transport)
-    assert publish(target, proposing({"a": "a"}), committer=ADA, signing=settings.signing()).pushed
+    settings = checkout(folder).git_config
+    target = PublishTarget(remote.url, "main", config=settings.transport_config)
+    assert commit_and_push(target, proposing({"a": "a"}), committer=ADA, signing=settings.signing_config()).pushed

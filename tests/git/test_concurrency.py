@@ -12,17 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from generator.git.publish import Budget
+from generator.git.push import RetryBudget
 from tests.git.remotes import Remote, proposing, run
 
 _SCRIPT = """
 import sys
 from tests.git.remotes import proposing
 from tests.git.remotes import run
-from generator.git.publish import Budget
+from generator.git.push import RetryBudget
 name = sys.argv[2]
 print("started", flush=True)
-run(sys.argv[1], proposing({f"apps/{name}.yaml": name}, name), sleep=__import__("time").sleep, budget=Budget(races=40))
+budget = RetryBudget(race_attempts=40)
+run(sys.argv[1], proposing({f"apps/{name}.yaml": name}, name), sleep=__import__("time").sleep, budget=budget)
 """
 
 #: Forks once everything is loaded, so that all of them set out together.
@@ -30,10 +31,11 @@ _CROWD = """
 import os, sys, time
 import git
 from tests.git.remotes import proposing, run
-from generator.git.publish import Budget
+from generator.git.push import RetryBudget
 def publish(name, cache):
     os.environ["XDG_CACHE_HOME"] = cache
-    run(sys.argv[1], proposing({f"apps/{name}.yaml": name}, name), sleep=time.sleep, budget=Budget(races=40))
+    budget = RetryBudget(race_attempts=40)
+    run(sys.argv[1], proposing({f"apps/{name}.yaml": name}, name), sleep=time.sleep, budget=budget)
 children = []
 for name, cache in zip(sys.argv[2::2], sys.argv[3::2]):
     child = os.fork()
@@ -117,7 +119,7 @@ def test_a_publisher_asked_to_end_ends_clean(
 
 def test_publishers_in_threads_do_not_disturb_each_other(remote: Remote) -> None:
     def one(number: int) -> bool:
-        return run(remote.url, proposing({f"apps/{number}": "x"}), budget=Budget(races=40)).pushed
+        return run(remote.url, proposing({f"apps/{number}": "x"}), budget=RetryBudget(race_attempts=40)).pushed
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(one, range(4)))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from generator.git.command import Output
-from generator.git.failure import Fault, of_exchange, of_push
+from generator.git.failure import Fault, classify_fetch_failure, classify_push_failure
+from generator.git.runner import GitResult
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ from generator.git.failure import Fault, of_exchange, of_push
     ],
 )
 def test_what_was_said_of_an_exchange(said: str, fault: Fault) -> None:
-    assert of_exchange(Output(128, b"", said)).fault is fault
+    assert classify_fetch_failure(GitResult(128, b"", said)).fault is fault
 
 
 @pytest.mark.parametrize(
@@ -48,13 +48,13 @@ def test_what_was_said_of_an_exchange(said: str, fault: Fault) -> None:
 )
 def test_what_was_said_of_a_ref(reason: str, said: str, fault: Fault) -> None:
     printed = f"To x\n!\t{'a' * 40}:refs/heads/main\t[remote rejected] ({reason})\nDone\n"
-    failure = of_push(Output(1, printed.encode(), said))
+    failure = classify_push_failure(GitResult(1, printed.encode(), said))
     assert failure.fault is fault
-    assert failure.answered
-    assert reason in failure.words
+    assert failure.nothing_changed
+    assert reason in failure.message
 
 
 def test_a_push_without_an_answer_may_have_arrived() -> None:
-    assert not of_push(Output(128, b"", "fatal: the remote end hung up unexpectedly")).answered
-    assert not of_push(Output(-15, b"", "", timed_out=True)).answered
-    assert of_push(Output(128, b"", "fatal: Authentication failed for 'https://h/'")).answered
+    assert not classify_push_failure(GitResult(128, b"", "fatal: the remote end hung up unexpectedly")).nothing_changed
+    assert not classify_push_failure(GitResult(-15, b"", "", timed_out=True)).nothing_changed
+    assert classify_push_failure(GitResult(128, b"", "fatal: Authentication failed for 'https://h/'")).nothing_changed

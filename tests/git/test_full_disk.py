@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from generator.errors import LocalError, NetworkError
-from generator.git.publish import Base, Proposal
+from generator.git.push import BranchSnapshot, Proposal
 from tests.git.remotes import ADA, Remote, run, serving
 
 _BIG = bytes(range(256)) * 17 + b"".join(b"%d" % (n * n) for n in range(60_000))
@@ -31,7 +31,7 @@ def no_room() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def propose(base: Base) -> Proposal:
+def propose(base: BranchSnapshot) -> Proposal:
     return Proposal({"big": _BIG}, "big", ADA)
 
 
@@ -43,7 +43,7 @@ def test_no_room_for_what_we_write(daemon: str, remote: Remote, home: Path) -> N
     before = remote.head()
     with no_room(), pytest.raises(LocalError) as failure:
         run(daemon, propose)
-    assert failure.value.undone == "nothing was pushed"
+    assert failure.value.not_done == "nothing was pushed"
     assert clones(home) == []
     assert remote.head() == before
     assert run(daemon, propose).pushed
@@ -64,5 +64,5 @@ def test_no_room_on_the_server(remote: Remote) -> None:
         with pytest.raises(NetworkError, match="unpack") as failure:
             run(url, lambda base: Proposal({"big": _MORE}, "big", ADA), sleep=pauses.append)
     assert len(pauses) == 3
-    assert failure.value.undone == "nothing was pushed"
+    assert failure.value.not_done == "nothing was pushed"
     assert remote.head() == before

@@ -47,8 +47,8 @@ def test_when_nobody_can_tell_whether_it_arrived_that_is_said(remote: Remote, da
         proxy.after_push = proxy.refuse
         with pytest.raises(NetworkError) as failure:
             run(proxy.url, proposing({"a": "a"}))
-    assert remote.head() in failure.value.undone
-    assert "is not known" in failure.value.undone
+    assert remote.head() in failure.value.not_done
+    assert "is not known" in failure.value.not_done
 
 
 class _Proxy:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from generator.errors import RemoteRefusedError, UsageError
-from generator.git.publish import Base, Proposal, PublishResult, Target, publish
+from generator.git.push import BranchSnapshot, Proposal, PublishResult, PublishTarget, commit_and_push
 from tests.git.remotes import ADA, Remote
 
 HEAD = "workloads/publish-0a1b"
@@ -20,8 +20,8 @@ def ask(remote: Remote, files: dict[str, str | None], message: str = OURS, head:
 
 
 def put(remote: Remote, propose: object, head: str = HEAD) -> PublishResult:
-    target = Target(remote.url, "main", request=head)
-    return publish(target, propose, committer=ADA, sleep=lambda seconds: None)  # type: ignore[arg-type]
+    target = PublishTarget(remote.url, "main", request_branch=head)
+    return commit_and_push(target, propose, committer=ADA, sleep=lambda seconds: None)  # type: ignore[arg-type]
 
 
 def parents(remote: Remote) -> list[str]:
@@ -39,7 +39,7 @@ def test_a_request_is_one_commit_on_the_base_and_the_base_stays(remote: Remote) 
 def test_the_same_request_again_pushes_nothing(remote: Remote) -> None:
     first = ask(remote, {"a": "a"})
     again = ask(remote, {"a": "a"})
-    assert (again.pushed, again.head, again.changed) == (False, first.head, ("a",))
+    assert (again.pushed, again.head, again.changed_paths) == (False, first.head, ("a",))
 
 
 @pytest.mark.parametrize("files", [{"a": "b"}, {"b": "a"}, {"README.md": None}])
@@ -69,7 +69,7 @@ def test_a_request_whose_change_was_merged_is_not_made_again(remote: Remote) -> 
     ask(remote, {"a": "a"})
     remote.git("update-ref", "refs/heads/main", remote.head(HEAD))
     result = ask(remote, {"a": "a"})
-    assert (result.pushed, result.changed) == (False, ())
+    assert (result.pushed, result.changed_paths) == (False, ())
 
 
 @pytest.mark.parametrize("files", [{"b": "b"}, {"a": "a"}])
@@ -78,7 +78,7 @@ def test_a_commit_of_somebody_else_on_the_branch_is_kept(remote: Remote, files: 
     theirs = remote.write({"mine": "m"}, "by hand", HEAD)
     with pytest.raises(RemoteRefusedError, match="was not made by workloads") as refusal:
         ask(remote, files)
-    assert refusal.value.undone == "nothing was pushed"
+    assert refusal.value.not_done == "nothing was pushed"
     assert remote.head(HEAD) == theirs
 
 
@@ -92,7 +92,7 @@ def test_a_foreign_branch_of_that_name_is_kept(remote: Remote) -> None:
 def test_a_commit_that_arrives_while_we_prepare_ours_is_kept(remote: Remote) -> None:
     ask(remote, {"a": "a"})
 
-    def propose(base: Base) -> Proposal:
+    def propose(base: BranchSnapshot) -> Proposal:
         remote.write({"mine": "m"}, "by hand", HEAD)
         return Proposal({"b": b"b"}, OURS, ADA)
 
@@ -104,9 +104,9 @@ def test_a_commit_that_arrives_while_we_prepare_ours_is_kept(remote: Remote) -> 
 def test_two_who_make_the_same_request_end_in_one(
     remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[Base] = []
+    seen: list[BranchSnapshot] = []
 
-    def propose(base: Base) -> Proposal:
+    def propose(base: BranchSnapshot) -> Proposal:
         if not seen:
             seen.append(base)
             with monkeypatch.context() as elsewhere:  # or it would wait for the lock on our own clone
@@ -122,7 +122,7 @@ def test_two_who_make_the_same_request_end_in_one(
 def test_the_base_may_move_while_a_request_is_made(remote: Remote) -> None:
     """Its commit is then behind, as any request may be; the next run brings it up."""
 
-    def propose(base: Base) -> Proposal:
+    def propose(base: BranchSnapshot) -> Proposal:
         remote.write({"theirs": "t"}, "theirs")
         return Proposal({"a": b"a"}, OURS, ADA)
 
@@ -138,16 +138,16 @@ def test_a_request_that_the_server_refuses_names_its_branch(remote: Remote) -> N
 
 
 def test_a_push_whose_answer_was_lost_is_found_to_have_arrived(remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
-    from generator.git.command import Output
-    from generator.git.repository import Repository
+    from generator.git.remote_clone import RemoteClone
+    from generator.git.runner import GitResult
 
-    original = Repository.push
+    original = RemoteClone.push
 
-    def lost(self: Repository, *args: object) -> Output:
+    def lost(self: RemoteClone, *args: object) -> GitResult:
         original(self, *args)  # type: ignore[arg-type]
-        return Output(128, b"", "fatal: the remote end hung up unexpectedly")
+        return GitResult(128, b"", "fatal: the remote end hung up unexpectedly")
 
-    monkeypatch.setattr(Repository, "push", lost)
+    monkeypatch.setattr(RemoteClone, "push", lost)
     result = ask(remote, {"a": "a"})
     assert (result.pushed, result.head) == (True, remote.head(HEAD))
 

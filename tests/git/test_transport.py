@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from generator.errors import ConflictError, NetworkError, RemoteRefusedError, UsageError
-from generator.git import publish as publishing
-from generator.git.command import Patience
-from generator.git.publish import Base, Proposal
+from generator.git import push as publishing
+from generator.git.push import BranchSnapshot, Proposal
+from generator.git.runner import IdleBudget
 from tests.git.remotes import ADA, Remote, Web, free_port, git, proposing, run
 
 CANARY = "s3cr3t-canary"
@@ -35,15 +35,15 @@ def test_credentials_in_the_url_are_used_and_kept_nowhere(web: Web, remote: Remo
     kept = [path for path in (home / ".cache").rglob("*") if path.is_file() and CANARY in path.read_text("latin-1")]
     assert kept == []
     assert CANARY not in "".join(said)
-    assert CANARY not in repr(publishing.Target(url, "main", config=(("http.extraheader", CANARY),)))
+    assert CANARY not in repr(publishing.PublishTarget(url, "main", config=(("http.extraheader", CANARY),)))
 
 
 def test_what_the_checkout_knows_about_reaching_the_remote_is_used(web: Web, remote: Remote) -> None:
     remote.git("config", "http.receivepack", "true")
     web.password = CANARY
     header = f"Authorization: Basic {'YWRhOnMzY3IzdC1jYW5hcnk='}"
-    target = publishing.Target(web.url, "main", config=((f"http.{web.url}.extraheader", header),))
-    assert publishing.publish(target, proposing({"a": "a"}), committer=ADA).pushed
+    target = publishing.PublishTarget(web.url, "main", config=((f"http.{web.url}.extraheader", header),))
+    assert publishing.commit_and_push(target, proposing({"a": "a"}), committer=ADA).pushed
 
 
 def test_a_credential_helper_of_the_users_is_asked(web: Web, remote: Remote, home: Path) -> None:
@@ -62,7 +62,7 @@ def test_wrong_or_missing_credentials_are_tried_once(web: Web, user: str) -> Non
     with pytest.raises(NetworkError, match="does not let us in") as refusal:
         run(url, proposing({"a": "a"}), sleep=pauses.append)
     assert pauses == []
-    assert CANARY not in refusal.value.message + refusal.value.remedy + refusal.value.undone
+    assert CANARY not in refusal.value.message + refusal.value.remedy + refusal.value.not_done
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 401, 403, 404])
@@ -77,7 +77,7 @@ def test_an_answer_that_would_not_change_is_final(web: Web, status: int) -> None
 @pytest.mark.parametrize("page", [b"<html>Please sign in</html>", b"<html>\nPlease sign in\n</html>\n"])
 def test_a_web_page_in_place_of_git_is_final_and_no_empty_repository(web: Web, page: bytes) -> None:
     web.status, web.body = 200, page
-    asked: list[Base] = []
+    asked: list[BranchSnapshot] = []
     pauses: list[float] = []
     with pytest.raises(NetworkError, match="does not let us in"):
         run(web.url, asked.append, sleep=pauses.append)
@@ -90,7 +90,7 @@ def test_a_server_error_is_tried_four_times(web: Web) -> None:
     with pytest.raises(NetworkError, match="503") as refusal:
         run(web.url, proposing({"a": "a"}), sleep=pauses.append, random=lambda: 1.0)
     assert pauses == [0.25, 0.5, 1.0]
-    assert refusal.value.undone == "nothing was pushed"
+    assert refusal.value.not_done == "nothing was pushed"
 
 
 def test_a_server_error_that_passes_is_survived(web: Web, remote: Remote) -> None:
@@ -146,7 +146,7 @@ def silent() -> Iterator[str]:
 
 @pytest.mark.parametrize("scheme", ["git", "http"])
 def test_a_silent_server_ends_our_patience_once(silent: str, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Patience.__init__, "__defaults__", (1.0,))
+    monkeypatch.setattr(IdleBudget.__init__, "__defaults__", (1.0,))
     pauses: list[float] = []
     with pytest.raises(NetworkError, match="keeps us waiting"):
         run(f"{scheme}://{silent}", proposing({"a": "a"}), sleep=pauses.append)
@@ -154,11 +154,11 @@ def test_a_silent_server_ends_our_patience_once(silent: str, scheme: str, monkey
 
 
 def test_patience_is_shared_by_the_commands_of_an_attempt() -> None:
-    patience = Patience(10)
-    patience.spend(4)
-    patience.spend(0.5)
-    patience.spend(20)
-    assert patience.left == 0
+    patience = IdleBudget(10)
+    patience.record_idle_time(4)
+    patience.record_idle_time(0.5)
+    patience.record_idle_time(20)
+    assert patience.seconds_left == 0
 
 
 def test_a_lock_left_on_the_server_is_waited_for_then_reported(remote: Remote) -> None:
@@ -167,7 +167,7 @@ def test_a_lock_left_on_the_server_is_waited_for_then_reported(remote: Remote) -
     with pytest.raises(NetworkError, match=r"main\.lock") as failure:
         run(remote.url, proposing({"a": "a"}), sleep=pauses.append)
     assert len(pauses) == 3
-    assert failure.value.undone == "nothing was pushed"
+    assert failure.value.not_done == "nothing was pushed"
 
 
 def test_a_lock_on_the_server_that_goes_away_is_survived(remote: Remote) -> None:
@@ -185,7 +185,7 @@ def test_a_branch_in_the_way_of_ours_is_refused_at_once(remote: Remote) -> None:
 def test_a_branch_deleted_meanwhile_is_not_made_again_unasked(remote: Remote) -> None:
     remote.git("branch", "other", "main")
 
-    def propose(base: Base) -> Proposal:
+    def propose(base: BranchSnapshot) -> Proposal:
         remote.git("update-ref", "-d", "refs/heads/main")
         return Proposal({"a": b"a"}, "ours", ADA)
 

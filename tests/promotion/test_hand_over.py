@@ -16,14 +16,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.charts.environment import objects
-from generator.charts.layout import by_chart
-from generator.charts.plan import plan
-from generator.charts.render import render
-from generator.promotion.shard import Shards, shard
-from generator.registry.book import Book, read_book
-from generator.registry.files import Tree
-from generator.registry.shards import shard_application
+from generator.charts.layout import group_by_chart
+from generator.charts.plan import plan_charts
+from generator.charts.render import render_plan
+from generator.helm.environment_objects import render_environment_objects
+from generator.promotion.resharding import ShardSetting, build_resharding_step
+from generator.registry.editable import EditableRegistry, read_editable_registry
+from generator.registry.files import MemoryFiles
+from generator.registry.shards import shard_application_name
 from tests.workspace import AUDIT, onboarded
 
 Key = tuple[str, str]
@@ -39,20 +39,20 @@ _REGISTRY = onboarded(
 APPS = {"audit", "billing", "ledger"}
 
 
-def book_of(text: str) -> Book:
-    return read_book(Tree({"apps.toml": text.encode()}), "apps.toml")
+def book_of(text: str) -> EditableRegistry:
+    return read_editable_registry(MemoryFiles({"apps.toml": text.encode()}), "apps.toml")
 
 
-def published(book: Book) -> dict[str, Any]:
-    return dict(render(plan(book.registry)).applications)
+def published(book: EditableRegistry) -> dict[str, Any]:
+    return dict(render_plan(plan_charts(book.registry)).applications)
 
 
-def charts_of(book: Book) -> Charts:
+def charts_of(book: EditableRegistry) -> Charts:
     """The objects of each source, by the Application that has it."""
-    files = by_chart(render(plan(book.registry)).files)
+    files = group_by_chart(render_plan(plan_charts(book.registry)).files)
     found = {}
-    for chart, items in objects(files, "dev"):
-        owner = shard_application("dev", chart.shard) if chart.shard else _ROOT
+    for chart, items in render_environment_objects(files, "dev"):
+        owner = shard_application_name("dev", chart.shard) if chart.shard else _ROOT
         found[owner] = {(item["kind"], item["metadata"]["name"]): item for item in items}
     return found
 
@@ -109,21 +109,21 @@ def _options(item: dict[str, Any]) -> str:
     return str(item["metadata"]["annotations"].get("argocd.argoproj.io/sync-options", ""))
 
 
-def steps(book: Book, by: Shards) -> list[Book]:
+def steps(book: EditableRegistry, by: ShardSetting) -> list[EditableRegistry]:
     """Every state that the command publishes until there is nothing left to do."""
     found = [book]
     for _ in range(4):
-        edited = shard(found[-1], "dev", by, published(found[-1]))
-        if edited.book is found[-1]:
+        edited = build_resharding_step(found[-1], "dev", by, published(found[-1]))
+        if edited.editable is found[-1]:
             return found
-        found.append(edited.book.reread())
+        found.append(edited.editable.revalidate())
     raise AssertionError("there is no end to it")
 
 
-FORMS: list[Shards] = [None, "team", 2, 3]
+FORMS: list[ShardSetting] = [None, "team", 2, 3]
 
 
-def start(by: Shards) -> Book:
+def start(by: ShardSetting) -> EditableRegistry:
     text = (
         _REGISTRY
         if by is None
@@ -132,7 +132,7 @@ def start(by: Shards) -> Book:
     return book_of(text)
 
 
-def _toml(by: Shards) -> str:
+def _toml(by: ShardSetting) -> str:
     return f'"{by}"' if isinstance(by, str) else str(by)
 
 
@@ -144,7 +144,7 @@ def _toml(by: Shards) -> str:
     at_once=st.booleans(),
 )
 def test_in_three_steps_nothing_is_deleted_in_whatever_order_argo_cd_syncs(
-    before: Shards, after: Shards, orders: list[list[int]], at_once: bool
+    before: ShardSetting, after: ShardSetting, orders: list[list[int]], at_once: bool
 ) -> None:
     cluster = ArgoCD()
     states = [charts_of(book) for book in steps(start(before), after)]
@@ -169,7 +169,7 @@ def test_in_three_steps_nothing_is_deleted_in_whatever_order_argo_cd_syncs(
 
 
 @pytest.mark.parametrize(("before", "after"), [(None, "team"), ("team", None)])
-def test_without_the_hand_over_workloads_are_deleted(before: Shards, after: Shards) -> None:
+def test_without_the_hand_over_workloads_are_deleted(before: ShardSetting, after: ShardSetting) -> None:
     cluster = ArgoCD()
     cluster.settle(charts_of(start(before)))
     cluster.sync(_ROOT, charts_of(start(after)))
@@ -177,9 +177,9 @@ def test_without_the_hand_over_workloads_are_deleted(before: Shards, after: Shar
 
 
 def test_an_environment_that_is_not_published_takes_one_step() -> None:
-    edited = shard(start(None), "dev", "team", {})
-    assert edited.book.reread().registry.environments["dev"].shards == "team"
-    assert edited.book.reread().registry.environments["dev"].hand_over is False
+    edited = build_resharding_step(start(None), "dev", "team", {})
+    assert edited.editable.revalidate().registry.environments["dev"].shards == "team"
+    assert edited.editable.revalidate().registry.environments["dev"].hand_over is False
 
 
 def test_an_app_that_goes_with_its_shard_is_deleted_as_named() -> None:

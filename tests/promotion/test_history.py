@@ -11,9 +11,9 @@ import pytest
 import tomli
 
 from generator.git.checkout import Checkout
-from generator.git.log import past_of
-from generator.promotion.history import History, Move, folder_of, read_history
-from generator.registry.facts import Versions
+from generator.git.commit_log import open_head_log
+from generator.promotion.history import History, RevisionChange, find_registry_folder, read_history
+from generator.promotion.snapshots import RevisionReader
 from tests.git.remotes import git
 
 COMMIT = "3f2a9c1d0b7e4e5f8a6b9c0d1e2f3a4b5c6d7e8f"
@@ -45,12 +45,15 @@ class Place:
     @property
     def history(self) -> History:
         checkout = Checkout(self.top)
-        past = past_of(checkout)
+        past = open_head_log(checkout)
         assert past is not None
-        return read_history(past, folder_of(checkout, self.registry), self.registry.name)
+        return read_history(past, find_registry_folder(checkout, self.registry), self.registry.name)
 
     def moves(self, **of: Any) -> list[tuple[str, str, str | None, str | None]]:
-        return [(move.environment, move.app, move.before, move.after) for move in self.history.of(**of)]
+        return [
+            (move.environment, move.app, move.old_revision, move.new_revision)
+            for move in self.history.filter_changes(**of)
+        ]
 
 
 @pytest.fixture
@@ -70,9 +73,9 @@ def test_every_move_with_who_when_why_and_from_where(place: Place) -> None:
         ("dev", "a", "main", "v2"),
         ("dev", "b", "v1", None),
     ]
-    last = place.history.moves[-1]
+    last = place.history.revision_changes[-1]
     assert (last.subject, last.reason, last.author) == ("promote a", "because", "Ada")
-    assert last.when == datetime(2026, 11, 10, 2, tzinfo=UTC)
+    assert last.changed_at == datetime(2026, 11, 10, 2, tzinfo=UTC)
     assert last.commit == git(place.top, "rev-parse", "HEAD")
 
 
@@ -105,13 +108,13 @@ def test_a_version_that_includes_what_it_may_not_is_read_without_it(place: Place
 
 def test_other_files_of_the_repository_are_not_read(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    learn = Versions.learn
+    learn = RevisionReader.read_blobs
 
-    def learned(self: Versions, contents: Mapping[str, bytes]) -> None:
+    def learned(self: RevisionReader, contents: Mapping[str, bytes]) -> None:
         read.extend(data.decode() for data in contents.values())
         learn(self, contents)
 
-    monkeypatch.setattr(Versions, "learn", learned)
+    monkeypatch.setattr(RevisionReader, "read_blobs", learned)
     place.commit(apps='include = ["teams/*.toml"]\n', teams__one="# in", other="# out", teams__more__two="# out")
     assert place.moves() == []
     assert sorted(read) == ["# in", 'include = ["teams/*.toml"]\n']
@@ -142,10 +145,10 @@ def test_windows_line_ends_and_tags(place: Place) -> None:
     place.commit(apps=text)
     place.registry.write_bytes(text.encode().replace(b"\n", b"\r\n"))
     place.commit()
-    assert place.history.tags == {("a", COMMIT): "v1.2.0"}
-    assert place.history.shown("a", COMMIT) == "v1.2.0"
-    assert place.history.shown("b", COMMIT) == COMMIT[:12]
-    assert len(place.history.moves) == 2
+    assert place.history.commit_tags == {("a", COMMIT): "v1.2.0"}
+    assert place.history.format_revision("a", COMMIT) == "v1.2.0"
+    assert place.history.format_revision("b", COMMIT) == COMMIT[:12]
+    assert len(place.history.revision_changes) == 2
 
 
 def test_a_merge_is_one_move_when_it_was_merged(place: Place) -> None:
@@ -159,8 +162,11 @@ def test_a_merge_is_one_move_when_it_was_merged(place: Place) -> None:
     place.hours += 5
     date = f"2026-11-10T{place.hours:02}:00:00Z"
     git(place.top, "merge", "--quiet", "--no-ff", "-m", "merge", "side", variables={"GIT_COMMITTER_DATE": date})
-    moves = place.history.of(app="a")
-    assert [(move.after, move.subject, move.when.hour) for move in moves] == [("main", "x", 1), ("v2", "merge", 9)]
+    moves = place.history.filter_changes(app="a")
+    assert [(move.new_revision, move.subject, move.changed_at.hour) for move in moves] == [
+        ("main", "x", 1),
+        ("v2", "merge", 9),
+    ]
 
 
 def test_no_piece_of_text_is_read_twice(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,18 +179,18 @@ def test_no_piece_of_text_is_read_twice(place: Place, monkeypatch: pytest.Monkey
         read.append(text)
         return loads(text)
 
-    monkeypatch.setattr("generator.registry.facts.tomli.loads", counted)
-    assert len(place.history.moves) == 20
+    monkeypatch.setattr("generator.promotion.snapshots.tomli.loads", counted)
+    assert len(place.history.revision_changes) == 20
     assert len(read) == len(set(read)) < 30
 
 
 def test_hundreds_of_versions_of_five_hundred_apps_take_a_second() -> None:
     apps = "".join(f'[apps.app-{n}]\nteam = "x"\ntargetRevision = "main"\n\n' for n in range(500))
-    known = Versions()
+    known = RevisionReader()
     for version in range(200):
         entries = "".join(f'  "app-{n}@v{version if n == version % 500 else 0}",\n' for n in range(500))
-        known.learn({str(version): f"{apps}[environments.dev]\napps = [\n{entries}]\n".encode()})
-        running = known.running([str(version)])
+        known.read_blobs({str(version): f"{apps}[environments.dev]\napps = [\n{entries}]\n".encode()})
+        running = known.running_revisions([str(version)])
         assert running is not None
         assert len(running) == 500
 
@@ -193,19 +199,22 @@ def moved(*steps: tuple[int, str | None]) -> History:
     ends = [None, *(after for _, after in steps)]
     when = [datetime(2026, 11, day, tzinfo=UTC) for day, _ in steps]
     return History(
-        tuple(Move("prod", "a", ends[n], after, when[n], "Ada", "0" * 40, "", "") for n, (_, after) in enumerate(steps))
+        tuple(
+            RevisionChange("prod", "a", ends[n], after, when[n], "Ada", "0" * 40, "", "")
+            for n, (_, after) in enumerate(steps)
+        )
     )
 
 
 def test_stays() -> None:
     history = moved((1, "v1"), (2, "v2"), (3, "v1"), (4, None))
-    stay = history.stay("prod", "a", "v1")
+    stay = history.find_last_run_interval("prod", "a", "v1")
     assert stay is not None
     assert (stay.since.day, stay.until.day if stay.until else None) == (3, 4)
-    assert history.stay("prod", "a", "v3") is None
-    assert history.stay("dev", "a", "v1") is None
-    assert history.moves_since("prod", "a", {"v2"}) == 2
-    assert history.moves_since("prod", "a", {"v9"}) is None
+    assert history.find_last_run_interval("prod", "a", "v3") is None
+    assert history.find_last_run_interval("dev", "a", "v1") is None
+    assert history.count_changes_since("prod", "a", {"v2"}) == 2
+    assert history.count_changes_since("prod", "a", {"v9"}) is None
 
 
 @pytest.mark.parametrize(
@@ -222,8 +231,8 @@ def test_stays() -> None:
 def test_what_ran_before_leaves_out_what_was_rolled_back(
     steps: list[tuple[int, str | None]], current: str, earlier: list[str]
 ) -> None:
-    assert moved(*steps).earlier("prod", "a", current) == earlier
+    assert moved(*steps).list_earlier_revisions("prod", "a", current) == earlier
 
 
 def test_without_a_commit_there_is_no_past(place: Place) -> None:
-    assert past_of(Checkout(place.top)) is None
+    assert open_head_log(Checkout(place.top)) is None

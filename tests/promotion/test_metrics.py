@@ -7,10 +7,10 @@ import io
 import json
 from datetime import UTC, datetime, timedelta
 
-from generator.promotion.history import History, Move
-from generator.promotion.metrics import deployments_of, measures
-from generator.registry.files import Tree
-from generator.registry.read import read_from
+from generator.promotion.history import History, RevisionChange
+from generator.promotion.metrics import compute_delivery_metrics, list_deployments
+from generator.registry.files import MemoryFiles
+from generator.registry.reader import read_registry_from
 from generator.registry.registry import Registry
 from tests.promotion.world import World
 from tests.workspace import REGISTRY
@@ -23,14 +23,14 @@ def day(number: float) -> datetime:
 
 
 def registry() -> Registry:
-    return read_from(Tree({"apps.toml": REGISTRY.encode()}), "apps.toml")
+    return read_registry_from(MemoryFiles({"apps.toml": REGISTRY.encode()}), "apps.toml")
 
 
 def history(*steps: tuple[float, str, str, str | None]) -> History:
     running: dict[tuple[str, str], str | None] = {}
     moves = []
     for when, env, app, after in steps:
-        moves.append(Move(env, app, running.get((env, app)), after, day(when), "Ada", "0" * 40, "", ""))
+        moves.append(RevisionChange(env, app, running.get((env, app)), after, day(when), "Ada", "0" * 40, "", ""))
         running[env, app] = after
     return History(tuple(moves), {("billing", COMMIT): "v2"})
 
@@ -49,8 +49,8 @@ PAST = history(
 
 
 def test_lead_time_failures_and_restoration() -> None:
-    found = deployments_of(registry(), PAST, "billing")
-    assert [(each.when, each.lead, each.restored) for each in found] == [
+    found = list_deployments(registry(), PAST, "billing")
+    assert [(each.deployed_at, each.lead_time, each.time_to_restore) for each in found] == [
         (day(3), timedelta(days=2), None),
         (day(8), timedelta(days=4), timedelta(hours=12)),
         (day(15), timedelta(days=6), None),
@@ -58,7 +58,7 @@ def test_lead_time_failures_and_restoration() -> None:
 
 
 def test_an_apps_and_its_teams_measures() -> None:
-    team, billing, ledger = measures(registry(), PAST, day(1), day(22))
+    team, billing, ledger = compute_delivery_metrics(registry(), PAST, day(1), day(22))
     assert (team.team, team.app, billing.app, ledger.app) == ("payments", "", "billing", "ledger")
     assert (billing.deployments, billing.per_week, billing.lead_time) == (3, 1.0, timedelta(days=4))
     assert (billing.failures, billing.failure_rate, billing.time_to_restore) == (1, 1 / 3, timedelta(hours=12))
@@ -67,14 +67,14 @@ def test_an_apps_and_its_teams_measures() -> None:
 
 
 def test_only_what_came_in_the_time_counts() -> None:
-    _, billing, _ = measures(registry(), PAST, day(7), day(14))
+    _, billing, _ = compute_delivery_metrics(registry(), PAST, day(7), day(14))
     assert (billing.deployments, billing.failures, billing.lead_time) == (1, 1, timedelta(days=4))
 
 
 def test_two_failures_that_one_rollback_undoes_are_two() -> None:
     past = history(*((n, "prod", "billing", f"v{n}") for n in (1, 2, 3)), (4, "prod", "billing", "v1"))
-    found = deployments_of(registry(), past, "billing")
-    assert [each.restored for each in found] == [None, timedelta(days=2), timedelta(days=1)]
+    found = list_deployments(registry(), past, "billing")
+    assert [each.time_to_restore for each in found] == [None, timedelta(days=2), timedelta(days=1)]
 
 
 def test_the_command_in_text_json_and_csv(world: World) -> None:

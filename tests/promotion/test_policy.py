@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from generator.promotion.history import Stay
-from generator.promotion.policy import Below, Candidate, decide, seconds
-from generator.registry.files import Tree
-from generator.registry.read import read_from
+from generator.promotion.history import RunInterval
+from generator.promotion.policy import Candidate, SourceState, find_refusals, parse_duration_seconds
+from generator.registry.files import MemoryFiles
+from generator.registry.reader import read_registry_from
 from generator.registry.registry import Environment
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -28,23 +28,23 @@ HOLDS
 
 def prod(policy: str = "", holds: str = "") -> Environment:
     text = REGISTRY.replace("POLICY", policy).replace("HOLDS", "")
-    environment = read_from(Tree({"apps.toml": text.encode()}), "apps.toml").environments["prod"]
+    environment = read_registry_from(MemoryFiles({"apps.toml": text.encode()}), "apps.toml").environments["prod"]
     if holds:
         return Environment(**{**vars(environment), "holds": {"billing": holds}})
     return environment
 
 
-def candidate(revision: str = COMMIT, **below: Below) -> Candidate:
+def candidate(revision: str = COMMIT, **below: SourceState) -> Candidate:
     return Candidate("billing", revision, True, below or {"dev": since(hours=100)})
 
 
-def since(hours: float, until: float | None = None) -> Below:
+def since(hours: float, until: float | None = None) -> SourceState:
     end = None if until is None else NOW - timedelta(hours=until)
-    return Below(COMMIT if end is None else "v9", end is None, Stay(NOW - timedelta(hours=hours), end))
+    return SourceState(COMMIT if end is None else "v9", end is None, RunInterval(NOW - timedelta(hours=hours), end))
 
 
 def told(environment: Environment, who: Candidate, now: datetime = NOW) -> list[str]:
-    return [str(refusal) for refusal in decide(who, environment, now)]
+    return [str(refusal) for refusal in find_refusals(who, environment, now)]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def told(environment: Environment, who: Candidate, now: datetime = NOW) -> list[
         ("", candidate(), []),
         ("", Candidate("billing", COMMIT, True, {}), [
             "order: billing does not run in dev, qa, from where prod is promoted"]),
-        ("", candidate(dev=Below("v9", False, None)), ["order: 3f2a9c1d0b7e never ran in dev, where v9 runs"]),
+        ("", candidate(dev=SourceState("v9", False, None)), ["order: 3f2a9c1d0b7e never ran in dev, where v9 runs"]),
         ('policy.pin = "commit"', candidate("v1.2.0"), [
             "pin: prod runs commits only, and v1.2.0 is a tag: give --revision"]),
         ('policy.pin = "tag"', candidate("v1.2.0"), []),
@@ -68,9 +68,9 @@ def told(environment: Environment, who: Candidate, now: datetime = NOW) -> list[
         ('policy.soak = "24h"', candidate(dev=since(50, until=10)), []),
         ('policy.soak = "24h"', candidate(dev=since(30, until=10)), [
             "soak: in dev only from 2026-11-21 06:00 to 2026-11-22 02:00, soak 24h"]),
-        ('policy.soak = "24h"', candidate(dev=Below(COMMIT, True, None)), [
+        ('policy.soak = "24h"', candidate(dev=SourceState(COMMIT, True, None)), [
             "soak: not committed yet as what runs in dev, soak 24h"]),
-        ('policy.soak = "24h"', candidate(dev=Below("main", True, Stay(NOW, None), moves=True)), [
+        ('policy.soak = "24h"', candidate(dev=SourceState("main", True, RunInterval(NOW, None), follows_branch=True)), [
             "soak: dev follows main, which does not tell how long a commit has run there: pin it in dev, soak 24h"]),
         ("policy.freeze = [{from = 2026-11-22T12:00:00Z, until = 2026-11-23T08:00:00+01:00, reason = 'sale'}]",
             candidate(), ['freeze: prod is frozen until 2026-11-23 07:00: "sale"']),
@@ -97,12 +97,12 @@ def test_a_retired_app_is_not_promoted() -> None:
 
 def test_rules_that_are_set_aside_are_not_asked_and_all_others_are() -> None:
     environment = prod('policy.soak = "24h"', holds="why")
-    assert [each.rule for each in decide(candidate(dev=since(1)), environment, NOW)] == ["soak", "hold"]
-    assert [each.rule for each in decide(candidate(dev=since(1)), environment, NOW, {"soak"})] == ["hold"]
+    assert [each.rule for each in find_refusals(candidate(dev=since(1)), environment, NOW)] == ["soak", "hold"]
+    assert [each.rule for each in find_refusals(candidate(dev=since(1)), environment, NOW, {"soak"})] == ["hold"]
 
 
 @pytest.mark.parametrize(
     ("text", "count"), [("90", 90), ("1h30m", 5400), ("1.5h", 5400), ("500ms", 0.5), ("24h", 86400)]
 )
 def test_durations(text: str, count: float) -> None:
-    assert seconds(text) == count
+    assert parse_duration_seconds(text) == count

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from generator.git.base import Base
+from generator.git.branch_snapshot import BranchSnapshot
 from generator.promotion.history import History
-from generator.publishing import operated
-from generator.publishing.source import Published
+from generator.publishing import branch_edit as operated
+from generator.publishing.sources import RegistryToPublish
 from tests.git.remotes import git
 from tests.promotion.world import World
 from tests.workspace import environment
@@ -41,10 +41,10 @@ def test_the_decision_is_made_again_on_the_head_that_won(world: World, monkeypat
     """Somebody holds the app between our look at the branch and our push."""
     other = world.folder / "other"
     git(world.folder, "clone", "--quiet", "workloads.git", "other")
-    ours = operated.Operated.at
+    ours = operated.BranchEdit.load_for_base
     lost: list[bool] = []
 
-    def overtaken(self: operated.Operated, base: Base) -> Published:
+    def overtaken(self: operated.BranchEdit, base: BranchSnapshot) -> RegistryToPublish:
         published = ours(self, base)
         if not lost:
             lost.append(True)
@@ -54,7 +54,7 @@ def test_the_decision_is_made_again_on_the_head_that_won(world: World, monkeypat
             git(other, "push", "--quiet", "origin", "HEAD")
         return published
 
-    monkeypatch.setattr(operated.Operated, "at", overtaken)
+    monkeypatch.setattr(operated.BranchEdit, "load_for_base", overtaken)
     done = world.run("promote", "billing", "--to", "test", "--publish", "--without-helm")
     assert (done.code, done.err.splitlines()[-1]) == (4, "nothing was pushed")
     assert 'billing: hold: held: "no"' in done.err
@@ -100,6 +100,6 @@ def test_history_is_not_asked_for_what_does_not_need_it(world: World, monkeypatc
     def asked(*args: object) -> History:
         raise AssertionError("history was read")
 
-    monkeypatch.setattr("generator.publishing.operated.read_history", asked)
+    monkeypatch.setattr("generator.publishing.branch_edit.read_history", asked)
     world.ok("hold", "billing", "--in", "prod", "--reason", "x", "--publish", "--without-helm")
     assert f'billing = "{datetime(2026, 11, 10, tzinfo=UTC):%Y-%m-%d} x"' in remote(world, "apps.toml")

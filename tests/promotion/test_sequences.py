@@ -10,19 +10,19 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from generator.charts.check import verify
-from generator.charts.plan import plan
-from generator.charts.render import render
+from generator.charts.plan import plan_charts
+from generator.charts.render import render_plan
 from generator.errors import RefusedError, UsageError
-from generator.git.refs import Refs
-from generator.promotion import operations
-from generator.promotion.history import History, Move
-from generator.promotion.operations import Edited
-from generator.promotion.promote import Facts, Promotion, promote
-from generator.publishing.guard import removals
-from generator.registry.book import Book, read_book
-from generator.registry.facts import Versions
-from generator.registry.files import Tree
+from generator.git.remote_refs import RemoteRefs
+from generator.helm.verify import verify_with_helm
+from generator.promotion import app_edits as operations
+from generator.promotion.app_edits import RegistryEdit
+from generator.promotion.history import History, RevisionChange
+from generator.promotion.promote import PromotionContext, PromotionOrder, promote_apps
+from generator.promotion.snapshots import RevisionReader
+from generator.publishing.removal_guard import find_removals
+from generator.registry.editable import EditableRegistry, read_editable_registry
+from generator.registry.files import MemoryFiles
 
 APPS = ("api", "billing", "web")
 ENVS = ("dev", "test", "prod")
@@ -84,13 +84,13 @@ def commit(tag: str) -> str:
 class Remote:
     """Every repository has the same tags."""
 
-    def prepare(self, urls: Iterable[str]) -> None:
+    def prefetch_refs(self, urls: Iterable[str]) -> None:
         pass
 
-    def refs(self, url: str) -> Refs:
-        return Refs("main", {"main": commit(TAGS[-1])}, {tag: commit(tag) for tag in TAGS})
+    def read_refs(self, url: str) -> RemoteRefs:
+        return RemoteRefs("main", {"main": commit(TAGS[-1])}, {tag: commit(tag) for tag in TAGS})
 
-    def has(self, url: str, commit: str) -> bool:
+    def has_commit(self, url: str, commit: str) -> bool:
         return True
 
 
@@ -106,13 +106,15 @@ class Life(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.book: Book = read_book(Tree({"apps.toml": ROOT.encode(), "web.toml": WEB.encode()}), "apps.toml")
+        self.book: EditableRegistry = read_editable_registry(
+            MemoryFiles({"apps.toml": ROOT.encode(), "web.toml": WEB.encode()}), "apps.toml"
+        )
         self.now = datetime(2026, 11, 1, tzinfo=UTC)
         self.runs = {("dev", app): "v1.0.0" for app in APPS}
         self.held: set[tuple[str, str]] = set()
         self.retired: set[tuple[str, str]] = set()
         self.gone: set[str] = set()
-        self.facts = Versions()
+        self.facts = RevisionReader()
         self.history = History()
         self.before: dict[tuple[str, str], str] = {}
         self.published: dict[str, Any] = {}
@@ -126,27 +128,29 @@ class Life(RuleBasedStateMachine):
 
     def _commit(self) -> None:
         """Read the registry again, as git's history and the next command will."""
-        self.book = self.book.reread()
+        self.book = self.book.revalidate()
         self.now += timedelta(minutes=40)
-        texts = {f"{self.now}{name}": data for name, data in self.book.texts().items()}
-        self.facts.learn(texts)
-        after = dict(self.facts.running(texts) or {})
+        texts = {f"{self.now}{name}": data for name, data in self.book.file_contents().items()}
+        self.facts.read_blobs(texts)
+        after = dict(self.facts.running_revisions(texts) or {})
         moved = [key for key in sorted(self.before.keys() | after.keys()) if self.before.get(key) != after.get(key)]
-        moves = [Move(*k, self.before.get(k), after.get(k), self.now, "Ada", "0" * 40, "", "") for k in moved]
-        self.history = History((*self.history.moves, *moves), self.facts.tags)
+        moves = [RevisionChange(*k, self.before.get(k), after.get(k), self.now, "Ada", "0" * 40, "", "") for k in moved]
+        self.history = History((*self.history.revision_changes, *moves), self.facts.tag_by_commit)
         self.before = after
 
-    def _carry_out(self, edited: Edited) -> None:
-        self.book = edited.book
+    def _carry_out(self, edited: RegistryEdit) -> None:
+        self.book = edited.editable
         self._commit()
 
     @property
-    def _ground(self) -> Facts:
-        return Facts(self.history, self.now, Remote())
+    def _ground(self) -> PromotionContext:
+        return PromotionContext(self.history, self.now, Remote())
 
     def _in_order(self, environment: str, app: str, tag: str) -> bool:
         below = ENVS[ENVS.index(environment) - 1]
-        return environment == "dev" or any(tag_of(move.after or "") == tag for move in self.history.of(app, below))
+        return environment == "dev" or any(
+            tag_of(move.new_revision or "") == tag for move in self.history.filter_changes(app, below)
+        )
 
     @rule(app=st.sampled_from(APPS), tag=st.sampled_from(TAGS))
     def bring_into_dev(self, app: str, tag: str) -> None:
@@ -154,7 +158,7 @@ class Life(RuleBasedStateMachine):
         refused = key in self.held or key in self.retired
         same = self.runs.get(key) == tag
         try:
-            edited = promote(self.book, Promotion((app,), "dev", revision=tag), self._ground)
+            edited = promote_apps(self.book, PromotionOrder((app,), "dev", revision=tag), self._ground)
         except RefusedError:
             assert refused
             return
@@ -169,11 +173,11 @@ class Life(RuleBasedStateMachine):
     def bring_up(self, app: str, to: str, ready: bool) -> None:
         below, key = (ENVS[ENVS.index(to) - 1], app), (to, app)
         wanted = self.runs.get(below)
-        since = self.history.since(*below)
+        since = self.history.find_current_run_start(*below)
         soaked = to != "prod" or (since is not None and self.now - since >= timedelta(hours=2))
         may = wanted is not None and soaked and key not in self.held | self.retired
         try:
-            edited = promote(self.book, Promotion((app,), to, ready=ready), self._ground)
+            edited = promote_apps(self.book, PromotionOrder((app,), to, ready_only=ready), self._ground)
         except RefusedError:
             assert not may
             assert not ready
@@ -190,10 +194,12 @@ class Life(RuleBasedStateMachine):
     @rule(app=st.sampled_from(APPS), environment=st.sampled_from(ENVS))
     def roll_back(self, app: str, environment: str) -> None:
         try:
-            edited = operations.roll_back(self.book, app, environment, None, self.history, self.now, "bad", Remote())
+            edited = operations.roll_back_app(
+                self.book, app, environment, None, self.history, self.now, "bad", Remote()
+            )
         except UsageError:
             return
-        ran = {move.after for move in self.history.of(app, environment)}
+        ran = {move.new_revision for move in self.history.filter_changes(app, environment)}
         self._carry_out(edited)
         now = self.before[environment, app]
         assert now in ran or tag_of(now) in {tag_of(revision or "") for revision in ran}
@@ -204,14 +210,14 @@ class Life(RuleBasedStateMachine):
     @rule(app=st.sampled_from(APPS), environment=st.sampled_from(ENVS))
     def hold(self, app: str, environment: str) -> None:
         if app not in self.gone:
-            self._carry_out(operations.hold(self.book, app, environment, 'say "no" # really', self.now))
+            self._carry_out(operations.hold_app(self.book, app, environment, 'say "no" # really', self.now))
             self.held.add((environment, app))
 
     @precondition(lambda self: self.held)
     @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:
         environment, app = data.draw(st.sampled_from(sorted(self.held)))
-        self._carry_out(operations.release(self.book, app, environment))
+        self._carry_out(operations.unhold_app(self.book, app, environment))
         self.held.discard((environment, app))
 
     @rule(app=st.sampled_from(APPS), environment=st.sampled_from(ENVS))
@@ -219,7 +225,7 @@ class Life(RuleBasedStateMachine):
         above = ENVS[ENVS.index(environment) + 1 :][:1]
         may = (environment, app) in self.runs and not any((env, app) in self.runs for env in above)
         try:
-            edited = operations.retire(self.book, app, environment, "", self.now)
+            edited = operations.retire_app(self.book, app, environment, "", self.now)
         except (RefusedError, UsageError):
             assert not may
             return
@@ -230,7 +236,7 @@ class Life(RuleBasedStateMachine):
     @rule(data=st.data())
     def keep(self, data: st.DataObject) -> None:
         environment, app = data.draw(st.sampled_from(sorted(self.retired)))
-        self._carry_out(operations.unretire(self.book, app, environment))
+        self._carry_out(operations.unretire_app(self.book, app, environment))
         self.retired.discard((environment, app))
 
     @precondition(lambda self: self.retired)
@@ -239,7 +245,7 @@ class Life(RuleBasedStateMachine):
         environment, app = data.draw(st.sampled_from(sorted(self.retired)))
         last = [env for env in ENVS if (env, app) in self.runs] == [environment]
         try:
-            edited = operations.remove(self.book, app, environment, self.published, forget and last)
+            edited = operations.remove_retired_app(self.book, app, environment, self.published, forget and last)
         except RefusedError:
             above = ENVS[ENVS.index(environment) + 1 :][:1]
             unpublished = "retired" not in self.published.get(f"{environment}/{app}", {})
@@ -255,11 +261,11 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def publish(self) -> None:
-        tree = render(plan(self.book.registry))
-        assert not removals(self.published, tree.applications), "an operation deletes a workload"
+        tree = render_plan(plan_charts(self.book.registry))
+        assert not find_removals(self.published, tree.applications), "an operation deletes a workload"
         self.published = {key: dict(value) for key, value in tree.applications.items()}
         if self.with_helm:
-            verify(tree, self.book.registry.environments)
+            verify_with_helm(tree, self.book.registry.environments)
 
     @invariant()
     def the_registry_says_what_the_account_says(self) -> None:
@@ -271,9 +277,9 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def what_customers_get_is_a_commit_with_its_tag(self) -> None:
         for env, app in self.runs:
-            item = self.book.item(env, app)
+            item = self.book.find_entry(env, app)
             if env == "prod" and item is not None:
-                assert item.pin == commit(item.tag)
+                assert item.pinned_revision == commit(item.tag_comment)
 
     @invariant()
     def comments_stay(self) -> None:

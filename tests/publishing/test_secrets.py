@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.git import pace
+from generator.git import retry as pace
 from tests.git.remotes import Web, git, web_serving
 from tests.publishing.arrangement import Arrangement
 from tests.workspace import environment, spawn

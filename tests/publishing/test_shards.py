@@ -191,7 +191,7 @@ def test_charts_at_the_top_of_their_repository(apart: Arrangement) -> None:
 def test_a_chart_that_helm_would_not_read_is_not_published(
     apart: Arrangement, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr("generator.charts.size.LARGEST_FILE", 500)
+    monkeypatch.setattr("generator.helm.chart_size.MAX_FILE_BYTES", 500)
     before = apart.heads()
     done = apart.publish(*flags)
     assert (done.code, done.last, apart.heads()) == (3, "nothing was pushed", before)

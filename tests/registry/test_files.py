@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from generator.errors import GeneratorError, LocalError, UsageError
-from generator.registry.files import Folder, Tree, find_registry, matching
-from generator.registry.read import read_from, read_registry, registry_files
+from generator.registry.files import FolderFiles, MemoryFiles, filter_by_pattern, find_registry
+from generator.registry.reader import list_registry_files, read_registry, read_registry_from
 
 
 def fifo(path: Path) -> None:
@@ -90,9 +90,9 @@ def test_a_link_inside_is_followed_and_one_out_is_not(tmp_path: Path) -> None:
     (folder / "real.toml").write_text("text")
     (folder / "inside.toml").symlink_to("real.toml")
     (folder / "outside.toml").symlink_to("../outside.toml")
-    assert Folder(folder).read("inside.toml") == b"text"
+    assert FolderFiles(folder).read_bytes("inside.toml") == b"text"
     with pytest.raises(UsageError, match="leads out of"):
-        Folder(folder).read("outside.toml")
+        FolderFiles(folder).read_bytes("outside.toml")
 
 
 NAMES = ["a.toml", "ab.toml", "d/a.toml", "d/e/a.toml", "d/.hidden.toml", "x[1].toml"]
@@ -114,16 +114,16 @@ def test_a_folder_and_a_tree_match_alike(tmp_path: Path, pattern: str, found: li
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
     (tmp_path / "folder.toml").mkdir()
-    assert Folder(tmp_path).match(pattern) == matching(pattern, NAMES) == found
+    assert FolderFiles(tmp_path).list_matching(pattern) == filter_by_pattern(pattern, NAMES) == found
 
 
 def test_the_files_of_a_registry() -> None:
-    files = Tree({"apps.toml": b'include = ["*.toml", "a.toml", "../x.toml"]', "b.toml": b"", "a.toml": b""})
-    assert registry_files(files, "apps.toml") == ["apps.toml", "a.toml", "b.toml"]
+    files = MemoryFiles({"apps.toml": b'include = ["*.toml", "a.toml", "../x.toml"]', "b.toml": b"", "a.toml": b""})
+    assert list_registry_files(files, "apps.toml") == ["apps.toml", "a.toml", "b.toml"]
 
 
 def test_more_problems_than_anybody_reads() -> None:
     text = "version = 1\n" + "".join(f"[apps.a{number}]\nx = 1\n" for number in range(5000))
     with pytest.raises(GeneratorError) as refusal:
-        read_from(Tree({"apps.toml": text.encode()}), "apps.toml")
+        read_registry_from(MemoryFiles({"apps.toml": text.encode()}), "apps.toml")
     assert refusal.value.message == "1000 problems in apps.toml (reading stopped there)"

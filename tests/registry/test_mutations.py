@@ -18,11 +18,11 @@ from typing import Any
 
 import pytest
 
-from generator.charts.plan import plan
-from generator.charts.render import render
+from generator.charts.plan import plan_charts
+from generator.charts.render import render_plan
 from generator.errors import LocalError, Problem, RegistryError, UsageError
-from generator.registry.files import Tree
-from generator.registry.read import read_from
+from generator.registry.files import MemoryFiles
+from generator.registry.reader import read_registry_from
 from tests.registry.test_registries import DATA
 from tests.registry.writer import toml
 
@@ -49,13 +49,16 @@ def judge(raw: bytes, most: float = 1.0) -> str:
     start = time.process_time()
     problems: tuple[Problem, ...] = ()
     try:
-        registry = read_from(Tree({**INCLUDED, "apps.toml": raw}), "apps.toml")
+        registry = read_registry_from(MemoryFiles({**INCLUDED, "apps.toml": raw}), "apps.toml")
     except RegistryError as error:
         problems, verdict = error.problems, "refused"
     except (LocalError, UsageError):
         verdict = "unreadable"
     else:
-        assert all(not path.startswith(("/", ".git/")) and ".." not in path for path in render(plan(registry)).files)
+        assert all(
+            not path.startswith(("/", ".git/")) and ".." not in path
+            for path in render_plan(plan_charts(registry)).files
+        )
         verdict = "accepted"
     # A tracer, as of coverage, makes Python several times slower, and is not what is measured.
     assert time.process_time() - start < most * (5 if sys.gettrace() else 1)

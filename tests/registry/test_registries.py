@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from generator import console
-from generator.charts.plan import plan
-from generator.charts.render import render
+from generator.charts.plan import plan_charts
+from generator.charts.render import render_plan
 from generator.errors import GeneratorError
-from generator.registry.read import read_registry
+from generator.registry.reader import read_registry
 from generator.registry.registry import Registry
 
 DATA = Path(__file__).parents[1] / "data" / "registries"
@@ -36,7 +36,7 @@ def refusal(name: str) -> str:
         read("invalid", f"{name}.toml")
     except GeneratorError as error:
         with contextlib.redirect_stderr(said):
-            console.failure(error)
+            console.print_error(error)
         return f"{said.getvalue()}exit status {error.exit_code}\n"
     return "accepted\n"
 
@@ -56,7 +56,7 @@ def test_nothing_that_drives_a_terminal(name: str) -> None:
 @pytest.mark.parametrize("name", VALID)
 def test_valid(name: str) -> None:
     registry = read("valid", name)
-    assert render(plan(registry)).files
+    assert render_plan(plan_charts(registry)).files
 
 
 def test_each_refusal_is_looked_at() -> None:

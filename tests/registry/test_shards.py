@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.registry.registry import Registry
-from generator.registry.shards import shard_of
+from generator.registry.shards import find_app_shard
 from tests.charts.rendered import registry_of, sharded
 from tests.workspace import AUDIT, REGISTRY
 
@@ -21,12 +21,12 @@ def divided(shards: str) -> Registry:
 
 
 def shard(number: int, project: str, team: str = "any") -> str:
-    return shard_of(divided(str(number)).environments["dev"], team, project)
+    return find_app_shard(divided(str(number)).environments["dev"], team, project)
 
 
 def shards(registry: Registry, environment: str) -> dict[str, str]:
     env = registry.environments[environment]
-    return {app.app: shard_of(env, app.team, app.project) for app in registry.effective_apps(environment)}
+    return {app.app: find_app_shard(env, app.team, app.project) for app in registry.list_effective_apps(environment)}
 
 
 def test_without_shards_no_app_is_in_one() -> None:
@@ -51,7 +51,7 @@ def test_one_shard_has_everything() -> None:
 
 def test_no_shard_has_much_more_than_its_part() -> None:
     env = divided("16").environments["dev"]
-    counts = Counter(shard_of(env, "any", f"app-{number:05}") for number in range(16_000))
+    counts = Counter(find_app_shard(env, "any", f"app-{number:05}") for number in range(16_000))
     assert set(counts) == {str(number) for number in range(16)}
     assert max(counts.values()) < 1_150
 

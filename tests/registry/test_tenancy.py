@@ -16,14 +16,14 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from generator.charts import environment as yielded
 from generator.charts import yaml
-from generator.charts.layout import by_chart
-from generator.charts.plan import plan
-from generator.charts.render import RenderedTree, render
+from generator.charts.layout import group_by_chart
+from generator.charts.plan import plan_charts
+from generator.charts.render import RenderedTree, render_plan
 from generator.errors import RegistryError
-from generator.registry.files import Tree
-from generator.registry.read import read_from
+from generator.helm import environment_objects as yielded
+from generator.registry.files import MemoryFiles
+from generator.registry.reader import read_registry_from
 from generator.registry.registry import Registry
 from tests.registry.writer import toml
 
@@ -142,7 +142,7 @@ def _decide(draw: st.DrawFn, data: dict[str, Any], team: dict[str, Any], urls: s
 
 def accepted(data: Mapping[str, Any]) -> Registry | None:
     try:
-        return read_from(Tree({"apps.toml": toml(data).encode()}), "apps.toml")
+        return read_registry_from(MemoryFiles({"apps.toml": toml(data).encode()}), "apps.toml")
     except RegistryError:
         return None
 
@@ -217,7 +217,11 @@ def assert_permitted(spec: Mapping[str, Any], project: Mapping[str, Any]) -> Non
 
 
 def objects(tree: RenderedTree, environment: str) -> list[dict[str, Any]]:
-    return [item for _, items in yielded.objects(by_chart(tree.files), environment) for item in items]
+    return [
+        item
+        for _, items in yielded.render_environment_objects(group_by_chart(tree.files), environment)
+        for item in items
+    ]
 
 
 def projects_of(tree: RenderedTree) -> dict[str, Any]:
@@ -233,10 +237,10 @@ def test_what_is_accepted_stays_inside(data: dict[str, Any]) -> None:
     event("accepted" if registry else "refused")
     if registry is None:
         return
-    rendered = plan(registry)
+    rendered = plan_charts(registry)
     owners: dict[str, str] = {}
     for env in registry.environments:
-        for app in registry.effective_apps(env):
+        for app in registry.list_effective_apps(env):
             place = {"namespace": app.namespace, "server": app.fields.get("server", "https://kubernetes.default.svc")}
             spec = {"destination": place, "project": app.project, "sources": app.sources}
             assert_inside(spec, app.team, data)
@@ -250,7 +254,7 @@ def test_what_helm_makes_of_it_stays_inside(data: dict[str, Any]) -> None:
     registry = accepted(data)
     if registry is None:
         return
-    tree = render(plan(registry))
+    tree = render_plan(plan_charts(registry))
     assert all(
         re.match(r"argo-app-of-apps/(dev|prod)/|argo-app-projects/|\.gitattributes\Z", path) for path in tree.files
     )

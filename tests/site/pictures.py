@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from generator.site.pages import pages
+from generator.site.pages import render_pages
 from tests.site.chromium import LAUNCH, chromium, written
 from tests.site.sample import sample
 from tests.workspace import ROOT
@@ -39,7 +39,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as place, sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium(), args=LAUNCH)
-        take(browser, written(pages(sample()), Path(place)), folder)
+        take(browser, written(render_pages(sample()), Path(place)), folder)
         browser.close()
 
 

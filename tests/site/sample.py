@@ -6,11 +6,11 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from generator.git.refs import Remotes
-from generator.promotion.history import History, Move
-from generator.registry.book import Book, read_book
-from generator.registry.files import Tree
-from generator.site.model import Site, site
+from generator.git.remote_refs import RemoteRepositories
+from generator.promotion.history import History, RevisionChange
+from generator.registry.editable import EditableRegistry, read_editable_registry
+from generator.registry.files import MemoryFiles
+from generator.site.views import Site, build_site
 
 MOMENT = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 TEAMS = ("payments", "shop", "search", "identity", "logistics", "platform")
@@ -30,16 +30,16 @@ def sample(apps: int = 24, environments: int = 5, seed: int = 6) -> Site:
     chance = random.Random(seed)  # noqa: S311 - no secret
     names = [f"{_NOUNS[n % len(_NOUNS)]}{f'-{n // len(_NOUNS)}' if n >= len(_NOUNS) else ''}" for n in range(apps)]
     moves = [move for name in names for move in _moves(name, ENVIRONMENTS[environments], chance)]
-    moves.sort(key=lambda move: move.when)
+    moves.sort(key=lambda move: move.changed_at)
     book = book_of(_registry(names, ENVIRONMENTS[environments], moves))
-    return site(book, History(tuple(moves)), MOMENT, Remotes())
+    return build_site(book, History(tuple(moves)), MOMENT, RemoteRepositories())
 
 
-def book_of(text: str) -> Book:
-    return read_book(Tree({"apps.toml": text.encode()}), "apps.toml", ".")
+def book_of(text: str) -> EditableRegistry:
+    return read_editable_registry(MemoryFiles({"apps.toml": text.encode()}), "apps.toml", ".")
 
 
-def _moves(app: str, environments: tuple[str, ...], chance: random.Random) -> Iterator[Move]:
+def _moves(app: str, environments: tuple[str, ...], chance: random.Random) -> Iterator[RevisionChange]:
     """Four releases, each as far as it came; one in eight is rolled back from where it came last."""
     runs: dict[str, str] = {}
     release = MOMENT - timedelta(days=chance.uniform(70, 90))
@@ -59,15 +59,17 @@ def _moves(app: str, environments: tuple[str, ...], chance: random.Random) -> It
 
 def _move(
     env: str, app: str, runs: dict[str, str], to: str, when: datetime, chance: random.Random, reason: str = ""
-) -> Move:
+) -> RevisionChange:
     before, runs[env] = runs.get(env), to
     said = f"roll back {app} to {to}: {env}" if reason else f"promote {app} {to}: {env}"
     when = when.replace(second=0, microsecond=0)
-    return Move(env, app, before, to, when, chance.choice(_PEOPLE), f"{chance.getrandbits(160):040x}", said, reason)
+    return RevisionChange(
+        env, app, before, to, when, chance.choice(_PEOPLE), f"{chance.getrandbits(160):040x}", said, reason
+    )
 
 
-def _registry(names: list[str], environments: tuple[str, ...], moves: list[Move]) -> str:
-    runs = {(move.environment, move.app): str(move.after) for move in moves}
+def _registry(names: list[str], environments: tuple[str, ...], moves: list[RevisionChange]) -> str:
+    runs = {(move.environment, move.app): str(move.new_revision) for move in moves}
     text = "version = 1\n[workloads]\nowners = ['@acme/platform']\n"
     for env in environments:
         listed = "".join(f'  "{name}@{runs[env, name]}",\n' for name in names if (env, name) in runs)

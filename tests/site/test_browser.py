@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from generator.site.pages import first_page, pages
+from generator.site.pages import render_index_page, render_pages
 from tests.site.chromium import written
 from tests.site.sample import sample
 from tests.site.test_pages import wild
@@ -42,7 +42,7 @@ _FOCUSED = """(() => {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return written(pages(sample()), tmp_path_factory.mktemp("site"))
+    return written(render_pages(sample()), tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_a_narrow_page_is_no_wider_than_the_window(tab: Page, folder: Path, widt
 
 
 def test_hostile_text_does_nothing(tab: Page, tmp_path: Path) -> None:
-    site = written(pages(wild()), tmp_path)
+    site = written(render_pages(wild()), tmp_path)
     tab.set_viewport_size({"width": 360, "height": 640})
     for path in sorted(site.rglob("*.html")):
         tab.goto(path.as_uri())
@@ -176,7 +176,7 @@ def test_without_javascript_everything_is_shown(browser: Browser, folder: Path) 
 def test_two_thousand_apps_are_filtered_without_delay(tab: Page, folder: Path, tmp_path: Path) -> None:
     small = sample()
     apps = tuple(replace(small.apps[n % 24], name=f"{small.apps[n % 24].name}-{n}") for n in range(2000))
-    matrix = first_page(replace(small, apps=apps)).encode()
+    matrix = render_index_page(replace(small, apps=apps)).encode()
     assert len(matrix) < 3_000_000
     assets = {name: (folder / name).read_bytes() for name in ("site.css", "site.js", "icon.svg")}
     written({**assets, "index.html": matrix}, tmp_path)

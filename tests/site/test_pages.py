@@ -8,10 +8,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from generator.git.refs import Remotes
-from generator.promotion.history import History, Move
-from generator.site.model import STATES, Site, site
-from generator.site.pages import pages, place
+from generator.git.remote_refs import RemoteRepositories
+from generator.promotion.history import History, RevisionChange
+from generator.site.pages import page_path, render_pages
+from generator.site.views import CELL_STATES, Site, build_site
 from tests.registry.writer import toml
 from tests.site.sample import MOMENT, book_of, sample
 
@@ -61,11 +61,11 @@ def wild() -> Site:
     }
     text = HOSTILE + GIT_ONLY
     moves = [
-        Move("dev", "bad", None, revision, MOMENT - timedelta(days=9), text, "0" * 40, text, text),
-        Move("prod", "bad", revision, None, MOMENT - timedelta(days=8), text, "1" * 40, text, ""),
-        Move("prod", "bad", None, "v1", MOMENT - timedelta(days=7), text, "2" * 40, text, ""),
+        RevisionChange("dev", "bad", None, revision, MOMENT - timedelta(days=9), text, "0" * 40, text, text),
+        RevisionChange("prod", "bad", revision, None, MOMENT - timedelta(days=8), text, "1" * 40, text, ""),
+        RevisionChange("prod", "bad", None, "v1", MOMENT - timedelta(days=7), text, "2" * 40, text, ""),
     ]
-    return site(book_of(toml(data)), History(tuple(moves)), MOMENT, Remotes())
+    return build_site(book_of(toml(data)), History(tuple(moves)), MOMENT, RemoteRepositories())
 
 
 class Page(HTMLParser):
@@ -101,12 +101,12 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def files() -> dict[str, bytes]:
-    return pages(sample())
+    return render_pages(sample())
 
 
 @pytest.fixture(scope="module")
 def hostile() -> dict[str, bytes]:
-    return pages(wild())
+    return render_pages(wild())
 
 
 def page(files: dict[str, bytes], name: str) -> Page:
@@ -119,13 +119,13 @@ def test_the_matrix_is_a_row_for_each_app_with_a_cell_for_each_environment(files
     assert [(cell["data-env"], cell["data-state"]) for cell in cells] == [
         (cell.environment, cell.state) for app in site.apps for cell in app.cells
     ]
-    assert {cell["data-state"] for cell in cells} == set(STATES)
+    assert {cell["data-state"] for cell in cells} == set(CELL_STATES)
 
 
 def test_every_state_is_named_with_how_many_cells_are_in_it(files: dict[str, bytes]) -> None:
     text = " ".join(page(files, "index.html").text.split())
     counts = sample().counts
-    for state, words in STATES.items():
+    for state, words in CELL_STATES.items():
         assert f"{words} {counts[state]} " in text
     assert sum(counts.values()) == 24 * 5
 
@@ -150,9 +150,9 @@ def test_an_apps_page_says_its_sources_owners_revisions_and_moves(files: dict[st
     assert found.all("a", href="https://github.com/logistics/checkout.git")
     for words in ("@acme/logistics", "deploy/chart", "hold: 2026-11-16 pen test", "pinned by the list to v1.3.0"):
         assert words in found.text
-    moves = next(app.moves for app in sample().apps if app.name == "checkout")
+    moves = next(app.revision_changes for app in sample().apps if app.name == "checkout")
     assert found.text.count(" UTC · ") == len(moves)
-    assert [move.when for move in moves] == sorted((move.when for move in moves), reverse=True)
+    assert [move.changed_at for move in moves] == sorted((move.changed_at for move in moves), reverse=True)
 
 
 def test_an_environments_page_says_its_policy_its_freezes_and_what_waits(files: dict[str, bytes]) -> None:
@@ -174,9 +174,9 @@ def test_the_measures_are_plotted_and_tabled(files: dict[str, bytes]) -> None:
 
 
 def test_only_the_pages_that_tell_the_time_change_with_it(files: dict[str, bytes]) -> None:
-    assert pages(sample()) == files
+    assert render_pages(sample()) == files
     later = replace(sample(), moment=MOMENT + timedelta(minutes=1))
-    assert {name for name, data in pages(later).items() if data != files[name]} == {"index.html"}
+    assert {name for name, data in render_pages(later).items() if data != files[name]} == {"index.html"}
 
 
 def test_nothing_is_loaded_from_elsewhere(files: dict[str, bytes]) -> None:
@@ -219,13 +219,13 @@ def test_only_what_is_on_the_web_is_a_link(hostile: dict[str, bytes]) -> None:
 
 
 def test_no_page_has_a_name_that_a_file_system_keeps_for_itself(hostile: dict[str, bytes]) -> None:
-    assert place("apps", "con") == "apps/con_.html"
+    assert page_path("apps", "con") == "apps/con_.html"
     assert "apps/con_.html" in hostile
     assert len({name.lower() for name in hostile}) == len(hostile)
     assert page(hostile, "index.html").all("a", href="apps/con_.html")
 
 
 def test_an_empty_registry_has_a_site() -> None:
-    files = pages(site(book_of("version = 1\n"), History(), MOMENT, Remotes()))
+    files = render_pages(build_site(book_of("version = 1\n"), History(), MOMENT, RemoteRepositories()))
     assert "0 apps" in Page(files["index.html"]).text
     assert Page(files["metrics.html"]).all("svg")

@@ -1,0 +1,1 @@
+"""What the fields of Argo CD's objects mean."""

@@ -1,0 +1,258 @@
+"""String types of the registry, each with its validation rule.
+
+Every check matches the whole string: `\\Z`-anchored patterns and `fullmatch`, never `$`, which would
+let a trailing newline through.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+NAME_PATTERN = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
+GLOB_CHARACTERS = re.compile(r"[*?\[\]{}!\\]")
+RELEASE_NAME_PATTERN = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
+REF_NAME_PATTERN = re.compile(r"[A-Za-z0-9_-]+")
+COMMIT_PATTERN = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+
+# Characters that YAML 1.2 does not allow (production 1, c-printable), or that Helm's Go writer prints raw although
+# YAML readers reject them (DEL, C1 controls, U+FFFE, U+FFFF) or fold them to a space (U+0085).
+UNWRITABLE_CHARACTERS = re.compile("[\x00\x7f-\x9f\ufffe\uffff\ud800-\udfff]")
+# Line breaks to Go's YAML, but not to Helm's `nindent`, which indents multi-line text.
+_UNICODE_LINE_BREAKS = re.compile("[\u2028\u2029]")
+
+#: The sync options of Argo CD with their first version. It ignores others (docs: user-guide/sync-options).
+SYNC_OPTIONS = {
+    "Validate=false": "", "CreateNamespace=true": "", "CreateNamespace=false": "",
+    "PrunePropagationPolicy=background": "", "PrunePropagationPolicy=foreground": "",
+    "PrunePropagationPolicy=orphan": "", "PruneLast=true": "", "ApplyOutOfSyncOnly=true": "", "Replace=true": "",
+    "FailOnSharedResource=true": "2.2", "RespectIgnoreDifferences=true": "2.3", "ServerSideApply=true": "2.5",
+    "SkipDryRunOnMissingResource=true": "3.1", "ClientSideApplyMigration=false": "3.3",
+    "Prune=false": "3.4", "Prune=confirm": "3.4", "Delete=false": "3.4", "Delete=confirm": "3.4",
+}  # fmt: skip
+
+# Unicode's bidirectional controls, which reorder text on the screen.
+_BIDIRECTIONAL_CONTROLS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_SEGMENT = r"[A-Za-z0-9._-]+"
+_FOLDER = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
+_SERVER = re.compile(
+    r"https?://[A-Za-z0-9](?:[-A-Za-z0-9.]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:/[-A-Za-z0-9._~]+)*/?", re.ASCII
+)
+# EKS registers clusters by their ARN, which has colons and a slash.
+_CLUSTER = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._:/@]*")
+# git check-ref-format, without the characters that are special in a shell or a URL.
+_BRANCH = re.compile(r"[A-Za-z0-9_](?:[-A-Za-z0-9_+]|[./](?![./]|\Z))*")
+_VERSION = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}(?:\.[0-9]{1,3})?")
+_SUFFIX = re.compile(r"(?:[-a-z0-9]{0,30}[a-z0-9])?")
+_OWNER = re.compile(
+    r"@[A-Za-z0-9][-A-Za-z0-9_.]*(?:/[-A-Za-z0-9_.]+)*|[A-Za-z0-9][-A-Za-z0-9_.+]*@[A-Za-z0-9][-A-Za-z0-9.]*"
+)
+_BRANCH_PART = re.compile(r"(?:^|/)\.|\.lock(?:/|\Z)")
+
+
+def build_validation_error(text: str) -> PydanticCustomError:
+    """Build a pydantic error that shows `text` unchanged."""
+    return PydanticCustomError("refused", "{text}", {"text": text})
+
+
+def string_validator(find_problem: Callable[[str], str | None]) -> AfterValidator:
+    """Turn a function that returns the problem of a string, or None, into a pydantic validator."""
+
+    def validate_string(value: str) -> str:
+        wrong = find_problem(value)
+        if wrong:
+            raise build_validation_error(wrong)
+        return value
+
+    return AfterValidator(validate_string)
+
+
+def quoted_excerpt(value: str, limit: int = 60) -> str:
+    """A value from the registry in quotes, shortened to `limit` characters."""
+    return f'"{value}"' if len(value) <= limit else f'"{value[:limit]}…" ({len(value)} characters)'
+
+
+def unwritable_problem(value: str) -> str | None:
+    """Why Helm cannot write a string as YAML, or None if it can."""
+    found = UNWRITABLE_CHARACTERS.search(value) or (_UNICODE_LINE_BREAKS.search(value) if "\n" in value else None)
+    if found is None:
+        return None
+    return f"holds the character U+{ord(found[0]):04X}, which Helm cannot write as YAML: remove it"
+
+
+def line_problem(value: str) -> str | None:
+    """Why `value` is not a single line of visible text, or None if it is."""
+    return _invisible_character_problem(value, value)
+
+
+def prose_problem(value: str) -> str | None:
+    """Why `value` is not visible text of any number of lines, or None if it is."""
+    return _invisible_character_problem(value, re.sub("[\n\t]", "", value))
+
+
+def _invisible_character_problem(value: str, checked_part: str) -> str | None:
+    found = _CONTROL_CHARACTERS.search(checked_part) or _BIDIRECTIONAL_CONTROLS.search(checked_part)
+    if found is None:
+        return unwritable_problem(value)
+    kind = "bidirectional control" if _BIDIRECTIONAL_CONTROLS.match(found[0]) else "control character"
+    return f"{quoted_excerpt(value)} holds the {kind} U+{ord(found[0]):04X}: remove it"
+
+
+def name_problem(value: str, max_length: int) -> str | None:
+    """Why `value` is not a DNS-1123 label of at most `max_length` characters that starts with a letter, or None."""
+    if len(value) > max_length:
+        return f"{quoted_excerpt(value, 30)} is longer than {max_length} characters"
+    if NAME_PATTERN.fullmatch(value):
+        return None
+    return f"{quoted_excerpt(value)} is not a name: lower-case ASCII letters, digits and inner '-', first a letter"
+
+
+def _relative_path_problem(value: str) -> str | None:
+    parts = value.split("/")
+    if value.startswith(("/", "~")) or ".." in parts or "\\" in value or "://" in value:
+        return f"{quoted_excerpt(value)} must be a path inside the repository: relative, without '..' or '\\'"
+    return line_problem(value) or ("is empty: name a path" if not value else None)
+
+
+def _folder_problem(value: str) -> str | None:
+    # Some file systems drop trailing dots, so that ".git." becomes ".git".
+    parts = (part.lower().rstrip(".") for part in value.split("/"))
+    if value == "." or (_FOLDER.fullmatch(value) and not any(part in ("", ".git") for part in parts)):
+        return None
+    return f"{quoted_excerpt(value)} is not a folder of the repository: letters, digits, '.', '_', '-' and '/', no '.git' or '..'"  # noqa: E501
+
+
+def _server_problem(value: str) -> str | None:
+    if _SERVER.fullmatch(value):
+        return None
+    hint = "; a name goes into cluster (destination.name)" if _CLUSTER.fullmatch(value) else ""
+    return f"{quoted_excerpt(value)} is not the https:// URL of a cluster{hint}"
+
+
+def _cluster_name_problem(value: str) -> str | None:
+    if "://" in value:
+        return f"{quoted_excerpt(value)} is a URL, and a cluster is a name (destination.name): use server"
+    if _CLUSTER.fullmatch(value) and len(value) <= 253:
+        return None
+    return f"{quoted_excerpt(value)} is not the name of a cluster: letters, digits and '-', '_', '.', ':', '/', '@'"
+
+
+def _branch_problem(value: str) -> str | None:
+    if _BRANCH.fullmatch(value) and not _BRANCH_PART.search(value) and len(value) <= 244 and value != "HEAD":
+        return None
+    return f"{quoted_excerpt(value)} is not the name of a branch"
+
+
+def _remote_problem(value: str) -> str | None:
+    """Why `value` is not a repository to push to, or None. The allowed protocols are validated on push."""
+    if not value or value.startswith("-") or not value.isprintable() or " " in value:
+        return "is not the URL or path of a repository"
+    user = re.match(r"(?:([A-Za-z][A-Za-z0-9+.-]*)://)?([^/]*)@", value)
+    if user and (":" in user[2] or (user[1] or "ssh").lower() != "ssh"):
+        return "must not carry user info: remove it; git has credential helpers for that"
+    return None
+
+
+def _argocd_version_problem(value: str) -> str | None:
+    return None if _VERSION.fullmatch(value) else f'{quoted_excerpt(value)} is not a version such as "3.4"'
+
+
+def _name_suffix_problem(value: str) -> str | None:
+    if _SUFFIX.fullmatch(value):
+        return None
+    return f"{quoted_excerpt(value)} cannot end a name: at most 31 of '-', a-z and 0-9, and no '-' at the end"
+
+
+def _code_owner_problem(value: str) -> str | None:
+    if _OWNER.fullmatch(value):
+        return None
+    return f"{quoted_excerpt(value)} is not an owner as CODEOWNERS takes it: @user, @org/team or an e-mail address"
+
+
+def _pattern_problem(value: str) -> str | None:
+    if not value or not value.isprintable() or " " in value:
+        return f"{quoted_excerpt(value)} is not a name or a glob: no spaces, nothing invisible"
+    if re.search(r"//[^/]*:[^/]*@", value):
+        return "carries a password: remove it; Argo CD keeps credentials itself"
+    return None
+
+
+def _value_file_problem(value: str) -> str | None:
+    if not value.startswith("$"):
+        return _relative_path_problem(value)
+    ref, _, rest = value[1:].partition("/")
+    if not REF_NAME_PATTERN.fullmatch(ref) or not rest:
+        return f"{quoted_excerpt(value)}: a reference to another source is written $ref/path"
+    return _relative_path_problem(rest)
+
+
+def revision_problem(value: str) -> str | None:
+    """Why `value` is not a branch, tag, commit or version range, or None if it is."""
+    if not value or len(value) > 255:
+        return "must have 1 to 255 characters"
+    if value.startswith("-") or value != value.strip() or not value.isprintable():
+        return f"{quoted_excerpt(value)} is not a revision: a branch, tag, commit or version range"
+    return None
+
+
+def _sync_option_problem(value: str) -> str | None:
+    if value in SYNC_OPTIONS:
+        return None
+    alike = [option for option in SYNC_OPTIONS if option.split("=")[0].lower() == value.split("=")[0].strip().lower()]
+    known = ", ".join(alike or SYNC_OPTIONS)
+    return f"Argo CD would silently ignore {quoted_excerpt(value)}; it knows {known}"
+
+
+#: Data that Helm passes to Argo CD unchanged.
+WritableText = Annotated[str, string_validator(unwritable_problem)]
+#: Text for people: names and remarks on one line, and descriptions on any number of lines.
+SingleLineText = Annotated[str, string_validator(line_problem)]
+MultiLineText = Annotated[str, string_validator(prose_problem)]
+AppName = Annotated[str, string_validator(lambda value: name_problem(value, 53))]
+DnsLabel = Annotated[str, string_validator(lambda value: name_problem(value, 63))]
+RelativePath = Annotated[str, string_validator(_relative_path_problem)]
+FolderPath = Annotated[str, string_validator(_folder_problem)]
+BranchName = Annotated[str, string_validator(_branch_problem)]
+ServerUrl = Annotated[str, string_validator(_server_problem)]
+ClusterName = Annotated[str, string_validator(_cluster_name_problem)]
+RemoteRepository = Annotated[str, string_validator(_remote_problem)]
+ArgoCDVersion = Annotated[str, string_validator(_argocd_version_problem)]
+NameSuffix = Annotated[str, string_validator(_name_suffix_problem)]
+CodeOwner = Annotated[str, string_validator(_code_owner_problem)]
+GlobPattern = Annotated[str, string_validator(_pattern_problem)]
+ValueFile = Annotated[str, string_validator(_value_file_problem)]
+Revision = Annotated[str, string_validator(revision_problem)]
+SyncOption = Annotated[
+    str, string_validator(_sync_option_problem), Field(json_schema_extra={"enum": list(SYNC_OPTIONS)})
+]
+ReleaseName = Annotated[
+    str,
+    string_validator(
+        lambda v: (
+            None
+            if len(v) <= 53 and RELEASE_NAME_PATTERN.fullmatch(v)
+            else f"{quoted_excerpt(v)} is not a Helm release name"
+        )
+    ),
+]
+RefName = Annotated[
+    str,
+    string_validator(
+        lambda v: (
+            None
+            if REF_NAME_PATTERN.fullmatch(v)
+            else f"{quoted_excerpt(v)} is not a ref name: letters, digits, '-', '_'"
+        )
+    ),
+]
+JsonPointer = Annotated[
+    str,
+    string_validator(
+        lambda v: line_problem(v) or (None if v.startswith("/") else f"{quoted_excerpt(v)} must start with '/'")
+    ),
+]

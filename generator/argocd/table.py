@@ -1,0 +1,64 @@
+"""The base model of all registry tables, and types that they share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+from generator.argocd.strings import SingleLineText, WritableText
+
+
+class Since(NamedTuple):
+    """The Argo CD version, "major.minor", that introduced the annotated field."""
+
+    version: str
+
+
+def _to_camel_case(name: str) -> str:
+    head, *rest = name.split("_")
+    acronyms = {"url": "URL", "id": "ID"}
+    return head + "".join(acronyms.get(part, part.capitalize()) for part in rest)
+
+
+class Table(BaseModel):
+    """Base class of registry tables: unknown keys are errors, and values are not converted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=_to_camel_case)
+
+
+#: Tags that `union_by_toml_type` adds to error locations; a key may look the same.
+TYPE_TAGS = frozenset({"<table>", "<list>", "<bool>", "<integer>", "<string>"})
+
+#: The pydantic error type for a value of the wrong TOML type; its message names the expected types.
+WRONG_TYPE_ERROR = "wanted"
+_TOML_TYPES = {dict: "table", list: "list", bool: "bool", int: "integer", str: "string"}
+
+
+def union_by_toml_type(expected: str = "", /, **forms: Any) -> Any:
+    """A union discriminated by the TOML type of a value, so that errors mention one member only.
+
+    The tags, one of `TYPE_TAGS` for each form, appear in error locations. A value of another type is an error of type
+    `WRONG_TYPE_ERROR` with the message `expected`; without a message, it is validated as the first form.
+    """
+
+    def tag_of_value(value: object) -> str | None:
+        found = _TOML_TYPES.get(type(value), "")
+        if found not in forms and expected:
+            return None
+        return f"<{found if found in forms else next(iter(forms))}>"
+
+    members = tuple(Annotated[form, Tag(f"<{name}>")] for name, form in forms.items())
+    union: Any = members[0]
+    for member in members[1:]:
+        union |= member
+    if not expected:
+        return Annotated[union, Discriminator(tag_of_value)]
+    return Annotated[
+        union, Discriminator(tag_of_value, custom_error_type=WRONG_TYPE_ERROR, custom_error_message=expected)
+    ]
+
+
+#: Counts and limits: fits into every integer type it passes through, and into Helm's floats.
+Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+StringMap = dict[SingleLineText, WritableText]

@@ -1,0 +1,146 @@
+"""Validate, normalize and compare repository URLs."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Annotated
+
+from generator.argocd.strings import GLOB_CHARACTERS, quoted_excerpt, string_validator
+
+_SCP_STYLE_URL = re.compile(
+    r"(?:(?P<user>[A-Za-z0-9_][A-Za-z0-9_.-]*)@)?(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*):(?P<path>[^/:][^:]*)"
+)
+_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
+# An OCI registry for Helm charts, without a scheme: a host with at least one dot, an optional port and a path.
+_BARE_OCI_REGISTRY = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._-]+)*/?")
+_URL_HOST = re.compile(r"(?:(?P<user>[^@/]*)@)?(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*)(?::(?P<port>[0-9]{1,5}))?")
+_USER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_SCHEME_WORDS = frozenset({"ext", "file", "ftp", "git", "http", "https", "oci", "ssh"})
+
+_MAX_URL_LENGTH = 1000
+
+#: Always allowed. `file` and `http` must be allowed by `allowSchemes` in the root file.
+SECURE_SCHEMES = frozenset({"https", "ssh", "oci"})
+OPT_IN_SCHEMES = frozenset({"file", "http"})
+
+
+def url_scheme(url: str) -> str:
+    """The scheme of a valid URL in lower case; `ssh` for `git@host:path`, `oci` for a bare registry host."""
+    found = _URL.fullmatch(url)
+    if found:
+        return found["scheme"].lower()
+    return "ssh" if _SCP_STYLE_URL.fullmatch(url) else "oci"
+
+
+def repository_url_problem(url: str) -> str | None:
+    """Why `url` is not a repository that an app may name, or None if it is.
+
+    Refused: schemes other than https, ssh, oci, file and http; user info (but the user of an ssh
+    URL); query, fragment, control characters and white space; what Argo CD would read as a glob;
+    `.`, `..`, empty and percent-encoded path segments, by which a prefix could be left; a trailing
+    slash, by which a server finds the same repository and Argo CD does not.
+    """
+    if url.endswith("/"):
+        return (
+            repository_grant_problem(url) or f"{redact_url(url)} ends in '/', which only a team's prefix may: remove it"
+        )
+    return repository_grant_problem(url)
+
+
+def repository_grant_problem(url: str) -> str | None:
+    """Why `url` is not a repository, or prefix of repositories, that a team may own, or None if it is."""
+    if not url.isprintable() or not url.isascii() or " " in url or not 0 < len(url) <= _MAX_URL_LENGTH:
+        return f"{redact_url(url)} is not a URL in printable ASCII of at most {_MAX_URL_LENGTH} characters"
+    if GLOB_CHARACTERS.search(url) and "?" not in url:
+        return f"{redact_url(url)}: Argo CD reads * ? [ ] {{ }} ! \\ in a project as globs; they may not stand in a URL"
+    if re.search(r"[?#%<>\"'`|^]", url):
+        return f"{redact_url(url)} may not have a query, a fragment, quotes or percent-encoding"
+    found = _URL.fullmatch(url)
+    return _absolute_url_problem(url, found["scheme"], found["rest"]) if found else _schemeless_url_problem(url)
+
+
+def _schemeless_url_problem(url: str) -> str | None:
+    scp = _SCP_STYLE_URL.fullmatch(url)
+    if scp is None and not _BARE_OCI_REGISTRY.fullmatch(url):
+        return f"{redact_url(url)} is not a repository URL: https://host/path or ssh (git@host:path)"
+    if scp and scp["host"].lower() in _SCHEME_WORDS:
+        return f"{redact_url(url)} is not a repository URL: after the scheme comes ://"
+    return _path_segments_problem(url, scp["path"] if scp else url)
+
+
+def _absolute_url_problem(url: str, scheme: str, rest: str) -> str | None:
+    if scheme not in SECURE_SCHEMES | OPT_IN_SCHEMES:
+        return f"{redact_url(url)}: repositories are read over https or ssh, not {quoted_excerpt(scheme, 20)}"
+    host, slash, path = rest.partition("/")
+    if scheme == "file":
+        return f"{redact_url(url)}: a file URL has no host: file:///path" if host else _path_segments_problem(url, path)
+    found = _URL_HOST.fullmatch(host)
+    if found is None or (found["port"] and int(found["port"]) > 65535):
+        return f"{redact_url(url)} has no valid host"
+    if found["user"] is not None and (scheme != "ssh" or not _USER_NAME.fullmatch(found["user"])):
+        return f"{redact_url(url)} must not carry user info; Argo CD keeps credentials itself"
+    # A Helm repository may be a host without a path.
+    return None if not slash and scheme in ("https", "http") else _path_segments_problem(url, path)
+
+
+def redact_url(url: str) -> str:
+    """`url` quoted for a message, without anything that could be a password or token."""
+    head, at, rest = url.rpartition("@")
+    scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/*", head)
+    told = f"{scheme[0] if scheme else ''}***@{rest}" if at and head not in ("git", "ssh://git") else url
+    return quoted_excerpt(re.sub(r"([?#]).+", r"\1***", told, flags=re.DOTALL))
+
+
+def _path_segments_problem(url: str, path: str) -> str | None:
+    parts = path.removesuffix("/").split("/")
+    if not path or any(part in ("", ".", "..") for part in parts):
+        return f"{redact_url(url)} needs a path without empty, '.' or '..' segments"
+    return None
+
+
+@functools.lru_cache(maxsize=4096)
+def repository_key(url: str) -> str:
+    """A key that is equal for every spelling of a repository: its host and path.
+
+    Scheme, user, case, ports 22, 80 and 443 and `.git` are ignored.
+
+    Argo CD compares lower-cased and without `.git` (util/git NormalizeGitURL), and does not equate ssh
+    and https; two teams, however, must not meet in one repository by any spelling.
+    A prefix (ending in `/`) keeps its slash.
+    """
+    found = _URL.fullmatch(url)
+    scp = None if found else _SCP_STYLE_URL.fullmatch(url)
+    if scp:
+        host, path = scp["host"], f"/{scp['path']}"
+    else:
+        host, slash, path = (found["rest"] if found else url).partition("/")
+        path = slash + path
+    # DNS treats a host with a trailing dot as the same host.
+    host = re.sub(r"(?<!^):(?:22|443|80)\Z", "", host.rpartition("@")[2]).rstrip(".")
+    return re.sub(r"(?<=[^/])(?:\.git)+\Z", "", f"{host}{path}".lower())
+
+
+def to_https_url(url: str) -> str:
+    """The https URL of a remote repository, without user and port, the same for every clone.
+
+    A local path or file URL is returned unchanged.
+    """
+    found = _URL.fullmatch(url)
+    scp = None if found else _SCP_STYLE_URL.fullmatch(url)
+    if scp:
+        return f"https://{scp['host'].rpartition('@')[2]}/{scp['path'].lstrip('/')}"
+    if found is None or url_scheme(url) not in ("ssh", "https"):
+        return url
+    host, slash, path = found["rest"].partition("/")
+    host = host.rpartition("@")[2]
+    return f"https://{host if url_scheme(url) == 'https' else host.partition(':')[0]}{slash}{path}"
+
+
+def grant_covers_url(grant: str, url: str) -> bool:
+    """Whether a team's `grant`, a URL or a prefix ending in `/`, covers `url` exactly as spelled."""
+    return url.startswith(grant) and url != grant if grant.endswith("/") else url == grant
+
+
+RepositoryUrl = Annotated[str, string_validator(repository_url_problem)]
+RepositoryGrant = Annotated[str, string_validator(repository_grant_problem)]

@@ -1,0 +1,105 @@
+"""Build the AppProjects of a registry, for one environment and over all environments. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from generator.registry.effective import EffectiveApp
+from generator.registry.registry import IN_CLUSTER_SERVER, Environment, Registry
+from generator.registry.shards import shard_project_name
+from generator.registry.uniqueness import app_destination
+
+#: An AppProject is created before, and deleted after, its Applications.
+PROJECT_WAVE = 1
+FINALIZER = "resources-finalizer.argocd.argoproj.io"
+#: An app, and the environment that it runs in.
+AppInEnvironment = tuple[EffectiveApp, Environment]
+
+
+def compute_project_fields(
+    registry: Registry, name: str, members: list[EffectiveApp], apps_elsewhere: list[AppInEnvironment]
+) -> dict[str, Any]:
+    """The AppProject fields beyond the repositories and destinations of its apps in this environment.
+
+    `apps_elsewhere` are the project's apps in other environments that share the AppProject.
+    """
+    fields = dict(registry.projects.get(name, {}))
+    repositories = [url for app, _ in apps_elsewhere for url in app.repositories]
+    destinations = [_app_destination(app, env) for app, env in apps_elsewhere]
+    fields = _add_sources_and_destinations(fields, repositories, destinations)
+    if any(creates_namespace(app) for app in [*members, *(app for app, _ in apps_elsewhere)]):
+        fields = _allow_namespace_kind(fields)
+    return fields
+
+
+def _add_sources_and_destinations(
+    fields: dict[str, Any], repositories: list[str], destinations: list[dict[str, str]]
+) -> dict[str, Any]:
+    if repositories or "sourceRepos" in fields:
+        fields["sourceRepos"] = sorted({*fields.get("sourceRepos", ()), *repositories})
+    if destinations or "destinations" in fields:
+        fields["destinations"] = _sort_distinct([*fields.get("destinations", ()), *destinations])
+    return fields
+
+
+def _sort_distinct(values: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+    return sorted({tuple(sorted(value.items())): value for value in values}.values(), key=lambda v: sorted(v.items()))
+
+
+def creates_namespace(app: EffectiveApp) -> bool:
+    """Whether Argo CD creates the app's namespace, which the AppProject must then allow."""
+    return "CreateNamespace=true" in app.fields.get("syncPolicy", {}).get("syncOptions", ())
+
+
+def _allow_namespace_kind(fields: dict[str, Any]) -> dict[str, Any]:
+    # An absent cluster whitelist denies every cluster-scoped kind, Namespace included.
+    namespace = {"group": "", "kind": "Namespace"}
+    allowed = fields.get("clusterResourceWhitelist", [])
+    return fields if namespace in allowed else {**fields, "clusterResourceWhitelist": [namespace, *allowed]}
+
+
+def _app_destination(app: EffectiveApp, env: Environment) -> dict[str, str]:
+    field, value = app_destination(app, env)
+    return {"namespace": app.namespace, field: value}
+
+
+def build_project_manifests(registry: Registry, apps: Mapping[str, list[EffectiveApp]]) -> dict[str, Mapping[str, Any]]:
+    """Build each AppProject over all environments, as a manifest for `kubectl apply`."""
+    used: dict[str, list[AppInEnvironment]] = defaultdict(list)
+    for name, members in apps.items():
+        for app in members:
+            used[app.project].append((app, registry.environments[name]))
+    return {name: _build_project_manifest(registry, name, members) for name, members in sorted(used.items())}
+
+
+def _build_project_manifest(registry: Registry, name: str, members: list[AppInEnvironment]) -> dict[str, Any]:
+    return _wrap_project_spec(registry, name, compute_project_fields(registry, name, [], members))
+
+
+def _wrap_project_spec(registry: Registry, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "AppProject",
+        "metadata": {
+            "name": name,
+            "namespace": registry.argocd.project_namespace or registry.argocd.namespace,
+            "annotations": {"argocd.argoproj.io/sync-wave": str(PROJECT_WAVE)},
+            "finalizers": [FINALIZER],
+        },
+        "spec": spec,
+    }
+
+
+def build_shards_project(registry: Registry, env: Environment, repository: str) -> dict[str, Any]:
+    """Build the AppProject of an environment's shards: only Applications and AppProjects in Argo CD's namespaces."""
+    namespaces = {registry.argocd.namespace, registry.argocd.project_namespace or registry.argocd.namespace}
+    spec = {
+        "sourceRepos": [repository],
+        "destinations": [{"server": IN_CLUSTER_SERVER, "namespace": namespace} for namespace in sorted(namespaces)],
+        "namespaceResourceWhitelist": [
+            {"group": "argoproj.io", "kind": kind} for kind in ("AppProject", "Application")
+        ],
+    }
+    return _wrap_project_spec(registry, shard_project_name(env.name), spec)

@@ -1,0 +1,195 @@
+"""Read and write the output folder. No other module writes below it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+
+from generator.charts.change_set import ChangeSet
+from generator.charts.file_set import sha256_hex
+from generator.charts.inventory import INVENTORY_FILE, Inventory, parse_inventory
+from generator.errors import LocalError, RefusedError
+
+# Never wait for something that is not a regular file, and never follow a link.
+_READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class OutputFolder:
+    """The folder of the charts on disk. Links below it are refused, so that nothing is written elsewhere."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._root = os.fspath(root)
+        self._checked_parents: set[str] = set()
+        self._missing_parents: set[str] = set()
+        self._created_folders: set[str] = set()
+
+    def read_inventory(self) -> Inventory:
+        """Read the inventory. Raises RefusedError if it is damaged."""
+        return parse_inventory(self.read_output_file(INVENTORY_FILE), str(self.root / INVENTORY_FILE))
+
+    def read_digest(self, path: str) -> str | None:
+        """The SHA-256 of a file below the folder, None if there is none. Raises what `read_output_file` does."""
+        data = self.read_output_file(path)
+        return None if data is None else sha256_hex(data)
+
+    def stat_files(self, paths: Collection[str]) -> list[tuple[int, ...] | None]:
+        """The stat fields that identify a version of each file; None if it is not a regular file.
+
+        The fields are inode, size, modification and status change time in nanoseconds, and device.
+        """
+        for folder in dict.fromkeys(path.rpartition("/")[0] for path in paths):
+            self._parent_exists(f"{self._root}/{folder}/")
+        return [_stat_regular_file(f"{self._root}/{path}") for path in paths]
+
+    def read_output_file(self, path: str) -> bytes | None:
+        """The bytes of a file below the folder, None if there is none.
+
+        Raises RefusedError if it is not a regular file, LocalError if it cannot be read.
+        """
+        # A string, since 70,000 Path objects take a second.
+        target = f"{self._root}/{path}"
+        if not self._parent_exists(target):
+            return None
+        try:
+            handle = os.open(target, _READ_FLAGS)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENXIO):
+                raise _irregular_file_error(target) from error
+            raise LocalError(f"{target} cannot be read: {error.strerror}") from error
+        try:
+            return _read_all_bytes(handle, target)
+        except OSError as error:
+            raise LocalError(f"{target} cannot be read: {error.strerror}") from error
+        finally:
+            os.close(handle)
+
+    def _parent_exists(self, target: str) -> bool:
+        """Whether the folder of `target` exists. Raises RefusedError if something else is in its place."""
+        parent = target.rpartition("/")[0]
+        if parent not in self._checked_parents:
+            self._check_parents(parent)
+        return parent not in self._missing_parents
+
+    def _check_parents(self, parent: str) -> None:
+        while parent not in self._checked_parents:
+            try:
+                if not stat.S_ISDIR(os.lstat(parent).st_mode):
+                    raise RefusedError(f"{parent} is not a folder", remedy="move it away, then run this again")
+            except (FileNotFoundError, NotADirectoryError):
+                self._missing_parents.add(parent)  # A parent that is not a folder is found further up.
+            except OSError as error:
+                raise LocalError(f"{parent} cannot be read: {error.strerror}") from error
+            self._checked_parents.add(parent)
+            if parent == self._root:
+                return
+            parent = os.path.dirname(parent)  # noqa: PTH120
+
+    def apply_changes(
+        self, change: ChangeSet, inventory: Inventory, on_progress: Callable[[int], None] = lambda done: None
+    ) -> None:
+        """Write and delete the files of a change set. If it is killed, the next run finishes the work.
+
+        The inventory is written first, with the old and the new files, so that it never lacks a generated
+        file. Raises LocalError if a file cannot be written.
+        """
+        try:
+            first = _merge_inventories(inventory, change.inventory)
+            if change.added or change.removed:
+                self._replace_file(INVENTORY_FILE, first.to_json_bytes())
+            files = change.files_to_write
+            for done, path in enumerate((path for path in files if path != INVENTORY_FILE), 1):
+                self._replace_file(path, files[path])
+                on_progress(done)
+            self._delete_files(change.removed)
+            if first is not change.inventory or not change.added:
+                self._replace_file(INVENTORY_FILE, change.inventory.to_json_bytes())
+        except OSError as error:
+            raise LocalError(
+                f"{error.filename or self.root} cannot be written: {error.strerror}",
+                not_done="the charts are not complete; run 'workloads render' again",
+            ) from error
+
+    def _replace_file(self, path: str, data: bytes) -> None:
+        """Replace a file atomically: a reader, or a crash, sees the old bytes or the new ones."""
+        target = f"{self._root}/{path}"
+        folder, _, name = target.rpartition("/")
+        temporary = f"{folder}/.{name}.tmp"
+        if folder not in self._created_folders:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self._created_folders.add(folder)
+            self._missing_parents.clear()
+        try:
+            handle = _open_new_file(temporary)
+            try:
+                _write_all_bytes(handle, data)
+            finally:
+                os.close(handle)
+            os.replace(temporary, target)  # noqa: PTH105
+        except BaseException:  # Also ^C leaves nothing behind.
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+            raise
+
+    def _delete_files(self, paths: Iterable[str]) -> None:
+        folders: set[Path] = set()
+        for path in paths:
+            target = self.root / path
+            target.unlink(missing_ok=True)
+            folders.update(parent for parent in target.parents if parent.is_relative_to(self.root))
+        for folder in sorted(folders - {self.root}, key=lambda f: len(f.parts), reverse=True):
+            with contextlib.suppress(OSError):  # A foreign file keeps the folder.
+                folder.rmdir()
+
+
+def _stat_regular_file(target: str) -> tuple[int, ...] | None:
+    try:
+        found = os.lstat(target)
+    except OSError:
+        return None  # Reading the file reports the error.
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_dev
+
+
+def _merge_inventories(before: Inventory, after: Inventory) -> Inventory:
+    """An inventory of the old and the new files; `after` itself if no file is removed, to write it only once."""
+    if before.files.keys() <= after.files.keys():
+        return after
+    return Inventory({**before.files, **after.files}, after.applications)
+
+
+def _open_new_file(path: str) -> int:
+    """Create a file and open it for writing; an existing file or link of this name is deleted first."""
+    try:
+        return os.open(path, _WRITE_FLAGS, 0o666)
+    except FileExistsError:
+        Path(path).unlink()
+        return os.open(path, _WRITE_FLAGS, 0o666)
+
+
+def _write_all_bytes(handle: int, data: bytes) -> None:
+    done = os.write(handle, data)
+    while done < len(data):
+        done += os.write(handle, memoryview(data)[done:])
+
+
+def _read_all_bytes(handle: int, target: str) -> bytes:
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
+        raise _irregular_file_error(target)
+    data = os.read(handle, found.st_size + 1)
+    while len(data) != found.st_size and (more := os.read(handle, 1 << 20)):
+        data += more
+    return data
+
+
+def _irregular_file_error(target: str) -> RefusedError:
+    return RefusedError(f"{target} is not a regular file", remedy="move it away, then run this again")

@@ -1,0 +1,178 @@
+"""Shared code of the commands that edit the registry: options, execution and output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from generator.commands import pull_request_options as requests
+from generator.commands.options import (
+    dry_run_option,
+    forge_option,
+    json_option,
+    pull_request_option,
+    registry_option,
+    without_helm_option,
+)
+
+if TYPE_CHECKING:
+    from generator.git.remote_refs import RemoteRepositories
+    from generator.promotion.app_edits import RegistryEdit
+    from generator.promotion.history import History
+    from generator.publishing.context import EditOperation
+    from generator.publishing.working_copy import EditOutcome
+
+environment_option = click.option("--in", "environment", required=True, metavar="ENV", help="The environment.")
+removals_option = click.option(
+    "--allow-removal", "removals", multiple=True, metavar="ENV/APP", help="Let this Application go (repeatable)."
+)
+
+
+def edit_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of every command that edits the registry."""
+    publish = click.option(
+        "--publish", "and_publish", is_flag=True, help="Commit the edit and its charts to the workloads branch instead."
+    )
+    running = (without_helm_option, json_option, dry_run_option, registry_option)
+    for option in (publish, pull_request_option, forge_option, removals_option, *running):
+        function = option(function)
+    return function
+
+
+def registry_file(flags: dict[str, Any]) -> Path:
+    """Find the registry file from the command's flags."""
+    from generator.registry.files import find_registry
+
+    return find_registry(flags["registry_path"])
+
+
+def current_time() -> datetime:
+    """The current time in UTC."""
+    return datetime.now(UTC)
+
+
+def run_edit(operation: EditOperation, flags: dict[str, Any]) -> None:
+    """Edit the working copy and render, or publish, and print the result."""
+    path = registry_file(flags)
+    if flags["and_publish"] or flags["as_request"]:
+        _publish_edit(operation, path, flags)
+    else:
+        _run_in_working_copy(operation, path, flags)
+
+
+def _run_in_working_copy(operation: EditOperation, path: Path, flags: dict[str, Any]) -> None:
+    from generator import console
+    from generator.publishing.working_copy import edit_working_copy
+
+    outcome = edit_working_copy(
+        path,
+        operation,
+        dry_run=flags["dry_run"],
+        verify_with_helm=not flags["without_helm"],
+        removals=flags["removals"],
+    )
+    if flags["as_json"]:
+        console.print_json(_edit_outcome_json(outcome, flags["dry_run"]))
+        return
+    _print_edit_messages(outcome.edit)
+    if outcome.chart_changes is None:
+        console.print_result("nothing to do")
+        return
+    said = "would change" if flags["dry_run"] else "changed"
+    charts = len(_changed_chart_files(outcome))
+    console.print_result(
+        f"{said} {', '.join(outcome.edited_files)}" + (f" and {_count_files(charts)} of the charts" if charts else "")
+    )
+    if not flags["dry_run"]:
+        trailers = "".join(f"\n  {trailer}" for trailer in outcome.edit.trailers)
+        console.print_message(f"commit it as:\n  {outcome.edit.subject}" + (f"\n{trailers}" if trailers else ""))
+
+
+def _edit_outcome_json(outcome: EditOutcome, dry_run: bool) -> dict[str, Any]:
+    edited = outcome.edit
+    return {
+        "subject": edited.subject,
+        "trailers": list(edited.trailers),
+        "told": list(edited.messages),
+        "registryFiles": list(outcome.edited_files),
+        "charts": _changed_chart_files(outcome),
+        "written": outcome.chart_changes is not None and not dry_run,
+    }
+
+
+def _changed_chart_files(outcome: EditOutcome) -> list[str]:
+    return (
+        [*sorted(outcome.chart_changes.files_to_write), *outcome.chart_changes.removed] if outcome.chart_changes else []
+    )
+
+
+def _count_files(count: int) -> str:
+    return f"{count} file{'' if count == 1 else 's'}"
+
+
+def _print_edit_messages(edit: RegistryEdit) -> None:
+    from generator import console
+
+    for line in edit.messages:
+        console.print_result(line)
+
+
+def _publish_edit(operation: EditOperation, path: Path, flags: dict[str, Any]) -> None:
+    from generator import console
+    from generator.publishing.publish import PublishOrder, publish_registry
+
+    order = PublishOrder(
+        str(path),
+        None,
+        None,
+        dry_run=flags["dry_run"],
+        without_helm=flags["without_helm"],
+        removals=flags["removals"],
+        pull_request=requests.read_pull_request_options(flags["as_request"], flags["forge"]),
+    )
+    result, account = publish_registry(order, console.print_message, operation)
+    edited = account.edit
+    if flags["as_json"]:
+        told = {"subject": edited.subject, "told": list(edited.messages)} if edited else {}
+        data = {**told, "pushed": result.pushed, "attempts": result.attempts, "base": result.base}
+        data |= {
+            "head": result.head,
+            "files": list(result.changed_paths),
+            **requests.pull_request_json(account.pull_request),
+        }
+        console.print_json(data)
+        return
+    if edited:
+        _print_edit_messages(edited)
+    if not result.changed_paths:
+        console.print_result("nothing to publish: the branch has it already")
+    elif flags["dry_run"]:
+        console.print_result(f"would publish {_count_files(len(result.changed_paths))} (dry run)")
+    else:
+        console.print_result(f"published {_count_files(len(result.changed_paths))} as {str(result.head)[:12]}")
+    requests.print_pull_request(account.pull_request)
+
+
+def open_history(path: Path) -> History:
+    """Read the history of the registry at `path` from Git; empty outside of a repository."""
+    from generator import console
+    from generator.cache import open_user_cache
+    from generator.promotion.history import find_checkout, read_registry_history
+
+    checkout = find_checkout(path)
+    if checkout and checkout.is_shallow():
+        console.print_message("this checkout's history is cut off: what is older seems to begin where it begins")
+    return read_registry_history(checkout, path, open_user_cache())
+
+
+def open_remotes(path: Path) -> RemoteRepositories:
+    """Open the apps' repositories with the transport settings of the user's checkout."""
+    from generator.git.remote_refs import RemoteRepositories
+    from generator.promotion.history import find_checkout
+
+    checkout = find_checkout(path)
+    return RemoteRepositories(checkout.git_config.transport_config if checkout else ())

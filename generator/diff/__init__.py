@@ -1,0 +1,1 @@
+"""What Argo CD would change, for people to read before they merge."""

@@ -1,0 +1,114 @@
+"""Detect the forge of a repository and connect to it, or return the command to open a pull request by hand."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from generator.errors import UsageError
+from generator.forges.pull_request import Forge, PullRequest, RepositoryAccess
+from generator.git import remote_url as address
+
+#: The environment variables with each forge's token and, for a non-default API, its URL.
+TOKEN_VARIABLES = {"github": "GITHUB_TOKEN", "gitlab": "GITLAB_TOKEN", "gitea": "GITEA_TOKEN"}
+_API_VARIABLES = {"github": "GITHUB_API_URL", "gitlab": "CI_SERVER_URL", "gitea": "GITEA_SERVER_URL"}
+#: The variable in which each forge's CI gives its own URL to a job.
+_JOB_HOST_VARIABLES = {"github": "GITHUB_SERVER_URL", "gitlab": "CI_SERVER_URL", "gitea": "GITEA_SERVER_URL"}
+_PUBLIC_FORGES = {"github.com": "github", "gitlab.com": "gitlab", "codeberg.org": "gitea"}
+_HOST_LABELS = {"github": "github", "gitlab": "gitlab", "gitea": "gitea", "forgejo": "gitea"}
+_SCP_URL = re.compile(r"(?:[^@/:]+@)?([^/:]+):(?!//)(.+)")
+
+
+@dataclass(frozen=True)
+class HostedRepository:
+    """A repository on a server; `path` is "owner/name", or longer for nested groups."""
+
+    host: str
+    path: str
+
+
+def parse_repository_url(url: str) -> HostedRepository | None:
+    """Parse a remote URL into host and path; None for a local folder or an invalid URL."""
+    found = _SCP_URL.fullmatch(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    if parts.scheme in ("https", "http", "ssh") and parts.hostname:
+        port = f":{parts.port}" if parts.port and parts.scheme != "ssh" else ""
+        host, path = f"{parts.hostname}{port}", parts.path
+    elif found and "://" not in url:
+        host, path = found[1], found[2]
+    else:
+        return None
+    path = path.strip("/").removesuffix(".git").strip("/")
+    return HostedRepository(host.lower(), path) if "/" in path else None
+
+
+def detect_forge(repository: HostedRepository, environment: Mapping[str, str]) -> str:
+    """Return the forge's kind by well-known host, the CI job's own host, or a label of the host; empty if unknown."""
+    if repository.host in _PUBLIC_FORGES:
+        return _PUBLIC_FORGES[repository.host]
+    for name, variable in _JOB_HOST_VARIABLES.items():
+        own = environment.get(variable, "")
+        if own and urlsplit(own).netloc.lower() == repository.host:
+            return "gitea" if name == "github" and environment.get("GITEA_ACTIONS") == "true" else name
+    labels = repository.host.partition(":")[0].split(".")
+    return next((_HOST_LABELS[label] for label in labels if label in _HOST_LABELS), "")
+
+
+def open_forge(url: str, chosen_forge: str, environment: Mapping[str, str]) -> Forge | None:
+    """Connect to the forge of a repository; None if the forge is unknown or there is no token for it.
+
+    Raises UsageError for an insecure API URL, and LocalError if the forge's library is missing.
+    """
+    where = parse_repository_url(url)
+    name = chosen_forge or (detect_forge(where, environment) if where else "")
+    token = environment.get(TOKEN_VARIABLES[name], "") if name in TOKEN_VARIABLES else ""
+    if not token:
+        return None
+    if where is None:
+        raise UsageError("a request needs a repository that is reached by https or ssh")
+    api = _api_url(name, where, environment)
+    address.allowed_protocols(api)
+    return _forge_class(name)(RepositoryAccess(api, where.path, token))
+
+
+def _api_url(forge_name: str, repository: HostedRepository, environment: Mapping[str, str]) -> str:
+    stated = environment.get(_API_VARIABLES[forge_name], "").rstrip("/")
+    if forge_name == "github":
+        usual = "https://api.github.com" if repository.host == "github.com" else f"https://{repository.host}/api/v3"
+        return stated or usual
+    server = stated or f"https://{repository.host}"
+    return f"{server}/api/v1" if forge_name == "gitea" else server
+
+
+def _forge_class(forge_name: str) -> Callable[[RepositoryAccess], Forge]:
+    if forge_name == "github":
+        from generator.forges.github import GitHub
+
+        return GitHub
+    if forge_name == "gitlab":
+        from generator.forges.gitlab import GitLab
+
+        return GitLab
+    from generator.forges.gitea import Gitea
+
+    return Gitea
+
+
+def request_command(url: str, chosen_forge: str, request: PullRequest, environment: Mapping[str, str]) -> str:
+    """Return the command that opens the pull request by hand; on a plain server, the one that merges the branch."""
+    where = parse_repository_url(url)
+    name = chosen_forge or (detect_forge(where, environment) if where else "")
+    head, base, title = (shlex.quote(text) for text in (request.head, request.base, request.title))
+    if name == "github":
+        return f"gh pr create --head {head} --base {base} --title {title} --body ''"
+    if name == "gitlab":
+        return f"glab mr create --source-branch {head} --target-branch {base} --title {title} --description ''"
+    if name == "gitea":
+        return f"tea pulls create --head {head} --base {base} --title {title}"
+    return f"git fetch origin {head} && git push origin FETCH_HEAD:{shlex.quote(f'refs/heads/{request.base}')}"

@@ -1,0 +1,72 @@
+"""Files and messages of a remote branch at one commit: the base that a new commit is built on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from generator.errors import RefusedError
+from generator.git.commit_plan import TreeEntry
+from generator.git.object_store import ObjectStore
+
+#: The number of commits to search when the last commit does not have the answer.
+HISTORY_LIMIT = 256
+_FETCH_DEPTHS = (16, HISTORY_LIMIT)
+
+
+class BranchSnapshot:
+    """A remote branch at the commit that was fetched; `commit` is None when the branch does not exist.
+
+    `deepen` fetches that many commits of the branch, and returns False when the clone already has them all.
+    """
+
+    def __init__(self, objects: ObjectStore, commit: str | None, deepen: Callable[[int], bool]) -> None:
+        self.commit = commit
+        self._objects = objects
+        self._deepen = deepen
+        self.parents, self.message = objects.read_commit(commit) if commit else ((), "")
+        self._entries: dict[str, TreeEntry] | None = None
+
+    def find_last_message(self, line_prefix: str) -> str:
+        """Return the newest commit message that has a line starting with `line_prefix`; empty if there is none.
+
+        Searches and fetches up to `HISTORY_LIMIT` commits. Raises `RemoteFaultError` if a fetch fails.
+        """
+        known = [self.message]
+        for depth in (0, *_FETCH_DEPTHS):
+            if depth and self.commit:
+                known = self._load_messages(self.commit, depth)
+            found = [text for text in known if any(line.startswith(line_prefix) for line in text.splitlines())]
+            if found:
+                return found[0]
+        return ""
+
+    def _load_messages(self, commit: str, depth: int) -> list[str]:
+        known = self._objects.read_messages(commit, depth)
+        if len(known) < depth and self._deepen(depth):
+            known = self._objects.read_messages(commit, depth)
+        return known
+
+    def list_entries(self, folder: str = "") -> Mapping[str, TreeEntry]:
+        """Return the files below `folder` (by default, of the whole commit) by their full path."""
+        if self._entries is None:
+            self._entries = self._objects.list_tree_entries(self.commit) if self.commit else {}
+        prefix = folder.strip("/") + "/"
+        return (
+            {path: each for path, each in self._entries.items() if path.startswith(prefix)}
+            if prefix != "/"
+            else self._entries
+        )
+
+    def read_branch_file(self, path: str) -> bytes | None:
+        """Return a file's content; None if there is no such file. Raises `RefusedError` for a link or a submodule."""
+        return self.read_branch_files([path]).get(path)
+
+    def read_branch_files(self, paths: Sequence[str]) -> dict[str, bytes]:
+        """Return the content of the existing paths, in one batch. Raises `RefusedError` for links and submodules."""
+        every = self.list_entries()
+        found = {path: every[path] for path in paths if path in every}
+        for path, entry in found.items():
+            if not entry.mode.startswith("100"):
+                raise RefusedError(f"{path} is a link or a submodule, not a file", not_done="nothing was pushed")
+        contents = self._objects.read_blobs(entry.oid for entry in found.values())
+        return {path: contents[entry.oid] for path, entry in found.items()}

@@ -1,0 +1,56 @@
+"""Configure git to merge apps.toml with this tool, and fall back to git's own line merge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from generator.errors import LocalError
+from generator.git.runner import GitRunner
+
+DRIVER_NAME = "workloads"
+_ATTRIBUTES_FILE = ".gitattributes"
+_DRIVER_SETTINGS = (
+    (f"merge.{DRIVER_NAME}.name", "merge apps.toml by key and list entry"),
+    (f"merge.{DRIVER_NAME}.driver", "workloads merge-driver %O %A %B %P"),
+    # git merges multiple merge bases as text, because a conflict between them must not stop the merge.
+    (f"merge.{DRIVER_NAME}.recursive", "text"),
+)
+
+
+def install_merge_driver(top: Path, patterns: Iterable[str]) -> list[str]:
+    """Configure git to merge files that match `patterns` with this tool.
+
+    Returns the lines added to .gitattributes. Raises `LocalError` if a file cannot be changed.
+    """
+    git = GitRunner(top)
+    for key, value in _DRIVER_SETTINGS:
+        git.check_output("config", "--local", key, value)
+    target = top / _ATTRIBUTES_FILE
+    wanted = [f"{_quote_attribute_pattern(pattern)} merge={DRIVER_NAME}" for pattern in patterns]
+    try:
+        text = target.read_text(encoding="utf-8") if target.exists() else ""
+        missing = [line for line in wanted if line not in text.splitlines()]
+        if missing:
+            gap = "" if not text or text.endswith("\n") else "\n"
+            target.write_text(text + gap + "".join(f"{line}\n" for line in missing), encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LocalError(f"{target} cannot be changed: {error}") from error
+    return missing
+
+
+def _quote_attribute_pattern(pattern: str) -> str:
+    plain = f"/{pattern}"
+    if not any(character in plain for character in ' "\\\t'):
+        return plain
+    escaped = plain.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t")
+    return f'"{escaped}"'
+
+
+def merge_text_files(base: Path, ours: Path, theirs: Path) -> None:
+    """Merge line by line into `ours`, with conflict markers, as git does without a driver. Raises `LocalError`."""
+    labels = ("-L", "ours", "-L", "base", "-L", "theirs")
+    files = [str(path.absolute()) for path in (ours, base, theirs)]
+    output = GitRunner(Path("/")).run_git("merge-file", "--quiet", *labels, "--", *files)
+    if output.exit_code < 0 or output.exit_code > 127:
+        raise LocalError(f"git cannot merge the file: {output.stderr.strip()}")

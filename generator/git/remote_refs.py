@@ -1,0 +1,137 @@
+"""Read the branches and tags of remote repositories with `ls-remote`, without a clone."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from generator.errors import NetworkError
+from generator.git import remote_url as address
+from generator.git.messages import git_message, redact, secrets_in_url
+from generator.git.runner import GitRunner, IdleBudget
+
+_MAX_CONCURRENT = 8
+# Git's messages when a repository can be reached but does not have a commit.
+_MISSING_COMMIT_ERRORS = ("not our ref", "unadvertised object", "couldn't find remote ref", "no such remote ref")
+
+
+@dataclass(frozen=True)
+class RemoteRefs:
+    """Commits of a remote repository by branch and by tag; an annotated tag maps to its commit."""
+
+    default_branch: str
+    branches: Mapping[str, str]
+    tags: Mapping[str, str]
+
+    def resolve_ref(self, revision: str) -> str | None:
+        """Return the commit of a branch or tag, by short or full name; a tag wins, as in git."""
+        if revision == "HEAD":
+            return self.branches.get(self.default_branch)
+        short = revision.removeprefix("refs/tags/").removeprefix("refs/heads/")
+        if not revision.startswith("refs/heads/") and short in self.tags:
+            return self.tags[short]
+        return None if revision.startswith("refs/tags/") else self.branches.get(short)
+
+    def find_tag(self, commit: str) -> str:
+        """Return the last tag by name that points at `commit`; empty if there is none."""
+        return max((tag for tag, at in self.tags.items() if at == commit), default="")
+
+    @property
+    def ref_names(self) -> list[str]:
+        """The names of all tags and branches."""
+        return [*self.tags, *self.branches]
+
+
+class RemoteRepositories:
+    """Remote repositories, each queried once; `config` is how the user's checkout connects to them."""
+
+    def __init__(self, config: tuple[tuple[str, str], ...] = ()) -> None:
+        self._config = config
+        self._refs_by_url: dict[str, RemoteRefs | NetworkError] = {}
+
+    def prefetch_refs(self, urls: Iterable[str]) -> None:
+        """Query several repositories concurrently. A repository that fails raises its error on first use."""
+        wanted = sorted(set(urls) - self._refs_by_url.keys())
+        with ThreadPoolExecutor(_MAX_CONCURRENT) as pool:
+            self._refs_by_url.update(zip(wanted, pool.map(self._query_refs, wanted), strict=True))
+
+    def _query_refs(self, url: str) -> RemoteRefs | NetworkError:
+        try:
+            return read_remote_refs(url, self._config)
+        except NetworkError as error:
+            return error
+
+    def read_refs(self, url: str) -> RemoteRefs:
+        """Return the refs of a repository. Raises NetworkError with the server's message if it cannot be read."""
+        if url not in self._refs_by_url:
+            self._refs_by_url[url] = self._query_refs(url)
+        found = self._refs_by_url[url]
+        if isinstance(found, NetworkError):
+            raise found
+        return found
+
+    def has_commit(self, url: str, commit: str) -> bool:
+        """Whether a repository has a commit, even if no branch or tag points at it. Raises NetworkError."""
+        refs = self.read_refs(url)
+        if commit in refs.branches.values() or commit in refs.tags.values():
+            return True
+        return _remote_has_commit(url, commit, self._config)
+
+
+def read_remote_refs(url: str, config: tuple[tuple[str, str], ...] = (), *, insecure: bool = False) -> RemoteRefs:
+    """Read the refs of the repository at `url`. Raises NetworkError with the server's message if that fails."""
+    with tempfile.TemporaryDirectory(prefix="workloads-") as folder:
+        git = _create_runner(url, Path(folder), config, "/dev/null", insecure=insecure)
+        output = git.run_git(
+            "ls-remote", "--symref", "--end-of-options", address.absolute_url(url), idle_budget=IdleBudget()
+        )
+    if not output.succeeded:
+        said = git_message(output.stderr) or "no answer"
+        raise NetworkError(f"{redact(url)} cannot be read: {said}", remedy="check the URL and access")
+    return _parse_ls_remote(output.stdout.decode("utf-8", "replace"))
+
+
+def _create_runner(
+    url: str, folder: Path, config: tuple[tuple[str, str], ...], git_dir: str, *, insecure: bool
+) -> GitRunner:
+    return GitRunner(
+        folder,
+        config=config,
+        protocols=address.allowed_protocols(address.absolute_url(url), insecure=insecure),
+        secrets=secrets_in_url(url),
+        variables={"GIT_DIR": git_dir},
+    )
+
+
+def _remote_has_commit(url: str, commit: str, config: tuple[tuple[str, str], ...]) -> bool:
+    with tempfile.TemporaryDirectory(prefix="workloads-") as folder:
+        git = _create_runner(url, Path(folder), config, folder, insecure=False)
+        kind = "sha256" if len(commit) == 64 else "sha1"
+        git.check_output("init", "--quiet", "--bare", "--template=", f"--object-format={kind}")
+        output = git.run_git(
+            *("fetch", "--quiet", "--depth=1", "--filter=tree:0", "--no-tags", "--no-write-fetch-head"),
+            *("--end-of-options", address.absolute_url(url), commit),
+            idle_budget=IdleBudget(),
+        )
+    if output.succeeded or not any(words in output.stderr for words in _MISSING_COMMIT_ERRORS):
+        if not output.succeeded:
+            raise NetworkError(f"{redact(url)} cannot be asked for {commit[:12]}: {git_message(output.stderr)}")
+        return True
+    return False
+
+
+def _parse_ls_remote(listing: str) -> RemoteRefs:
+    default, branches, tags = "main", {}, {}
+    for line in listing.splitlines():
+        left, _, name = line.partition("\t")
+        if left.startswith("ref: refs/heads/"):
+            default = left.removeprefix("ref: refs/heads/")
+        elif name.startswith("refs/heads/"):
+            branches[name.removeprefix("refs/heads/")] = left
+        elif name.startswith("refs/tags/"):
+            # A peeled line, `name^{}`, follows the annotated tag's own line; its commit replaces the tag object.
+            tags[name.removeprefix("refs/tags/").removesuffix("^{}")] = left
+    return RemoteRefs(default, branches, tags)

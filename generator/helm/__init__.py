@@ -1,0 +1,1 @@
+"""The only door to Helm: rendering charts and verifying what they render to."""

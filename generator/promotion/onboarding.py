@@ -1,0 +1,175 @@
+"""Onboard a new app, or migrate an app to a new name or namespace."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from generator.errors import RefusedError, UsageError
+from generator.git.messages import redact
+from generator.promotion.app_edits import (
+    RegistryEdit,
+    find_running_app,
+    format_pin,
+    require_app,
+    require_environment,
+    require_known_name,
+)
+from generator.promotion.pins import Pin, RemoteLookup, WantedRevision, choose_pin, suggest_revisions
+from generator.promotion.policy import format_time
+from generator.registry.editable import EditableRegistry
+from generator.registry.effective import build_base_layer, build_effective_app
+from generator.registry.registry import Registry
+from generator.registry.text_edits import EntryEdit, extract_tables, set_value
+from generator.toml.document import parse_document
+
+
+@dataclass(frozen=True)
+class NewApp:
+    """An app to onboard. Without a `revision` it follows the repository's default branch."""
+
+    name: str
+    team: str
+    repository: str
+    path: str
+    revision: str | None = None
+    namespace: str | None = None
+
+    @property
+    def table_values(self) -> dict[str, str]:
+        """The app's table in the registry."""
+        given = {
+            "team": self.team,
+            "repoURL": self.repository,
+            "path": self.path,
+            "targetRevision": self.revision,
+            "namespace": self.namespace if self.namespace != self.name else None,
+        }
+        return {key: value for key, value in given.items() if value is not None}
+
+
+def onboard_app(
+    editable: EditableRegistry, new_app: NewApp, environments: tuple[str, ...], remotes: RemoteLookup | None
+) -> RegistryEdit:
+    """Onboard an app into environments, by default the first environments.
+
+    `remotes` is None if no repository may be queried. Raises UsageError for a name that is taken or a team or
+    environment that is unknown, RefusedError for a revision that the repository does not have, NetworkError.
+    """
+    _refuse_existing_app(editable, new_app.name)
+    require_known_name(new_app.team, editable.registry.teams, "team")
+    places = environments or tuple(e for e, table in editable.registry.environments.items() if not table.promotes_from)
+    for env in places:
+        require_environment(editable, env)
+    if remotes is not None and new_app.revision is not None:
+        _refuse_unknown_revision(new_app, remotes)
+    after = editable.with_app(new_app.name, new_app.table_values, _choose_app_file(editable, new_app.team))
+    told = []
+    for env in places:
+        pin = _choose_first_pin(editable, new_app, env, remotes)
+        after = after.with_entries(env, [EntryEdit(new_app.name, *pin)])
+        told.append(
+            f"{new_app.name}: {env} nothing → {format_pin(pin) if pin.revision else new_app.revision or 'HEAD'}"
+        )
+    return RegistryEdit(after, f"add {new_app.name}: {', '.join(places)}", (), tuple(told))
+
+
+def _refuse_existing_app(editable: EditableRegistry, name: str) -> None:
+    if name in editable.registry.apps:
+        raise UsageError(f'there is an app "{name}" already, in {editable.documents[editable.app_files[name]].name}')
+
+
+def _refuse_unknown_revision(new_app: NewApp, remotes: RemoteLookup) -> None:
+    refs = remotes.read_refs(new_app.repository)
+    revision = new_app.revision or "HEAD"
+    if refs.resolve_ref(revision) is None and not (
+        re.fullmatch("[0-9a-f]{40,64}", revision) and remotes.has_commit(new_app.repository, revision)
+    ):
+        names = ", ".join([*list(refs.branches)[:5], *list(refs.tags)[-5:]])
+        hint = suggest_revisions(revision, refs) or (f" (it has {names})" if names else "")
+        raise RefusedError(f"{redact(new_app.repository)} has no branch, tag or commit {revision}{hint}")
+
+
+def _choose_first_pin(
+    editable: EditableRegistry, new_app: NewApp, environment: str, remotes: RemoteLookup | None
+) -> Pin:
+    if editable.registry.environments[environment].policy.pin == "any" or remotes is None:
+        return Pin(None)
+    app = build_effective_app(
+        build_base_layer(editable.registry.defaults), new_app.name, new_app.table_values, environment, None
+    )
+    return choose_pin(WantedRevision(app, app.revision), editable.registry.environments[environment], "", remotes)
+
+
+def _choose_app_file(editable: EditableRegistry, team: str) -> str:
+    """Choose the file that holds most of the team's apps; the root file if the team has no apps."""
+    counts = Counter(file for app, file in editable.app_files.items() if editable.registry.apps[app]["team"] == team)
+    return counts.most_common(1)[0][0] if counts else editable.root
+
+
+def suggest_app_fields(registry: Registry, name: str, team: str) -> Mapping[str, str]:
+    """Suggest the `path` of a new app from the team's other apps, and `repository` if the team has only one."""
+    own = {app: layer for app, layer in registry.apps.items() if layer["team"] == team}
+    paths = Counter(str(layer["path"]).replace(app, name) for app, layer in own.items() if "path" in layer)
+    found = {"path": paths.most_common(1)[0][0]} if paths else {}
+    granted = registry.teams[team].repositories if team in registry.teams else []
+    if len(granted) == 1:
+        found["repository"] = granted[0] + (f"{name}.git" if granted[0].endswith("/") else "")
+    return found
+
+
+def migrate_app(
+    editable: EditableRegistry, old_name: str, new_name: str, namespace: str | None, now: datetime
+) -> RegistryEdit:
+    """Add `new_name` wherever `old_name` runs, and retire `old_name` there, without deleting a workload.
+
+    Raises UsageError if `new_name` is taken, or if the table of `old_name` is not written with headers.
+    """
+    require_app(editable, old_name)
+    _refuse_existing_app(editable, new_name)
+    places = [env for env in editable.registry.environments if find_running_app(editable, env, old_name)]
+    after = editable.with_app_tables(
+        new_name, _copy_app_tables(editable, old_name, new_name, namespace, places), editable.app_files[old_name]
+    )
+    for env in places:
+        if item := editable.find_entry(env, old_name):
+            after = after.with_entries(
+                env, [EntryEdit(new_name, item.pinned_revision, item.comment.removeprefix("#").strip())]
+            )
+        notes = editable.registry.environments[env]
+        if old_name in notes.holds:
+            after = after.with_note(env, "holds", new_name, notes.holds[old_name])
+        if old_name not in notes.retired:
+            after = after.with_note(env, "retired", old_name, f"{format_time(now)[:10]} becomes {new_name}")
+    steps = (
+        f"1. publish this: {new_name} comes up beside {old_name}, which neither prunes nor takes its workload along any more",  # noqa: E501
+        f"2. when {new_name} is healthy in every environment, direct its users to it",
+        *(f"{n}. workloads remove {old_name} --in {env}" for n, env in enumerate(reversed(places), 3)),
+        f"{len(places) + 3}. workloads remove {old_name} --forget, and delete what it deployed and {new_name} did not take over",  # noqa: E501
+    )
+    return RegistryEdit(after, f"migrate {old_name} to {new_name}", (), steps)
+
+
+def _copy_app_tables(
+    editable: EditableRegistry, old_name: str, new_name: str, namespace: str | None, environments: list[str]
+) -> str:
+    """Copy the tables of `old_name` under `new_name`, with `namespace` or else the current namespace."""
+    document = editable.documents[editable.app_files[old_name]]
+    block = extract_tables(document.text, ("apps", old_name))
+    if not block.lstrip().startswith("["):
+        raise UsageError(
+            f"{old_name} has no [apps.{old_name}] of its own to copy", remedy=f"write [apps.{new_name}] by hand"
+        )
+    block = re.sub(
+        rf"""(?m)^([ \t]*\[[ \t]*apps[ \t]*\.[ \t]*)["']?{re.escape(old_name)}["']?(?=[ \t]*[\].])""",
+        rf"\g<1>{new_name}",
+        block,
+    )
+    running = next((app for env in environments if (app := find_running_app(editable, env, old_name))), None)
+    target = namespace or (
+        running.namespace if running else str(editable.registry.apps[old_name].get("namespace", old_name))
+    )
+    return set_value(parse_document("block", block.encode()), ("apps", new_name), "namespace", target)

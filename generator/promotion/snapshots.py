@@ -1,0 +1,212 @@
+"""Reads from registry files of any age which revision each app ran. Pure.
+
+A registry changes a few lines at a time, so a file is split at its table headers and each fragment of text is
+parsed once, however many versions have it. If a fragment is not valid TOML (a header inside a string), the
+whole file is parsed instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import tomli
+
+from generator.registry.effective import BUILT_IN_DEFAULTS, build_base_layer, build_effective_app
+from generator.registry.result_cache import INCLUDED_FILE, NO_CACHE, ResultCache
+
+#: The revision that runs, by (environment, app).
+RunningRevisions = Mapping[tuple[str, str], str]
+_TABLE_HEADER = re.compile(r"^(?=\[)", re.MULTILINE)
+_PIN_WITH_TAG = re.compile(
+    r"""["']([a-z][-a-z0-9]*)@([0-9a-f]{40}|[0-9a-f]{64})["'],?[ \t]*#[ \t]*([^\s;]+)[ \t]*(?:;|$)""", re.M
+)
+#: The fields of an app that decide which revision it runs.
+_SOURCE_KEYS = ("sources", "sourceHydrator")
+_REVISION_KEYS = ("targetRevision", *_SOURCE_KEYS)
+_Layer = Mapping[str, Any]
+_HISTORY_RESULT = "history"
+
+
+@dataclass(frozen=True)
+class _Fragment:
+    """The promotion lists of one fragment of text, and its fields of apps and defaults that set the revision."""
+
+    include_patterns: tuple[str, ...] = ()
+    defaults: _Layer = field(default_factory=dict)
+    apps: Mapping[str, _Layer] = field(default_factory=dict)
+    entries_by_environment: Mapping[str, tuple[tuple[str, str | None], ...]] = field(default_factory=dict)
+
+
+class RevisionReader:
+    """Reads registry files of many versions; `fragments_by_blob` has None for a blob that is not valid TOML.
+
+    Files that the cache knows are not parsed again.
+    """
+
+    def __init__(self, cache: ResultCache = NO_CACHE) -> None:
+        self._cache = cache
+        self.fragments_by_blob: dict[str, tuple[_Fragment, ...] | None] = {}
+        self.tag_by_commit: dict[tuple[str, str], str] = {}
+        self._fragment_cache: dict[str, _Fragment | None] = {}
+        self._revision_cache: dict[Any, str] = {}
+
+    def read_blobs(self, content_by_blob: Mapping[str, bytes]) -> None:
+        """Read registry files, given as content by blob id."""
+        for oid, data in content_by_blob.items():
+            if oid not in self.fragments_by_blob:
+                self.fragments_by_blob[oid] = self._read_blob(data)
+
+    def root_include_patterns(self, root_blob: str) -> tuple[str, ...] | None:
+        """The include patterns of a root file; None if it cannot be parsed."""
+        pieces = self.fragments_by_blob.get(root_blob)
+        return None if pieces is None else tuple(pattern for piece in pieces for pattern in piece.include_patterns)
+
+    @property
+    def all_include_patterns(self) -> set[str]:
+        """All include patterns of the root files read so far, except those that leave the root file's folder."""
+        found = {
+            pattern
+            for pieces in self.fragments_by_blob.values()
+            for piece in pieces or ()
+            for pattern in piece.include_patterns
+        }
+        return {pattern for pattern in found if not {"", ".."} & set(pattern.split("/"))}
+
+    def _read_blob(self, data: bytes) -> tuple[_Fragment, ...] | None:
+        key = hashlib.sha256(data).hexdigest()
+        kept = self._cache.get(_HISTORY_RESULT, key)
+        if kept is None:
+            text = data.decode("utf-8", "replace").replace("\r\n", "\n")
+            pieces, tags = self._parse_fragments(text, key), _PIN_WITH_TAG.findall(text)
+            if pieces is not None:
+                plain = [
+                    [piece.include_patterns, piece.defaults, piece.apps, piece.entries_by_environment]
+                    for piece in pieces
+                ]
+                self._cache.put(_HISTORY_RESULT, key, {"pieces": plain, "tags": tags})
+        else:
+            pieces, tags = tuple(_Fragment(*piece) for piece in kept["pieces"]), kept["tags"]
+        self.tag_by_commit.update({(app, commit): tag for app, commit, tag in tags if pieces is not None})
+        return pieces
+
+    def _parse_fragments(self, text: str, digest: str) -> tuple[_Fragment, ...] | None:
+        tables = self._cache.get(INCLUDED_FILE, digest)
+        if tables is not None:
+            return (_extract_fragment(tables),)
+        pieces = [self._parse_fragment(part) for part in _TABLE_HEADER.split(text)]
+        if None in pieces:
+            pieces = [self._parse_fragment(text)]
+        read = tuple(piece for piece in pieces if piece is not None)
+        # Most fragments set values or policies and no revision.
+        return tuple(piece for piece in read if piece != _Fragment()) if None not in pieces else None
+
+    def _parse_fragment(self, text: str) -> _Fragment | None:
+        if text not in self._fragment_cache:
+            try:
+                self._fragment_cache[text] = _extract_fragment(tomli.loads(text))
+            except (ValueError, RecursionError):
+                self._fragment_cache[text] = None
+        return self._fragment_cache[text]
+
+    def running_revisions(self, blob_ids: Iterable[str]) -> RunningRevisions | None:
+        """The revisions that run according to a registry's files; None if one of them cannot be parsed."""
+        pieces: list[_Fragment] = []
+        for oid in blob_ids:
+            known = self.fragments_by_blob[oid]
+            if known is None:
+                return None
+            pieces += known
+        layers: dict[str, tuple[_Layer, ...]] = {}
+        for piece in pieces:
+            for app, layer in piece.apps.items():
+                layers[app] = (*layers.get(app, ()), layer)
+        defaults = tuple(piece.defaults for piece in pieces if piece.defaults)
+        base, marks = _merge_layers(defaults), tuple(map(id, defaults))
+        return {
+            (env, app): self._cached_revision(app, env, pin, layers.get(app, ()), base, marks)
+            for piece in pieces
+            for env, entries in piece.entries_by_environment.items()
+            for app, pin in entries
+        }
+
+    def _cached_revision(
+        self,
+        app: str,
+        env: str,
+        pin: str | None,
+        layers: tuple[_Layer, ...],
+        defaults: _Layer,
+        defaults_identity: tuple[int, ...],
+    ) -> str:
+        # Fragments keep their layers alive, so an object's id identifies a layer.
+        key = (env, pin, defaults_identity, *map(id, layers))
+        if key not in self._revision_cache:
+            self._revision_cache[key] = _decide_revision(app, env, pin, _merge_layers(layers), defaults)
+        return self._revision_cache[key]
+
+
+def _decide_revision(app: str, env: str, pin: str | None, layer: _Layer, defaults: _Layer) -> str:
+    narrower = layer.get("environments", {}).get(env, {})
+    try:
+        if any(key in part for part in (narrower, layer, defaults) for key in _SOURCE_KEYS):
+            return build_effective_app(build_base_layer(defaults), app, layer, env, pin).revision
+        # The usual case, an app with one source: the first layer that sets targetRevision decides.
+        told = ({"targetRevision": pin} if pin is not None else {}, narrower, layer, defaults, BUILT_IN_DEFAULTS)
+        return str(next(part["targetRevision"] for part in told if "targetRevision" in part))
+    # An old version need not be a valid registry.
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        return pin or "HEAD"
+
+
+def _merge_layers(layers: Sequence[_Layer]) -> _Layer:
+    """Merge the layers of one table from several fragments: `[apps.x]` and `[apps.x.environments.prod]`."""
+    if len(layers) == 1:
+        return layers[0]
+    whole: dict[str, Any] = {}
+    for layer in layers:
+        environments = {**whole.get("environments", {}), **layer.get("environments", {})}
+        whole |= layer
+        if environments:
+            whole["environments"] = environments
+    return whole
+
+
+def _extract_fragment(data: dict[str, Any]) -> _Fragment:
+    apps = {name: _keep_revision_fields(_dict_or_empty(app)) for name, app in _dict_or_empty(data.get("apps")).items()}
+    lists = {
+        env: _split_entries(_dict_or_empty(table).get("apps"))
+        for env, table in _dict_or_empty(data.get("environments")).items()
+    }
+    return _Fragment(
+        include_patterns=tuple(pattern for pattern in _list_or_empty(data.get("include")) if isinstance(pattern, str)),
+        defaults=_keep_revision_fields(_dict_or_empty(data.get("defaults"))),
+        apps={name: layer for name, layer in apps.items() if layer},
+        entries_by_environment={env: entries for env, entries in lists.items() if entries},
+    )
+
+
+def _keep_revision_fields(layer: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: layer[key] for key in _REVISION_KEYS if key in layer}
+    narrower = {
+        env: _keep_revision_fields(_dict_or_empty(table))
+        for env, table in _dict_or_empty(layer.get("environments")).items()
+    }
+    narrower = {env: table for env, table in narrower.items() if table}
+    return {**kept, "environments": narrower} if narrower else kept
+
+
+def _split_entries(value: Any) -> tuple[tuple[str, str | None], ...]:
+    parts = [entry.partition("@") for entry in _list_or_empty(value) if isinstance(entry, str)]
+    return tuple((app, pin if at else None) for app, at, pin in parts)
+
+
+def _dict_or_empty(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list_or_empty(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

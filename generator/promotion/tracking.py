@@ -1,0 +1,105 @@
+"""Update tracked apps to their newest revision in the first environments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from generator.argocd.version_ranges import (
+    newest_matching_tag,
+    parse_version,
+    parse_version_range,
+    strip_pattern_prefix,
+)
+from generator.errors import NetworkError, UsageError
+from generator.promotion.app_edits import RegistryEdit, find_running_app, require_app
+from generator.promotion.pins import RemoteLookup, list_pinned_repositories
+from generator.promotion.promote import PromotionContext, PromotionOrder, promote_apps
+from generator.registry.editable import EditableRegistry
+from generator.registry.effective import EffectiveApp
+
+
+def update_tracked_apps(editable: EditableRegistry, apps: tuple[str, ...], context: PromotionContext) -> RegistryEdit:
+    """Update tracked apps (those named, or all) to the newest revision in their repositories.
+
+    Updates only first environments, and skips apps that a hold or freeze blocks. Raises UsageError for an app that is
+    not tracked.
+    """
+    tracked = _list_tracked_apps(editable, apps)
+    places = [env for env, table in editable.registry.environments.items() if not table.promotes_from]
+    running = [app for env in places for name in tracked if (app := find_running_app(editable, env, name))]
+    context.remotes.prefetch_refs(url for app in running for url in list_pinned_repositories(app)[:1])
+    told: list[str] = []
+    found = {(app.environment, app.app): _find_newest_revision(editable, app, context.remotes, told) for app in running}
+    told += [f"{name}: runs where no promotion begins" for name in tracked if name not in {app.app for app in running}]
+    after = RegistryEdit(editable, "")
+    for env in places:
+        revisions = {name: revision for (place, name), revision in found.items() if place == env and revision}
+        after = _promote_to_newest(after, env, revisions, context)
+    return replace(after, messages=(*after.messages, *dict.fromkeys(told)))
+
+
+def _list_tracked_apps(editable: EditableRegistry, apps: tuple[str, ...]) -> list[str]:
+    for name in apps:
+        require_app(editable, name)
+        if "track" not in editable.registry.apps[name]:
+            raise UsageError(f"{name} is not tracked", remedy=f'apps.{name}.track = {{ tags = "v*" }} makes it so')
+    return sorted(apps or (name for name, app in editable.registry.apps.items() if "track" in app))
+
+
+def _promote_to_newest(
+    previous_edit: RegistryEdit, environment: str, revisions: dict[str, str], context: PromotionContext
+) -> RegistryEdit:
+    if not revisions:
+        return previous_edit
+    order = PromotionOrder(tuple(sorted(revisions)), environment, app_revisions=revisions, ready_only=True)
+    edited = promote_apps(previous_edit.editable, order, context)
+    told = [line for line in edited.messages if not line.endswith(" has it already")]
+    subject = "; ".join(part for part in (previous_edit.subject, edited.subject) if part)
+    return RegistryEdit(edited.editable, subject, (), (*previous_edit.messages, *told))
+
+
+def _find_newest_revision(
+    editable: EditableRegistry, app: EffectiveApp, remotes: RemoteLookup, messages: list[str]
+) -> str | None:
+    """Find the newest revision of an app; None, with a message, if there is none or a newer one already runs."""
+    track = editable.registry.apps[app.app]["track"]
+    urls = list_pinned_repositories(app)
+    if not urls:
+        messages.append(f"{app.app}: has no git repository whose revision a list could pin")
+        return None
+    try:
+        refs = remotes.read_refs(urls[0])
+    except NetworkError as error:
+        messages.append(f"waits: {app.app}: network: {error.message}")
+        return None
+    found = refs.branches.get(track["branch"]) if "branch" in track else _find_newest_tag(track, refs.tags)
+    if found is None:
+        what = f"branch {track['branch']}" if "branch" in track else f"tag for {_format_tracking(track)}"
+        messages.append(f"{app.app}: {urls[0]} has no {what}")
+        return None
+    return None if "branch" not in track and _runs_newer_version(editable, app, track, found, messages) else found
+
+
+def _find_newest_tag(track: dict[str, Any], tags: Iterable[str]) -> str | None:
+    return newest_matching_tag(tags, track["tags"], parse_version_range(track["semver"]) if "semver" in track else None)
+
+
+def _runs_newer_version(
+    editable: EditableRegistry, app: EffectiveApp, track: dict[str, Any], newest_tag: str, messages: list[str]
+) -> bool:
+    """Return whether an app already runs a newer version than `newest_tag`."""
+    there = editable.pinned_tag(app.environment, app.app) or app.revision
+    now, then = (
+        parse_version(strip_pattern_prefix(there, track["tags"])),
+        parse_version(strip_pattern_prefix(newest_tag, track["tags"])),
+    )
+    if now is None or then is None or not then < now:
+        return False
+    messages.append(f"{app.app}: {app.environment} runs {there}, newer than {newest_tag} of {_format_tracking(track)}")
+    return True
+
+
+def _format_tracking(track: dict[str, Any]) -> str:
+    return " ".join(str(track[key]) for key in ("tags", "semver") if key in track)

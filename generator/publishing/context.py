@@ -1,0 +1,178 @@
+"""The context of a registry edit: the editable registry, its history and its published Applications."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from generator.argocd.urls import repository_key, to_https_url
+from generator.cache import open_user_cache
+from generator.charts.inventory import INVENTORY_FILE, parse_inventory
+from generator.charts.layout import OutputLocation
+from generator.charts.output_folder import OutputFolder
+from generator.errors import LocalError, NetworkError, RefusedError, UsageError
+from generator.git.checkout import Checkout
+from generator.git.commit_plan import blob_id
+from generator.git.failure import RemoteFaultError
+from generator.git.messages import redact
+from generator.git.remote_clone import PublishTarget, open_clone
+from generator.git.runner import IdleBudget
+from generator.promotion.app_edits import PublishedApplications, RegistryEdit
+from generator.promotion.history import History, find_checkout, find_registry_folder, read_registry_history
+from generator.publishing.removal_guard import Removal, RemovalConsent, find_removals, guard_removals
+from generator.registry.editable import EditableRegistry, read_editable_registry
+from generator.registry.files import FolderFiles
+from generator.registry.registry import Registry
+
+
+@dataclass(frozen=True)
+class EditContext:
+    """What an edit can read; the history and the published Applications are loaded once, on first use."""
+
+    editable: EditableRegistry
+    load_history: Callable[[], History]
+    load_published: Callable[[], PublishedApplications]
+
+    @cached_property
+    def history(self) -> History:
+        """The registry's history in Git. Raises LocalError or NetworkError."""
+        return self.load_history()
+
+    @cached_property
+    def published_applications(self) -> PublishedApplications:
+        """The Applications of the last published charts. Raises LocalError or NetworkError."""
+        return self.load_published()
+
+
+EditOperation = Callable[[EditContext], RegistryEdit]
+
+
+def read_edit_context(path: Path) -> EditContext:
+    """Read the edit context for the working copy's registry at `path`."""
+    book = read_editable_registry(FolderFiles(path.parent), path.name, str(path.parent), open_user_cache())
+    checkout = find_checkout(path)
+    return EditContext(
+        book,
+        lambda: read_registry_history(checkout, path, open_user_cache()),
+        lambda: read_published_applications(checkout, path, book.registry),
+    )
+
+
+def read_committed_applications(
+    checkout: Checkout | None, path: Path, registry: Registry, revision: str = "HEAD"
+) -> PublishedApplications:
+    """Read the Applications from the committed inventory, or from the one on disk if there is no repository."""
+    folder = path.parent / registry.workloads.path
+    data = (
+        _read_committed_inventory(checkout, folder, revision)
+        if checkout
+        else OutputFolder(folder).read_output_file(INVENTORY_FILE)
+    )
+    return parse_inventory(data, str(folder / INVENTORY_FILE)).applications
+
+
+def _read_committed_inventory(checkout: Checkout, folder: Path, revision: str) -> bytes | None:
+    """Read the inventory at a revision, from disk if the bytes are the same: Git is slower for so large a file."""
+    place = (folder / INVENTORY_FILE).absolute()
+    wanted = checkout.committed_blob_id(place, revision)
+    with suppress(RefusedError, LocalError):  # Errors in the file on disk are reported elsewhere.
+        found = OutputFolder(folder).read_output_file(INVENTORY_FILE)
+        if wanted is not None and found is not None and blob_id(found, len(wanted)) == wanted:
+            return found
+    return checkout.read_committed_file(place, revision)
+
+
+def check_working_copy_removals(
+    path: Path, registry: Registry, after: PublishedApplications, consent: RemovalConsent, revision: str = "HEAD"
+) -> None:
+    """Check the removals between the charts at a revision of the checkout and `after`.
+
+    Raises RemovalError as the removal guard does; outside of any repository there is nothing to compare with.
+    """
+    checkout = find_checkout(path)
+    if checkout is not None:
+        guard_removals(registry, read_committed_applications(checkout, path, registry, revision), after, consent)
+
+
+def find_removals_since_head(path: Path, registry: Registry, after: PublishedApplications) -> tuple[Removal, ...]:
+    """List the Applications at HEAD that `after` deletes or recreates."""
+    checkout = find_checkout(path)
+    return find_removals(read_committed_applications(checkout, path, registry), after) if checkout is not None else ()
+
+
+def find_chart_location(path: Path, registry: Registry) -> OutputLocation:
+    """Find the repository and path from which Argo CD reads the shards of the registry at `path`.
+
+    Git is not run if there are no shards. Raises LocalError, and UsageError if there are shards but their
+    repository is unknown.
+    """
+    checkout = find_checkout(path) if _has_shards(registry) else None
+    folder = PurePosixPath()
+    if checkout is not None:
+        # This also holds in a fork, which has a different origin.
+        record = (path.parent / registry.workloads.path / INVENTORY_FILE).absolute()
+        if _charts_beside_registry(checkout, registry) or checkout.committed_blob_id(record) is not None:
+            folder = PurePosixPath(find_registry_folder(checkout, path))
+    return chart_location(registry, checkout.origin_url() if checkout else None, str(folder / registry.workloads.path))
+
+
+def chart_location(registry: Registry, origin: str | None, path: str) -> OutputLocation:
+    """The location of the charts: `path` in the registry's workloads repository, or in `origin` by default.
+
+    Raises UsageError if there are shards but no repository.
+    """
+    sharded = next((env.name for env in registry.environments.values() if env.shards is not None), "")
+    return OutputLocation(require_workloads_repository(registry, origin, sharded) if sharded else "", path)
+
+
+def require_workloads_repository(registry: Registry, origin: str | None, environment: str) -> str:
+    """The repository from which Argo CD reads the shards of `environment`. Raises UsageError if it is unknown."""
+    repository = registry.workloads.repository or (to_https_url(origin) if origin else "")
+    if not repository:
+        raise UsageError(
+            f"environments.{environment}.shards: Argo CD reads shards from the workloads repository, and nobody names it",  # noqa: E501
+            remedy="set workloads.repository in the registry, or give the checkout an origin",
+        )
+    return repository
+
+
+def _has_shards(registry: Registry) -> bool:
+    return any(env.shards is not None for env in registry.environments.values())
+
+
+def _charts_beside_registry(checkout: Checkout | None, registry: Registry) -> bool:
+    """Whether the charts are committed to the repository that contains the registry."""
+    url, origin = registry.workloads.repository, checkout.origin_url() if checkout else None
+    return url is None or (origin is not None and repository_key(url) == repository_key(origin))
+
+
+def read_published_applications(checkout: Checkout | None, path: Path, registry: Registry) -> PublishedApplications:
+    """Read the Applications of the last published charts, as far as this machine knows.
+
+    Charts beside the registry are published once their commit is on the workloads branch as it was last fetched;
+    those in a repository of their own are read there. Raises NetworkError, LocalError.
+    """
+    url, branch = registry.workloads.repository, registry.workloads.branch
+    if url is None or _charts_beside_registry(checkout, registry):
+        fetched = f"refs/remotes/origin/{branch}"
+        known = checkout is not None and checkout.resolve_commit(fetched) is not None
+        return read_committed_applications(checkout, path, registry, fetched if known else "HEAD")
+    return _read_remote_applications(
+        PublishTarget(url, branch, config=checkout.git_config.transport_config if checkout else ()), registry
+    )
+
+
+def _read_remote_applications(target: PublishTarget, registry: Registry) -> PublishedApplications:
+    place = str(PurePosixPath(registry.workloads.path) / INVENTORY_FILE)
+    try:
+        with open_clone(target) as repository:
+            patience = IdleBudget()
+            base = repository.fetch_base_branch(repository.base_branch_head(patience), patience)
+            return parse_inventory(base.read_branch_file(place), place).applications
+    except RemoteFaultError as fault:
+        raise NetworkError(
+            f"{redact(target.url)} cannot be read: {fault.failure.message}", remedy="check the URL and access"
+        ) from fault

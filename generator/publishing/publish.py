@@ -1,0 +1,179 @@
+"""Publish a registry: choose the source, repository, branch and author, and run the push loop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from generator.argocd.urls import repository_key
+from generator.cache import open_user_cache
+from generator.errors import GeneratorError, UsageError
+from generator.forges import detect as access
+from generator.forges.pull_request import Forge
+from generator.git.checkout import Checkout
+from generator.git.commit_plan import GitIdentity
+from generator.git.config import GitConfig
+from generator.git.push import PublishResult
+from generator.git.push import commit_and_push as push
+from generator.git.remote_clone import PublishTarget
+from generator.publishing.branch_edit import BranchEdit
+from generator.publishing.commit_builder import CommitBuilder, PublishChoices
+from generator.publishing.context import EditOperation
+from generator.publishing.pull_request import PullRequestOptions, build_pull_request, pull_request_branch
+from generator.publishing.removal_guard import RemovalConsent
+from generator.publishing.sources import RegistrySource, SeparateRepositorySource, WorkloadsRepositorySource
+from generator.publishing.summary import PublishedPullRequest, PublishSummary
+from generator.registry.files import find_registry
+from generator.registry.model import Workloads
+from generator.registry.reader import read_registry, read_workloads_settings
+
+
+@dataclass(frozen=True)
+class PublishOrder:
+    """The options of one publish, as given on the command line."""
+
+    registry_path: str | None
+    repository: str | None
+    branch: str | None
+    dry_run: bool = False
+    create_branch: bool = False
+    removals: tuple[str, ...] = ()
+    ceilings: tuple[str, ...] = ()
+    adopt: bool = False
+    overwrite: bool = False
+    allow_rewound: bool = False
+    without_helm: bool = False
+    pull_request: PullRequestOptions | None = None
+
+
+def publish_registry(
+    order: PublishOrder, progress: Callable[[str], None], operation: EditOperation | None = None
+) -> tuple[PublishResult, PublishSummary]:
+    """Publish the charts; an `operation` edits the branch's registry in the same commit.
+
+    Raises what reading, rendering, `CommitBuilder.build_proposal` and the push loop raise.
+    """
+    try:
+        return _execute_order(order, progress, operation)
+    except GeneratorError as error:
+        error.not_done = error.not_done or "nothing was pushed"
+        raise
+
+
+def _execute_order(
+    order: PublishOrder, progress: Callable[[str], None], operation: EditOperation | None
+) -> tuple[PublishResult, PublishSummary]:
+    path = find_registry(order.registry_path)
+    workloads = read_workloads_settings(path, open_user_cache())
+    checkout = Checkout.discover(path.parent.absolute())
+    settings = checkout.git_config if checkout else GitConfig.read_git_config(path.parent.absolute())
+    url = _find_workloads_url(order, workloads, checkout)
+    author, committer = _find_author_and_committer(settings, os.environ)
+    branch = order.branch or workloads.branch
+    source = _select_source(path, checkout, url, branch, operation)
+    content = CommitBuilder(source, author, _build_choices(order), (checkout.origin_url() if checkout else None) or url)
+    asked = _scope_pull_request(order, source, author, checkout)
+    target = PublishTarget(
+        url=url,
+        branch=branch,
+        create_branch=order.create_branch,
+        config=settings.transport_config,
+        request_branch=pull_request_branch(branch, asked) if asked else "",
+    )
+    # Connect before the push, so that an unsafe API URL or a missing library fails before anything is done.
+    forge = access.open_forge(url, asked.forge, os.environ) if asked and not order.dry_run else None
+    result = push(
+        target,
+        content.build_proposal,
+        committer=committer,
+        signing=settings.signing_config(),
+        progress=progress,
+        dry_run=order.dry_run,
+    )
+    if asked and result.changed_paths and not order.dry_run:
+        content.summary.pull_request = _open_pull_request(target, asked, forge, content.summary)
+    return result, content.summary
+
+
+def _scope_pull_request(
+    order: PublishOrder, source: RegistrySource, author: GitIdentity, checkout: Checkout | None
+) -> PullRequestOptions | None:
+    """Add the author and branch to the options if the pull request publishes a local edit."""
+    if order.pull_request and source.dirty and not source.separate_repository and checkout:
+        whose = f"{order.pull_request.identity_key}\0{author.email}\0{checkout.current_branch()}"
+        return replace(order.pull_request, identity_key=whose)
+    return order.pull_request
+
+
+def _open_pull_request(
+    target: PublishTarget, options: PullRequestOptions, forge: Forge | None, account: PublishSummary
+) -> PublishedPullRequest:
+    """Open or update the pull request for the pushed branch."""
+    wanted = build_pull_request(target.request_branch, target.branch, account)
+    if forge is None:
+        return PublishedPullRequest(
+            target.request_branch, command=access.request_command(target.url, options.forge, wanted, os.environ)
+        )
+    try:
+        opened = forge.open_or_update(wanted)
+    except GeneratorError as error:
+        error.not_done = f"{target.request_branch} was pushed; the request for it was neither opened nor updated"
+        raise
+    return PublishedPullRequest(target.request_branch, opened.url, opened.created)
+
+
+def _find_workloads_url(order: PublishOrder, workloads: Workloads, checkout: Checkout | None) -> str:
+    url = order.repository or workloads.repository or (checkout.origin_url() if checkout else None)
+    if not url:
+        raise UsageError(
+            "there is no workloads repository to publish to",
+            remedy="set workloads.repository in the registry, give the checkout an origin, or use --repository URL",
+        )
+    return url
+
+
+def _select_source(
+    path: Path, checkout: Checkout | None, url: str, branch: str, operation: EditOperation | None
+) -> RegistrySource:
+    if checkout is not None and _is_same_repository(url, checkout.origin_url()):
+        return (
+            BranchEdit(path, checkout, operation, url, branch)
+            if operation
+            else WorkloadsRepositorySource(path, checkout, branch)
+        )
+    if operation:
+        raise UsageError(
+            "the registry is not in the workloads repository, so one commit cannot hold the edit and its charts",
+            remedy="edit without --publish, have the registry merged, then run 'workloads publish'",
+        )
+    return SeparateRepositorySource(path, read_registry(path, open_user_cache()), checkout)
+
+
+def _is_same_repository(url: str, origin: str | None) -> bool:
+    """Whether two URLs name the same repository (https or ssh, with or without `.git`)."""
+    return origin is not None and repository_key(url.rstrip("/")) == repository_key(origin.rstrip("/"))
+
+
+def _build_choices(order: PublishOrder) -> PublishChoices:
+    return PublishChoices(
+        consent=RemovalConsent.from_options(order.removals, order.ceilings),
+        adopt=order.adopt,
+        overwrite=order.overwrite,
+        allow_rewound=order.allow_rewound,
+        verify_with_helm=not order.without_helm,
+    )
+
+
+def _find_author_and_committer(settings: GitConfig, environment: Mapping[str, str]) -> tuple[GitIdentity, GitIdentity]:
+    """Find the author (the human or CI actor) and the committer (the same, unless Git's variables differ)."""
+    name = environment.get("GIT_AUTHOR_NAME") or settings.get_value("user.name") or environment.get("GITHUB_ACTOR", "")
+    actor = environment.get("GITHUB_ACTOR")
+    email = environment.get("GIT_AUTHOR_EMAIL") or settings.get_value("user.email")
+    email = email or (f"{actor}@users.noreply.github.com" if actor else environment.get("GITLAB_USER_EMAIL", ""))
+    author = GitIdentity(name or environment.get("GITLAB_USER_NAME", ""), email)
+    committer = GitIdentity(
+        environment.get("GIT_COMMITTER_NAME") or author.name, environment.get("GIT_COMMITTER_EMAIL") or author.email
+    )
+    return author, committer

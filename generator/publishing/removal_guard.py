@@ -1,0 +1,179 @@
+"""The removal guard: an Application is deleted or recreated only with the user's consent. Pure.
+
+In Argo CD a removed entry deletes a running workload: the parent prunes, the child's finalizer cascades,
+and Argo CD's own guard fires only when everything would go.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from generator.errors import RemovalError, UsageError
+from generator.registry.registry import Registry
+
+#: The fields that identify an Application: if one changes, Argo CD deletes and recreates it.
+IDENTITY_FIELDS = ("name", "argocdNamespace", "project", "cluster", "namespace", "shard")
+#: At most this share of an environment with at least this many Applications can be deleted in one change.
+_LARGE_ENVIRONMENT, _MAX_REMOVED_SHARE = 10, 0.25
+#: The maximum number of removals in a message.
+_MAX_LISTED = 50
+ApplicationIdentities = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class RemovalConsent:
+    """The removals that the user allows: `allowed_removals` are Applications, `<env>/<app>`; `confirmed_counts`
+    are confirmed numbers of removals by environment."""
+
+    allowed_removals: Collection[str] = ()
+    confirmed_counts: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def from_options(cls, allowed_removals: Iterable[str], confirmed_counts: Iterable[str]) -> RemovalConsent:
+        """Parse the values of `--allow-removal` and `--confirm-removals`. Raises UsageError."""
+        return cls(frozenset(allowed_removals), dict(map(_parse_confirmed_count, confirmed_counts)))
+
+
+def _parse_confirmed_count(text: str) -> tuple[str, int]:
+    env, _, count = text.partition("=")
+    if not (count.isascii() and count.isdigit()):
+        raise UsageError(f"--confirm-removals {text} is not ENV=N", remedy="name the environment and the number")
+    return env, int(count)
+
+
+@dataclass(frozen=True)
+class Removal:
+    """An Application, `<env>/<app>`, that the change deletes; `identity_changes` is set if it is recreated.
+
+    `successor` is a new app with the same cluster and namespace, which looks like a rename. With `is_move`, the
+    Application only moves to another chart: its old chart deletes it unless it is handed over first.
+    """
+
+    key: str
+    identity: Mapping[str, str]
+    identity_changes: str
+    successor: str = ""
+    is_move: bool = False
+
+    def __str__(self) -> str:
+        name = f"Application {self.identity.get('name')} (namespace {self.identity.get('namespace')})"
+        if self.identity_changes:
+            return f"{self.key}: {self.identity_changes} deletes the workload of {name} and makes it anew"
+        told = f"{self.key}: deletes {name} and everything that runs for it"
+        if not self.successor:
+            return told
+        old = self.key.partition("/")[2]
+        return f"{told}; renaming it to {self.successor} does just that: see workloads migrate {old} {self.successor}"
+
+
+def find_removals(before: ApplicationIdentities, after: ApplicationIdentities) -> tuple[Removal, ...]:
+    """List the Applications of `before` that `after` deletes or recreates."""
+    found = []
+    for key in sorted(key for key, identity in before.items() if after.get(key) != identity):
+        identity, now = before[key], after.get(key)
+        if now is None and "retired" in identity:
+            continue  # Published without the cascading finalizer: its workload stays.
+        if now is None:
+            found.append(Removal(key, identity, "", _find_successor(key, identity, before, after)))
+            continue
+        parts = [part for part in IDENTITY_FIELDS if now.get(part) != identity.get(part)]
+        moves = parts == ["shard"]
+        if parts and not (moves and "handOver" in identity):
+            changed = (f"{part} {identity.get(part, '(none)')} → {now.get(part, '(none)')}" for part in parts)
+            found.append(Removal(key, identity, "changing " + ", ".join(changed), is_move=moves))
+    return tuple(found)
+
+
+def _find_successor(
+    key: str, identity: Mapping[str, str], before: ApplicationIdentities, after: ApplicationIdentities
+) -> str:
+    env = key.partition("/")[0]
+    new = (other for other in after if other not in before and other.startswith(f"{env}/"))
+    same = (other for other in new if all(after[other].get(k) == identity.get(k) for k in ("cluster", "namespace")))
+    return next(same, "").partition("/")[2]
+
+
+def guard_removals(
+    registry: Registry, before: ApplicationIdentities, after: ApplicationIdentities, consent: RemovalConsent
+) -> tuple[Removal, ...]:
+    """Return the removals of a change if all of them are allowed.
+
+    Raises RemovalError for removals without consent beyond an environment's `maxRemovals`, for more than a
+    quarter of a large environment, and for an environment's last Application.
+    """
+    found = find_removals(before, after)
+    by_environment: dict[str, list[Removal]] = defaultdict(list)
+    for removal in found:
+        by_environment[removal.key.partition("/")[0]].append(removal)
+    unnamed = [
+        removal
+        for env, gone in by_environment.items()
+        for removal in _removals_over_limit(registry, env, gone, consent)
+    ]
+    if unnamed:
+        raise RemovalError(
+            f"this would take Applications away that nobody named:\n{_format_removals(unnamed)}",
+            remedy=_removal_remedy(registry, unnamed),
+        )
+    for env, gone in by_environment.items():
+        _refuse_mass_removal(env, gone, before, after, consent)
+    return found
+
+
+def _format_removals(removed: list[Removal]) -> str:
+    more = [f"… and {len(removed) - _MAX_LISTED:,} more"] if len(removed) > _MAX_LISTED else []
+    return "\n".join([*map(str, removed[:_MAX_LISTED]), *more])
+
+
+def _removal_remedy(registry: Registry, unnamed: list[Removal]) -> str:
+    moving = dict.fromkeys(removal.key.partition("/")[0] for removal in unnamed if removal.is_move)
+    steps = [f"workloads shard {env} --by {registry.environments[env].shards or 'none'}" for env in moving]
+    remedies = (
+        [f"to hand Applications over to another chart, which deletes nothing: {'; '.join(steps)}"] if steps else []
+    )
+    flags = [f"--allow-removal {removal.key}" for removal in unnamed if not removal.is_move]
+    if flags:
+        more = f" and so on for {len(flags) - _MAX_LISTED:,} more" if len(flags) > _MAX_LISTED else ""
+        remedies.append(f"if that is what you want: {' '.join(flags[:_MAX_LISTED])}{more}")
+    return "; ".join(remedies)
+
+
+def _removals_over_limit(
+    registry: Registry, env: str, removed: list[Removal], consent: RemovalConsent
+) -> list[Removal]:
+    unnamed = [removal for removal in removed if removal.key not in consent.allowed_removals]
+    # A move can be handed over, so it never needs to delete anything.
+    moving = [removal for removal in unnamed if removal.is_move]
+    return unnamed if moving or len(unnamed) > _max_unnamed_removals(registry, env) else []
+
+
+def _max_unnamed_removals(registry: Registry, env: str) -> int:
+    """The environment's `maxRemovals`; by default 1 in a first environment, else 0."""
+    environment = registry.environments.get(env)
+    if environment is None:
+        return 0
+    stated = environment.policy.max_removals
+    return stated if stated is not None else int(not environment.promotes_from)
+
+
+def _refuse_mass_removal(
+    env: str,
+    removed: list[Removal],
+    before: ApplicationIdentities,
+    after: ApplicationIdentities,
+    consent: RemovalConsent,
+) -> None:
+    running = sum(key.startswith(f"{env}/") for key in before)
+    staying = sum(key.startswith(f"{env}/") for key in after)
+    why = ""
+    if not staying:
+        why = "the last one of the environment"
+    elif running >= _LARGE_ENVIRONMENT and len(removed) > running * _MAX_REMOVED_SHARE:
+        why = f"more than a quarter of the {running} that run there"
+    if why and consent.confirmed_counts.get(env) != len(removed):
+        raise RemovalError(
+            f"{env}: {len(removed)} removals in one change, {why}:\n{_format_removals(removed)}",
+            remedy=f"split the change, or confirm the number: --confirm-removals {env}={len(removed)}",
+        )

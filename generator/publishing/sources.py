@@ -1,0 +1,234 @@
+"""Sources of the registry to publish: the workloads branch, or a checkout of another repository."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple, Protocol
+
+from generator.cache import open_user_cache
+from generator.errors import ConflictError
+from generator.git.branch_snapshot import BranchSnapshot
+from generator.git.checkout import Checkout
+from generator.git.commit_plan import blob_id
+from generator.promotion.app_edits import RegistryEdit
+from generator.registry.files import FolderFiles, filter_by_pattern
+from generator.registry.reader import list_registry_files, read_registry_from
+from generator.registry.registry import Registry
+from generator.registry.three_way_merge import merge_texts
+from generator.toml.document import TomlError
+
+
+@dataclass(frozen=True)
+class RegistryToPublish:
+    """A registry to publish, the folder for its charts, and the registry files to commit with them."""
+
+    registry: Registry
+    output_folder: str
+    files_to_commit: Mapping[str, bytes | None]
+    edit: RegistryEdit | None = None
+
+
+class RegistrySource(Protocol):
+    """A source of the registry to publish.
+
+    `commit` is the registry's commit, if Git knows it; with `separate_repository`, the registry is in another
+    repository than the charts."""
+
+    commit: str | None
+    dirty: bool
+    separate_repository: bool
+    shallow: bool
+
+    def load_for_base(self, base: BranchSnapshot) -> RegistryToPublish: ...
+
+    def has_ancestor(self, older: str, newer: str) -> bool:
+        """Whether registry commit `older` is an ancestor of `newer`."""
+        ...
+
+
+class SeparateRepositorySource:
+    """A registry on disk whose charts are committed to another repository."""
+
+    separate_repository = True
+
+    def __init__(self, path: Path, registry: Registry, checkout: Checkout | None) -> None:
+        self._registry = registry
+        self._checkout = checkout
+        self.commit = checkout.head_commit() if checkout else None
+        self.shallow = checkout is not None and checkout.is_shallow()
+        names = list_registry_files(FolderFiles(path.parent), path.name) if checkout else []
+        self.dirty = any(_has_uncommitted_changes(checkout, path.parent / name) for name in names)
+
+    def load_for_base(self, base: BranchSnapshot) -> RegistryToPublish:
+        return RegistryToPublish(self._registry, _normalize_path(self._registry.workloads.path), {})
+
+    def has_ancestor(self, older: str, newer: str) -> bool:
+        return self._checkout is not None and self._checkout.is_ancestor(older, newer)
+
+
+def _has_uncommitted_changes(checkout: Checkout | None, path: Path) -> bool:
+    return checkout is not None and checkout.is_dirty(path.absolute())
+
+
+def _normalize_path(path: str) -> str:
+    return str(PurePosixPath(path))
+
+
+class _FileEdit(NamedTuple):
+    """A registry file before and after the user's edit; None if it does not exist."""
+
+    before: bytes | None
+    after: bytes | None
+
+
+class WorkloadsRepositorySource:
+    """The registry in the workloads repository: the branch's files merged with the user's edits.
+
+    Edits are relative to HEAD, or, if the workloads branch is checked out, to its merge base with the branch
+    as it was last fetched.
+    """
+
+    separate_repository = False
+    shallow = False
+
+    def __init__(self, path: Path, checkout: Checkout, branch: str) -> None:
+        folder = path.parent.resolve().relative_to(checkout.top.resolve()).as_posix()
+        self._prefix = "" if folder == "." else f"{folder}/"
+        self._name = path.name
+        self._checkout = checkout
+        self._folder = FolderFiles(path.parent)
+        self.commit = checkout.head_commit()
+        self._edit_base = _find_edit_base(checkout, self.commit, branch)
+        self._names = list_registry_files(self._folder, self._name)
+        committed = checkout.committed_blob_ids(checkout.top / folder, self._edit_base, self._names)
+        self._edits = {name: edit for name in self._names if (edit := self._find_file_edit(name, committed.get(name)))}
+        self.dirty = bool(self._edits)
+
+    def _find_file_edit(self, name: str, committed: str | None) -> _FileEdit | None:
+        now = self._folder.read_bytes(name)
+        if now is not None and committed is not None and blob_id(now, len(committed)) == committed:
+            return None
+        before = self._checkout.read_committed_file(Path(self._prefix + name), self._edit_base)
+        return _FileEdit(before, now) if _to_unix_line_endings(before) != _to_unix_line_endings(now) else None
+
+    def load_for_base(self, base: BranchSnapshot) -> RegistryToPublish:
+        """Merge the user's edits into the branch's registry. Raises ConflictError if both changed an entry."""
+        branch = BranchFiles(base, self._prefix, self._name)
+        first = branch.read_bytes(self._name) is None
+        edits = self._add_all_files() if first else self._edits | self._find_deletions(branch)
+        merged = {name: self._merge_file(name, edit, branch.read_bytes(name)) for name, edit in edits.items()}
+        files = _OverlaidFiles(branch, merged)
+        registry = read_registry_from(files, self._name, self._prefix.rstrip("/") or ".", open_user_cache())
+        written = {self._prefix + name: data for name, data in merged.items() if branch.read_bytes(name) != data}
+        return RegistryToPublish(registry, _normalize_path(self._prefix + registry.workloads.path), written)
+
+    def _add_all_files(self) -> dict[str, _FileEdit]:
+        """Add every file of the checkout's registry, for a branch that has no registry."""
+        return {name: _FileEdit(None, self._folder.read_bytes(name)) for name in self._names}
+
+    def _find_deletions(self, branch: BranchFiles) -> dict[str, _FileEdit]:
+        gone = [name for name in branch.included if name not in self._names]
+        edits = {
+            name: _FileEdit(self._checkout.read_committed_file(Path(self._prefix + name), self._edit_base), None)
+            for name in gone
+        }
+        return {
+            name: edit
+            for name, edit in edits.items()
+            if edit.before is not None and self._folder.read_bytes(name) is None
+        }
+
+    def _merge_file(self, name: str, edit: _FileEdit, branch_content: bytes | None) -> bytes | None:
+        before, now, there = (
+            _to_unix_line_endings(edit.before),
+            _to_unix_line_endings(edit.after),
+            _to_unix_line_endings(branch_content),
+        )
+        if there in (before, now):
+            return branch_content if there == now else _match_line_endings(now, branch_content or edit.before)
+        place = self._prefix + name
+        if now is None or there is None:
+            raise ConflictError(
+                f"{place} was {'deleted' if there is None else 'changed'} on the branch since you started to edit it",
+                remedy="pull, and run this again",
+            )
+        return _match_line_endings(_merge_three_ways(place, before or b"", now, there), branch_content)
+
+    def has_ancestor(self, older: str, newer: str) -> bool:
+        return True
+
+
+def _find_edit_base(checkout: Checkout, head: str | None, branch: str) -> str:
+    """Find the commit that the user's edits are relative to; HEAD if there is no merge base (shallow clone)."""
+    if head is None or checkout.current_branch() != branch:
+        return head or "HEAD"
+    fetched = checkout.resolve_commit(f"refs/remotes/origin/{branch}")
+    return (checkout.merge_base(fetched, head) if fetched else None) or head
+
+
+def _merge_three_ways(path: str, before: bytes, mine: bytes, theirs: bytes) -> bytes:
+    merged = merge_texts(*(data.decode("utf-8", "surrogateescape") for data in (before, mine, theirs)))
+    if merged.conflicts:
+        raise ConflictError(
+            f"{path}: the branch says otherwise what you edited:\n" + "\n".join(map(str, merged.conflicts)),
+            remedy="pull, settle it, and run this again",
+        )
+    return merged.text.encode("utf-8", "surrogateescape")
+
+
+class BranchFiles:
+    """The registry files on the branch; included files are read in one batch."""
+
+    def __init__(self, base: BranchSnapshot, prefix: str, name: str) -> None:
+        self._base = base
+        self._prefix = prefix
+        # Included files end in .toml; the folder can contain many thousands of generated files.
+        self.toml_names = {path.removeprefix(prefix) for path in base.list_entries(prefix) if path.endswith(".toml")}
+        self._contents: dict[str, bytes | None] = {}
+        self.included: list[str] = []
+        if self.read_bytes(name) is not None:
+            self._prefetch_included(name)
+
+    def _prefetch_included(self, name: str) -> None:
+        try:
+            self.included = [found for found in list_registry_files(self, name)[1:] if found in self.toml_names]
+        except TomlError:
+            return  # Reading the registry reports this error with its position.
+        found = self._base.read_branch_files([self._prefix + each for each in self.included])
+        self._contents |= {path.removeprefix(self._prefix): data for path, data in found.items()}
+
+    def read_bytes(self, name: str) -> bytes | None:
+        if name not in self._contents:
+            self._contents[name] = self._base.read_branch_file(self._prefix + name)
+        return self._contents[name]
+
+    def list_matching(self, pattern: str) -> list[str]:
+        return filter_by_pattern(pattern, self.toml_names)
+
+
+class _OverlaidFiles:
+    """The branch's files with some of them replaced, added or deleted. Implements `RegistryFiles`."""
+
+    def __init__(self, branch: BranchFiles, replacements: Mapping[str, bytes | None]) -> None:
+        self._branch = branch
+        self._replacements = replacements
+
+    def read_bytes(self, name: str) -> bytes | None:
+        return self._replacements[name] if name in self._replacements else self._branch.read_bytes(name)
+
+    def list_matching(self, pattern: str) -> list[str]:
+        names: Iterable[str] = {*self._branch.toml_names, *self._replacements}
+        return filter_by_pattern(pattern, [name for name in names if self._replacements.get(name, b"") is not None])
+
+
+def _to_unix_line_endings(data: bytes | None) -> bytes | None:
+    # A checkout may have converted line endings.
+    return None if data is None else data.replace(b"\r\n", b"\n")
+
+
+def _match_line_endings(data: bytes | None, reference: bytes | None) -> bytes | None:
+    """Convert `data` to the line endings of `reference`; unchanged if `reference` is None."""
+    windows = reference is not None and b"\r\n" in reference
+    return data.replace(b"\n", b"\r\n") if data is not None and windows else data

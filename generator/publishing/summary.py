@@ -1,0 +1,122 @@
+"""Summarize a chart change: the affected apps and the commit message. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from generator import __version__
+from generator.charts.change_set import ChangeSet
+from generator.charts.inventory import Inventory
+from generator.charts.layout import parse_chart_path, parse_template_path
+from generator.charts.values_file import find_differing_keys, split_values
+from generator.promotion.app_edits import RegistryEdit
+from generator.publishing.removal_guard import Removal
+from generator.registry.uniqueness import helm_values_key
+
+REGISTRY_COMMIT_TRAILER = "Registry-Commit: "
+
+
+@dataclass(frozen=True)
+class PublishedPullRequest:
+    """A pull request's branch and URL; without a `url`, the `command` that opens it by hand."""
+
+    branch: str
+    url: str = ""
+    created: bool = False
+    command: str = ""
+
+
+@dataclass
+class PublishSummary:
+    """What the last proposed commit changes. `apps_by_environment` lists the affected apps."""
+
+    changes: ChangeSet | None = None
+    removals: tuple[Removal, ...] = ()
+    apps_by_environment: Mapping[str, list[str]] = field(default_factory=dict)
+    edit: RegistryEdit | None = None
+    pull_request: PublishedPullRequest | None = None
+
+
+def find_touched_apps(
+    change: ChangeSet,
+    inventory: Inventory,
+    read_current: Callable[[str], bytes | None],
+    environment_order: Iterable[str],
+) -> dict[str, list[str]]:
+    """List affected apps by environment: in `environment_order` first, then deleted environments."""
+    found: dict[str, set[str]] = {}
+    for env, app in (
+        *_changed_identities(inventory, change.inventory),
+        *_changed_templates(change),
+        *_apps_with_changed_values(change, inventory, read_current),
+    ):
+        found.setdefault(env, set()).add(app)
+    known = [env for env in environment_order if env in found]
+    return {env: sorted(found[env]) for env in (*known, *sorted(found.keys() - set(known)))}
+
+
+def _changed_identities(before: Inventory, after: Inventory) -> Iterator[tuple[str, str]]:
+    one, other = before.applications, after.applications
+    yield from (_split_app_key(key) for key, identity in one.items() if other.get(key) != identity)
+    yield from (_split_app_key(key) for key in other if key not in one)
+
+
+def _split_app_key(key: str) -> tuple[str, str]:
+    env, _, app = key.partition("/")
+    return env, app
+
+
+def _changed_templates(change: ChangeSet) -> Iterator[tuple[str, str]]:
+    for path in (*change.added, *change.changed, *change.removed):
+        found = parse_template_path(path)
+        if found:
+            yield found
+
+
+def _apps_with_changed_values(
+    change: ChangeSet, inventory: Inventory, read_current: Callable[[str], bytes | None]
+) -> Iterator[tuple[str, str]]:
+    """Yield the apps whose entry in a chart's values.yaml changes."""
+    keys = inventory.applications.keys() | change.inventory.applications.keys()
+    for path, data in change.changed.items():
+        place = parse_chart_path(path)
+        if place is None or place.path != "values.yaml":
+            continue
+        env, before, after = place.chart.environment, split_values(read_current(path) or b""), split_values(data)
+        touched = find_differing_keys(before.apps, after.apps)
+        apps = (key.removeprefix(f"{env}/") for key in keys if key.startswith(f"{env}/")) if touched else ()
+        yield from ((env, app) for app in apps if helm_values_key(app) in touched)
+
+
+def format_commit_message(summary: PublishSummary, registry_commit: str) -> str:
+    """Format the commit message. `parse_registry_commit` is empty if the commit itself contains the registry."""
+    edited = summary.edit
+    subject = edited.subject if edited and edited.subject else _commit_subject(summary.apps_by_environment)
+    lines = [subject, "", *(edited.trailers if edited else ()), f"Generated-By: workloads {__version__}"]
+    if registry_commit:
+        lines.append(f"{REGISTRY_COMMIT_TRAILER}{registry_commit}")
+    changed = [f"{env}/{app}" for env, apps in summary.apps_by_environment.items() for app in apps]
+    gone = [removal.key for removal in summary.removals]
+    lines += [
+        f"{name}: {_join_names(keys)}" for name, keys in (("Apps-Changed", changed), ("Apps-Removed", gone)) if keys
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _commit_subject(apps_by_environment: Mapping[str, list[str]]) -> str:
+    names = sorted({name for apps in apps_by_environment.values() for name in apps})
+    if not names:
+        return "update generated files"
+    shown = ", ".join(names) if len(names) <= 3 else f"{len(names)} apps"
+    return f"update {shown}: {', '.join(apps_by_environment)}"
+
+
+def _join_names(keys: list[str], limit: int = 50) -> str:
+    return ", ".join(keys[:limit]) + (f" and {len(keys) - limit} more" if len(keys) > limit else "")
+
+
+def parse_registry_commit(commit_message: str) -> str:
+    """Parse the registry commit from a commit message's trailer; empty if it has none."""
+    named = [line for line in commit_message.splitlines() if line.startswith(REGISTRY_COMMIT_TRAILER)]
+    return named[-1][len(REGISTRY_COMMIT_TRAILER) :].strip().removesuffix("-dirty") if named else ""

@@ -1,0 +1,308 @@
+"""Validate one effective app by Argo CD's rules, before anything is rendered.
+
+Each rule yields `Finding`s; a path is relative to the app. The rules are those of argo-cd's
+`ValidateDestination`, `validateSourcePermissions` and the user guide on sources and sync options.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from generator.argocd.strings import COMMIT_PATTERN, quoted_excerpt
+from generator.argocd.urls import OPT_IN_SCHEMES, url_scheme
+from generator.argocd.versions import NEWEST_KNOWN_ARGOCD, find_newer_sync_options, major_minor, too_new_message
+from generator.registry.effective import SOURCE_KEYS, EffectiveApp, Layer, follows_app_revision, is_version_range
+from generator.toml.document import KeyPath
+
+
+class Finding(NamedTuple):
+    path: KeyPath
+    text: str
+    refused: bool = False
+
+
+class ValidationSettings(NamedTuple):
+    """Settings of the root file that apply to every app."""
+
+    argocd_version: str
+    allowed_schemes: frozenset[str]
+    name_suffix: str
+
+
+Rule = Callable[[EffectiveApp, ValidationSettings], Iterable[Finding]]
+_TOOLS = ("helm", "kustomize", "directory", "plugin")
+_RESERVED_KEY_PREFIXES = ("argocd.argoproj.io", "link.argocd.argoproj.io", "argocd-image-updater.argoproj.io")
+_QUALIFIED_NAME = re.compile(
+    r"(?:(?=.{1,253}/)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*/)?"
+    r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+)
+_LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+_VERSION = re.compile(r"v?[0-9]+(?:\.[0-9]+)+(?:[-+][0-9A-Za-z.+-]+)?")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_SHORT_COMMIT = re.compile(r"[0-9a-f]{7,39}")
+_FIELD_NAME = re.compile(r"[a-z][A-Za-z0-9]{0,62}")
+_MAX_RELEASE_LENGTH = 53
+#: Fields of an Application's spec that have their own keys in the registry.
+_SPEC_FIELDS_WITH_KEYS = {
+    "project": "project",
+    "destination": "server, cluster and namespace",
+    "source": "repoURL, path, chart, targetRevision, helm, …",
+    **{
+        key: key
+        for key in (
+            "sources", "sourceHydrator", "syncPolicy", "ignoreDifferences", "info", "revisionHistoryLimit"
+        )
+    },
+}  # fmt: skip
+
+
+def app_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
+    """Yield all problems of an app in an environment, except tenancy violations."""
+    for about, rule in _APP_RULES:
+        if not about or not about.isdisjoint(app.fields):
+            yield from rule(app, settings)
+
+
+def depends_on_revision(fields: Layer) -> bool:
+    """Whether the validity of an app depends on its revision: rules read it only with these fields."""
+    return not {"chart", "tagPrefix", "sources"}.isdisjoint(fields)
+
+
+def _source_form_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
+    fields = app.fields
+    form = "sourceHydrator" if "sourceHydrator" in fields else "sources" if "sources" in fields else ""
+    if not form:
+        if "repoURL" not in fields:
+            yield Finding((), "repoURL is missing: add the repository that holds the chart")
+        return
+    # `targetRevision` and `tagPrefix` may come from the defaults, and sources inherit `targetRevision`.
+    for key in sorted(fields.keys() & (set(SOURCE_KEYS) - {"targetRevision", "tagPrefix"}) - {form}):
+        yield Finding((key,), f"stands beside {form}, and Argo CD would ignore it: move it into {form}")
+    if "sources" in fields and form != "sources":
+        yield Finding(("sources",), f"stands beside {form}, and Argo CD would ignore it: remove one of them")
+
+
+def _sources_with_paths(app: EffectiveApp) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    for index, source in enumerate(app.sources):
+        yield ("sources", index) if app.has_multiple_sources else (), source
+
+
+def _source_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
+    for at, source in _sources_with_paths(app):
+        if "repoURL" not in source:
+            continue
+        yield from _source_location_problems(at, source, app.has_multiple_sources)
+        yield from _source_tool_problems(at, source)
+        yield from _source_url_problems(at, source, settings)
+        wanted = source.get("targetRevision", "")
+        if "tagPrefix" in source and not is_version_range(wanted):
+            yield Finding((*at, "tagPrefix"), 'needs a version range as targetRevision, such as ">=1.0 <2.0"')
+
+
+def _source_location_problems(
+    parent_path: KeyPath, source: dict[str, Any], multiple_sources: bool
+) -> Iterator[Finding]:
+    if "path" in source and "chart" in source:
+        yield Finding(
+            (*parent_path, "chart"), "a source has either a path (git, OCI) or a chart (Helm repository), not both"
+        )
+    elif not source.keys() & ({"path", "chart", "ref"} if multiple_sources else {"path", "chart"}):
+        yield Finding(parent_path, "path is missing: add where the chart or the manifests are in the repository")
+    if "chart" in source:
+        if source.get("targetRevision", "HEAD") == "HEAD":
+            yield Finding((*parent_path, "chart"), "a chart needs a targetRevision: its version or a range of versions")
+        if "ref" in source:
+            yield Finding((*parent_path, "ref"), "Argo CD does not take a ref on a chart: put it on a git source")
+
+
+def _source_tool_problems(parent_path: KeyPath, source: dict[str, Any]) -> Iterator[Finding]:
+    tools = [tool for tool in _TOOLS if tool in source]
+    if len(tools) > 1:
+        yield Finding(
+            (*parent_path, tools[1]), f"a source has one tool, and this one has {' and '.join(tools)}: keep one"
+        )
+    if "chart" in source and set(tools) - {"helm"}:
+        yield Finding((*parent_path, tools[-1]), "a chart is rendered by Helm alone: remove it")
+    helm = source.get("helm", {})
+    if "values" in helm and "valuesObject" in helm:
+        yield Finding(
+            (*parent_path, "helm", "values"), "Argo CD ignores values where there is valuesObject: keep one of them"
+        )
+
+
+def _source_url_problems(
+    parent_path: KeyPath, source: dict[str, Any], settings: ValidationSettings
+) -> Iterator[Finding]:
+    url = source["repoURL"]
+    scheme = url_scheme(url)
+    where = (*parent_path, "repoURL")
+    if scheme in OPT_IN_SCHEMES - settings.allowed_schemes:
+        yield _disallowed_scheme_finding(where, url)
+    if scheme == "oci" and url.startswith("oci://"):
+        if major_minor(settings.argocd_version) < (3, 1):
+            yield Finding(where, f"an oci:// source {too_new_message('3.1', settings.argocd_version)}")
+        if "chart" in source:
+            yield Finding(where, "a Helm chart in a registry has its repoURL without oci://")
+    elif scheme == "oci" and "chart" not in source:
+        yield Finding(where, f"{quoted_excerpt(url)} is not a repository URL: https://host/path or ssh (git@host:path)")
+
+
+def _disallowed_scheme_finding(parent_path: KeyPath, url: str) -> Finding:
+    return Finding(
+        parent_path, f"{quoted_excerpt(url)}: {url_scheme(url)} is allowed only by allowSchemes in the root file", True
+    )
+
+
+def _source_reference_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
+    names: dict[str, set[str]] = {"ref": set(), "name": set()}
+    for at, source in _sources_with_paths(app):
+        for key, seen in names.items():
+            if key not in source:
+                continue
+            if source[key] in seen:
+                text = f"{quoted_excerpt(source[key])} is the {key} of another source too: name it differently"
+                yield Finding((*at, key), text)
+            seen.add(source[key])
+    refs = names["ref"]
+    for at, source in _sources_with_paths(app):
+        for index, name in enumerate(source.get("helm", {}).get("valueFiles", ())):
+            used = name[1:].partition("/")[0] if name.startswith("$") else None
+            if used is not None and used not in refs:
+                yield Finding(
+                    (*at, "helm", "valueFiles", index),
+                    f'{quoted_excerpt(name)}: none of this app\'s sources has ref = "{used}"',
+                )
+
+
+def pin_problems(app: EffectiveApp, policy: str) -> Iterator[tuple[str, bool]]:
+    """Yield the problems of an app's pin, and for each whether it violates the promotion policy."""
+    if (
+        app.pin is not None
+        and app.has_multiple_sources
+        and not any(follows_app_revision(source) for source in app.fields["sources"])
+    ):
+        yield (
+            f'the pin of "{app.app}" has no effect: each of its sources has a targetRevision of its own; '
+            "leave it out of the source that the pin is for", False,
+        )  # fmt: skip
+    if policy == "any":
+        return
+    revision = app.revision
+    if revision_kind(revision, app.pin is not None) not in ("commit", policy):
+        text = f"environment {app.environment} runs {policy}s only, and {quoted_excerpt(revision)} is not one"
+        yield f'{text}: pin it here, "{app.app}@<{policy}>"', True
+
+
+def revision_kind(revision: str, pinned: bool) -> str:
+    """Classify a revision as `commit`, `tag` or `branch` by its text alone.
+
+    A version-like word is a tag; any other word is taken for a tag only where a promotion list pins it.
+    """
+    if COMMIT_PATTERN.fullmatch(revision) or _DIGEST.fullmatch(revision):
+        return "commit"
+    if revision.startswith("refs/tags/") or _VERSION.fullmatch(revision):
+        return "tag"
+    # A shortened commit ID is not a tag, and may become ambiguous.
+    moves = revision in ("HEAD", "main", "master") or revision.startswith("refs/") or is_version_range(revision)
+    moves = moves or bool(_SHORT_COMMIT.fullmatch(revision))
+    return "tag" if pinned and not moves else "branch"
+
+
+def _release_name_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
+    name = app.app + settings.name_suffix
+    if len(app.app) <= _MAX_RELEASE_LENGTH < len(name) and not app.fields.get("helm", {}).get("releaseName"):
+        yield Finding(
+            (), f"{quoted_excerpt(name)} is too long for Helm's release: at most {_MAX_RELEASE_LENGTH} characters"
+        )
+
+
+def _app_destination_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
+    if "server" in app.fields and "cluster" in app.fields:
+        yield Finding(("cluster",), "Argo CD takes either server or cluster (destination.name), not both: keep one")
+
+
+def _sync_policy_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
+    policy = app.fields.get("syncPolicy", {})
+    options = policy.get("syncOptions", [])
+    for index, text in find_newer_sync_options(options, settings.argocd_version):
+        yield Finding(("syncPolicy", "syncOptions", index), text)
+    seen: dict[str, str] = {}
+    for index, option in enumerate(options):
+        name = option.partition("=")[0]
+        if name in seen:
+            yield Finding(
+                ("syncPolicy", "syncOptions", index), f'"{option}" and "{seen[name]}" are one option: keep one'
+            )
+        seen[name] = option
+    if "managedNamespaceMetadata" in policy and "CreateNamespace=true" not in options:
+        yield Finding(
+            ("syncPolicy", "managedNamespaceMetadata"), "has no effect without the sync option CreateNamespace=true"
+        )
+    for kind, table in policy.get("managedNamespaceMetadata", {}).items():
+        for path, text, refused in metadata_problems(table, kind):
+            yield Finding(("syncPolicy", "managedNamespaceMetadata", kind, *path), text, refused)
+
+
+def _app_metadata_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
+    for table in ("labels", "annotations"):
+        for path, text, refused in metadata_problems(app.fields.get(table, {}), table):
+            yield Finding((table, *path), text, refused)
+
+
+def metadata_problems(table: Mapping[str, str], kind: str) -> Iterator[Finding]:
+    """Yield the labels or annotations that Kubernetes or this generator does not accept."""
+    for key, value in table.items():
+        prefix = key.partition("/")[0] if "/" in key else ""
+        reserved = prefix in _RESERVED_KEY_PREFIXES or prefix.endswith("image-updater.argoproj.io")
+        if reserved or key == "app.kubernetes.io/instance":
+            yield Finding((key,), "is written by the generator, by Argo CD or by an image updater: remove it", True)
+        elif not _QUALIFIED_NAME.fullmatch(key):
+            yield Finding((key,), f"{quoted_excerpt(key)} is not a Kubernetes {kind[:-1]} key")
+        elif kind == "labels" and not _LABEL_VALUE.fullmatch(value):
+            yield Finding(
+                (key,), f"{quoted_excerpt(value)} is not a label value: at most 63 letters, digits, '-', '_', '.'"
+            )
+
+
+def _raw_spec_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
+    """Validate `spec`, which is only for fields of Argo CD versions newer than this generator supports."""
+    for key in sorted(app.fields.get("spec", {})):
+        if key in _SPEC_FIELDS_WITH_KEYS:
+            yield Finding(("spec", key), f"has a key of its own in the registry: use {_SPEC_FIELDS_WITH_KEYS[key]}")
+        elif not _FIELD_NAME.fullmatch(key):
+            yield Finding(("spec", key), f"{quoted_excerpt(key)} is not the name of a field")
+        elif major_minor(settings.argocd_version) <= major_minor(NEWEST_KNOWN_ARGOCD):
+            text = f"Argo CD {settings.argocd_version} has no such field in an Application's spec, and would drop it: remove it"  # noqa: E501
+            yield Finding(("spec", key), text)
+
+
+def _hydrator_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
+    hydrator = app.fields.get("sourceHydrator")
+    if not hydrator:
+        return
+    if all(part in ("", ".") for part in hydrator["syncSource"]["path"].split("/")):
+        yield Finding(("sourceHydrator", "syncSource", "path"), "may not be the root of the repository: name a folder")
+    for name in ("drySource", "syncSource"):
+        url = hydrator[name].get("repoURL", "https://")
+        at: KeyPath = ("sourceHydrator", name)
+        if url_scheme(url) == "oci":
+            yield Finding((*at, "repoURL"), "a hydrator reads and writes git repositories only")
+        elif url_scheme(url) in OPT_IN_SCHEMES - settings.allowed_schemes:
+            yield _disallowed_scheme_finding((*at, "repoURL"), url)
+    yield from _source_tool_problems(("sourceHydrator", "drySource"), hydrator["drySource"])
+
+
+#: Each rule with the fields of which at least one must be set; an empty set applies to every app.
+_APP_RULES: tuple[tuple[frozenset[str], Rule], ...] = (
+    (frozenset(), _source_form_problems),
+    (frozenset(), _source_problems),
+    (frozenset({"sources", "helm"}), _source_reference_problems),
+    (frozenset(), _release_name_problems),
+    (frozenset({"cluster"}), _app_destination_problems),
+    (frozenset({"syncPolicy"}), _sync_policy_problems),
+    (frozenset({"labels", "annotations"}), _app_metadata_problems),
+    (frozenset({"spec"}), _raw_spec_problems),
+    (frozenset({"sourceHydrator"}), _hydrator_problems),
+)

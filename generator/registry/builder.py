@@ -1,0 +1,160 @@
+"""Collects what the registry files declare, and where, until the registry is complete."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any, NamedTuple
+
+from generator.argocd.strings import NAME_PATTERN, line_problem
+from generator.registry import registry
+from generator.registry.effective import EffectiveApp, Layer
+from generator.registry.model import Environment, RootFile, Team
+from generator.registry.problems import ProblemCollector
+from generator.registry.validate_table import ValidatedTable
+from generator.toml.document import Document, KeyPath
+
+
+class DeclaredEntry(NamedTuple):
+    """One entry of a promotion list, and its place in the files."""
+
+    document: Document
+    path: KeyPath
+    text: str
+    listing: registry.Listing
+
+
+class DeclaredApp(NamedTuple):
+    """An app as declared in its file; `layer` leaves out the invalid values at `invalid_paths`."""
+
+    document: Document
+    layer: Layer
+    invalid_paths: tuple[KeyPath, ...] = ()
+
+
+class RegistryBuilder:
+    """Collects declarations from the files. `declared_names` includes invalid declarations, which may have no table.
+
+    `is_complete` is False if a file could not be read: an unknown name may then be declared in that file.
+    `effective_by_listing` holds the validated apps with all layers merged.
+    """
+
+    def __init__(self, report: ProblemCollector) -> None:
+        self.report = report
+        self.root: Document | None = None
+        self.documents: list[Document] = []
+        self.is_complete = True
+        self.settings = RootFile(version=1)
+        self.defaults: Layer = {}
+        self.declared_names: dict[str, dict[str, Document]] = {
+            "environments": {},
+            "teams": {},
+            "projects": {},
+            "apps": {},
+        }
+        self.environments: dict[str, Environment] = {}
+        self.teams: dict[str, Team] = {}
+        self.projects: dict[str, dict[str, Any]] = {}
+        self.apps: dict[str, DeclaredApp] = {}
+        self.entries_by_environment: dict[str, list[DeclaredEntry]] = defaultdict(list)
+        self.entries_by_app: dict[str, dict[str, DeclaredEntry]] = defaultdict(dict)
+        self.team_by_file: dict[str, str] = {}
+        self.effective_by_listing: dict[tuple[str, registry.Listing], EffectiveApp] = {}
+        self._built_environments: dict[str, registry.Environment] = {}
+
+    def add_root_problem(self, path: KeyPath, text: str, *, refused: bool = False) -> None:
+        """Report a problem with the root file's value at `path`."""
+        if self.root is not None:
+            self.report.add_value_problem(self.root, path, text, refused=refused)
+
+    def declare_app(self, document: Document, name: str, shaped: ValidatedTable) -> None:
+        """Add an app; report a problem if its name is already declared."""
+        first = self.declared_names["apps"].setdefault(name, document)
+        if first is not document:
+            place = first.key_position(("apps", name))
+            self.report.add_key_problem(
+                document,
+                ("apps", name),
+                f"defined twice: first in {first.name}:{place.line}:{place.column}; keep one of them",
+            )
+        elif shaped.table is not None:
+            # The name of an app is also its default namespace and project.
+            also: tuple[KeyPath, ...] = () if NAME_PATTERN.fullmatch(name) else (("namespace",), ("project",))
+            self.apps[name] = DeclaredApp(document, shaped.data, shaped.refused + also)
+
+    def add_list_entries(self, document: Document, environment: str, table: Any) -> None:
+        """Add the valid entries of an environment's promotion list in one file."""
+        entries = table.get("apps") if isinstance(table, dict) else None
+        for index, text in enumerate(entries if isinstance(entries, list) else ()):
+            if isinstance(text, str) and not line_problem(text):
+                listing = registry.Listing.parse_entry(text)
+                entry = DeclaredEntry(document, ("environments", environment, "apps", index), text, listing)
+                self.entries_by_environment[environment].append(entry)
+                self.entries_by_app[listing.app].setdefault(environment, entry)
+
+    def build_environment(self, name: str) -> registry.Environment:
+        """Build an environment of the registry. Call this only after every file has been read."""
+        if name not in self._built_environments:
+            self._built_environments[name] = _environment_from_table(
+                name, self.environments[name], self.entries_by_environment[name]
+            )
+        return self._built_environments[name]
+
+    def check_single_team(self, document: Document) -> None:
+        """Report apps of a second team: an included file belongs to one team, so that it has one code owner."""
+        first = ""
+        for name in _declared_app_names(document):
+            app = self.apps.get(name)
+            if app is None or app.document is not document:
+                continue
+            team = app.layer["team"]
+            first = first or team
+            if team != first:
+                text = f'"{team}" in a file of team "{first}": a file has one team\'s apps'
+                self.report.add_value_problem(document, ("apps", name, "team"), text)
+        self.team_by_file[document.name] = first
+
+    def locate_effective_value(self, app: str, environment: str, path: KeyPath) -> tuple[Document, KeyPath]:
+        """The document and key path that set an effective app's value, from the best matching layer."""
+        document, layer, _ = self.apps[app]
+        own: list[tuple[Document, KeyPath, Any]] = [
+            (document, ("apps", app, "environments", environment), layer.get("environments", {}).get(environment, {})),
+            (document, ("apps", app), layer),
+        ]
+        if self.root is not None:
+            own.append((self.root, ("defaults",), self.defaults))
+        best = max(own, key=lambda place: _matching_depth(place[2], path))
+        return (best[0], best[1] + path) if _matching_depth(best[2], path) else (document, ("apps", app, *path))
+
+
+def _environment_from_table(name: str, table: Environment, entries: list[DeclaredEntry]) -> registry.Environment:
+    return registry.Environment(
+        name=name,
+        server=table.server,
+        cluster=table.cluster,
+        argocd=table.argocd or name,
+        name_suffix=table.name_suffix,
+        labels=table.labels,
+        create_projects=table.create_projects,
+        promotes_from=tuple(table.promotes_from),
+        policy=table.policy,
+        holds=table.holds,
+        retired=table.retired,
+        listings=tuple(entry.listing for entry in entries),
+        shards=table.shards,
+        hand_over=tuple(table.hand_over) if isinstance(table.hand_over, list) else table.hand_over,
+    )
+
+
+def _declared_app_names(document: Document) -> list[str]:
+    apps = document.data.get("apps", {})
+    return list(apps) if isinstance(apps, dict) else []
+
+
+def _matching_depth(value: Any, path: KeyPath) -> int:
+    """The number of leading parts of `path` that exist in `value`."""
+    for count, part in enumerate(path):
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            return count
+    return len(path)

@@ -1,0 +1,254 @@
+"""Collect validation problems with their file positions and turn them into messages."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sized
+from datetime import date, datetime, time
+from itertools import islice
+from typing import Any, NamedTuple, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from generator.argocd.strings import quoted_excerpt
+from generator.argocd.table import TYPE_TAGS, WRONG_TYPE_ERROR
+from generator.errors import Problem
+from generator.toml.document import Document, KeyPath, TomlError, format_key_path
+
+_TYPE_NAMES: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    (bool, "a boolean"),
+    (int, "an integer"),
+    (float, "a float"),
+    ((datetime, date, time), "a date or time"),
+    (str, "a string"),
+    (list, "a list"),
+    (dict, "a table"),
+)
+#: More problems than this have one cause (a generated or unrelated file), and reading stops.
+MAX_PROBLEMS = 1000
+# Limits for the names that a suggestion compares, to keep it cheap.
+_MAX_SUGGESTION_CANDIDATES, _MAX_SUGGESTION_LENGTH = 100, 64
+# A number, boolean or date as it stands in the text.
+_LITERAL_TOKEN = re.compile(r"[0-9-]{10} [0-9:.]+(?:[Zz]|[+-][0-9:]+)?|[^\s,\]}#]+")
+_EXPECTED_TYPES = {
+    "string_type": "a string",
+    "int_type": "an integer",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "a table",
+    "model_type": "a table",
+    "datetime_type": "a date with time and offset, such as 2026-12-19T00:00:00Z",
+}
+_BOUND_MESSAGES = {
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "string_too_short": "is empty: fill it in, or remove it",
+    "too_long": "is {actual_length} characters long; at most {max_length} are allowed",
+    "too_short": "is an empty list, which is not the same as none: remove it",
+}
+
+
+class TooManyProblemsError(Exception):
+    """The limit of `MAX_PROBLEMS` is reached, and reading stops."""
+
+
+class ProblemCollector:
+    """Collects the problems of all files of one registry."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self._file_order: dict[str, int] = {}
+        self._removed_indexes: dict[tuple[str, KeyPath], list[int]] = defaultdict(list)
+
+    def file_order(self, name: str) -> int:
+        """The position of a file in reading order; the first file requested is the root."""
+        return self._file_order.setdefault(name, len(self._file_order))
+
+    def add_problem(self, name: str, line: int, column: int, text: str, key: str = "", refused: bool = False) -> None:
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise TooManyProblemsError
+        self.problems.append(Problem(self.file_order(name), line, column, name, key, text, refused))
+
+    def add_syntax_errors(self, name: str, error: TomlError) -> None:
+        for position, key, text in error.problems:
+            self.add_problem(name, position.line, position.column, text, key)
+
+    def record_removed_elements(self, document: Document, paths: Iterable[KeyPath]) -> None:
+        """Record elements removed from lists before validation, so that later indexes map to the file."""
+        for path in sorted(paths, key=repr):
+            if isinstance(path[-1], int):
+                self._removed_indexes[document.name, path[:-1]].append(path[-1])
+
+    def add_value_problem(self, document: Document, path: KeyPath, text: str, *, refused: bool = False) -> None:
+        """Add a problem of the value at `path`, or of the nearest enclosing table in the file."""
+        place: KeyPath = ()
+        for part in path:
+            place += (self._index_in_file(document, place, part) if isinstance(part, int) else part,)
+        self.add_problem_at_path(document, place, text, refused=refused)
+
+    def _index_in_file(self, document: Document, path: KeyPath, index: int) -> int:
+        for left_out in sorted(self._removed_indexes.get((document.name, path), ())):
+            index += left_out <= index
+        return index
+
+    def add_problem_at_path(self, document: Document, path: KeyPath, text: str, *, refused: bool = False) -> None:
+        """Like `add_value_problem`, for a path in the file itself instead of in the validated data."""
+        position = document.value_position(path)
+        self.add_problem(document.name, position.line, position.column, text, _displayed_key(path), refused)
+
+    def add_key_problem(self, document: Document, path: KeyPath, text: str) -> None:
+        """Add a problem of the key at `path`."""
+        position = document.key_position(path)
+        self.add_problem(document.name, position.line, position.column, text, _displayed_key(path))
+
+    def add_validation_error(
+        self, document: Document, table_path: KeyPath, model: type[BaseModel], raw: Any, error: ValidationError
+    ) -> None:
+        """Add every pydantic error of the table `raw` at `table_path`, which was validated as `model`."""
+        if error.error_count() > MAX_PROBLEMS:
+            self.add_problem_at_path(
+                document, table_path, f"has {error.error_count()} problems: is this meant to be a registry?"
+            )
+            return
+        for finding in error.errors(include_url=False):
+            self._add_pydantic_finding(document, table_path, model, finding, resolve_error_path(raw, finding["loc"]))
+
+    def _add_pydantic_finding(
+        self,
+        document: Document,
+        table_path: KeyPath,
+        model: type[BaseModel],
+        finding: Mapping[str, Any],
+        path_in_table: KeyPath,
+    ) -> None:
+        if finding["type"] == "extra_forbidden":
+            known = _keys_of_table_at(model, path_in_table[:-1])
+            self.add_key_problem(
+                document, table_path + path_in_table, unknown_key_message(str(path_in_table[-1]), known)
+            )
+        elif finding["type"] == "missing":
+            self.add_problem_at_path(
+                document, table_path + path_in_table[:-1], f"{format_key_path(path_in_table[-1:])} is missing: add it"
+            )
+        elif path_in_table and path_in_table[-1] == "[key]":
+            self.add_key_problem(document, table_path + path_in_table[:-1], finding["msg"])
+        else:
+            self.add_problem_at_path(
+                document,
+                table_path + path_in_table,
+                _finding_message(finding, _LiteralText(document, table_path + path_in_table)),
+            )
+
+
+class _LiteralText(NamedTuple):
+    """The text of a value as written in its file: 1.10 stays 1.10."""
+
+    document: Document
+    path: KeyPath
+
+    def __str__(self) -> str:
+        line, column = self.document.value_position(self.path)
+        found = _LITERAL_TOKEN.match(self.document.text.split("\n", line)[line - 1], column - 1)
+        return found[0][:_MAX_SUGGESTION_LENGTH] if found else ""
+
+
+def resolve_error_path(raw: Any, error_location: KeyPath) -> KeyPath:
+    """The path in `raw` of a pydantic error location, without the tags of `union_by_toml_type`."""
+    path: list[str | int] = []
+    for part in error_location:
+        if part in TYPE_TAGS and not (isinstance(raw, dict) and part in raw):
+            continue
+        path.append(part)
+        try:
+            raw = raw[part]
+        except (KeyError, IndexError, TypeError):
+            raw = None
+    return tuple(path)
+
+
+def _displayed_key(path: KeyPath) -> str:
+    """The dotted key for messages: without a trailing list index, and with overlong parts shortened."""
+    while path and isinstance(path[-1], int):
+        path = path[:-1]
+    return format_key_path(
+        tuple(part if isinstance(part, int) or len(part) <= 80 else f"{part[:80]}…" for part in path)
+    )
+
+
+def toml_type_name(value: object) -> str:
+    """The TOML type name of `value` for messages, such as "a string"."""
+    return next((name for types, name in _TYPE_NAMES if isinstance(value, types)), "nothing")
+
+
+def _toml_literal(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if not isinstance(value, (list, dict)) else "…"
+
+
+def _finding_message(finding: Mapping[str, Any], literal_text: _LiteralText) -> str:
+    value, found = finding["input"], str(finding["type"])
+    wanted = str(finding["msg"]) if found == WRONG_TYPE_ERROR else _EXPECTED_TYPES.get(found)
+    if wanted == "a string" and not isinstance(value, (list, dict)):
+        return f'is {toml_type_name(value)}, but must be a string: quote it, "{literal_text}"'
+    if wanted:
+        return f"is {toml_type_name(value)}, but must be {wanted}"
+    if found == "literal_error":
+        return _choice_message(value, finding["ctx"]["expected"])
+    if found in _BOUND_MESSAGES:
+        return _BOUND_MESSAGES[found].format(**finding["ctx"])
+    return str(finding["msg"])
+
+
+def _choice_message(value: object, expected: str) -> str:
+    if expected == "False":
+        return f"is {_toml_literal(value)}, but must be a table or false"
+    if isinstance(value, str) and not expected.startswith("'"):
+        return f"is a string, but must be {expected}"
+    choices = [part.strip("'") for part in expected.replace(" or ", ", ").split(", ")]
+    said = quoted_excerpt(value) if isinstance(value, str) else _toml_literal(value)
+    return f"{said} is not one of {', '.join(choices)}{suggest_nearest(str(value), choices)}"
+
+
+def unknown_key_message(key: str, known: Iterable[str]) -> str:
+    """The message for a key that the table does not have."""
+    hint = suggest_nearest(key, known)
+    return (
+        f"unknown key{hint}" if hint else f"unknown key: remove it (known here: {', '.join(sorted(known)) or 'none'})"
+    )
+
+
+def suggest_nearest(word: str, candidates: Iterable[str]) -> str:
+    """` (did you mean "x"?)` for the nearest candidate, or an empty string."""
+    if len(word) > _MAX_SUGGESTION_LENGTH:
+        return ""
+    folded = word.lower()
+    near = (name for name in candidates if abs(len(name) - len(word)) <= len(word) // 2)
+    if isinstance(candidates, Sized) and len(candidates) > _MAX_SUGGESTION_CANDIDATES:
+        near = (name for name in near if name[:2].lower() == folded[:2] or name[-2:].lower() == folded[-2:])
+    by_fold: dict[str, str] = {}
+    for name in islice(near, _MAX_SUGGESTION_CANDIDATES):
+        by_fold.setdefault(name.lower(), name)
+    close = difflib.get_close_matches(folded, by_fold, n=1, cutoff=0.6)
+    return f' (did you mean "{by_fold[close[0]]}"?)' if close else ""
+
+
+def _keys_of_table_at(model: type[BaseModel], table_path: KeyPath) -> list[str]:
+    """The keys of the table at `table_path` below `model`."""
+    current: type[BaseModel] | None = model
+    for part in table_path:
+        if current is None:
+            return []
+        fields = {info.alias: info for info in current.model_fields.values()}
+        if part in fields:
+            current = _first_model_in(fields[str(part)].annotation)
+    return [str(info.alias) for info in current.model_fields.values()] if current else []
+
+
+def _first_model_in(annotation: Any) -> type[BaseModel] | None:
+    """The first model inside an annotation such as `dict[DnsLabel, Table] | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for arg in get_args(annotation) if (found := _first_model_in(arg))), None)

@@ -1,0 +1,134 @@
+"""Find names that collide and cycles in the promotion order."""
+
+from __future__ import annotations
+
+import functools
+import graphlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from generator.argocd.strings import NAME_PATTERN
+from generator.registry.effective import EffectiveApp
+from generator.registry.registry import IN_CLUSTER_SERVER, Environment
+
+
+@functools.lru_cache(maxsize=4096)
+def helm_values_key(name: str) -> str:
+    """The key of an app in values.yaml: its name in camelCase (`ecsdemo-frontend` is `ecsdemoFrontend`)."""
+    head, *rest = (part for part in name.split("-") if part)
+    return head + "".join(part.capitalize() for part in rest)
+
+
+def find_helm_key_collisions(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield each name whose Helm key, ignoring case, an earlier name has too, with the earlier name.
+
+    `foo-1` and `foo1`, `a-b` and `a--b` are one key; keys that differ only in case are kept apart by
+    YAML but not by a reader.
+    """
+    seen: dict[str, str] = {}
+    for name in filter(NAME_PATTERN.fullmatch, names):
+        other = seen.setdefault(helm_values_key(name).lower(), name)
+        if other != name:
+            yield name, other
+
+
+def find_promotion_cycles(promotes_from: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, ...]]:
+    """Yield the cycles of the promotion order, each with its first environment repeated at the end."""
+    left = {name: set(sources) for name, sources in promotes_from.items()}
+    while True:
+        try:
+            graphlib.TopologicalSorter(left).prepare()
+        except graphlib.CycleError as error:
+            way = tuple(reversed(error.args[1]))
+            yield way
+            # Remove one edge of this cycle, so that the next cycle can be found.
+            left[way[0]].discard(way[1])
+        else:
+            return
+
+
+class IdentityClaim(NamedTuple):
+    """The names that an app in an environment occupies in its Argo CD, and that no other app may use.
+
+    `running` is False if the promotion list does not have the app (`environment` is "" if no list has it).
+    `creates_project` is True if its chart creates its project, `app_creates_project` if the app itself asks for it.
+    """
+
+    app: str
+    environment: str
+    running: bool
+    argocd: str
+    application: str
+    cluster: tuple[str, str]
+    namespace: str
+    release: str
+    project: str
+    creates_project: bool
+    app_creates_project: bool
+
+    @classmethod
+    def for_running_app(cls, app: EffectiveApp, environment: Environment) -> IdentityClaim:
+        """The identity claim of an app that runs in `environment`."""
+        return cls(
+            app.app,
+            app.environment,
+            True,
+            environment.argocd,
+            app.app + environment.name_suffix,
+            _normalized_destination(app, environment),
+            app.namespace,
+            release_name(app, environment),
+            app.project,
+            bool(app.fields.get("createProject", environment.create_projects)),
+            bool(app.fields.get("createProject")),
+        )
+
+    @classmethod
+    def for_project_only(cls, app: EffectiveApp) -> IdentityClaim:
+        """The identity claim of an app that does not run in the environment: only its project."""
+        return cls(app.app, app.environment, False, "", "", ("", ""), "", "", app.project, False, False)
+
+
+class IdentityConflict(NamedTuple):
+    """Two apps whose Application or Helm release would be the same object in one Argo CD."""
+
+    shared_identity: str
+    app: IdentityClaim
+    other: IdentityClaim
+    remedy: str
+
+
+def app_destination(app: EffectiveApp, environment: Environment) -> tuple[str, str]:
+    """The destination of an app as a pair of Argo CD's field (`server` or `name`) and its value."""
+    if "cluster" in app.fields:
+        return "name", str(app.fields["cluster"])
+    if "server" in app.fields:
+        return "server", str(app.fields["server"])
+    return ("name", environment.cluster) if environment.cluster else ("server", environment.server or IN_CLUSTER_SERVER)
+
+
+def release_name(app: EffectiveApp, environment: Environment) -> str:
+    """The name of the Helm release: `helm.releaseName`, otherwise the name of the Application."""
+    return str(app.fields.get("helm", {}).get("releaseName") or app.app + environment.name_suffix)
+
+
+def _normalized_destination(app: EffectiveApp, environment: Environment) -> tuple[str, str]:
+    field, value = app_destination(app, environment)
+    return ("server", IN_CLUSTER_SERVER) if (field, value) == ("name", "in-cluster") else (field, value.rstrip("/"))
+
+
+def find_identity_conflicts(claims: Iterable[IdentityClaim]) -> Iterator[IdentityConflict]:
+    """Yield conflicts within one Argo CD: equal Application names, or equal cluster, namespace and release."""
+    names: dict[tuple[str, str], IdentityClaim] = {}
+    releases: dict[tuple[str, tuple[str, str], str, str], IdentityClaim] = {}
+    for claim in claims:
+        same = names.setdefault((claim.argocd, claim.application), claim)
+        if same is not claim:
+            what = f'Application "{claim.application}"'
+            yield IdentityConflict(what, claim, same, "give one environment another nameSuffix")
+            continue
+        place = claim.argocd, claim.cluster, claim.namespace, claim.release
+        same = releases.setdefault(place, claim)
+        if same is not claim:
+            what = f'release "{claim.release}" in namespace "{claim.namespace}"'
+            yield IdentityConflict(what, claim, same, "give one of them another namespace or helm.releaseName")

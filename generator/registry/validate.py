@@ -1,0 +1,225 @@
+"""Validate the registry as a whole: references, promotion order, uniqueness and tenancy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from generator.argocd.project import ProjectFields
+from generator.argocd.strings import quoted_excerpt, revision_problem
+from generator.argocd.versions import find_newer_fields, major_minor, too_new_message
+from generator.registry.application_rules import metadata_problems
+from generator.registry.builder import DeclaredEntry, RegistryBuilder
+from generator.registry.duplicates import find_duplicates
+from generator.registry.free_form import find_free_form_tables, find_lossy_values
+from generator.registry.model import SHARD_BY_TEAM, AppFields, Environment
+from generator.registry.problems import suggest_nearest
+from generator.registry.project_rules import project_problems
+from generator.registry.result_cache import NO_CACHE, ResultCache
+from generator.registry.shards import shard_application_name
+from generator.registry.tenancy import team_ownership_problems
+from generator.registry.uniqueness import find_helm_key_collisions, find_promotion_cycles, helm_values_key
+from generator.registry.validate_apps import validate_apps
+from generator.toml.document import KeyPath
+
+#: The maximum length of a label value. Argo CD may track objects by a label with the name of the Application.
+_MAX_LABEL_LENGTH = 63
+#: The first Argo CD version that can require confirmation of a deletion.
+_CONFIRM_DELETION_SINCE = "2.14"
+
+
+def validate_registry(builder: RegistryBuilder, memo: ResultCache = NO_CACHE) -> None:
+    """Report all problems that can only be found after every file is read."""
+    _validate_settings(builder)
+    _validate_environments(builder)
+    for name in builder.environments:
+        _validate_promotion_list(builder, name, builder.entries_by_environment[name])
+    _validate_helm_keys(builder)
+    _validate_teams(builder)
+    validate_apps(builder, memo)
+    _validate_projects(builder)
+
+
+def _validate_settings(builder: RegistryBuilder) -> None:
+    version = builder.settings.argocd.version
+    for at, table in find_free_form_tables(builder.defaults):
+        for path, text in find_lossy_values(table):
+            builder.add_root_problem(("defaults", *at, *path), text)
+    for path, text in find_newer_fields(AppFields, builder.defaults, version):
+        builder.add_root_problem(("defaults", *path), text)
+    if builder.root is not None:
+        for path, text in find_duplicates({key: value for key, value in builder.root.data.items() if key != "apps"}):
+            builder.report.add_problem_at_path(builder.root, path, text)
+
+
+def _validate_environments(builder: RegistryBuilder) -> None:
+    for name, env in builder.environments.items():
+        at: KeyPath = ("environments", name)
+        if env.server and env.cluster:
+            builder.add_root_problem(
+                (*at, "cluster"), "an environment has a server or a cluster (destination.name): keep one"
+            )
+        for path, text, refused in metadata_problems(env.labels, "labels"):
+            builder.add_root_problem((*at, "labels", *path), text, refused=refused)
+        for index, source in enumerate(env.promotes_from):
+            _validate_promotion_source(builder, (*at, "promotesFrom", index), env, index, source)
+        _validate_noted_apps(builder, at, env, {entry.listing.app for entry in builder.entries_by_environment[name]})
+        _validate_promotion_policy(builder, at, env)
+        if env.shards is not None:
+            _validate_shard_name_length(builder, name, env)
+    for way in find_promotion_cycles({name: env.promotes_from for name, env in builder.environments.items()}):
+        text = f"the promotion order goes in a circle: {' → '.join(way)}"
+        builder.add_root_problem(("environments", way[0], "promotesFrom"), text)
+
+
+def _validate_shard_name_length(builder: RegistryBuilder, name: str, env: Environment) -> None:
+    at: KeyPath = ("environments", name, "shards")
+    names = builder.declared_names["teams"] if env.shards == SHARD_BY_TEAM else [str(env.shards)]
+    for application in (shard_application_name(name, shard) for shard in names):
+        if len(application) > _MAX_LABEL_LENGTH:
+            text = f'Application "{application}" would have {len(application)} characters, and Argo CD writes it into '
+            builder.add_root_problem(
+                at, f"{text}labels, which take {_MAX_LABEL_LENGTH}: shorten the name of environment or team"
+            )
+
+
+def _validate_noted_apps(builder: RegistryBuilder, parent_path: KeyPath, env: Environment, running: set[str]) -> None:
+    """Report holds, retirements and hand-overs that name apps which do not exist or do not run."""
+    handed_over = env.hand_over if isinstance(env.hand_over, list) else []
+    gone = "does not run here: remove this line, or list the app until it is removed"
+    noted: list[tuple[KeyPath, str, str]] = [(("holds", app), app, "") for app in env.holds]
+    noted += [(("retired", app), app, gone) for app in env.retired]
+    noted += [
+        (("handOver", i), app, f"{quoted_excerpt(app)} does not run here: remove it")
+        for i, app in enumerate(handed_over)
+    ]
+    for place, app, absent in noted:
+        if app not in builder.declared_names["apps"]:
+            _report_unknown_name(builder, (*parent_path, *place), "app", app, builder.declared_names["apps"])
+        elif absent and app not in running and builder.is_complete:
+            builder.add_root_problem((*parent_path, *place), absent)
+
+
+def _report_unknown_name(
+    builder: RegistryBuilder, parent_path: KeyPath, kind: str, name: str, known: Mapping[str, object]
+) -> None:
+    # The name may be declared in a file that could not be read.
+    if builder.is_complete:
+        builder.add_root_problem(parent_path, f"unknown {kind} {quoted_excerpt(name)}{suggest_nearest(name, known)}")
+
+
+def _validate_promotion_source(
+    builder: RegistryBuilder, parent_path: KeyPath, env: Environment, index: int, source: str
+) -> None:
+    known = builder.declared_names["environments"]
+    if source not in known:
+        _report_unknown_name(builder, parent_path, "environment", source, known)
+    elif source in env.promotes_from[:index]:
+        builder.add_root_problem(parent_path, f'environment "{source}" is listed twice: remove one')
+
+
+def _validate_promotion_policy(builder: RegistryBuilder, parent_path: KeyPath, env: Environment) -> None:
+    for index, freeze in enumerate(env.policy.freeze):
+        place = (*parent_path, "policy", "freeze", index)
+        if freeze.from_.tzinfo is None or freeze.until.tzinfo is None:
+            builder.add_root_problem(place, "a freeze needs times with an offset, such as 2026-12-19T00:00:00Z")
+        elif freeze.until <= freeze.from_:
+            builder.add_root_problem(place, "until is not after from")
+    version = builder.settings.argocd.version
+    if env.policy.confirm_deletion and major_minor(version) < major_minor(_CONFIRM_DELETION_SINCE):
+        builder.add_root_problem(
+            (*parent_path, "policy", "confirmDeletion"), too_new_message(_CONFIRM_DELETION_SINCE, version)
+        )
+
+
+def _validate_promotion_list(builder: RegistryBuilder, name: str, entries: list[DeclaredEntry]) -> None:
+    env = builder.environments[name]
+    lower = {
+        entry.listing.app for source in env.promotes_from for entry in builder.entries_by_environment.get(source, ())
+    }
+    seen: dict[str, DeclaredEntry] = {}
+    for entry in entries:
+        for text in _promotion_entry_problems(builder, env, lower, seen, entry):
+            builder.report.add_problem_at_path(entry.document, entry.path, text)
+        _validate_entry_owner(builder, entry)
+
+
+def _promotion_entry_problems(
+    builder: RegistryBuilder,
+    env: Environment,
+    source_apps: set[str],
+    first_entries: dict[str, DeclaredEntry],
+    entry: DeclaredEntry,
+) -> Iterator[str]:
+    app, pin = entry.listing
+    wrong = revision_problem(pin) if pin is not None else None
+    if wrong:
+        yield f"{quoted_excerpt(entry.text)}: the revision after @ {wrong}"
+    first = first_entries.setdefault(app, entry)
+    if first is not entry:
+        place = first.document.value_position(first.path)
+        where = f"{first.document.name}:{place.line}:{place.column}"
+        yield f"{quoted_excerpt(app)} is listed twice: first in {where}; keep one of them"
+    elif not builder.is_complete:
+        return
+    elif app not in builder.declared_names["apps"]:
+        yield f"unknown app {quoted_excerpt(app)}{suggest_nearest(app, builder.declared_names['apps'])}"
+    elif (
+        env.promotes_from
+        and app not in source_apps
+        and builder.declared_names["environments"].keys() >= set(env.promotes_from)
+    ):
+        below = ", ".join(dict.fromkeys(env.promotes_from))
+        yield f'"{app}" runs in none of {below}, from where it is promoted: list it there first'
+
+
+def _validate_entry_owner(builder: RegistryBuilder, entry: DeclaredEntry) -> None:
+    """Report an entry for another team's app: a file with a team's apps may list only these."""
+    owner = builder.team_by_file.get(entry.document.name)
+    declared = builder.apps.get(entry.listing.app)
+    if owner and declared and declared.layer["team"] != owner:
+        text = (
+            f'{quoted_excerpt(entry.text)} is team "{declared.layer["team"]}"\'s, in a file of team "{owner}": '
+            "list it in the root file, or in a file without apps"
+        )
+        builder.report.add_problem_at_path(entry.document, entry.path, text, refused=True)
+
+
+def _validate_helm_keys(builder: RegistryBuilder) -> None:
+    for section, documents in builder.declared_names.items():
+        if section == "projects":
+            continue
+        for name, other in find_helm_key_collisions(documents):
+            place = documents[other].key_position((section, other))
+            where = f"{documents[other].name}:{place.line}:{place.column}"
+            text = f'"{name}" and "{other}" ({where}) are one name to Helm, {helm_values_key(other)}: rename one'
+            builder.report.add_key_problem(documents[name], (section, name), text)
+
+
+def _validate_teams(builder: RegistryBuilder) -> None:
+    for path, text, refused in team_ownership_problems(
+        builder.teams, builder.settings.argocd, frozenset(builder.settings.allow_schemes)
+    ):
+        builder.add_root_problem(("teams", *path), text, refused=refused)
+
+
+def _validate_projects(builder: RegistryBuilder) -> None:
+    used = {
+        str(layer["project"]) for layer in _list_all_layers(builder) if "project" in layer
+    } | builder.declared_names["apps"].keys()
+    for name, fields in builder.projects.items():
+        at: KeyPath = ("projects", name)
+        if name not in used and builder.is_complete:
+            builder.add_root_problem(
+                at, f"no app has this project{suggest_nearest(name, used)}: remove it, or name it in an app"
+            )
+        for path, text in find_newer_fields(ProjectFields, fields, builder.settings.argocd.version):
+            builder.add_root_problem((*at, *path), text)
+        for path, text, refused in project_problems(name, fields, builder.settings.argocd):
+            builder.add_root_problem((*at, *path), text, refused=refused)
+
+
+def _list_all_layers(builder: RegistryBuilder) -> Iterator[Mapping[str, object]]:
+    yield builder.defaults
+    for app in builder.apps.values():
+        yield app.layer
+        yield from app.layer.get("environments", {}).values()

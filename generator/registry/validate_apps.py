@@ -1,0 +1,268 @@
+"""Validate every app in every environment: Argo CD's rules, tenancy and uniqueness."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from generator.argocd.strings import quoted_excerpt
+from generator.argocd.versions import find_newer_fields
+from generator.registry.application_rules import (
+    Finding,
+    ValidationSettings,
+    app_problems,
+    depends_on_revision,
+    pin_problems,
+)
+from generator.registry.builder import DeclaredApp, RegistryBuilder
+from generator.registry.duplicates import find_duplicates
+from generator.registry.effective import (
+    EffectiveApp,
+    Layer,
+    build_base_layer,
+    merge_declared_app,
+    resolve_in_environment,
+)
+from generator.registry.free_form import find_free_form_tables, find_lossy_values
+from generator.registry.model import App
+from generator.registry.problems import suggest_nearest
+from generator.registry.project_rules import find_project_denials
+from generator.registry.registry import Environment
+from generator.registry.result_cache import ResultCache, digest_data
+from generator.registry.shards import find_app_shard, shard_application_name, shard_project_name
+from generator.registry.tenancy import TenancyValidator, find_privilege_violations
+from generator.registry.uniqueness import IdentityClaim, IdentityConflict, app_destination, find_identity_conflicts
+from generator.registry.validate_table import overlaps_refused_path
+from generator.toml.document import KeyPath
+
+_CACHE_KIND = "apps"
+
+
+def validate_apps(builder: RegistryBuilder, memo: ResultCache) -> None:
+    """Report the problems of each app and the conflicts between apps. Results in `memo` are reused."""
+    review = _AppValidator(builder, memo)
+    by_team: dict[str, list[str]] = {}
+    for name, app in builder.apps.items():
+        by_team.setdefault(app.layer["team"], []).append(name)
+    of: dict[str, list[IdentityClaim]] = {}
+    for team, names in by_team.items():
+        of.update(review.collect_claims(team, names))
+    claims = [claim for name in builder.apps for claim in of.get(name, ())]
+    _validate_project_owners(builder, claims)
+    running = [claim for claim in claims if claim.running]
+    for clash in find_identity_conflicts(running):
+        _report_identity_conflict(builder, clash)
+    _validate_shard_applications(builder, running)
+    _validate_project_creators(builder, running)
+
+
+class _AppValidator:
+    """Validates the apps of one team and collects their identity claims."""
+
+    def __init__(self, builder: RegistryBuilder, memo: ResultCache) -> None:
+        self._builder = builder
+        self._memo = memo
+        self._base_layer = build_base_layer(builder.defaults)
+        sharded = [name for name, env in builder.environments.items() if env.shards is not None]
+        self._tenancy = TenancyValidator(
+            builder.teams, builder.settings.argocd, frozenset(map(shard_project_name, sharded))
+        )
+        self._settings_by_environment = {
+            env: _build_validation_settings(builder, env) for env in ("", *builder.environments)
+        }
+        self._shared_inputs_digest = digest_data(_shared_validation_inputs(builder))
+
+    def collect_claims(self, team: str, names: list[str]) -> Mapping[str, list[IdentityClaim]]:
+        """Validate a team's apps and return their identity claims by app."""
+        key = self._team_cache_key(team, names)
+        known = self._memo.get(_CACHE_KIND, key)
+        if known is not None:
+            return {name: [IdentityClaim._make(claim) for claim in claims] for name, claims in known.items()}
+        problems = len(self._builder.report.problems)
+        claims = {name: self._validate_declared_app(name) for name in names}
+        if len(self._builder.report.problems) == problems:
+            self._memo.put(_CACHE_KIND, key, {name: [tuple(claim) for claim in own] for name, own in claims.items()})
+        return claims
+
+    def _team_cache_key(self, team: str, names: list[str]) -> str:
+        draft = self._builder
+        apps = [(name, draft.apps[name].layer, draft.apps[name].invalid_paths) for name in names]
+        entries = [[(env, entry.text) for env, entry in draft.entries_by_app.get(name, {}).items()] for name in names]
+        return digest_data((self._shared_inputs_digest, team, apps, entries))
+
+    def _validate_declared_app(self, name: str) -> list[IdentityClaim]:
+        app = self._builder.apps[name]
+        if not _validate_declaration(self._builder, name, app):
+            return []
+        return list(self._validate_in_environments(name, app))
+
+    def _validate_in_environments(self, name: str, app: DeclaredApp) -> Iterator[IdentityClaim]:
+        """Validate an app in each environment that lists it or that it overrides, or without an environment."""
+        draft, narrower = self._builder, app.layer.get("environments", {})
+        entries = draft.entries_by_app.get(name, {})
+        listed = {env: entry.listing.pin for env, entry in entries.items() if env in draft.environments}
+        spoken_of = dict.fromkeys(env for env in narrower if env in draft.environments)
+        known = merge_declared_app(self._base_layer, app.layer)
+        by_revision = depends_on_revision(known.fields)
+        sound: set[tuple[str | None, str]] = set()
+        for env, pin in {**spoken_of, **(listed or {"": None})}.items():
+            merged = resolve_in_environment(known, name, app.layer, env, pin)
+            # Without overrides, environments with equal pin and suffix need one check.
+            alike = pin if by_revision else None, self._settings_by_environment[env].name_suffix
+            if env in narrower:
+                self._validate_effective_app(app, merged)
+            elif alike not in sound and self._validate_effective_app(app, merged):
+                sound.add(alike)
+            if env in listed:
+                draft.effective_by_listing[env, entries[env].listing] = merged
+                _validate_pin(draft, merged)
+                _validate_project_denials(draft, merged, draft.build_environment(env))
+                yield IdentityClaim.for_running_app(merged, draft.build_environment(env))
+            else:
+                yield IdentityClaim.for_project_only(merged)
+
+    def _validate_effective_app(self, app: DeclaredApp, merged: EffectiveApp) -> bool:
+        """Report the problems of a merged app, and return whether it has none."""
+        env = merged.environment
+        findings = [*app_problems(merged, self._settings_by_environment[env]), *self._tenancy.find_violations(merged)]
+        told = (found for found in findings if not overlaps_refused_path(found.path, _refused_paths(app, env)))
+        _report_findings(self._builder, merged.app, env, told)
+        return not findings
+
+
+def _shared_validation_inputs(builder: RegistryBuilder) -> tuple[Any, ...]:
+    """All inputs of the validation of an app, except its own tables and entries."""
+    # Exclude the per-app settings of environments: otherwise each promotion would invalidate the results of all teams.
+    told_elsewhere: dict[str, Any] = {"apps": [], "holds": {}, "retired": {}, "hand_over": False}
+    environments = {name: env.model_copy(update=told_elsewhere) for name, env in builder.environments.items()}
+    names = [list(builder.declared_names["environments"]), list(builder.declared_names["teams"])]
+    tables = environments, builder.teams, builder.projects, builder.defaults
+    return builder.settings.argocd, builder.settings.allow_schemes, names, tables
+
+
+def _validate_project_owners(builder: RegistryBuilder, claims: Iterable[IdentityClaim]) -> None:
+    """Report each app that uses the project of another team; the first team to use a project owns it."""
+    owners: dict[str, str] = {}
+    for claim in claims:
+        team = builder.apps[claim.app].layer["team"]
+        other = owners.setdefault(claim.project, team)
+        if other == team or overlaps_refused_path(
+            ("project",), _refused_paths(builder.apps[claim.app], claim.environment)
+        ):
+            continue
+        text = f'project "{claim.project}" is team "{other}"\'s: two teams never share one'
+        _report_findings(builder, claim.app, claim.environment, [Finding(("project",), text, True)])
+
+
+def _validate_declaration(builder: RegistryBuilder, name: str, app: DeclaredApp) -> bool:
+    """Report the problems of an app's own table, and return whether it can be validated further."""
+    at: KeyPath = ("apps", name)
+    for path, text in _declaration_problems(app.layer, builder.settings.argocd.version):
+        builder.report.add_value_problem(app.document, (*at, *path), text)
+    known = builder.declared_names["environments"]
+    for env in app.layer.get("environments", {}):
+        if env not in known:
+            text = f"unknown environment{suggest_nearest(env, known)}"
+            builder.report.add_key_problem(app.document, (*at, "environments", env), text)
+    team = app.layer["team"]
+    if team not in builder.declared_names["teams"]:
+        text = f"unknown team {quoted_excerpt(team)}{suggest_nearest(team, builder.declared_names['teams'])}"
+        builder.report.add_value_problem(app.document, (*at, "team"), text)
+    if team not in builder.teams:
+        return False
+    for path, text, refused in find_privilege_violations(app.layer, team, builder.teams[team]):
+        builder.report.add_value_problem(app.document, (*at, *path), text, refused=refused)
+    return True
+
+
+def _declaration_problems(layer: Layer, version: str) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the problems of an app's own table, including its environment overrides."""
+    yield from find_newer_fields(App, layer, version)
+    yield from find_duplicates(dict(layer))
+    overlays = ((("environments", env), overlay) for env, overlay in layer.get("environments", {}).items())
+    for at, part in (((), layer), *overlays):
+        for place, table in find_free_form_tables(part):
+            for path, text in find_lossy_values(table):
+                yield (*at, *place, *path), text
+
+
+def _build_validation_settings(builder: RegistryBuilder, environment_name: str) -> ValidationSettings:
+    settings = builder.settings
+    suffix = builder.environments[environment_name].name_suffix if environment_name else ""
+    return ValidationSettings(settings.argocd.version, frozenset(settings.allow_schemes), suffix)
+
+
+def _validate_pin(builder: RegistryBuilder, app: EffectiveApp) -> None:
+    """Report a pin that the environment's promotion policy does not allow."""
+    for text, refused in pin_problems(app, builder.environments[app.environment].policy.pin):
+        entry = builder.entries_by_app[app.app][app.environment]
+        builder.report.add_problem_at_path(entry.document, entry.path, text, refused=refused)
+
+
+def _refused_paths(app: DeclaredApp, environment: str) -> list[KeyPath]:
+    """The paths left out of an app's table, as paths of the merged app."""
+    overlay: KeyPath = ("environments", environment)
+    return [path[2:] if path[:2] == overlay else path for path in app.invalid_paths]
+
+
+def _validate_project_denials(builder: RegistryBuilder, app: EffectiveApp, env: Environment) -> None:
+    if app.project not in builder.projects:
+        return
+    for path, text in find_project_denials(app, app_destination(app, env), builder.projects[app.project]):
+        builder.add_root_problem(("projects", app.project, *path), text, refused=True)
+
+
+def _report_findings(builder: RegistryBuilder, app: str, environment: str, findings: Iterable[Finding]) -> None:
+    for path, text, refused in findings:
+        document, place = builder.locate_effective_value(app, environment, path)
+        builder.report.add_value_problem(document, place, text, refused=refused)
+
+
+def _report_identity_conflict(builder: RegistryBuilder, conflict: IdentityConflict) -> None:
+    app, other = conflict.app, conflict.other
+    entry = builder.entries_by_app[app.app][app.environment]
+    text = (
+        f'{conflict.shared_identity} is that of "{other.app}" in {other.environment} too, and both are in Argo CD '
+        f'"{builder.build_environment(app.environment).argocd}": {conflict.remedy}'
+    )
+    builder.report.add_problem_at_path(entry.document, entry.path, text)
+
+
+def _validate_shard_applications(builder: RegistryBuilder, running: Iterable[IdentityClaim]) -> None:
+    """Report shard Applications whose name another Application in the same Argo CD has."""
+    running = list(running)
+    finished = {name: builder.build_environment(name) for name in builder.environments}
+    taken: dict[tuple[str, str], str] = {}
+    for claim in running:
+        env = finished[claim.environment]
+        if env.shards is not None:
+            shard = find_app_shard(env, builder.apps[claim.app].layer["team"], claim.project)
+            application = shard_application_name(env.name, shard)
+            first = taken.setdefault((env.argocd, application), env.name)
+            if first != env.name:
+                text = f'Application "{application}" is the name of a shard of {first} too: rename team or environment'
+                builder.add_root_problem(("environments", env.name, "shards"), text)
+    for claim in running if taken else ():
+        sharded = taken.get((claim.argocd, claim.application))
+        if sharded is not None:
+            entry = builder.entries_by_app[claim.app][claim.environment]
+            text = f'Application "{claim.application}" is the name of a shard of {sharded}: rename the app'
+            builder.report.add_problem_at_path(entry.document, entry.path, text)
+
+
+def _validate_project_creators(builder: RegistryBuilder, running: Iterable[IdentityClaim]) -> None:
+    """Report projects that two charts of one Argo CD create: each would undo the changes of the other."""
+    creators: dict[tuple[str, str], str] = {}
+    told: set[KeyPath] = set()
+    for claim in filter(lambda claim: claim.creates_project, running):
+        env = claim.environment
+        first = creators.setdefault((claim.argocd, claim.project), env)
+        place: KeyPath = ("environments", env, "createProjects")
+        if first == env or place in told:
+            continue
+        told.add(place)
+        text = f'Argo CD "{claim.argocd}" gets project "{claim.project}" from {first} already: create it in one of them'
+        if claim.app_creates_project:
+            _report_findings(builder, claim.app, env, [Finding(("createProject",), text)])
+        else:
+            builder.add_root_problem(place, text)

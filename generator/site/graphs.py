@@ -1,0 +1,117 @@
+"""Build the promotion graph and the tree of app-of-apps charts as nodes and edges. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from generator.promotion.history import shorten_commit
+from generator.registry.effective import EffectiveApp
+from generator.registry.model import SHARD_BY_TEAM
+from generator.registry.registry import Environment, Registry
+from generator.registry.shards import find_app_shard, shard_application_name
+
+#: An environment with more apps than this is drawn as teams with app counts.
+MAX_DRAWN_APPS = 40
+
+
+class Node(NamedTuple):
+    """A graph node; `lines` is the text in its box, `kind` is environment, shard, team or app."""
+
+    key: str
+    lines: tuple[str, ...]
+    kind: str
+
+
+class Edge(NamedTuple):
+    """An edge from one node to another, by their keys."""
+
+    source: str
+    target: str
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """An acyclic graph; `description` is the alternative text of its picture."""
+
+    title: str
+    description: str
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+
+
+def build_promotion_graph(registry: Registry, environments: Iterable[str] = ()) -> Graph:
+    """Build the graph of which environment promotes from which, with policies; `environments` selects some."""
+    chosen = {name: env for name, env in registry.environments.items() if name in (tuple(environments) or {name})}
+    nodes = tuple(
+        Node(name, (name, _count_noun(len(env.listings), "app")), "environment") for name, env in chosen.items()
+    )
+    edges = tuple(
+        Edge(source, name, summarize_policy(env))
+        for name, env in chosen.items()
+        for source in env.promotes_from
+        if source in chosen
+    )
+    told = [f"{edge.source} to {edge.target}{f' ({edge.label})' if edge.label else ''}" for edge in edges]
+    return Graph(
+        "Promotion", f"Promotion goes from {'; '.join(told)}." if told else "Nothing is promoted.", nodes, edges
+    )
+
+
+def summarize_policy(environment: Environment) -> str:
+    """Summarize what an environment's policy requires of promoted revisions."""
+    policy = environment.policy
+    parts = [] if policy.pin == "any" else [f"{policy.pin}s only"]
+    return ", ".join([*parts, *([f"soak {policy.soak}"] if policy.soak else [])])
+
+
+def build_apps_graph(registry: Registry, environments: Iterable[str] = ()) -> Graph:
+    """Build the tree of each environment's chart, its shards and its Applications."""
+    names = tuple(environments) or tuple(registry.environments)
+    nodes: list[Node] = []
+    edges: list[Edge] = []
+    for name in names:
+        nodes.append(Node(name, (name, _count_noun(len(registry.environments[name].listings), "app")), "environment"))
+        for above, node in _list_descendants(registry, name):
+            nodes.append(node)
+            edges.append(Edge(above, node.key))
+    return Graph("App of apps", f"The Applications of {', '.join(names)}.", tuple(nodes), tuple(edges))
+
+
+def _list_descendants(registry: Registry, environment: str) -> Iterator[tuple[str, Node]]:
+    """List the nodes below an environment, each with the key of its parent."""
+    env, apps = registry.environments[environment], registry.list_effective_apps(environment)
+    drawn = len(apps) <= MAX_DRAWN_APPS
+    if env.shards is None:
+        yield from ((environment, node) for node in _list_app_nodes(environment, apps, draw_apps=drawn))
+        return
+    by_shard: dict[str, list[EffectiveApp]] = defaultdict(list)
+    for app in apps:
+        by_shard[find_app_shard(env, app.team, app.project)].append(app)
+    # A shard by team already is a team, and too many teams in shards would be unreadable.
+    teams = len({(shard, app.team) for shard, own in by_shard.items() for app in own})
+    further = drawn or (env.shards != SHARD_BY_TEAM and teams <= MAX_DRAWN_APPS)
+    for shard, own in sorted(by_shard.items(), key=lambda item: (int(item[0]) if item[0].isdigit() else 0, item[0])):
+        key = f"{environment}///{shard}"
+        yield (
+            environment,
+            Node(key, (shard_application_name(environment, shard), _count_noun(len(own), "app")), "shard"),
+        )
+        if further:
+            yield from ((key, node) for node in _list_app_nodes(f"{environment}//{shard}", own, draw_apps=drawn))
+
+
+def _list_app_nodes(parent_key: str, apps: list[EffectiveApp], *, draw_apps: bool) -> Iterator[Node]:
+    """List the nodes of the apps or, without `draw_apps`, of their teams."""
+    if draw_apps:
+        yield from (Node(f"{parent_key}/{app.app}", (app.app, shorten_commit(app.revision)), "app") for app in apps)
+        return
+    for team, count in sorted(Counter(app.team for app in apps).items()):
+        yield Node(f"{parent_key}//{team}", (team, _count_noun(count, "app")), "team")
+
+
+def _count_noun(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

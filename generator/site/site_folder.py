@@ -1,0 +1,56 @@
+"""Compare and write the folder of the site; refuse a folder with foreign files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from generator.charts.change_set import ChangeSet, compute_changes
+from generator.charts.file_set import FileSet
+from generator.charts.inventory import INVENTORY_FILE, Inventory
+from generator.charts.output_folder import OutputFolder
+from generator.charts.render import RenderedTree
+from generator.errors import LocalError, RefusedError
+
+_SITE_MARKER = "index.html"
+
+
+def compare_site_folder(folder: OutputFolder, files: Mapping[str, bytes]) -> tuple[ChangeSet, Inventory]:
+    """Compare a folder with the files of the site; returns the changes and the inventory of generated files.
+
+    Raises RefusedError if the folder holds anything but a generated site (charts have an inventory too), or if a
+    foreign file has the path of a page; LocalError if the folder cannot be read.
+    """
+    owned = folder.read_inventory()
+    if _SITE_MARKER not in owned.files and _contains_files(folder.root):
+        raise RefusedError(
+            f"{folder.root} is not empty, and no site that workloads wrote",
+            remedy="name a folder that does not exist yet",
+            not_done="nothing was written",
+        )
+    change = compute_changes(RenderedTree(FileSet.from_bytes(files), {}), owned, folder.read_digest)
+    if change.foreign:
+        raise RefusedError(
+            f"{folder.root / change.foreign[0]} is in the way, and workloads did not write it",
+            remedy="move it away",
+            not_done="nothing was written",
+        )
+    return change, owned
+
+
+def write_site(folder: OutputFolder, change: ChangeSet, inventory: Inventory) -> None:
+    """Write and delete the changed files. Raises LocalError if the disk refuses."""
+    try:
+        folder.apply_changes(change, inventory)
+    except LocalError as error:
+        raise LocalError(error.message, not_done="the site is not complete; run this again") from error
+
+
+def _contains_files(root: Path) -> bool:
+    try:
+        # A killed first run leaves only its inventory, or a part of it.
+        return any(path.name not in (INVENTORY_FILE, f".{INVENTORY_FILE}.tmp") for path in root.iterdir())
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise LocalError(f"{root} cannot be read: {error.strerror}") from error

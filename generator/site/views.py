@@ -1,0 +1,217 @@
+"""The content of the site pages as plain data, for a registry and its history at a moment. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from generator.promotion.history import History, RevisionChange, shorten_commit
+from generator.promotion.pins import RemoteLookup
+from generator.promotion.promote import PromotionContext
+from generator.promotion.status import MatrixRow, PendingPromotion, build_matrix_with_history, find_pending_promotions
+from generator.registry.editable import EditableRegistry
+from generator.registry.effective import EffectiveApp, follows_app_revision
+from generator.registry.model import Freeze
+from generator.registry.registry import Environment
+from generator.site.delivery import Delivery, measure_delivery
+
+#: The label of each cell state; a cell has the first state that applies.
+CELL_STATES = {
+    "blocked": "blocked",
+    "held": "held",
+    "frozen": "frozen",
+    "behind": "behind",
+    "retired": "retired",
+    "current": "up to date",
+    "absent": "not running",
+}
+#: The states of cells that wait for a promotion.
+OPEN_STATES = ("blocked", "held", "frozen", "behind")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """An app in an environment: `revision` as people read it, `exact` as Argo CD reads it.
+
+    `remark` says which revision it is behind, `reasons` lists every rule that blocks its promotion.
+    """
+
+    environment: str
+    state: str = "absent"
+    revision: str = ""
+    exact: str = ""
+    pinned: bool = False
+    since: datetime | None = None
+    remark: str = ""
+    reasons: tuple[str, ...] = ()
+
+
+class AppSource(NamedTuple):
+    """A source of an app; `revision` only if it differs from the app's, `environments` only if not all use it."""
+
+    repository: str
+    path_or_chart: str
+    revision: str
+    environments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AppView:
+    """One app, with a cell for each environment."""
+
+    name: str
+    team: str
+    description: str
+    owners: Sequence[str]
+    cells: tuple[Cell, ...]
+    sources: tuple[AppSource, ...]
+    revision_changes: tuple[RevisionChange, ...]
+
+
+@dataclass(frozen=True)
+class EnvironmentView:
+    """One environment; `active_freeze` is the freeze that is in force."""
+
+    environment: Environment
+    promotes_to: tuple[str, ...]
+    active_freeze: Freeze | None
+    cells: tuple[tuple[AppView, Cell], ...]
+
+    @property
+    def name(self) -> str:
+        return self.environment.name
+
+    @property
+    def waiting(self) -> list[tuple[AppView, Cell]]:
+        """The apps that wait for a promotion into this environment."""
+        return [(app, cell) for app, cell in self.cells if cell.state in OPEN_STATES]
+
+
+@dataclass(frozen=True)
+class Site:
+    """The content of all pages."""
+
+    editable: EditableRegistry
+    history: History
+    moment: datetime
+    apps: tuple[AppView, ...]
+    environments: tuple[EnvironmentView, ...]
+    delivery: Delivery
+
+    @cached_property
+    def counts(self) -> Mapping[str, int]:
+        """The number of cells in each state."""
+        return Counter(cell.state for app in self.apps for cell in app.cells)
+
+
+def build_site(editable: EditableRegistry, history: History, moment: datetime, remotes: RemoteLookup) -> Site:
+    """Build the site of a registry at `moment`; `remotes` are never queried."""
+    names = tuple(editable.registry.environments)
+    found = {
+        (wait.environment, wait.app): wait
+        for wait in find_pending_promotions(editable, names, PromotionContext(history, moment, remotes))
+    }
+    moves: dict[str, list[RevisionChange]] = {}
+    for move in history.revision_changes:
+        moves.setdefault(move.app, []).append(move)
+    frozen = {name: _find_active_freeze(env, moment) for name, env in editable.registry.environments.items()}
+    apps = tuple(
+        _build_app_view(row, editable, found, moves.get(row.app, []))
+        for row in build_matrix_with_history(editable, history)
+    )
+    environments = tuple(
+        _build_environment_view(editable, apps, name, number, frozen[name]) for number, name in enumerate(names)
+    )
+    return Site(editable, history, moment, apps, environments, measure_delivery(editable.registry, history, moment))
+
+
+def _build_app_view(
+    row: MatrixRow,
+    editable: EditableRegistry,
+    pending_promotions: Mapping[tuple[str, str], PendingPromotion],
+    revision_changes: list[RevisionChange],
+) -> AppView:
+    declared, team = editable.registry.apps[row.app], editable.registry.teams[row.team]
+    cells = tuple(
+        _build_cell(row, env, row.apps_by_environment.get(name), pending_promotions.get((name, row.app)))
+        for name, env in editable.registry.environments.items()
+    )
+    owners = team.owners or editable.registry.workloads.owners
+    described = str(declared.get("description", ""))
+    return AppView(
+        row.app, row.team, described, owners, cells, tuple(_list_app_sources(row)), tuple(reversed(revision_changes))
+    )
+
+
+def _build_cell(
+    row: MatrixRow, env: Environment, app: EffectiveApp | None, pending_promotion: PendingPromotion | None
+) -> Cell:
+    held = env.holds.get(row.app)
+    if app is None:
+        return Cell(env.name, "held" if held else "absent", reasons=(f"hold: {held}",) if held else ())
+    reasons = [str(refusal) for refusal in pending_promotion.refusals] if pending_promotion else []
+    if held and not pending_promotion:
+        reasons.append(f"hold: {held}")
+    if row.app in env.retired and not any(reason.startswith("retired: ") for reason in reasons):
+        reasons.append(f"retired: {env.retired[row.app]}")
+    return Cell(
+        env.name,
+        _cell_state(row.app, env, pending_promotion),
+        row.tags.get(env.name) or shorten_commit(app.revision),
+        app.revision,
+        app.pin is not None,
+        row.running_since.get(env.name),
+        f"{pending_promotion.behind_summary}: {pending_promotion.source_revision}" if pending_promotion else "",
+        tuple(reasons),
+    )
+
+
+def _cell_state(app: str, env: Environment, pending_promotion: PendingPromotion | None) -> str:
+    """The state of a cell: the blocker that lasts longest. A hold outlasts a freeze, a freeze most soak times."""
+    if app in env.retired:
+        return "retired"
+    if app in env.holds:
+        return "held"
+    if pending_promotion is None:
+        return "current"
+    rules = {refusal.rule for refusal in pending_promotion.refusals}
+    return "frozen" if "freeze" in rules else "blocked" if rules else "behind"
+
+
+def _list_app_sources(row: MatrixRow) -> Iterator[AppSource]:
+    """List each source of an app once, with the environments that use it."""
+    places: dict[tuple[str, str, str], list[str]] = {}
+    for name, app in row.apps_by_environment.items():
+        for key in _read_source_keys(app):
+            places.setdefault(key, []).append(name)
+    for key, names in places.items():
+        yield AppSource(*key, tuple(names) if len(names) < len(row.apps_by_environment) else ())
+
+
+def _read_source_keys(app: EffectiveApp) -> Iterator[tuple[str, str, str]]:
+    hydrator = app.fields.get("sourceHydrator", {})
+    parts: list[dict[str, Any]] = app.sources or [hydrator[key] for key in ("drySource",) if key in hydrator]
+    own = app.fields["sources"] if app.has_multiple_sources else [{}] * len(parts)
+    for part, said in zip(parts, own, strict=True):
+        what = f"chart {part['chart']}" if "chart" in part else str(part.get("path", ""))
+        revision = (
+            str(part.get("targetRevision", "")) if app.has_multiple_sources and not follows_app_revision(said) else ""
+        )
+        yield str(part.get("repoURL", "")), what, revision
+
+
+def _find_active_freeze(env: Environment, moment: datetime) -> Freeze | None:
+    return next((freeze for freeze in env.policy.freeze if freeze.from_ <= moment < freeze.until), None)
+
+
+def _build_environment_view(
+    editable: EditableRegistry, apps: tuple[AppView, ...], name: str, column: int, active_freeze: Freeze | None
+) -> EnvironmentView:
+    environments = editable.registry.environments
+    above = tuple(other for other, env in environments.items() if name in env.promotes_from)
+    cells = tuple((app, app.cells[column]) for app in apps if app.cells[column].exact)
+    return EnvironmentView(environments[name], above, active_freeze, cells)

@@ -1,0 +1,1 @@
+"""TOML documents: data, positions and edits of their text."""

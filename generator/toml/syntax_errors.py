@@ -1,0 +1,120 @@
+"""Turns parser errors of invalid TOML into problems with advice, and finds every duplicate key. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from generator.toml.positions import BARE_KEY_CHARACTERS, MAX_LISTED_PROBLEMS, KeyPath, Position, PositionIndex
+
+#: Position, dotted key or "", and message.
+SyntaxProblem = tuple[Position, str, str]
+FILE_START = Position(1, 1)
+#: Maximum nesting of tables and arrays, and maximum length of a key path in messages.
+MAX_NESTING = 32
+_MAX_ECHO_LENGTH = 60
+
+_POSITION_SUFFIX = re.compile(r"(?s)(.*) \(at (?:line (\d+), column (\d+)|end of document)\)")
+_DUPLICATE_MESSAGE = re.compile("Cannot (?:declare|overwrite|redefine|mutate)|Duplicate inline table key")
+_UNCLOSED_MESSAGE = re.compile(r"Unclosed|Unterminated|Illegal character|Found invalid|Expected [\"']'")
+#: The advice for a parser message, by the start of that message.
+_ADVICE = {
+    "Invalid statement": "not a key, a [table] or a comment: write KEY = VALUE",
+    "Expected newline or end of document": "text after the value: quote the value if it is text, or start a new line",
+    "Expected '=' after a key": 'no "=" after the key: write KEY = VALUE (a KEY of several words in quotes)',
+    "Invalid initial character for a key part of an": "put an inline table on one line, without a comma at its end",
+    "Invalid initial character for a key": "not a key: write letters, digits, - and _, or quote it",
+    "Expected ']' at": 'the table header is not closed: "]" is missing',
+    "Expected ']]' at": 'the table header is not closed: "]]" is missing',
+    "Invalid value": "not a value: quote it if it is text",
+    "Invalid date or datetime": "no such date or time: correct it, or quote it if it is text",
+    "Unclosed array": 'the array is not closed: "," or "]" is missing here',
+    "Unclosed inline table": 'the inline table is not closed: "," or "}" is missing here (it must fit on one line)',
+    "Unterminated string": "the string is not closed: its closing quote is missing",
+    "Expected \"'": "the string is not closed: its closing quote is missing",
+    "Illegal character": "the string is not closed on its line: add the quote, or use three for several lines",
+    "Found invalid character": "the string is not closed on its line: add the quote, or use three for several lines",
+    "Unescaped '\\'": "no such escape: write \\\\ for a backslash, or put the text in single quotes",
+    "Invalid hex value": "no such escape: write \\u and four, or \\U and eight, hexadecimal digits",
+    "Escaped character": "no such escape: this is not the number of a Unicode character",
+}
+
+
+def split_parser_error(error: Exception, text: str) -> tuple[str, Position]:
+    """Split a parser error into message and position; without a position, the start of the file."""
+    suffixed = _POSITION_SUFFIX.fullmatch(str(error))
+    if suffixed is None:
+        return str(error) or type(error).__name__, FILE_START
+    said, line, column = suffixed.groups()
+    position = Position(int(line), int(column)) if line else end_position(text)
+    before = text.split("\n")[position.line - 1][: position.column - 1].rstrip()
+    # A key follows one of these characters only in an inline table.
+    inline = said.startswith("Invalid initial") and before.endswith(("{", ","))
+    return f"{said} of an inline table" if inline else said, position
+
+
+def find_syntax_problems(text: str, parser_message: str, position: Position) -> list[SyntaxProblem]:
+    """The problem that stopped the parser, and every duplicate key."""
+    positions = PositionIndex(text)
+    twice = [*_duplicate_problems(positions)]
+    if not _DUPLICATE_MESSAGE.match(parser_message):
+        return [
+            (position, "", _advice_for(parser_message, positions, position)),
+            *(p for p in twice if p[0] < position),
+        ]
+    return twice or [(position, "", "defined twice: remove one of them")]
+
+
+def _duplicate_problems(positions: PositionIndex) -> Iterator[SyntaxProblem]:
+    for duplicate in positions.duplicates[:MAX_LISTED_PROBLEMS]:
+        place = _format_position(positions.position_at(duplicate.first_offset))
+        text = f"defined twice: first at {place}; remove one of them"
+        if duplicate.extends_value:
+            text = f"has a value, at {place}, that no key can be added to: write all of it in one place"
+        yield positions.position_at(duplicate.offset), shorten_key_path(duplicate.path), text
+    yield from unlisted_problem(positions.position_at(d.offset) for d in positions.duplicates[MAX_LISTED_PROBLEMS:])
+
+
+def _advice_for(parser_message: str, positions: PositionIndex, position: Position) -> str:
+    known = (advice for start, advice in _ADVICE.items() if parser_message.startswith(start))
+    advice = next(known, f"{parser_message[:_MAX_ECHO_LENGTH]}: correct it here")
+    opened = [at for at in map(positions.position_at, positions.unclosed_offsets) if at < position]
+    if opened and _UNCLOSED_MESSAGE.match(parser_message):
+        return f"{advice}; it is opened at {_format_position(opened[-1])}"
+    if opened and opened[0].line < position.line and parser_message.startswith("Invalid value"):
+        return f"{advice}, or close what is opened at {_format_position(opened[0])}"
+    return advice
+
+
+def format_key_path(path: KeyPath) -> str:
+    """Format a key path as a dotted TOML key: quotes keys that are not bare, writes array indexes as [2]."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{_quote_key(part)}" for part in path).removeprefix(".")
+
+
+def _quote_key(key: str) -> str:
+    if re.fullmatch(rf"[{BARE_KEY_CHARACTERS}]+", key):
+        return key
+    escaped = key.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + re.sub("[\x00-\x1f\x7f]", lambda match: f"\\u{ord(match[0]):04x}", escaped) + '"'
+
+
+def shorten_key_path(path: KeyPath) -> str:
+    """Format a key path for a message, with overlong keys and deep levels cut."""
+    cut = (part if isinstance(part, int) or len(part) <= 64 else f"{part[:_MAX_ECHO_LENGTH]}…" for part in path)
+    return format_key_path(tuple(islice(cut, MAX_NESTING + 1)))
+
+
+def _format_position(position: Position) -> str:
+    return f"line {position.line}, column {position.column}"
+
+
+def end_position(text: str) -> Position:
+    """The position after the last character of `text`."""
+    return Position(text.count("\n") + 1, len(text) - text.rfind("\n"))
+
+
+def unlisted_problem(positions: Iterable[Position]) -> Iterator[SyntaxProblem]:
+    """One problem, at the first unlisted position, which says that there are more; nothing if none is left."""
+    for position in islice(positions, 1):
+        yield position, "", f"there are more problems like the {MAX_LISTED_PROBLEMS} listed"

@@ -1,0 +1,114 @@
+"""Semantic versions and ranges: which tag is the newest that a range allows."""
+
+from __future__ import annotations
+
+import pytest
+
+from generator.argocd.version_ranges import newest_matching_tag, parse_version, parse_version_range
+from generator.errors import RegistryError
+from generator.registry.files import MemoryFiles
+from generator.registry.reader import read_registry_from
+
+# The order of semver.org, clause 11, and what numbers are.
+ORDER = [
+    "0.0.1", "0.9", "1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta", "1.0.0-beta.2", "1.0.0-beta.11",
+    "1.0.0-rc.1", "1.0.0", "v1.0.1", "v1.2", "1.10.0", "2",
+]  # fmt: skip
+
+
+def test_the_order_of_versions() -> None:
+    known = [parse_version(text) for text in ORDER]
+    assert all(known)
+    assert sorted(map(parse_version, sorted(ORDER)), key=lambda v: v._sort_key() if v else ()) == known
+
+
+@pytest.mark.parametrize("text", ["", "v", "1.2.3.4", "01.2.3", "1.2.x", "main", "1.2.3-", "version-1", "1..2"])
+def test_what_is_no_version(text: str) -> None:
+    assert parse_version(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "yes", "no"),
+    [
+        (">=1,<2", ["1.0.0", "1.99"], ["0.9.9", "2.0.0", "2.0.0-rc.1", "1.5.0-rc.1"]),
+        (">=1.2 <1.4", ["1.2.0", "1.3.9"], ["1.4.0", "1.1.9"]),
+        ("^1.2.3", ["1.2.3", "1.9.0"], ["1.2.2", "2.0.0"]),
+        ("^0.2.3", ["0.2.9"], ["0.3.0"]),
+        ("^0.0.3", ["0.0.3"], ["0.0.4"]),
+        ("^0", ["0.9.0"], ["1.0.0"]),
+        ("~1.2.3", ["1.2.9"], ["1.3.0"]),
+        ("~1", ["1.9.0"], ["2.0.0"]),
+        ("1.x", ["1.0.0", "1.9.9"], ["2.0.0"]),
+        ("1.2.*", ["1.2.7"], ["1.3.0"]),
+        ("1.2", ["1.2.7"], ["1.3.0"]),
+        ("1.2.3", ["1.2.3", "v1.2.3+build"], ["1.2.4"]),
+        ("*", ["0.0.1", "9.9.9"], ["1.0.0-rc.1"]),
+        (">1", ["2.0.0"], ["1.5.0"]),
+        ("<=1", ["1.5.0"], ["2.0.0"]),
+        (">=1.5.0-rc.1,<2", ["1.5.0-rc.1", "1.5.0-rc.2", "1.5.0", "1.6.0"], ["1.5.0-beta", "1.6.0-rc.1", "2.0.0-rc.1"]),
+    ],
+)
+def test_a_range_allows(text: str, yes: list[str], no: list[str]) -> None:
+    wanted = parse_version_range(text)
+    assert wanted is not None
+    for candidate in (*yes, *no):
+        known = parse_version(candidate)
+        assert known is not None
+        assert wanted.allows(known) is (candidate in yes), candidate
+
+
+@pytest.mark.parametrize("text", ["", ",", ">=", "latest", ">=1,", ">=1;<2", "1.2.3.4", ">*", ">=1.x", "!1", ">=1<2"])
+def test_what_is_no_range(text: str) -> None:
+    assert parse_version_range(text) is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "wanted", "tag"),
+    [
+        ("v*", None, "v1.10.0"),
+        ("v*", ">=1,<1.5", "v1.2.0"),
+        ("v*", "^2.0.0-rc.1", "v2.0.0-rc.1"),
+        ("v*", ">=3", None),
+        ("billing-v*", None, "billing-v3.0.0"),
+        ("charts/web/*", None, "charts/web/0.2.0"),
+        ("nightly-*", None, None),
+    ],
+)
+def test_the_newest_tag(pattern: str, wanted: str | None, tag: str | None) -> None:
+    tags = [
+        "v1.2.0", "v1.10.0", "v2.0.0-rc.1", "v0.9", "latest", "vnext", "billing-v3.0.0", "billing-v2.9.0",
+        "charts/web/0.2.0", "charts/web/0.1.0", "nightly-2026",
+    ]  # fmt: skip
+    assert (
+        newest_matching_tag(
+            tags[:-1] if pattern == "nightly-*" else tags, pattern, parse_version_range(wanted) if wanted else None
+        )
+        == tag
+    )
+
+
+@pytest.mark.parametrize(
+    ("track", "words"),
+    [
+        ("{}", 'apps.a.track: says nothing to follow: add tags = "v*" or branch = "main"'),
+        ('{ tags = "v*", branch = "main" }', "apps.a.track: follows a branch or tags: keep one"),
+        ('{ semver = ">=1" }', "apps.a.track: says nothing to follow"),
+        ('{ tags = "v*", semver = "latest" }', 'apps.a.track.semver: "latest" is not a range of versions such as'),
+        ('{ tag = "v*" }', 'apps.a.track.tag: unknown key (did you mean "tags"?)'),
+    ],
+)
+def test_what_an_app_may_not_track(track: str, words: str) -> None:
+    text = f"""
+version = 1
+[teams.t]
+repositories = ["https://example.com/t/"]
+namespaces = ["a"]
+[apps.a]
+team = "t"
+repoURL = "https://example.com/t/a.git"
+path = "x"
+track = {track}
+"""
+    with pytest.raises(RegistryError) as refused:
+        read_registry_from(MemoryFiles({"apps.toml": text.encode()}), "apps.toml")
+    assert words in "\n".join(map(str, refused.value.problems))

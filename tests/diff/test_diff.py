@@ -1,0 +1,125 @@
+"""`workloads diff`: what a reviewer sees of a change, in every form."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from generator.diff.dangers import DANGERS
+from generator.helm import engine as helm
+from tests.diff.sample import BEFORE, PAGE, changed, replayed
+from tests.workspace import Run, untouched
+
+
+def _edit(shop: Path, text: str) -> None:
+    (shop / "apps.toml").write_text(text)
+
+
+def test_the_page_shows_what_the_command_says(shop: Path, workloads: Run) -> None:
+    _edit(shop, changed())
+    text = PAGE.read_text()
+    assert replayed(workloads, shop, text) == text, "refresh with: python -m tests.diff.sample"
+
+
+def test_each_danger_of_the_ten_changes_is_seen_where_it_is_and_nothing_is_touched(shop: Path, workloads: Run) -> None:
+    _edit(shop, changed())
+    with untouched(shop):
+        done = workloads("diff", "--json", "--exit-code", cwd=shop)
+    assert done.code == 1
+    told = json.loads(done.out)
+    dangers = Counter(
+        (chapter["environment"], change["kind"], change["name"], danger["name"])
+        for chapter in told["environments"]
+        for change in chapter["changes"]
+        for danger in change["dangers"]
+    )
+    assert dangers == {
+        ("dev", "Application", "gone", "deletes-workload"): 1,
+        ("dev", "Application", "docs", "recreates-elsewhere"): 1,
+        ("dev", "AppProject", "cart", "widens-project"): 1,
+        ("dev", "AppProject", "docs", "widens-project"): 1,
+        ("dev", "Application", "feed", "turns-on-prune-or-self-heal"): 1,
+        ("dev", "Application", "edge", "changes-finalizer"): 1,
+        ("prod", "Application", "cart", "branch-in-pinned-environment"): 1,
+    }
+    assert {danger for *_, danger in dangers} == set(DANGERS)
+    assert [problem for problem in told["refused"] if "runs tags only" in problem]
+
+
+def test_where_nothing_changes_nothing_is_told_and_helm_is_not_asked(
+    shop: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(helm, "render_chart", None)
+    _edit(shop, BEFORE.replace("version = 1", "# a remark\nversion = 1"))
+    done = workloads("diff", "--exit-code", cwd=shop)
+    assert (done.code, done.out.splitlines()[0]) == (0, "nothing changes")
+
+
+def test_files_that_differ_in_text_alone_are_told_as_such(shop: Path, workloads: Run) -> None:
+    template = shop / "multi-repo/argo-app-of-apps/dev/templates/edge.yaml"
+    template.write_text(f"# by hand\n{template.read_text()}")
+    subprocess.run(["git", "commit", "-qam", "by hand"], cwd=shop, check=True)
+    done = workloads("diff", "--exit-code", cwd=shop)
+    assert done.code == 0
+    assert done.out.splitlines()[0] == "no object changes: 1 file differs in text alone"
+    assert "dev: 1 file differs, and no object does" in done.out
+
+
+def test_what_is_committed_counts_and_not_what_the_registry_there_says(shop: Path, workloads: Run) -> None:
+    values = shop / "multi-repo/argo-app-of-apps/prod/values.yaml"
+    values.write_text(values.read_text().replace("v1.0.0", "v0.9.0", 1))
+    subprocess.run(["git", "commit", "-qam", "by hand"], cwd=shop, check=True)
+    done = workloads("diff", "--env", "prod", cwd=shop)
+    assert "spec.source.targetRevision: v0.9.0 → v1.0.0" in done.out
+
+
+def test_two_revisions_are_compared_without_the_working_copy(shop: Path, workloads: Run) -> None:
+    _edit(shop, BEFORE.replace("billing@v1.0.0", "billing@v2.0.0"))
+    subprocess.run(["git", "commit", "-qam", "two"], cwd=shop, check=True)
+    _edit(shop, "nothing that could be read")
+    done = workloads("diff", "--base", "HEAD~1", "--head", "HEAD", cwd=shop)
+    assert done.code == 0
+    assert "spec.source.targetRevision: v1.0.0 → v2.0.0" in done.out
+
+
+def test_before_the_first_commit_everything_is_new(tmp_path: Path, workloads: Run) -> None:
+    place = tmp_path / "new"
+    place.mkdir()
+    subprocess.run(["git", "init", "-q"], cwd=place, check=True)
+    _edit(place, BEFORE)
+    done = workloads("diff", "--env", "prod", cwd=place)
+    first = ["2 objects change, none of them dangerous", "(nothing → the registry of the working copy)"]
+    assert done.out.splitlines()[:2] == first
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--base", "nowhere"], "git knows no revision 'nowhere' here"),
+        (["--head", "nowhere"], "git knows no revision 'nowhere' here"),
+        (["--env", "prd"], 'unknown environment "prd" (did you mean "prod"?)'),
+        (["--limit", "10"], "--limit"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(shop: Path, workloads: Run, args: list[str], said: str) -> None:
+    done = workloads("diff", *args, cwd=shop)
+    assert done.code == 2
+    assert said in done.err
+
+
+def test_outside_of_a_repository_there_is_nothing_to_compare_with(tmp_path: Path, workloads: Run) -> None:
+    _edit(tmp_path, BEFORE)
+    done = workloads("diff", cwd=tmp_path)
+    assert done.code == 2
+    assert "is in no git repository" in done.err
+
+
+def test_a_registry_that_cannot_be_read_is_told_as_everywhere(shop: Path, workloads: Run) -> None:
+    _edit(shop, BEFORE.replace("[defaults]", "[defalts]"))
+    done = workloads("diff", cwd=shop)
+    assert done.code == 3
+    assert 'did you mean "defaults"?' in done.err

@@ -1,0 +1,177 @@
+"""Apps that come: added, kept at the newest revision, renamed."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from generator.git import remote_refs as refs
+from generator.git.remote_refs import RemoteRefs, RemoteRepositories
+from tests.git.remotes import git
+from tests.promotion.world import World, repository
+from tests.workspace import environment
+
+
+@pytest.fixture
+def cart(world: World) -> World:
+    repository(world.folder / "git" / "cart.git")
+    return world
+
+
+def args(world: World, *more: str) -> tuple[str, ...]:
+    return ("add", "cart", "--team", "shop", "--repository", f"{world.git_url}/cart.git", "--path", "chart", *more)
+
+
+def test_an_app_is_added_to_its_teams_file(cart: World) -> None:
+    out = cart.ok(*args(cart, "--revision", "v1.1.0"))
+    assert out == "cart: dev nothing → v1.1.0\nchanged teams/shop.toml and 5 files of the charts\n"
+    assert cart.diff() == (
+        '-apps = ["web"] # everything\n+apps = [\n+  "cart",\n+  "web",\n+] # everything\n+\n+[apps.cart]\n'
+        f'+team = "shop"\n+repoURL = "{cart.git_url}/cart.git"\n+path = "chart"\n+targetRevision = "v1.1.0"\n'
+    )
+    assert cart.ok("check")
+
+
+def test_it_follows_the_default_branch_and_comes_where_it_is_told(cart: World) -> None:
+    cart.ok(*args(cart, "--env", "dev", "--env", "test"))
+    text = (cart.checkout / "teams" / "shop.toml").read_text()
+    assert 'targetRevision = "main"\n' in text
+    assert text.count('  "cart",\n') == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "words"),
+    [
+        (["--revision", "v1.1"], 4, "cart.git has no branch, tag or commit v1.1 (did you mean v1.1.0"),
+        (["--revision", "0" * 40], 4, "has no branch, tag or commit 000"),
+        (["--env", "prod"], 3, '"cart" runs in none of test, from where it is promoted'),
+        (["--env", "pord"], 2, 'unknown environment "pord" (did you mean "prod"?)'),
+        (["--namespace", "billing"], 4, '"billing" is not in the namespaces of team "shop"'),
+    ],
+)
+def test_what_cannot_be_is_refused(cart: World, more: list[str], code: int, words: str) -> None:
+    assert words in cart.refused(code, *args(cart, *more))
+
+
+def test_what_is_missing_is_named_where_nobody_can_be_asked(world: World) -> None:
+    assert world.refused(2, "add", "cart", "--team", "shop") == (
+        "error: cart needs --repository, --path\nto do: add --repository URL --path chart\n"
+    )
+    assert "unknown team" in world.refused(2, *args(world, "--no-verify-remote", "--team", "shopp"))
+    assert 'there is an app "web" already' in world.refused(
+        2, "add", "web", "--team", "shop", "--repository", "x", "--path", "x", "--no-verify-remote"
+    )
+
+
+def test_without_the_network_the_revision_is_taken_as_it_is(world: World) -> None:
+    assert "cannot be read" in world.refused(8, *args(world))
+    world.ok(*args(world, "--no-verify-remote", "--revision", "v7"))
+    assert 'targetRevision = "v7"' in (world.checkout / "teams" / "shop.toml").read_text()
+
+
+def test_remotes_are_asked_once_and_at_most_eight_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def asked(url: str, config: object) -> RemoteRefs:
+        seen.append(url)
+        return RemoteRefs("main", {}, {})
+
+    monkeypatch.setattr(refs, "read_remote_refs", asked)
+    remotes = RemoteRepositories()
+    remotes.prefetch_refs(f"https://example.com/{n % 20}" for n in range(40))
+    remotes.read_refs("https://example.com/3")
+    assert sorted(seen) == sorted(f"https://example.com/{n}" for n in range(20))
+
+
+def tracked(world: World, track: str) -> World:
+    path = world.checkout / "teams" / "shop.toml"
+    path.write_text(path.read_text().replace('targetRevision = "main"', f'targetRevision = "main"\ntrack = {track}'))
+    world.commit("track")
+    return world
+
+
+@pytest.mark.parametrize(
+    ("track", "entry"),
+    [
+        ('{ tags = "v*" }', '"web@v1.2.0"'),
+        ('{ tags = "v*", semver = ">=1,<1.2" }', '"web@v1.1.0"'),
+        ('{ branch = "main" }', '"web@COMMIT", # v1.2.0'),
+    ],
+)
+def test_a_tracked_app_moves_to_the_newest_revision(world: World, track: str, entry: str) -> None:
+    tracked(world, track)
+    before = (world.checkout / "teams" / "shop.toml").read_text()
+    assert "would change teams/shop.toml" in world.ok("update", "--dry-run")
+    assert (world.checkout / "teams" / "shop.toml").read_text() == before
+    world.ok("update", "--without-helm")
+    commit = world.commit_of("web", "v1.2.0")
+    text = (world.checkout / "teams" / "shop.toml").read_text()
+    assert entry.replace("COMMIT", commit) in text.replace('",\n', '"\n')
+    assert "track:" not in (world.checkout / "multi-repo" / "argo-app-of-apps" / "dev" / "values.yaml").read_text()
+    world.commit("update")
+    assert world.ok("update") == "nothing to do\n"
+
+
+def test_an_update_never_goes_back_and_says_what_it_did_not_find(world: World) -> None:
+    tracked(world, '{ tags = "v*", semver = "<1.1" }')
+    world.ok("promote", "web", "--to", "dev", "--revision", "v1.1.0", "--without-helm")
+    world.commit("newer")
+    assert world.ok("update") == "web: dev runs v1.1.0, newer than v1.0.0 of v* <1.1\nnothing to do\n"
+    path = world.checkout / "teams" / "shop.toml"
+    path.write_text(path.read_text().replace('"<1.1"', '">=9"'))
+    assert "web.git has no tag for v* >=9\nnothing to do\n" in world.ok("update")
+    assert "billing is not tracked" in world.refused(2, "update", "billing")
+
+
+def test_a_held_app_and_an_unreachable_repository_wait(world: World) -> None:
+    tracked(world, '{ tags = "v*" }')
+    world.ok("hold", "web", "--in", "dev", "--reason", "demo", "--without-helm")
+    assert 'waits: web: hold: held: "2026-11-10 demo"' in world.ok("update", "--without-helm")
+    git(world.folder, "init", "--quiet", "--bare", "elsewhere.git")
+    (world.folder / "git" / "web.git").rename(world.folder / "git" / "gone.git")
+    assert "waits: web: network:" in world.ok("update", "--without-helm")
+
+
+def test_a_rename_stands_beside_until_the_old_one_is_removed(world: World) -> None:
+    world.ok("promote", "billing", "--to", "test", "--without-helm")
+    world.commit("test")
+    world.push()
+    out = world.ok("migrate", "billing", "invoices", "--namespace", "money")
+    assert "3. workloads remove billing --in test\n4. workloads remove billing --in dev\n5. " in out
+    assert '[apps.invoices]\nteam = "payments"\n' in world.text
+    assert 'namespace = "money"\n' in world.text
+    assert '  "invoices", # the money\n' in world.text
+    assert '  "invoices@v1.0.0",\n' in world.text
+    assert world.ok("check").startswith("3 charts, 6 Applications")
+    world.commit("migrate")
+    world.push()
+    world.ok("remove", "billing", "--in", "test", "--without-helm")
+    world.commit("remove from test")
+    world.ok("remove", "billing", "--in", "dev", "--forget", "--without-helm")
+    assert "[apps.billing]" not in world.text
+    assert world.ok("check").startswith("3 charts, 4 Applications")
+
+
+def test_a_rename_needs_a_new_name(world: World) -> None:
+    assert 'there is an app "web" already' in world.refused(2, "migrate", "billing", "web")
+    assert 'unknown app "biling"' in world.refused(2, "migrate", "biling", "x")
+    assert "name: lower-case ASCII" in world.refused(3, "migrate", "billing", "Not_A_Name")
+
+
+def test_what_is_missing_is_asked_for_in_a_terminal(cart: World) -> None:
+    master, slave = pty.openpty()
+    command = [sys.executable, "-m", "generator", "add", "cart", "--without-helm"]
+    with subprocess.Popen(command, cwd=cart.checkout, env=environment(), stdin=slave, stderr=slave, stdout=-1) as run:
+        os.write(master, f"shop\n{cart.git_url}/cart.git\n\nv1.1.0\n".encode())
+        out, _ = run.communicate(timeout=60)
+        asked = os.read(master, 65536).decode()
+    os.close(slave)
+    os.close(master)
+    assert run.returncode == 0, asked
+    assert out.startswith("cart: dev nothing → v1.1.0\n".encode())
+    assert "The chart's path there [chart]: " in asked
+    assert "branches: main\r\ntags: v1.0.0, v1.1.0, v1.2.0\r\nThe revision [main]: " in asked

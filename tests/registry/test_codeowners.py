@@ -1,0 +1,209 @@
+"""CODEOWNERS, as the registry's teams make it necessary."""
+
+from __future__ import annotations
+
+import subprocess
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from generator.charts.team_partition import render_charts
+from generator.cli import workloads
+from generator.errors import GeneratorError, RefusedError
+from generator.registry.codeowners import BLOCK_BEGIN, BLOCK_END, generate_codeowners_lines, replace_codeowners_block
+from generator.registry.editable import EditableRegistry, read_editable_registry
+from generator.registry.files import MemoryFiles
+
+ROOT = """version = 1
+include = ["teams/*.toml", "lists.toml"]
+
+[workloads]
+owners = ["@acme/platform", "ops@example.com"]
+
+[environments.dev]
+
+[teams.a]
+owners = ["@acme/a", "@ada"]
+repositories = ["https://git.example.com/a/"]
+namespaces = ["shop"]
+
+[teams.b]
+repositories = ["https://git.example.com/b/"]
+namespaces = ["cart"]
+
+[apps.cart]
+team = "b"
+repoURL = "https://git.example.com/b/cart.git"
+path = "chart"
+"""
+TEAM_A = """[apps.shop]
+team = "a"
+repoURL = "https://git.example.com/a/shop.git"
+path = "chart"
+"""
+LISTS = '[environments.dev]\napps = ["cart", "shop"]\n'
+
+
+def files(**changed: str) -> dict[str, bytes]:
+    texts = {"apps.toml": ROOT, "teams/a.toml": TEAM_A, "lists.toml": LISTS, **changed}
+    return {name: text.encode() for name, text in texts.items()}
+
+
+def book(**changed: str) -> EditableRegistry:
+    return read_editable_registry(MemoryFiles(files(**changed)), "apps.toml")
+
+
+def test_lines() -> None:
+    assert generate_codeowners_lines(book(), "", include_charts=True) == [
+        "/apps.toml @acme/platform ops@example.com",
+        "/lists.toml @acme/platform ops@example.com",
+        "/teams/a.toml @acme/a @ada",
+        "/multi-repo/ @acme/platform ops@example.com",
+        "/multi-repo/argo-app-of-apps/*/templates/shop.yaml @acme/a @ada",
+        "/multi-repo/argo-app-of-apps/*/tests/shop_test.yaml @acme/a @ada",
+        "/multi-repo/argo-app-projects/shop.yaml @acme/a @ada",
+    ]
+
+
+def test_a_folder_and_charts_elsewhere() -> None:
+    assert (
+        generate_codeowners_lines(book(), "registry", include_charts=False)[0]
+        == "/registry/apps.toml @acme/platform ops@example.com"
+    )
+    assert not [
+        line for line in generate_codeowners_lines(book(), "registry", include_charts=False) if "multi-repo" in line
+    ]
+
+
+def test_nobody_new_is_named() -> None:
+    nobody = ROOT.replace('owners = ["@acme/platform", "ops@example.com"]', "").replace(
+        'owners = ["@acme/a", "@ada"]', ""
+    )
+    assert generate_codeowners_lines(book(**{"apps.toml": nobody}), "", include_charts=True) == []
+
+
+def test_charts_at_the_top() -> None:
+    top = ROOT.replace("[workloads]", '[workloads]\npath = "."')
+    assert "/argo-app-projects/shop.yaml @acme/a @ada" in generate_codeowners_lines(
+        book(**{"apps.toml": top}), "", include_charts=True
+    )
+
+
+SHARDED = ROOT.replace("[workloads]", '[workloads]\nrepository = "https://git.example.com/acme/w.git"').replace(
+    "[environments.dev]", '[environments.dev]\nshards = "team"'
+)
+
+
+def test_where_an_environment_is_in_shards_their_files_are_the_teams_too() -> None:
+    lines = generate_codeowners_lines(book(**{"apps.toml": SHARDED}), "", include_charts=True)
+    assert lines[4:] == [
+        "/multi-repo/argo-app-of-apps/*/templates/shop.yaml @acme/a @ada",
+        "/multi-repo/argo-app-of-apps/*/tests/shop_test.yaml @acme/a @ada",
+        "/multi-repo/argo-app-shards/*/*/templates/shop.yaml @acme/a @ada",
+        "/multi-repo/argo-app-shards/*/*/tests/shop_test.yaml @acme/a @ada",
+        "/multi-repo/argo-app-projects/shop.yaml @acme/a @ada",
+    ]
+    assert lines[:4] == generate_codeowners_lines(book(), "", include_charts=True)[:4]
+
+
+def test_every_file_of_a_shard_is_somebodys() -> None:
+    lines = [
+        line.partition(" ")
+        for line in generate_codeowners_lines(book(**{"apps.toml": SHARDED}), "", include_charts=True)
+    ]
+    owners = {pattern: who for pattern, _, who in lines}
+    tree = render_charts(book(**{"apps.toml": SHARDED}).registry)
+    for path in (f"/multi-repo/{path}" for path in tree.files):
+        # In CODEOWNERS the last pattern that matches wins; a folder's matches all below it.
+        found = [who for pattern, who in owners.items() if fnmatch(path, f"{pattern}*")]
+        of_shop = path.rpartition("/")[2] in ("shop.yaml", "shop_test.yaml")
+        assert found[-1] == ("@acme/a @ada" if of_shop else "@acme/platform ops@example.com"), path
+
+
+def test_a_name_that_codeowners_reads_otherwise() -> None:
+    with pytest.raises(RefusedError, match=r"teams/b c\.toml cannot be written"):
+        generate_codeowners_lines(book(**{"teams/b c.toml": ""}), "", include_charts=True)
+
+
+OWN = f"{BLOCK_BEGIN}\n/x @a\n{BLOCK_END}\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", OWN),
+        ("* @all\n", f"* @all\n\n{OWN}"),
+        ("* @all", f"* @all\n\n{OWN}"),
+        (f"* @all\n{BLOCK_BEGIN}\n/old @b\n{BLOCK_END}\n/last @c\n", f"* @all\n{OWN}/last @c\n"),
+        (f"* @all\r\n{BLOCK_BEGIN}\r\n{BLOCK_END}\r\n", ("* @all\n" + OWN).replace("\n", "\r\n")),
+        ("# caf\udce9\n", f"# caf\udce9\n\n{OWN}"),
+    ],
+)
+def test_written(before: str, after: str) -> None:
+    assert replace_codeowners_block(before, ["/x @a"]) == after
+    assert replace_codeowners_block(after, ["/x @a"]) == after
+
+
+@pytest.mark.parametrize("text", [BLOCK_BEGIN, BLOCK_END, f"{BLOCK_END}\n{BLOCK_BEGIN}\n", f"{OWN}{OWN}"])
+def test_markers_that_are_no_pair(text: str) -> None:
+    with pytest.raises(RefusedError, match="exactly one pair"):
+        replace_codeowners_block(text, [])
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, data in files().items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(workloads, ["codeowners", *arguments])
+    if isinstance(result.exception, GeneratorError):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_the_command_prints_and_writes_nothing(repository: Path) -> None:
+    assert run().splitlines() == generate_codeowners_lines(book(), "", include_charts=True)
+    assert not (repository / "CODEOWNERS").exists()
+
+
+@pytest.mark.parametrize("place", [".github/CODEOWNERS", "CODEOWNERS"])
+def test_the_command_keeps_the_file_up_to_date(repository: Path, place: str) -> None:
+    file = repository / place
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("* @all\n")
+    assert "dry run" in run("--write", "--dry-run")
+    assert file.read_text() == "* @all\n"
+    assert "7 lines" in run("--write")
+    assert file.read_text().startswith(f"* @all\n\n{BLOCK_BEGIN}\n/apps.toml ")
+    assert "up to date" in run("--write")
+    assert '"changed": false' in run("--write", "--json")
+
+
+def test_the_command_creates_the_file(repository: Path) -> None:
+    run("--write")
+    assert (repository / "CODEOWNERS").read_text().endswith(f"{BLOCK_END}\n")
+
+
+def test_a_link_is_not_written_through(repository: Path) -> None:
+    (repository / "other").write_text("")
+    (repository / "CODEOWNERS").symlink_to("other")
+    with pytest.raises(RefusedError, match="is a link"):
+        run("--write")
+
+
+def test_charts_of_another_repository(repository: Path) -> None:
+    subprocess.run(["git", "remote", "add", "origin", "git@git.example.com:acme/registry.git"], check=True)
+    text = ROOT.replace("[workloads]", '[workloads]\nrepository = "https://git.example.com/acme/workloads.git"')
+    (repository / "apps.toml").write_text(text)
+    assert "multi-repo" not in run()
+    (repository / "apps.toml").write_text(text.replace("acme/workloads.git", "acme/registry"))
+    assert "multi-repo" in run()

@@ -1,0 +1,176 @@
+"""The drawings: what they hold, and that no label gets out of its place."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from generator.registry.files import MemoryFiles
+from generator.registry.reader import read_registry_from
+from generator.registry.registry import Registry
+from generator.site.graph_formats import draw_dot, draw_mermaid, draw_svg
+from generator.site.graph_layout import lay_out_graph
+from generator.site.graphs import MAX_DRAWN_APPS, Edge, Graph, Node, build_apps_graph, build_promotion_graph
+from tests.charts.rendered import sharded
+from tests.workspace import REGISTRY, onboarded
+
+HOSTILE = 'a"b]c)|<script>alert(1)</script>\\N\\"&amp;#quot;`x`\n1. end\u202e%%'
+WILD = Graph("t", "d", (Node("a", (HOSTILE, HOSTILE), "app"), Node("b", ("b",), "team")), (Edge("a", "b", HOSTILE),))
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def registry(text: str = REGISTRY) -> Registry:
+    return read_registry_from(MemoryFiles({"apps.toml": text.encode()}), "apps.toml")
+
+
+def parsed(text: str) -> ElementTree.Element:
+    return ElementTree.fromstring(text)  # noqa: S314 - our own
+
+
+def test_the_promotion_graph_as_mermaid() -> None:
+    policy = '[environments.prod.policy]\npin = "tag"\nsoak = "24h"\n'
+    assert draw_mermaid(build_promotion_graph(registry(f"{REGISTRY}\n{policy}".replace('= "main"', '= "v1"')))) == (
+        "flowchart LR\n"
+        '    n0(["dev<br>2 apps"])\n'
+        '    n1(["test<br>2 apps"])\n'
+        '    n2(["prod<br>1 app"])\n'
+        "    n0 --> n1\n"
+        '    n1 -->|"tags only, soak 24h"| n2'
+    )
+
+
+def test_the_apps_of_one_environment_with_what_they_run() -> None:
+    graph = build_apps_graph(registry(), ["test"])
+    assert [node.lines for node in graph.nodes] == [("test", "2 apps"), ("billing", "v1.1.0"), ("ledger", "main")]
+    assert {(edge.source, edge.target) for edge in graph.edges} == {("test", "test/billing"), ("test", "test/ledger")}
+
+
+def test_many_apps_are_drawn_as_their_teams() -> None:
+    names = [f"app-{number}" for number in range(MAX_DRAWN_APPS)]
+    tables = "".join(f'[apps.{name}]\nteam = "payments"\nrepoURL = "https://github.com/acme/a.git"\npath = "a"\n'
+                     'namespace = "billing"\n' for name in names)  # fmt: skip
+    listed = "".join(f'  "{name}",\n' for name in names)
+    graph = build_apps_graph(registry(REGISTRY.replace("apps = [\n", f"apps = [\n{listed}", 1) + tables), ["dev"])
+    assert [node.lines for node in graph.nodes] == [("dev", "42 apps"), ("payments", "42 apps")]
+
+
+def test_an_environment_in_shards_has_them_between_it_and_its_apps() -> None:
+    graph = build_apps_graph(registry(sharded(onboarded(REGISTRY), '"team"')), ["dev"])
+    assert draw_mermaid(graph) == (
+        "flowchart LR\n"
+        '    n0(["dev<br>3 apps"])\n'
+        '    n1(["dev#45;applications#45;audit<br>1 app"])\n'
+        '    n2["audit<br>HEAD"]\n'
+        '    n3(["dev#45;applications#45;payments<br>2 apps"])\n'
+        '    n4["billing<br>main"]\n'
+        '    n5["ledger<br>main"]\n'
+        "    n0 --> n1\n"
+        "    n1 --> n2\n"
+        "    n0 --> n3\n"
+        "    n3 --> n4\n"
+        "    n3 --> n5"
+    )
+    assert {node.kind for node in graph.nodes} == {"environment", "shard", "app"}
+
+
+@pytest.mark.parametrize("shards", ['"team"', "3", "1000"])
+def test_in_shards_each_app_is_drawn_once_below_a_node_of_its_own(shards: str) -> None:
+    graph = build_apps_graph(registry(sharded(onboarded(REGISTRY), shards)))
+    keys = [node.key for node in graph.nodes]
+    assert len(set(keys)) == len(keys)
+    assert len([node for node in graph.nodes if node.kind == "app"]) == 6
+    assert sorted(edge.target for edge in graph.edges) == sorted(
+        node.key for node in graph.nodes if node.kind != "environment"
+    )
+    assert {edge.source for edge in graph.edges} <= set(keys)
+    assert parsed(draw_svg(graph)).tag == f"{SVG}svg"
+
+
+def many(count: int) -> str:
+    """The registry with as many more apps of the payments in dev."""
+    names = [f"app-{number}" for number in range(count)]
+    tables = "".join(f'[apps.{name}]\nteam = "payments"\nrepoURL = "https://github.com/acme/a.git"\npath = "a"\n'
+                     'namespace = "billing"\n' for name in names)  # fmt: skip
+    listed = "".join(f'  "{name}",\n' for name in names)
+    return onboarded(REGISTRY).replace("apps = [\n", f"apps = [\n{listed}", 1) + tables
+
+
+def test_many_apps_in_shards_are_drawn_as_those_and_their_teams() -> None:
+    graph = build_apps_graph(registry(sharded(many(MAX_DRAWN_APPS), '"team"')), ["dev"])
+    assert [node.lines for node in graph.nodes] == [
+        ("dev", "43 apps"),
+        ("dev-applications-audit", "1 app"),
+        ("dev-applications-payments", "42 apps"),
+    ]
+    graph = build_apps_graph(registry(sharded(many(MAX_DRAWN_APPS), "2")), ["dev"])
+    assert [node.lines[0] for node in graph.nodes if node.kind != "team"] == [
+        "dev",
+        "dev-applications-0",
+        "dev-applications-1",
+    ]
+    counts = [int(node.lines[1].partition(" ")[0]) for node in graph.nodes if node.kind == "team"]
+    assert sum(counts) == 43
+
+
+def test_no_label_ends_a_quote_in_mermaid() -> None:
+    lines = draw_mermaid(WILD).splitlines()
+    assert len(lines) == 4
+    for line in lines[1:]:
+        assert line.count('"') == 2
+        assert not set(line.split('"')[1].replace("<br>", "")) & set("`<>[]|&\\%")
+
+
+def test_no_label_ends_a_quote_in_dot() -> None:
+    """Judged by Graphviz, where it is."""
+    program = shutil.which("dot")
+    if program is None:
+        pytest.skip("dot, of Graphviz, is not installed")
+    done = subprocess.run([program, "-Tsvg"], input=draw_dot(WILD), capture_output=True, text=True, check=True)
+    root = parsed(done.stdout)
+    assert len(root.findall(f".//{SVG}g[@class='node']")) == 2
+    shown = [text.text for text in root.iter(f"{SVG}text")]
+    assert shown[0] == shown[1] == HOSTILE.replace("\n", " ").replace("\u202e", "\\u202e")
+
+
+def test_no_label_gets_out_of_its_place_in_svg() -> None:
+    root = parsed(draw_svg(WILD))
+    assert {element.tag.removeprefix(SVG) for element in root.iter()} <= {
+        "svg", "title", "desc", "style", "path", "g", "rect", "text",
+    }  # fmt: skip
+    titles = [element.text or "" for element in root.iter(f"{SVG}title")]
+    assert "<script>alert(1)</script>" in titles[1]
+    assert "\u202e" not in draw_svg(WILD)
+
+
+def test_an_edge_across_a_layer_goes_round_what_is_there() -> None:
+    nodes = tuple(Node(key, (key,), "environment") for key in ("dev", "test", "prod"))
+    edges = (Edge("dev", "test"), Edge("test", "prod"), Edge("dev", "prod"))
+    layout = lay_out_graph(Graph("", "", nodes, edges))
+    boxes = {box.node.key: box for box in layout.boxes}
+    assert boxes["dev"].x < boxes["test"].x < boxes["prod"].x
+    long = next(way for way in layout.edge_paths if way.edge == edges[2])
+    test = boxes["test"]
+    within = [y for x, y in long.points if test.x <= x <= test.x + test.width]
+    assert within
+    assert not [y for y in within if test.y <= y <= test.y + test.height]
+
+
+def test_nothing_overlaps_and_nothing_is_drawn_outside() -> None:
+    layout = lay_out_graph(build_apps_graph(registry()))
+    for box in layout.boxes:
+        assert box.x >= 0
+        assert box.x + box.width <= layout.width
+        assert box.y + box.height <= layout.height
+        for other in layout.boxes:
+            if other is not box and other.x == box.x:
+                assert abs(box.y - other.y) >= box.height
+
+
+def test_an_empty_registry_has_a_drawing(tmp_path: Path) -> None:
+    graph = build_promotion_graph(registry("version = 1\n"))
+    assert parsed(draw_svg(graph)).tag == f"{SVG}svg"
+    assert draw_mermaid(graph) == "flowchart LR"
