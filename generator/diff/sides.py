@@ -31,7 +31,8 @@ class Side:
 
     `committed_blob_ids` are Git's ids; `read_files` reads many files at once. `generated_digests` are the sha256
     digests of the files as generated, even if they were edited since. `revision` is None for the working copy.
-    `origin` is `charts` (committed charts), `registry` (rendered) or `nothing`. `violations` break policy or tenancy rules.
+    `origin` is `charts` (committed charts), `registry` (rendered) or `nothing`. `violations` break
+    policy or tenancy rules.
     """
 
     revision: str | None
