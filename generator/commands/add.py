@@ -52,14 +52,13 @@ def add_command(app: str, **flags: Any) -> None:
 
 def _complete_new_app(app: str, flags: dict[str, Any], remotes: RemoteRepositories | None) -> NewApp:
     """Build the new app from the flags and prompts. Raises UsageError for missing flags without a terminal."""
-    from generator.cache import open_user_cache
     from generator.errors import UsageError
     from generator.promotion.onboarding import NewApp
     from generator.registry.reader import read_registry
 
     given = {key: flags[key] for key in _PROMPTS}
     missing = [key for key, value in given.items() if value is None]
-    registry = read_registry(registry_file(flags), open_user_cache()) if missing else None
+    registry = read_registry(registry_file(flags)) if missing else None
     if registry is not None and not (sys.stdin.isatty() and sys.stderr.isatty()):
         hints = _suggest_values(registry, app, given["team"])
         wanted = (f"--{key} {hints.get(key, _METAVARS[key])}" for key in missing)

@@ -117,7 +117,6 @@ def _check_team_changes(registry_path: str | None, base: str | None, team: str |
 
 
 def _changes_since_base(registry_path: str | None, base: str, team: str | None) -> list[Change]:
-    from generator.cache import open_user_cache
     from generator.commands.options import require_known_names
     from generator.errors import UsageError
     from generator.git.checkout import Checkout
@@ -130,10 +129,10 @@ def _changes_since_base(registry_path: str | None, base: str, team: str | None) 
     checkout = Checkout.discover(path.parent)
     if checkout is None or checkout.resolve_commit(base) is None:
         raise UsageError(f"git knows no revision {base!r} here", remedy="fetch it, or name another one")
-    new = read_editable_registry(FolderFiles(path.parent), path.name, str(path.parent), open_user_cache())
+    new = read_editable_registry(FolderFiles(path.parent), path.name, str(path.parent))
     files = RevisionFiles(checkout, path.parent, base)
     old = (
-        read_editable_registry(files, path.name, f"{base}:{path.parent}", open_user_cache())
+        read_editable_registry(files, path.name, f"{base}:{path.parent}")
         if files.read_bytes(path.name) is not None
         else None
     )

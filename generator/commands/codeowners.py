@@ -24,14 +24,13 @@ def codeowners_command(registry_path: str | None, as_json: bool, dry_run: bool, 
     in [workloads] own the root file and all other generated files. Without owners, no entry is generated.
     """
     from generator import console
-    from generator.cache import open_user_cache
     from generator.git.checkout import Checkout
     from generator.registry.codeowners import generate_codeowners_lines, replace_codeowners_block
     from generator.registry.editable import read_editable_registry
     from generator.registry.files import FolderFiles, find_registry
 
     path = find_registry(registry_path)
-    book = read_editable_registry(FolderFiles(path.parent), path.name, str(path.parent), open_user_cache())
+    book = read_editable_registry(FolderFiles(path.parent), path.name, str(path.parent))
     checkout = Checkout.discover(path.parent)
     top = checkout.top if checkout else path.parent
     folder = path.parent.resolve().relative_to(top.resolve()).as_posix()

@@ -24,7 +24,6 @@ def history_command(
 ) -> None:
     """List the revision changes of an app, or of all apps, from the Git history, newest first."""
     from generator import console
-    from generator.cache import open_user_cache
     from generator.errors import UsageError
     from generator.registry.files import find_registry
 
@@ -36,9 +35,7 @@ def history_command(
     if environment is not None and not moves:
         from generator.registry.reader import read_registry
 
-        known = {move.environment for move in history.revision_changes} | read_registry(
-            path, open_user_cache()
-        ).environments.keys()
+        known = {move.environment for move in history.revision_changes} | read_registry(path).environments.keys()
         require_known_names((environment,), known, "environment")
     if as_json:
         console.print_json([_revision_change_json(move, history) for move in moves])

@@ -34,14 +34,13 @@ def metrics_command(
     deployments that were rolled back, and the median time until the rollback.
     """
     from generator import console
-    from generator.cache import open_user_cache
     from generator.commands.edit_options import current_time
     from generator.commands.history import require_history
     from generator.promotion.metrics import compute_delivery_metrics
     from generator.registry.files import find_registry
     from generator.registry.reader import read_registry
 
-    registry, until = read_registry(find_registry(registry_path), open_user_cache()), current_time()
+    registry, until = read_registry(find_registry(registry_path)), current_time()
     require_known_names(teams, registry.teams, "team")
     begin = since.replace(tzinfo=UTC) if since else until - timedelta(days=_DEFAULT_DAYS)
     found = compute_delivery_metrics(registry, require_history(registry_path), begin, until)

@@ -32,13 +32,12 @@ forge_option = click.option(
 
 def open_registry(registry_path: str | None) -> tuple[Registry, OutputFolder]:
     """Read the registry and open the output folder of its charts."""
-    from generator.cache import open_user_cache
     from generator.charts.output_folder import OutputFolder
     from generator.registry.files import find_registry
     from generator.registry.reader import read_registry
 
     path = find_registry(registry_path)
-    registry = read_registry(path, open_user_cache())
+    registry = read_registry(path)
     return registry, OutputFolder(path.parent / registry.workloads.path)
 
 

@@ -23,7 +23,6 @@ def site_command(folder: Path, registry_path: str | None, dry_run: bool, as_json
     foreign files are never replaced or deleted.
     """
     from generator import console
-    from generator.cache import open_user_cache
     from generator.charts.output_folder import OutputFolder
     from generator.commands.edit_options import current_time, open_history
     from generator.git.remote_refs import RemoteRepositories
@@ -34,7 +33,7 @@ def site_command(folder: Path, registry_path: str | None, dry_run: bool, as_json
     from generator.site.views import build_site
 
     path = find_registry(registry_path)
-    book = read_editable_registry(FolderFiles(path.parent), path.name, str(path.parent), open_user_cache())
+    book = read_editable_registry(FolderFiles(path.parent), path.name, str(path.parent))
     moment = (at.replace(tzinfo=UTC) if at else current_time()).replace(second=0, microsecond=0)
     output = OutputFolder(folder)
     change, owned = compare_site_folder(

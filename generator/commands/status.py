@@ -27,7 +27,6 @@ def status_command(registry_path: str | None, as_json: bool, environments: tuple
     apps follow their own targetRevision. Pending promotions are listed below the table.
     """
     from generator import console
-    from generator.cache import open_user_cache
     from generator.commands.edit_options import current_time, open_history
     from generator.git.remote_refs import RemoteRepositories
     from generator.promotion.history import History
@@ -37,7 +36,7 @@ def status_command(registry_path: str | None, as_json: bool, environments: tuple
     from generator.registry.files import FolderFiles, find_registry
 
     path = find_registry(registry_path)
-    book = read_editable_registry(FolderFiles(path.parent), path.name, str(path.parent), open_user_cache())
+    book = read_editable_registry(FolderFiles(path.parent), path.name, str(path.parent))
     require_known_names(environments, book.registry.environments, "environment")
     require_known_names(flags["teams"], book.registry.teams, "team")
     moment = current_time()

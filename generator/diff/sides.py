@@ -90,7 +90,7 @@ def render_side(
     blob_id_length: int = 40,
 ) -> Side:
     """Render the charts of a registry. Raises what reading it raises, except for policy and tenancy violations."""
-    registry, refused = read_registry_with_violations(files, registry_file, display_folder, open_user_cache())
+    registry, refused = read_registry_with_violations(files, registry_file, display_folder)
     tree = render_charts(registry, open_user_cache(), locate_charts(registry))
     ids = tree.files.compute_file_ids(f"git-{blob_id_length}", partial(blob_id, length=blob_id_length))
 
@@ -113,7 +113,7 @@ def load_base_side(
     registry = None
     if files.read_bytes(registry_file) is not None:
         try:
-            registry, _ = read_registry_with_violations(files, registry_file, files.revision[:12], open_user_cache())
+            registry, _ = read_registry_with_violations(files, registry_file, files.revision[:12])
         except GeneratorError:
             if not _has_charts(files, output_folder):
                 raise

@@ -16,7 +16,7 @@ from typing import Any
 import tomli
 
 from generator.registry.effective import BUILT_IN_DEFAULTS, build_base_layer, build_effective_app
-from generator.registry.result_cache import INCLUDED_FILE, NO_CACHE, ResultCache
+from generator.registry.result_cache import NO_CACHE, ResultCache
 
 #: The revision that runs, by (environment, app).
 RunningRevisions = Mapping[tuple[str, str], str]
@@ -81,7 +81,7 @@ class RevisionReader:
         kept = self._cache.get(_HISTORY_RESULT, key)
         if kept is None:
             text = data.decode("utf-8", "replace").replace("\r\n", "\n")
-            pieces, tags = self._parse_fragments(text, key), _PIN_WITH_TAG.findall(text)
+            pieces, tags = self._parse_fragments(text), _PIN_WITH_TAG.findall(text)
             if pieces is not None:
                 plain = [
                     [piece.include_patterns, piece.defaults, piece.apps, piece.entries_by_environment]
@@ -93,10 +93,7 @@ class RevisionReader:
         self.tag_by_commit.update({(app, commit): tag for app, commit, tag in tags if pieces is not None})
         return pieces
 
-    def _parse_fragments(self, text: str, digest: str) -> tuple[_Fragment, ...] | None:
-        tables = self._cache.get(INCLUDED_FILE, digest)
-        if tables is not None:
-            return (_extract_fragment(tables),)
+    def _parse_fragments(self, text: str) -> tuple[_Fragment, ...] | None:
         pieces = [self._parse_fragment(part) for part in _TABLE_HEADER.split(text)]
         if None in pieces:
             pieces = [self._parse_fragment(text)]

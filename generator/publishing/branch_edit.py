@@ -34,7 +34,7 @@ class BranchEdit:
     def load_for_base(self, base: BranchSnapshot) -> RegistryToPublish:
         """Read the branch's registry and apply the operation to it."""
         files = BranchFiles(base, self._prefix, self._name)
-        book = read_editable_registry(files, self._name, self._folder, open_user_cache())
+        book = read_editable_registry(files, self._name, self._folder)
         output = str(PurePosixPath(self._prefix + book.registry.workloads.path))
         record = f"{output}/{INVENTORY_FILE}"
         ground = EditContext(
@@ -44,7 +44,7 @@ class BranchEdit:
         )
         edited = self._operation(ground)
         changed = {self._prefix + name: data for name, data in edited.editable.changed_files(book, files).items()}
-        registry = edited.editable.revalidate(open_user_cache()).registry if changed else book.registry
+        registry = edited.editable.revalidate().registry if changed else book.registry
         return RegistryToPublish(registry, output, changed, edited)
 
     def _read_branch_history(self, base: BranchSnapshot) -> History:

@@ -52,7 +52,7 @@ EditOperation = Callable[[EditContext], RegistryEdit]
 
 def read_edit_context(path: Path) -> EditContext:
     """Read the edit context for the working copy's registry at `path`."""
-    book = read_editable_registry(FolderFiles(path.parent), path.name, str(path.parent), open_user_cache())
+    book = read_editable_registry(FolderFiles(path.parent), path.name, str(path.parent))
     checkout = find_checkout(path)
     return EditContext(
         book,

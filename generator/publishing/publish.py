@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from generator.argocd.urls import repository_key
-from generator.cache import open_user_cache
 from generator.errors import GeneratorError, UsageError
 from generator.forges import detect as access
 from generator.forges.pull_request import Forge
@@ -66,7 +65,7 @@ def _execute_order(
     order: PublishOrder, progress: Callable[[str], None], operation: EditOperation | None
 ) -> tuple[PublishResult, PublishSummary]:
     path = find_registry(order.registry_path)
-    workloads = read_workloads_settings(path, open_user_cache())
+    workloads = read_workloads_settings(path)
     checkout = Checkout.discover(path.parent.absolute())
     settings = checkout.git_config if checkout else GitConfig.read_git_config(path.parent.absolute())
     url = _find_workloads_url(order, workloads, checkout)
@@ -148,7 +147,7 @@ def _select_source(
             "the registry is not in the workloads repository, so one commit cannot hold the edit and its charts",
             remedy="edit without --publish, have the registry merged, then run 'workloads publish'",
         )
-    return SeparateRepositorySource(path, read_registry(path, open_user_cache()), checkout)
+    return SeparateRepositorySource(path, read_registry(path), checkout)
 
 
 def _is_same_repository(url: str, origin: str | None) -> bool:

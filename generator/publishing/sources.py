@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
 
-from generator.cache import open_user_cache
 from generator.errors import ConflictError
 from generator.git.branch_snapshot import BranchSnapshot
 from generator.git.checkout import Checkout
@@ -120,7 +119,7 @@ class WorkloadsRepositorySource:
         edits = self._add_all_files() if first else self._edits | self._find_deletions(branch)
         merged = {name: self._merge_file(name, edit, branch.read_bytes(name)) for name, edit in edits.items()}
         files = _OverlaidFiles(branch, merged)
-        registry = read_registry_from(files, self._name, self._prefix.rstrip("/") or ".", open_user_cache())
+        registry = read_registry_from(files, self._name, self._prefix.rstrip("/") or ".")
         written = {self._prefix + name: data for name, data in merged.items() if branch.read_bytes(name) != data}
         return RegistryToPublish(registry, _normalize_path(self._prefix + registry.workloads.path), written)
 

@@ -66,7 +66,7 @@ def _edit_and_render(
     files = edited.editable.changed_files(ground.editable, FolderFiles(path.parent))
     if not files:
         return EditOutcome(edited, None)
-    registry = edited.editable.revalidate(open_user_cache()).registry
+    registry = edited.editable.revalidate().registry
     tree = render_charts(registry, open_user_cache(), find_chart_location(path, registry))
     validate_charts(tree, registry, open_user_cache(), with_helm=verify_with_helm)
     check_working_copy_removals(path, registry, tree.applications, RemovalConsent(frozenset(removals)))

@@ -13,7 +13,6 @@ from generator.registry.files import MemoryFiles, RegistryFiles
 from generator.registry.promotion_lists import WrittenEntry
 from generator.registry.reader import build_registry, read_declarations
 from generator.registry.registry import Registry
-from generator.registry.result_cache import NO_CACHE, ResultCache
 from generator.registry.text_edits import EntryEdit
 from generator.toml.document import Document, KeyPath, parse_document
 
@@ -144,20 +143,18 @@ class EditableRegistry:
             name: _restore_line_endings(self.documents[name].text, files.read_bytes(name) or b"") for name in changed
         }
 
-    def revalidate(self, cache: ResultCache = NO_CACHE) -> EditableRegistry:
+    def revalidate(self) -> EditableRegistry:
         """Parse and validate the edited text. Raises RegistryError if an edit made it invalid."""
-        return read_editable_registry(MemoryFiles(self.file_contents()), self.root, self._display_folder, cache)
+        return read_editable_registry(MemoryFiles(self.file_contents()), self.root, self._display_folder)
 
     @property
     def _display_folder(self) -> str:
         return self.documents[self.root].name.removesuffix(self.root).rstrip("/") or "."
 
 
-def read_editable_registry(
-    files: RegistryFiles, root_name: str, display_folder: str = ".", cache: ResultCache = NO_CACHE
-) -> EditableRegistry:
+def read_editable_registry(files: RegistryFiles, root_name: str, display_folder: str = ".") -> EditableRegistry:
     """Read the registry with root file `root_name` for edits. Raises what `read_registry_from` raises."""
-    draft = read_declarations(files, root_name, display_folder, cache)
+    draft = read_declarations(files, root_name, display_folder)
     prefix = "" if display_folder == "." else f"{display_folder}/"
     documents = {document.name.removeprefix(prefix): document for document in draft.documents}
     return EditableRegistry(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -25,7 +24,6 @@ from generator.registry.problems import (
     unknown_key_message,
 )
 from generator.registry.registry import Registry
-from generator.registry.result_cache import INCLUDED_FILE, NO_CACHE, ResultCache
 from generator.registry.validate import validate_registry
 from generator.registry.validate_table import ValidatedTable, validate_table
 from generator.toml.document import Document, KeyPath, TomlError, parse_document
@@ -38,20 +36,12 @@ _SECTIONS: Mapping[str, tuple[type[BaseModel], int]] = {
 }
 
 
-class _IncludedDocument(NamedTuple):
-    """An included file, the digest of its bytes, and whether the cache knows its tables to be valid."""
-
-    document: Document
-    digest: str
-    is_validated: bool
-
-
-def read_registry(path: FilePath, cache: ResultCache = NO_CACHE) -> Registry:
+def read_registry(path: FilePath) -> Registry:
     """Read and validate the registry at `path` on disk. Raises what `read_registry_from` raises."""
-    return read_registry_from(FolderFiles(path.parent), path.name, str(path.parent), cache)
+    return read_registry_from(FolderFiles(path.parent), path.name, str(path.parent))
 
 
-def read_workloads_settings(path: FilePath, cache: ResultCache = NO_CACHE) -> model.Workloads:
+def read_workloads_settings(path: FilePath) -> model.Workloads:
     """Read the `workloads` table of the registry at `path`; validate the whole registry only if that table is invalid.
 
     Raises what `read_registry` raises.
@@ -60,25 +50,23 @@ def read_workloads_settings(path: FilePath, cache: ResultCache = NO_CACHE) -> mo
         root = _parse_root_data(FolderFiles(path.parent).read_bytes(path.name) or b"")
         return model.Workloads.model_validate(root.get("workloads", {}))
     except (TomlError, ValidationError):
-        return read_registry(path, cache).workloads
+        return read_registry(path).workloads
 
 
-def read_registry_from(
-    files: RegistryFiles, root_name: str, display_folder: str = ".", cache: ResultCache = NO_CACHE
-) -> Registry:
+def read_registry_from(files: RegistryFiles, root_name: str, display_folder: str = ".") -> Registry:
     """Read and validate the registry with root file `root_name`. Raises what `read_declarations` raises."""
-    return build_registry(read_declarations(files, root_name, display_folder, cache))
+    return build_registry(read_declarations(files, root_name, display_folder))
 
 
 def read_registry_with_violations(
-    files: RegistryFiles, root_name: str, display_folder: str = ".", cache: ResultCache = NO_CACHE
+    files: RegistryFiles, root_name: str, display_folder: str = "."
 ) -> tuple[Registry, tuple[Problem, ...]]:
     """Read a well-formed registry, and list its violations of policy and tenancy instead of failing.
 
     Use this to show a registry, never to publish it. Raises what `read_declarations` raises for other problems.
     """
     refused: list[Problem] = []
-    registry = build_registry(read_declarations(files, root_name, display_folder, cache, refused))
+    registry = build_registry(read_declarations(files, root_name, display_folder, refused))
     return registry, tuple(refused)
 
 
@@ -86,14 +74,13 @@ def read_declarations(
     files: RegistryFiles,
     root_name: str,
     display_folder: str = ".",
-    cache: ResultCache = NO_CACHE,
     violations: list[Problem] | None = None,
 ) -> RegistryBuilder:
     """Read and validate everything that the root file `root_name` and its included files declare.
 
-    Files and apps that `cache` knows to be valid are not validated again. `display_folder` precedes file names in
-    problems. Raises RegistryError with every problem, LocalError or UsageError if the root file cannot be read.
-    If every problem is a violation of policy or tenancy, and `violations` is given, they are added to it instead.
+    `display_folder` precedes file names in problems. Raises RegistryError with every problem, LocalError or UsageError
+    if the root file cannot be read. If every problem is a violation of policy or tenancy, and `violations` is given,
+    they are added to it instead.
     """
     raw = files.read_bytes(root_name)
     prefix = "" if display_folder == "." else f"{display_folder}/"
@@ -104,7 +91,7 @@ def read_declarations(
     draft = RegistryBuilder(report)
     stopped = ""
     try:
-        _read_all_files(draft, files, root_name, prefix, raw, cache)
+        _read_all_files(draft, files, root_name, prefix, raw)
     except TooManyProblemsError:
         stopped = " (reading stopped there)"
     if report.problems:
@@ -116,19 +103,16 @@ def read_declarations(
 
 
 def _read_all_files(
-    builder: RegistryBuilder, files: RegistryFiles, root_name: str, display_prefix: str, raw: bytes, cache: ResultCache
+    builder: RegistryBuilder, files: RegistryFiles, root_name: str, display_prefix: str, raw: bytes
 ) -> None:
     root = _parse_or_report(builder.report, display_prefix + root_name, raw)
     if root is None:
         return
     _read_root_tables(builder, root)
-    for include in _read_included_documents(builder, files, root_name, display_prefix, cache):
-        builder.documents.append(include.document)
-        problems = len(builder.report.problems)
-        _read_included_tables(builder, include.document, is_validated=include.is_validated)
-        if not include.is_validated and len(builder.report.problems) == problems:
-            cache.put(INCLUDED_FILE, include.digest, include.document.data)
-    validate_registry(builder, cache)
+    for document in _read_included_documents(builder, files, root_name, display_prefix):
+        builder.documents.append(document)
+        _read_included_tables(builder, document)
+    validate_registry(builder)
 
 
 def _parse_or_report(report: ProblemCollector, name: str, raw: bytes) -> Document | None:
@@ -199,23 +183,17 @@ def _declare_table(
         builder.projects[name] = dict(shaped.data)
 
 
-def _read_included_tables(builder: RegistryBuilder, document: Document, *, is_validated: bool) -> None:
-    """Add the tables of an included file to the builder; skip validation if the cache knows them to be valid."""
+def _read_included_tables(builder: RegistryBuilder, document: Document) -> None:
+    """Add the tables of an included file to the builder."""
     for key in sorted(document.data.keys() - {"environments", "apps"}):
         builder.report.add_key_problem(
             document, (key,), _misplaced_key_message(key, model.RootFile, "environments", "apps")
         )
     for name, raw in _named_tables(builder, document, "apps", 53):
-        at = ("apps", name)
-        builder.declare_app(
-            document,
-            name,
-            ValidatedTable(raw, raw)
-            if is_validated
-            else _validate_declared_table(builder, document, at, model.App, raw),
-        )
+        shaped = _validate_declared_table(builder, document, ("apps", name), model.App, raw)
+        builder.declare_app(document, name, shaped)
     for name, raw in _named_tables(builder, document, "environments", 63):
-        _read_list_table(builder, document, name, raw, is_validated=is_validated)
+        _read_list_table(builder, document, name, raw)
     builder.check_single_team(document)
 
 
@@ -226,7 +204,7 @@ def _misplaced_key_message(key: str, root_model: type[BaseModel], *allowed_keys:
     return unknown_key_message(key, allowed_keys)
 
 
-def _read_list_table(builder: RegistryBuilder, document: Document, name: str, raw: Any, *, is_validated: bool) -> None:
+def _read_list_table(builder: RegistryBuilder, document: Document, name: str, raw: Any) -> None:
     at = ("environments", name)
     if name not in builder.declared_names["environments"]:
         hint = suggest_nearest(name, builder.declared_names["environments"])
@@ -234,22 +212,21 @@ def _read_list_table(builder: RegistryBuilder, document: Document, name: str, ra
     foreign = sorted(raw.keys() - {"apps"}) if isinstance(raw, dict) else []
     for key in foreign:
         builder.report.add_key_problem(document, (*at, key), _misplaced_key_message(key, model.Environment, "apps"))
-    if not is_validated:
-        own = {key: value for key, value in raw.items() if key == "apps"} if isinstance(raw, dict) else raw
-        _validate_declared_table(builder, document, at, model.IncludedEnvironment, own)
+    own = {key: value for key, value in raw.items() if key == "apps"} if isinstance(raw, dict) else raw
+    _validate_declared_table(builder, document, at, model.IncludedEnvironment, own)
     builder.add_list_entries(document, name, raw)
 
 
 def _read_included_documents(
-    builder: RegistryBuilder, files: RegistryFiles, root_name: str, display_prefix: str, cache: ResultCache
-) -> Iterator[_IncludedDocument]:
+    builder: RegistryBuilder, files: RegistryFiles, root_name: str, display_prefix: str
+) -> Iterator[Document]:
     """Read the included files; report those that cannot be read."""
     for place, name, wrong in resolve_includes(files, root_name, builder.settings.include):
         include = None
         if wrong:
             builder.add_root_problem(("include", place), wrong)
         else:
-            include = _read_included_file(builder, files, place, name, display_prefix, cache)
+            include = _read_included_file(builder, files, place, name, display_prefix)
         if include is None:
             builder.is_complete = False
         else:
@@ -257,8 +234,8 @@ def _read_included_documents(
 
 
 def _read_included_file(
-    builder: RegistryBuilder, files: RegistryFiles, entry_index: int, name: str, display_prefix: str, cache: ResultCache
-) -> _IncludedDocument | None:
+    builder: RegistryBuilder, files: RegistryFiles, entry_index: int, name: str, display_prefix: str
+) -> Document | None:
     try:
         raw = files.read_bytes(name)
     except GeneratorError as error:
@@ -270,14 +247,7 @@ def _read_included_file(
         )
         return None
     builder.report.file_order(display_prefix + name)
-    key = hashlib.sha256(raw).hexdigest()
-    known = cache.get(INCLUDED_FILE, key)
-    if known is not None:
-        return _IncludedDocument(
-            Document(display_prefix + name, raw.decode().replace("\r\n", "\n"), known), key, is_validated=True
-        )
-    document = _parse_or_report(builder.report, display_prefix + name, raw)
-    return None if document is None else _IncludedDocument(document, key, is_validated=False)
+    return _parse_or_report(builder.report, display_prefix + name, raw)
 
 
 def build_registry(builder: RegistryBuilder) -> Registry:

@@ -6,9 +6,6 @@ import hashlib
 import marshal
 from typing import Any, Protocol
 
-#: Kind of result: the valid tables of an included file, by the digest of its bytes.
-INCLUDED_FILE = "file"
-
 
 class ResultCache(Protocol):
     """Stores plain data by kind of result and digest of the complete input.

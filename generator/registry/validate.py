@@ -14,7 +14,6 @@ from generator.registry.free_form import find_free_form_tables, find_lossy_value
 from generator.registry.model import SHARD_BY_TEAM, AppFields, Environment
 from generator.registry.problems import suggest_nearest
 from generator.registry.project_rules import project_problems
-from generator.registry.result_cache import NO_CACHE, ResultCache
 from generator.registry.shards import shard_application_name
 from generator.registry.tenancy import team_ownership_problems
 from generator.registry.uniqueness import find_helm_key_collisions, find_promotion_cycles, helm_values_key
@@ -27,7 +26,7 @@ _MAX_LABEL_LENGTH = 63
 _CONFIRM_DELETION_SINCE = "2.14"
 
 
-def validate_registry(builder: RegistryBuilder, memo: ResultCache = NO_CACHE) -> None:
+def validate_registry(builder: RegistryBuilder) -> None:
     """Report all problems that can only be found after every file is read."""
     _validate_settings(builder)
     _validate_environments(builder)
@@ -35,7 +34,7 @@ def validate_registry(builder: RegistryBuilder, memo: ResultCache = NO_CACHE) ->
         _validate_promotion_list(builder, name, builder.entries_by_environment[name])
     _validate_helm_keys(builder)
     _validate_teams(builder)
-    validate_apps(builder, memo)
+    validate_apps(builder)
     _validate_projects(builder)
 
 

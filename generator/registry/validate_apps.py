@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from generator.argocd.strings import quoted_excerpt
 from generator.argocd.versions import find_newer_fields
@@ -28,26 +27,17 @@ from generator.registry.model import App
 from generator.registry.problems import suggest_nearest
 from generator.registry.project_rules import find_project_denials
 from generator.registry.registry import Environment
-from generator.registry.result_cache import ResultCache, digest_data
 from generator.registry.shards import find_app_shard, shard_application_name, shard_project_name
 from generator.registry.tenancy import TenancyValidator, find_privilege_violations
 from generator.registry.uniqueness import IdentityClaim, IdentityConflict, app_destination, find_identity_conflicts
 from generator.registry.validate_table import overlaps_refused_path
 from generator.toml.document import KeyPath
 
-_CACHE_KIND = "apps"
 
-
-def validate_apps(builder: RegistryBuilder, memo: ResultCache) -> None:
-    """Report the problems of each app and the conflicts between apps. Results in `memo` are reused."""
-    review = _AppValidator(builder, memo)
-    by_team: dict[str, list[str]] = {}
-    for name, app in builder.apps.items():
-        by_team.setdefault(app.layer["team"], []).append(name)
-    of: dict[str, list[IdentityClaim]] = {}
-    for team, names in by_team.items():
-        of.update(review.collect_claims(team, names))
-    claims = [claim for name in builder.apps for claim in of.get(name, ())]
+def validate_apps(builder: RegistryBuilder) -> None:
+    """Report the problems of each app and the conflicts between apps."""
+    validator = _AppValidator(builder)
+    claims = [claim for name in builder.apps for claim in validator.validate_app(name)]
     _validate_project_owners(builder, claims)
     running = [claim for claim in claims if claim.running]
     for clash in find_identity_conflicts(running):
@@ -57,11 +47,10 @@ def validate_apps(builder: RegistryBuilder, memo: ResultCache) -> None:
 
 
 class _AppValidator:
-    """Validates the apps of one team and collects their identity claims."""
+    """Validates apps one by one and collects their identity claims."""
 
-    def __init__(self, builder: RegistryBuilder, memo: ResultCache) -> None:
+    def __init__(self, builder: RegistryBuilder) -> None:
         self._builder = builder
-        self._memo = memo
         self._base_layer = build_base_layer(builder.defaults)
         sharded = [name for name, env in builder.environments.items() if env.shards is not None]
         self._tenancy = TenancyValidator(
@@ -70,27 +59,9 @@ class _AppValidator:
         self._settings_by_environment = {
             env: _build_validation_settings(builder, env) for env in ("", *builder.environments)
         }
-        self._shared_inputs_digest = digest_data(_shared_validation_inputs(builder))
 
-    def collect_claims(self, team: str, names: list[str]) -> Mapping[str, list[IdentityClaim]]:
-        """Validate a team's apps and return their identity claims by app."""
-        key = self._team_cache_key(team, names)
-        known = self._memo.get(_CACHE_KIND, key)
-        if known is not None:
-            return {name: [IdentityClaim._make(claim) for claim in claims] for name, claims in known.items()}
-        problems = len(self._builder.report.problems)
-        claims = {name: self._validate_declared_app(name) for name in names}
-        if len(self._builder.report.problems) == problems:
-            self._memo.put(_CACHE_KIND, key, {name: [tuple(claim) for claim in own] for name, own in claims.items()})
-        return claims
-
-    def _team_cache_key(self, team: str, names: list[str]) -> str:
-        draft = self._builder
-        apps = [(name, draft.apps[name].layer, draft.apps[name].invalid_paths) for name in names]
-        entries = [[(env, entry.text) for env, entry in draft.entries_by_app.get(name, {}).items()] for name in names]
-        return digest_data((self._shared_inputs_digest, team, apps, entries))
-
-    def _validate_declared_app(self, name: str) -> list[IdentityClaim]:
+    def validate_app(self, name: str) -> list[IdentityClaim]:
+        """Validate an app and return its identity claims, one for each environment."""
         app = self._builder.apps[name]
         if not _validate_declaration(self._builder, name, app):
             return []
@@ -128,16 +99,6 @@ class _AppValidator:
         told = (found for found in findings if not overlaps_refused_path(found.path, _refused_paths(app, env)))
         _report_findings(self._builder, merged.app, env, told)
         return not findings
-
-
-def _shared_validation_inputs(builder: RegistryBuilder) -> tuple[Any, ...]:
-    """All inputs of the validation of an app, except its own tables and entries."""
-    # Exclude the per-app settings of environments: otherwise each promotion would invalidate the results of all teams.
-    told_elsewhere: dict[str, Any] = {"apps": [], "holds": {}, "retired": {}, "hand_over": False}
-    environments = {name: env.model_copy(update=told_elsewhere) for name, env in builder.environments.items()}
-    names = [list(builder.declared_names["environments"]), list(builder.declared_names["teams"])]
-    tables = environments, builder.teams, builder.projects, builder.defaults
-    return builder.settings.argocd, builder.settings.allow_schemes, names, tables
 
 
 def _validate_project_owners(builder: RegistryBuilder, claims: Iterable[IdentityClaim]) -> None:
