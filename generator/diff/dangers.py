@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from generator.argocd.workload_effects import IDENTITY_FIELDS
 from generator.diff.compare import ABSENT, SHARD_FIELD, Manifest, ObjectDifference, value_at
 from generator.diff.project_widening import find_widened_permissions
-from generator.publishing.removal_guard import IDENTITY_FIELDS
 from generator.registry.application_rules import revision_kind
 
 #: The title of each danger by its machine-readable name, gravest first.

@@ -10,11 +10,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from generator.argocd.workload_effects import WorkloadEffect, change_effect, removal_effect
 from generator.errors import RemovalError, UsageError
 from generator.registry.registry import Registry
 
-#: The fields that identify an Application: if one changes, Argo CD deletes and recreates it.
-IDENTITY_FIELDS = ("name", "argocdNamespace", "project", "cluster", "namespace", "shard")
 #: At most this share of an environment with at least this many Applications can be deleted in one change.
 _LARGE_ENVIRONMENT, _MAX_REMOVED_SHARE = 10, 0.25
 #: The maximum number of removals in a message.
@@ -45,7 +44,7 @@ def _parse_confirmed_count(text: str) -> tuple[str, int]:
 
 @dataclass(frozen=True)
 class Removal:
-    """An Application, `<env>/<app>`, that the change deletes; `identity_changes` is set if it is recreated.
+    """An Application, `<env>/<app>`, whose workload the change deletes, recreates or orphans, as `effect` says.
 
     `successor` is a new app with the same cluster and namespace, which looks like a rename. With `is_move`, the
     Application only moves to another chart: its old chart deletes it unless it is handed over first.
@@ -53,36 +52,33 @@ class Removal:
 
     key: str
     identity: Mapping[str, str]
-    identity_changes: str
+    effect: WorkloadEffect
     successor: str = ""
     is_move: bool = False
 
     def __str__(self) -> str:
-        name = f"Application {self.identity.get('name')} (namespace {self.identity.get('namespace')})"
-        if self.identity_changes:
-            return f"{self.key}: {self.identity_changes} deletes the workload of {name} and makes it anew"
-        told = f"{self.key}: deletes {name} and everything that runs for it"
+        text = f"{self.key}: Application {self.identity.get('name')}: {self.effect.text}"
         if not self.successor:
-            return told
+            return text
         old = self.key.partition("/")[2]
-        return f"{told}; renaming it to {self.successor} does just that: see workloads migrate {old} {self.successor}"
+        return f"{text}; to rename it to {self.successor} without that, run workloads migrate {old} {self.successor}"
 
 
 def find_removals(before: ApplicationIdentities, after: ApplicationIdentities) -> tuple[Removal, ...]:
-    """List the Applications of `before` that `after` deletes or recreates."""
+    """List the Applications of `before` whose workload `after` deletes, recreates or orphans."""
     found = []
     for key in sorted(key for key, identity in before.items() if after.get(key) != identity):
         identity, now = before[key], after.get(key)
-        if now is None and "retired" in identity:
-            continue  # Published without the cascading finalizer: its workload stays.
         if now is None:
-            found.append(Removal(key, identity, "", _find_successor(key, identity, before, after)))
+            if "retired" not in identity:  # Published without the finalizer: its workload stays, as intended.
+                successor = _find_successor(key, identity, before, after)
+                found.append(Removal(key, identity, removal_effect(identity), successor))
             continue
-        parts = [part for part in IDENTITY_FIELDS if now.get(part) != identity.get(part)]
-        moves = parts == ["shard"]
-        if parts and not (moves and "handOver" in identity):
-            changed = (f"{part} {identity.get(part, '(none)')} → {now.get(part, '(none)')}" for part in parts)
-            found.append(Removal(key, identity, "changing " + ", ".join(changed), is_move=moves))
+        effect = change_effect(identity, now)
+        if effect is not None:
+            # A move to another chart alone can be handed over.
+            is_move = change_effect(identity, {**now, "shard": identity.get("shard", "")}) is None
+            found.append(Removal(key, identity, effect, is_move=is_move))
     return tuple(found)
 
 

@@ -28,7 +28,7 @@ def test_a_removed_app_is_named_with_its_environment_and_namespace(grown: World)
     edit(grown, ('  "billing@v1.0.0",\n', ""))
     done = grown.run("check", "--without-helm")
     assert done.code == 5
-    assert "test/billing: deletes Application billing (namespace billing) and everything that runs for it" in done.err
+    assert "test/billing: Application billing: deletes everything that runs in namespace billing" in done.err
     assert "--allow-removal test/billing" in done.err
     assert grown.run("check", "--without-helm", "--allow-removal", "test/billing").code == 1
     assert grown.run("check", "--without-helm", "--allow-removal", "test/ledger").code == 5
@@ -54,22 +54,22 @@ def test_a_renamed_app_is_a_removal(grown: World) -> None:
     )
     done = grown.run("check", "--without-helm")
     assert done.code == 5
-    assert "renaming it to invoices does just that: see workloads migrate billing invoices" in done.err
-    assert "test/billing: deletes Application billing" in done.err
+    assert "to rename it to invoices without that, run workloads migrate billing invoices" in done.err
+    assert "test/billing: Application billing: deletes" in done.err
 
 
 def test_a_moved_namespace_is_a_removal(grown: World) -> None:
     edit(grown, ("[apps.billing]", '[apps.billing]\nnamespace = "money"'))
     done = grown.run("check", "--without-helm")
     assert done.code == 5
-    assert "test/billing: changing namespace billing → money deletes the workload" in done.err
+    assert "test/billing: Application billing: namespace billing → money: creates a second one" in done.err
 
 
 def test_rendering_warns_and_writes(grown: World) -> None:
     edit(grown, ('  "billing@v1.0.0",\n', ""))
     done = grown.run("render")
     assert done.code == 0
-    assert "warning: test/billing: deletes Application billing" in done.err
+    assert "warning: test/billing: Application billing: deletes" in done.err
     assert "1 removed" in done.out or "removed" in done.out
     done = grown.run("render", "dev")
     assert "warning" not in done.err

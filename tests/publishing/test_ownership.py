@@ -104,7 +104,10 @@ def test_a_record_that_is_missing_stops_everything(published: Arrangement) -> No
 def test_without_a_record_taking_over_deletes_nothing_and_still_guards_what_runs(published: Arrangement) -> None:
     published.others({}, gone=(RECORD,))
     published.edit(without(published.text, "ledger", "test"))
-    assert "test/ledger: deletes Application ledger (namespace unknown)" in published.refused(5, "--adopt").err
+    assert (
+        "test/ledger: Application ledger: deletes everything that runs in namespace unknown"
+        in published.refused(5, "--adopt").err
+    )
     assert published.publish("--adopt", "--allow-removal", "test/ledger").code == 0
     assert TEMPLATE in published.charts()
     assert "test/ledger" not in published.record()["applications"]
@@ -132,7 +135,7 @@ def test_a_folder_that_differs_in_case_only_is_refused(apart: Arrangement) -> No
 def test_a_removal_that_nobody_named_is_refused_and_told(published: Arrangement) -> None:
     published.edit(without(published.text, "ledger", "test"))
     done = published.refused(5)
-    assert "test/ledger: deletes Application ledger (namespace ledger) and everything that runs for it" in done.err
+    assert "test/ledger: Application ledger: deletes everything that runs in namespace ledger" in done.err
     assert "--allow-removal test/ledger" in done.err
 
 
@@ -148,25 +151,28 @@ def test_a_refusal_as_json(published: Arrangement) -> None:
 def test_a_named_removal_is_committed_and_told(published: Arrangement) -> None:
     published.edit(without(published.text, "ledger", "test"))
     done = published.publish("--allow-removal", "test/ledger")
-    assert "test/ledger: deletes Application ledger" in done.out
+    assert "test/ledger: Application ledger: deletes" in done.out
     assert published.message()[-1] == "Apps-Removed: test/ledger"
     assert TEMPLATE not in published.charts()
 
 
-@pytest.mark.parametrize(
-    "move", ['namespace = "money"', 'project = "money"', 'cluster = "other"'], ids=["namespace", "project", "cluster"]
-)
-def test_a_move_is_a_removal(published: Arrangement, move: str) -> None:
+@pytest.mark.parametrize("move", ['namespace = "money"', 'cluster = "other"'], ids=["namespace", "cluster"])
+def test_a_move_that_orphans_the_workload_is_refused(published: Arrangement, move: str) -> None:
     text = published.text.replace('namespaces = ["billing"', 'allow = ["destination"]\nnamespaces = ["billing"')
     published.edit(text.replace("[apps.billing]\n", f"[apps.billing]\n{move}\n"))
     done = published.refused(5)
-    assert "prod/billing: changing" in done.err
-    assert "deletes the workload of Application billing (namespace billing) and makes it anew" in done.err
+    assert f"prod/billing: Application billing: {move.split()[0]} " in done.err
+    assert "and leaves the first one unmanaged in namespace billing" in done.err
+
+
+def test_a_project_change_is_published(published: Arrangement) -> None:
+    published.edit(published.text.replace("[apps.billing]\n", '[apps.billing]\nproject = "money"\n'))
+    assert published.publish().code == 0
 
 
 def test_a_new_name_is_a_removal(published: Arrangement) -> None:
     published.edit(published.text.replace("billing", "invoicing"))
-    assert "prod/billing: deletes Application billing" in published.refused(5).err
+    assert "prod/billing: Application billing: deletes" in published.refused(5).err
 
 
 def test_removals_are_judged_against_what_is_published_when_the_push_comes(published: Arrangement) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from generator.argocd.workload_effects import removal_effect
 from generator.publishing.pull_request import PullRequestOptions, build_pull_request, pull_request_branch
 from generator.publishing.removal_guard import Removal
 from generator.publishing.summary import PublishSummary
@@ -112,7 +113,7 @@ def test_what_a_request_takes_away_comes_first(within: Arrangement, server: Serv
     (made,) = server.requests
     body = made["description"] if server.forge == "gitlab" else made["body"]
     assert made["title"] == "update billing, ledger: test, prod (deletes 1 Application)"
-    assert body.startswith("**Deletes 1 Application**\n\n- test/ledger: deletes Application ledger")
+    assert body.startswith("**Deletes 1 Application**\n\n- test/ledger: Application ledger: deletes")
     assert body.index("Deletes") < body.index("| test | ledger |") < body.index("| prod | billing |")
 
 
@@ -188,7 +189,14 @@ def test_names_of_branches_are_stable_short_and_plain() -> None:
 
 
 def test_the_text_of_a_request_mentions_nobody_and_stays_short() -> None:
-    gone = tuple(Removal(f"prod/app-{n}", {"name": "@acme", "namespace": "[x](http://evil)"}, "") for n in range(80))
+    gone = tuple(
+        Removal(
+            f"prod/app-{n}",
+            {"name": "@acme", "namespace": "[x](http://evil)"},
+            removal_effect({"namespace": "[x](http://evil)"}),
+        )
+        for n in range(80)
+    )
     made = build_pull_request(
         "head", "main", PublishSummary(removals=gone, apps_by_environment={"prod": [f"app-{n}" for n in range(80)]})
     )

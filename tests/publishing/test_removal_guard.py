@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from generator.argocd.workload_effects import IDENTITY_FIELDS
 from generator.errors import RemovalError
-from generator.publishing.removal_guard import IDENTITY_FIELDS, RemovalConsent, find_removals, guard_removals
+from generator.publishing.removal_guard import RemovalConsent, find_removals, guard_removals
 from generator.registry.files import MemoryFiles
 from generator.registry.reader import read_registry_from
 from generator.registry.registry import Registry
@@ -24,7 +25,12 @@ def running(env: str, *apps: str, **other: str) -> Identities:
 
 
 def identity(app: str, **other: str) -> dict[str, str]:
-    told = dict.fromkeys(IDENTITY_FIELDS, "same") | {"name": app, "namespace": app, "revision": "main"}
+    told = dict.fromkeys(IDENTITY_FIELDS, "same") | {
+        "cluster": "server:https://same",
+        "name": app,
+        "namespace": app,
+        "revision": "main",
+    }
     return told | other
 
 
@@ -41,16 +47,28 @@ def test_what_stays_the_same_is_no_removal() -> None:
 def test_an_app_that_goes_is_told_with_its_namespace() -> None:
     gone = find_removals(running("prod", "billing"), {})
     assert [str(removal) for removal in gone] == [
-        "prod/billing: deletes Application billing (namespace billing) and everything that runs for it"
+        "prod/billing: Application billing: deletes everything that runs in namespace billing on https://same"
     ]
 
 
-@pytest.mark.parametrize("part", IDENTITY_FIELDS)
-def test_another_identity_is_a_removal(part: str) -> None:
+@pytest.mark.parametrize(
+    ("part", "effect"),
+    [
+        ("name", "recreates-workload"),
+        ("argocdNamespace", "recreates-workload"),
+        ("shard", "recreates-workload"),
+        ("cluster", "orphans-workload"),
+        ("namespace", "orphans-workload"),
+    ],
+)
+def test_another_identity_needs_consent_and_says_what_happens_to_the_workload(part: str, effect: str) -> None:
     (gone,) = find_removals(running("prod", "billing"), running("prod", "billing", **{part: "other"}))
-    assert gone.key == "prod/billing"
-    assert f"changing {part} " in str(gone)
-    assert "→ other deletes the workload of Application billing" in str(gone)
+    assert (gone.key, gone.effect.name) == ("prod/billing", effect)
+    assert str(gone).startswith(f"prod/billing: Application billing: {part} ")
+
+
+def test_a_project_change_is_applied_in_place_and_needs_no_consent() -> None:
+    assert find_removals(running("prod", "billing"), running("prod", "billing", project="other")) == ()
 
 
 def test_another_revision_is_none() -> None:
@@ -61,7 +79,7 @@ def test_a_removal_that_nobody_named_is_refused_with_the_flag_that_names_it() ->
     before = running("prod", "billing", "ledger")
     with pytest.raises(RemovalError) as refusal:
         guard_removals(registry(), before, running("prod", "billing"), RemovalConsent())
-    assert "prod/ledger: deletes Application ledger (namespace ledger)" in refusal.value.message
+    assert "prod/ledger: Application ledger: deletes everything that runs in namespace ledger" in refusal.value.message
     assert refusal.value.remedy.endswith("--allow-removal prod/ledger")
     assert refusal.value.exit_code == 5
 
@@ -201,8 +219,8 @@ def test_a_change_of_shard_is_told_as_what_it_would_do() -> None:
     (gone,) = find_removals(in_shard("", "billing"), in_shard("payments", "billing"))
     assert gone.is_move
     assert str(gone) == (
-        "prod/billing: changing shard (none) → payments deletes the workload of Application billing "
-        "(namespace billing) and makes it anew"
+        "prod/billing: Application billing: shard (none) → payments: deletes everything that runs in namespace billing "
+        "on https://same, then creates it in namespace billing on https://same"
     )
 
 
@@ -225,14 +243,14 @@ def test_a_change_of_shard_that_nobody_named_is_refused_with_the_command_that_mo
 
 
 def test_back_to_one_chart_is_a_change_of_shard_too() -> None:
-    with pytest.raises(RemovalError, match="changing shard payments → ") as refusal:
+    with pytest.raises(RemovalError, match="shard payments → ") as refusal:
         guard_removals(registry(), in_shard("payments", "a"), in_shard("", "a"), RemovalConsent())
     assert refusal.value.remedy.endswith("workloads shard prod --by none")
 
 
 def test_a_change_of_shard_is_none_of_the_removals_that_may_go_unnamed() -> None:
     before, after = in_shard("", "a", "b", "c"), in_shard("", "a", "b") | in_shard("payments", "c")
-    with pytest.raises(RemovalError, match="changing shard"):
+    with pytest.raises(RemovalError, match="shard "):
         guard_removals(registry("[environments.prod.policy]\nmaxRemovals = 3"), before, after, RemovalConsent())
 
 
@@ -256,17 +274,17 @@ def test_a_hand_over_that_is_not_published_yet_protects_nothing() -> None:
         )
 
 
-@pytest.mark.parametrize("part", [part for part in IDENTITY_FIELDS if part != "shard"])
-def test_what_is_handed_over_and_changes_otherwise_too_is_made_anew(part: str) -> None:
+@pytest.mark.parametrize("part", [part for part in IDENTITY_FIELDS if part not in ("shard", "project")])
+def test_a_handed_over_app_that_changes_otherwise_too_needs_consent(part: str) -> None:
     before = in_shard("", "billing", "ledger", handOver="true")
     after = in_shard("payments", "billing", **{part: "other"}) | in_shard("payments", "ledger")
-    with pytest.raises(RemovalError, match=f"prod/billing: changing {part} .* → other, shard ") as refusal:
+    with pytest.raises(RemovalError, match=f"prod/billing: Application billing: .*{part} .* → other") as refusal:
         guard_removals(divided("prod", '"team"'), before, after, RemovalConsent())
     assert refusal.value.remedy == "if that is what you want: --allow-removal prod/billing"
 
 
 def test_what_is_handed_over_and_goes_is_a_removal() -> None:
-    with pytest.raises(RemovalError, match="prod/b: deletes Application b"):
+    with pytest.raises(RemovalError, match="prod/b: Application b: deletes everything"):
         guard_removals(
             registry(), in_shard("", "a", "b", handOver="true"), in_shard("", "a", handOver="true"), RemovalConsent()
         )
@@ -301,8 +319,8 @@ def test_more_than_fifty_are_counted() -> None:
 def test_fifty_are_all_told() -> None:
     with pytest.raises(RemovalError) as refusal:
         guard_removals(registry(), in_shard("", *(f"app-{number:02}" for number in range(50))), {}, RemovalConsent())
-    assert refusal.value.message.endswith("prod/app-49: deletes Application app-49 (namespace app-49) and everything"
-                                          " that runs for it")  # fmt: skip
+    last = refusal.value.message.splitlines()[-1]
+    assert last.startswith("prod/app-49: Application app-49: deletes everything that runs in namespace app-49")
     assert "more" not in refusal.value.remedy
 
 

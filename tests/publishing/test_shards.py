@@ -150,7 +150,7 @@ def test_without_a_record_an_app_is_in_the_shard_that_its_template_is_in(place: 
     place.edit('[environments.dev]\nshards = "team"\n', f"[environments.dev]\nshards = {shards}\n")
     done = place.run("publish", "--adopt", "--overwrite")
     assert done.code == code, done.err
-    assert ("dev/audit: changing shard audit → " in done.err) is (code == 5)
+    assert ("Application audit: shard audit → " in done.err) is (code == 5)
 
 
 def test_edits_by_hand_in_a_shard_are_kept(place: Place) -> None:
