@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.ci.steps import github
+from tests.ci.steps import Runner
 from tests.diff.sample import BEFORE, changed, committed
 from tests.git.remotes import git
 from tests.workspace import ROOT, isolate
@@ -84,11 +83,6 @@ def test_the_comment_is_made_once_and_then_kept_up_to_date(
     forge: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     isolate(tmp_path / "home", monkeypatch)
-    program = tmp_path / "bin" / "workloads"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m generator "$@"\n')
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
     committed(tmp_path / "shop", BEFORE)
     git(tmp_path / "shop", "commit", "--quiet", "--allow-empty", "--message", "the merge that a runner checks out")
     values = {
@@ -96,16 +90,17 @@ def test_the_comment_is_made_once_and_then_kept_up_to_date(
         "github.token": TOKEN,
     }
     variables = {
-        "RUNNER_TEMP": str(tmp_path),
         "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
         "GITHUB_API_URL": f"http://127.0.0.1:{forge.server_address[1]}",
         "GITHUB_REPOSITORY": "acme/workloads",
     }
+    (tmp_path / "temp").mkdir()
+    runner = Runner(tmp_path / "shop", tmp_path / "temp", values, variables)
     others = json.dumps(_Forge.comments)
     after = ((changed(), "9 of them dangerous"), ("no registry", "There is no diff"), (BEFORE, "nothing changes"))
     for registry, said in after:
         (tmp_path / "shop" / "apps.toml").write_text(registry)
-        done = github(WORKFLOW, tmp_path / "shop", values, **variables)
+        done = runner.run_workflow(WORKFLOW)
         assert done.returncode == 0, done
         assert TOKEN not in done.stdout + done.stderr
         *before, ours = _Forge.comments
