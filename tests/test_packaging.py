@@ -1,4 +1,4 @@
-"""The wheel: it holds what the command needs, and nothing else, and works away from the checkout."""
+"""The wheel contains what the command needs and nothing else, and works outside the checkout."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy of what the build needs."""
-    return built(tmp_path_factory.mktemp("wheel"))
+    """The wheel, built from a copy of the files that the build needs."""
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
-def built(folder: Path) -> Path:
+def build_wheel(folder: Path) -> Path:
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder)
     for name in ("generator", "chart-templates"):
@@ -43,21 +43,26 @@ def built(folder: Path) -> Path:
     return folder / "dist" / done.stdout.split()[-1]
 
 
+def link_libraries(folder: Path) -> Path:
+    """Fill `folder` with links to the installed libraries, without this project's own package."""
+    # Debian's Python names folders that a virtual environment does not have.
+    places = (Path(place) for place in site.getsitepackages() if Path(place).is_dir())
+    for entry in (entry for place in places for entry in place.iterdir()):
+        # Without the .pth file of an editable install, which leads to the checkout.
+        if entry.suffix != ".pth" and not entry.name.startswith(("gitops_workloads", "_gitops_workloads")):
+            (folder / entry.name).symlink_to(entry)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel's command in an environment that sees our libraries, and not our checkout."""
+    """The Python of an environment with the wheel and the installed libraries, but without the checkout."""
     folder = tmp_path_factory.mktemp("venv")
     venv.create(folder, symlinks=True)
     own = Path(sysconfig.get_path("purelib", "venv", vars={"base": str(folder)}))
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(own)
-    libraries = tmp_path_factory.mktemp("libraries")
-    # Debian's Python names folders that a virtual environment does not have.
-    places = (Path(place) for place in site.getsitepackages() if Path(place).is_dir())
-    for entry in (entry for place in places for entry in place.iterdir()):
-        # Without the .pth file of an editable install, by which the checkout would be found.
-        if entry.suffix != ".pth" and not entry.name.startswith(("gitops_workloads", "_gitops_workloads")):
-            (libraries / entry.name).symlink_to(entry)
+    libraries = link_libraries(tmp_path_factory.mktemp("libraries"))
     (own / "libraries.pth").write_text(f"{libraries}\n")
     return folder / "bin" / "python"
 
@@ -69,7 +74,7 @@ def run(python: Path, *args: str, cwd: Path) -> Done:
     return Done(done.returncode, done.stdout, done.stderr)
 
 
-def test_it_holds_the_package_and_the_templates_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_contains_only_the_package_and_the_templates(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
     assert tops == {"generator", f"gitops_workloads-{__version__}.dist-info"}
@@ -87,7 +92,7 @@ def test_it_holds_the_package_and_the_templates_and_nothing_else(wheel: Path) ->
     assert {name for name in names if name.startswith("generator/") and name not in templates} == modules | pages
 
 
-def test_it_declares_the_command_the_python_and_the_licence(wheel: Path) -> None:
+def test_the_metadata_names_the_command_the_python_version_and_the_licence(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
     info = f"gitops_workloads-{__version__}.dist-info"
     assert "workloads = generator.__main__:run" in archive.read(f"{info}/entry_points.txt").decode()
@@ -98,14 +103,14 @@ def test_it_declares_the_command_the_python_and_the_licence(wheel: Path) -> None
 
 
 def test_the_same_sources_give_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
-    assert built(tmp_path).read_bytes() == wheel.read_bytes()
+    assert build_wheel(tmp_path).read_bytes() == wheel.read_bytes()
 
 
-def test_it_says_its_version_away_from_the_checkout(installed: Path, tmp_path: Path) -> None:
+def test_the_version_is_printed_outside_the_checkout(installed: Path, tmp_path: Path) -> None:
     assert run(installed, "--version", cwd=tmp_path).out == f"workloads, version {__version__}\n"
 
 
-def test_it_renders_and_checks_the_sample_away_from_the_checkout(installed: Path, tmp_path: Path) -> None:
+def test_the_sample_is_rendered_and_checked_outside_the_checkout(installed: Path, tmp_path: Path) -> None:
     shutil.copy(ROOT / "apps.toml", tmp_path)
     rendered = run(installed, "render", cwd=tmp_path)
     assert rendered.code == 0, rendered.err
@@ -116,7 +121,7 @@ def test_it_renders_and_checks_the_sample_away_from_the_checkout(installed: Path
             assert path.read_bytes() == (ROOT / path.relative_to(tmp_path)).read_bytes(), path
 
 
-def test_what_is_installed_is_not_the_checkout(installed: Path, tmp_path: Path) -> None:
+def test_the_installed_package_is_not_the_checkout(installed: Path, tmp_path: Path) -> None:
     code = "import generator; print(generator.__file__)"
     done = subprocess.run([str(installed), "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert str(ROOT) not in done.stdout

@@ -67,6 +67,7 @@ class Runner:
             self.install_workloads()
             before = [line for line in before if not re.search("mktemp|apt-get|-m venv|-m pip", line)]
             before = [f"TOOLS={self.temp}", *before]
+        variables = {**pipeline.get("variables", {}), **variables}
         script = "\n".join([*before, *pipeline[job]["script"]])
         return self._run_shell(script, self.checkout, {**variables, "CI_PROJECT_DIR": str(self.checkout)})
 
