@@ -11,6 +11,8 @@ SHARDS_FOLDER = "argo-app-shards"
 PROJECTS_FOLDER = "argo-app-projects"
 #: The name of the template, and of its suite, that renders the shards' Applications: no app can have it.
 SHARDS_TEMPLATE = "app_of_apps"
+#: The template that holds what the templates of a chart's apps share.
+HELPERS_FILE = "templates/_helpers.tpl"
 _TEMPLATE_PATH = re.compile(r"templates/([^/]+)\.yaml")
 _V = TypeVar("_V")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -22,19 +22,16 @@ from generator.registry.shards import find_app_shard
 from generator.registry.uniqueness import app_destination, helm_values_key
 
 APPLICATION_WAVE = PROJECT_WAVE + 1
+NO_FINALIZER = "none"
 _FINALIZERS = {
     "foreground": FINALIZER,
     "background": f"{FINALIZER}/background",
-    "none": None,
+    "none": NO_FINALIZER,
 }
 #: Values of the annotation `argocd.argoproj.io/sync-options`.
 _CONFIRM_DELETION, _PREVENT_DELETION = "Delete=confirm,Prune=confirm", "Delete=false,Prune=false"
-#: Fields of an Application's spec that are copied unchanged.
-_COPIED_SPEC_FIELDS = ("ignoreDifferences", "info", "revisionHistoryLimit")
-#: Other fields of an app that its template reads only if they are set, in order of name.
-_OPTIONAL_FIELDS = ("annotations", "labels", "spec")
-#: Fields of a source that are read only if they are set, unlike those in the contract of values.yaml.
-_OPTIONAL_SOURCE_FIELDS = tuple(key for key in SOURCE_KEYS if key not in ("repoURL", "path", "targetRevision", "helm"))
+#: Fields of an app that its entry in values.yaml has only if they are set.
+_OPTIONAL_FIELDS = ("annotations", "labels", "spec", "ignoreDifferences", "info", "revisionHistoryLimit")
 
 
 class ProjectMember(NamedTuple):
@@ -50,9 +47,8 @@ class ProjectMember(NamedTuple):
 class AppPlan:
     """One Application: the inputs of its template, and its entry in values.yaml.
 
-    `form` is the field that has its sources; `blocks` are the optional fields that its template reads;
-    `members` are the apps, this one among them, whose AppProject this template renders (none where
-    another app of the project does).
+    `form` is the field that has its sources; `finalizer` is `none` or a finalizer; `members` are the apps, this one
+    among them, whose AppProject this template renders (none where another app of the project does).
     """
 
     chart: Chart
@@ -62,29 +58,13 @@ class AppPlan:
     project: str
     namespace: str
     wave: int
-    finalizer: str | None
+    finalizer: str
     sync_options: str
     own_destination: bool
+    own_sync_policy: bool
     form: str
-    source_blocks: tuple[str, ...]
-    spec_blocks: tuple[str, ...]
-    blocks: frozenset[str]
     members: tuple[ProjectMember, ...]
     values: Mapping[str, Any]
-
-    def template_inputs(self) -> tuple[Any, ...]:
-        """All inputs of the template: plans with equal inputs have the same text."""
-        return (self.key, self.application, self.project, self.namespace, *self._nameless_inputs(), self.members)
-
-    def template_shape(self) -> tuple[Any, ...]:
-        """All inputs of the template except the app's own names."""
-        # The AppProject of a single app depends on this app's names only, that of several on the names of all.
-        members = self.members if len(self.members) > 1 else tuple(one.handed_over for one in self.members)
-        return (*self._nameless_inputs(), members)
-
-    def _nameless_inputs(self) -> tuple[Any, ...]:
-        marks = self.own_destination, self.wave, self.finalizer, self.sync_options, self.form
-        return (*marks, self.source_blocks, self.spec_blocks, self.blocks)
 
 
 @dataclass(frozen=True)
@@ -165,7 +145,7 @@ def _plan_environment(
         for name, members in by_project.items()
     }
     of = {members[0].app: tuple(_plan_project_member(env, app) for app in members) for members in by_project.values()}
-    planned = tuple(_plan_app(env, app, bool(extra[app.project]), of.get(app.app, ())) for app in apps)
+    planned = tuple(_plan_app(env, app, of.get(app.app, ())) for app in apps)
     projects: dict[Chart, dict[str, Mapping[str, Any]]] = {one.chart: {} for one in planned}
     for one in sorted(planned, key=lambda app: app.project):
         if extra[one.project]:
@@ -228,15 +208,10 @@ def _has_own_destination(app: EffectiveApp) -> bool:
     return "server" in app.fields or "cluster" in app.fields
 
 
-def _plan_app(
-    env: Environment, app: EffectiveApp, has_project_fields: bool, members: tuple[ProjectMember, ...]
-) -> AppPlan:
+def _plan_app(env: Environment, app: EffectiveApp, members: tuple[ProjectMember, ...]) -> AppPlan:
     app, handed_over = _apply_retirement(app) if app.app in env.retired else app, env.hands_over(app.app)
     fields = app.fields
-    blocks = [key for key in _OPTIONAL_FIELDS if fields.get(key)]
-    if fields["syncPolicy"] != BUILT_IN_DEFAULTS["syncPolicy"]:
-        blocks.append("syncPolicy")
-    spec_blocks = tuple([key for key in _COPIED_SPEC_FIELDS if fields.get(key) not in (None, [], {})])
+    own_sync_policy = fields["syncPolicy"] != BUILT_IN_DEFAULTS["syncPolicy"]
     return AppPlan(
         chart=Chart(env.name, find_app_shard(env, app.team, app.project)),
         name=app.app,
@@ -245,15 +220,13 @@ def _plan_app(
         project=app.project,
         namespace=app.namespace,
         wave=fields.get("syncWave", APPLICATION_WAVE),
-        finalizer=None if handed_over else _FINALIZERS[fields.get("finalizer", "foreground")],
+        finalizer=NO_FINALIZER if handed_over else _FINALIZERS[fields.get("finalizer", "foreground")],
         sync_options=_PREVENT_DELETION if handed_over else _CONFIRM_DELETION if env.policy.confirm_deletion else "",
         own_destination=_has_own_destination(app),
+        own_sync_policy=own_sync_policy,
         form=_select_source_form(app),
-        source_blocks=tuple([key for key in _OPTIONAL_SOURCE_FIELDS if key in fields]),
-        spec_blocks=spec_blocks,
-        blocks=frozenset([*blocks, "project"] if has_project_fields else blocks),
         members=members,
-        values=_app_values(env, app, [*blocks, *spec_blocks]),
+        values=_app_values(env, app, own_sync_policy),
     )
 
 
@@ -269,7 +242,7 @@ def _select_source_form(app: EffectiveApp) -> str:
     return "sourceHydrator" if "sourceHydrator" in app.fields else "sources" if app.has_multiple_sources else "source"
 
 
-def _app_values(env: Environment, app: EffectiveApp, blocks: Iterable[str]) -> dict[str, Any]:
+def _app_values(env: Environment, app: EffectiveApp, own_sync_policy: bool) -> dict[str, Any]:
     fields, form = app.fields, _select_source_form(app)
     values: dict[str, Any] = {"createProject": bool(fields.get("createProject", env.create_projects))}
     names = ("name", app.app + env.name_suffix), ("project", app.project), ("namespace", app.namespace)
@@ -285,7 +258,9 @@ def _app_values(env: Environment, app: EffectiveApp, blocks: Iterable[str]) -> d
                 values[key] = fields[key]
     else:
         values[form] = app.sources if form == "sources" else fields[form]
-    values.update({key: fields[key] for key in blocks})
+    if own_sync_policy:
+        values["syncPolicy"] = fields["syncPolicy"]
+    values.update({key: fields[key] for key in _OPTIONAL_FIELDS if fields.get(key) not in (None, [], {})})
     return values
 
 

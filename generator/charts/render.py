@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from generator.charts import templates, yaml
 from generator.charts.app_projects import FINALIZER, PROJECT_WAVE
 from generator.charts.file_set import FileSet, TextPieces, sha256_hex
-from generator.charts.layout import PROJECTS_FOLDER, SHARDS_TEMPLATE, Chart
+from generator.charts.layout import HELPERS_FILE, PROJECTS_FOLDER, SHARDS_TEMPLATE, Chart
 from generator.charts.plan import APPLICATION_WAVE, AppPlan, ChartPlan, EnvironmentPlan
 from generator.charts.templates import NOTICE
-from generator.charts.unittest_suites import format_helm_value, render_app_suite, render_shards_suite
+from generator.charts.unittest_suites import render_app_suite, render_shards_suite
 from generator.charts.values_file import join_blocks
 from generator.registry.result_cache import digest_data
 from generator.registry.shards import shard_application_name, shard_project_name
 
 _NOTICE_LINE = f"# {NOTICE}\n"
-
-#: Placeholders for an app's own names in the text that apps of one shape share: no name has such characters.
-_PLACEHOLDERS = ("<key>", "<application>", "<project>", "<namespace>")
-_PLACEHOLDER_PATTERN = re.compile(f"({'|'.join(_PLACEHOLDERS)})")
 _Identities = Mapping[str, Mapping[str, str]]
 
 
@@ -114,7 +109,7 @@ def assemble_tree(plan: ChartPlan, parts: Iterable[TreePart]) -> RenderedTree:
     shared: dict[str, TextPieces] = {".gitattributes": (f"{_NOTICE_LINE}* text eol=lf linguist-generated=true\n",)}
     charts = [chart for env in plan.environments for chart in _build_chart_texts(env, parts)]
     for chart in charts:
-        shared.update(_render_chart_files(chart, parts))
+        shared.update(_render_chart_files(plan, chart, parts))
     for env in plan.environments:
         shared.update(_render_shards_parent(plan, env, parts))
     identities = {
@@ -134,51 +129,17 @@ def _list_identities(env: EnvironmentPlan, parts: list[TreePart]) -> Iterator[tu
 
 def _format_app_entry(app: AppPlan) -> str:
     """An app's lines of values.yaml."""
-    helm = app.values.get("helm")
-    return yaml.dump({app.key: {**app.values, "helm": format_helm_value(helm)} if helm else app.values}, "    ")
+    return yaml.dump({app.key: app.values}, "    ")
 
 
 def _render_files(plan: ChartPlan) -> Iterator[tuple[str, TextPieces]]:
-    texts = _AppTemplateRenderer(plan)
     for env in plan.environments:
         for app in env.apps:
             folder = app.chart.folder
-            yield f"{folder}/templates/{app.name}.yaml", (texts.render_app(app),)
-            tests = render_app_suite(env, app, plan.project_namespace, plan.argocd_namespace)
-            yield f"{folder}/tests/{app.name}_test.yaml", (_NOTICE_LINE, *tests)
+            yield f"{folder}/templates/{app.name}.yaml", (templates.render_app_template(app),)
+            yield f"{folder}/tests/{app.name}_test.yaml", (_NOTICE_LINE, render_app_suite(env, app))
     for project, manifest in plan.projects.items():
         yield f"{PROJECTS_FOLDER}/{project}.yaml", (_NOTICE_LINE, yaml.dump(manifest))
-
-
-class _AppTemplateRenderer:
-    """Renders each app's template; apps of one shape are rendered once, and then get their own names."""
-
-    def __init__(self, plan: ChartPlan) -> None:
-        self._plan = plan
-        self._shape_texts: dict[tuple[Any, ...], list[str]] = {}
-        self._template_texts: dict[tuple[Any, ...], str] = {}
-
-    def render_app(self, app: AppPlan) -> str:
-        read = app.template_inputs()
-        if read not in self._template_texts:
-            shape = app.template_shape()
-            if shape not in self._shape_texts:
-                self._shape_texts[shape] = self._render_shape(app)
-            parts = self._shape_texts[shape]
-            names = dict(zip(_PLACEHOLDERS, (app.key, app.application, app.project, app.namespace), strict=True))
-            self._template_texts[read] = "".join(map(names.get, parts, parts))
-        return self._template_texts[read]
-
-    def _render_shape(self, app: AppPlan) -> list[str]:
-        key, application, project, namespace = _PLACEHOLDERS
-        text = templates.render_template(
-            "templates/app.yaml",
-            app=replace(app, key=key, application=application, project=project, namespace=namespace),
-            argocd_namespace=self._plan.argocd_namespace,
-            project_namespace=self._plan.project_namespace,
-            project_wave=PROJECT_WAVE,
-        )
-        return _PLACEHOLDER_PATTERN.split(text)
 
 
 class _ChartText(NamedTuple):
@@ -212,12 +173,16 @@ def _list_shards(env: EnvironmentPlan, parts: list[TreePart]) -> list[str]:
     return sorted(chart.shard for chart in charts if chart.environment == env.name and chart.shard)
 
 
-def _render_chart_files(chart_text: _ChartText, parts: list[TreePart]) -> Iterator[tuple[str, TextPieces]]:
-    """Render a chart's files other than its templates and suites."""
+def _render_chart_files(
+    plan: ChartPlan, chart_text: _ChartText, parts: list[TreePart]
+) -> Iterator[tuple[str, TextPieces]]:
+    """Render a chart's files other than its apps' templates and suites."""
     chart = chart_text.chart
     for name in ("Chart.yaml", ".helmignore", "values.schema.json"):
         names = {"environment": chart.environment, "shard": chart.shard, "sharded": chart_text.shards is not None}
         yield f"{chart.folder}/{name}", (templates.render_template(name, **names),)
+    if chart_text.shards is None:
+        yield f"{chart.folder}/{HELPERS_FILE}", (templates.render_helpers(plan),)
     yield f"{chart.folder}/values.yaml", _render_values(chart_text, parts)
 
 
@@ -247,7 +212,8 @@ def _build_slice_content(chart_text: _ChartText, parts: list[TreePart], files: F
     folder = chart_text.chart.folder
     values = "".join(_render_values(chart_text, parts)).encode()
     names = [SHARDS_TEMPLATE] if chart_text.shards else [app for part in parts for app in part.entries[folder]]
-    paths = ["Chart.yaml", "values.schema.json", *(f"templates/{name}.yaml" for name in names)]
+    helpers = [HELPERS_FILE] if chart_text.shards is None else []
+    paths = ["Chart.yaml", "values.schema.json", *helpers, *(f"templates/{name}.yaml" for name in names)]
     digests = {path: files.digests[f"{folder}/{path}"] for path in paths}
     judged = FileSet(
         {**digests, "values.yaml": sha256_hex(values)}, functools.partial(_read_slice_file, files, folder, values)
@@ -299,7 +265,7 @@ def _render_shards_parent(
     yield f"{folder}/templates/{SHARDS_TEMPLATE}.yaml", (text,)
     yield (
         f"{folder}/tests/{SHARDS_TEMPLATE}_test.yaml",
-        (_NOTICE_LINE, *render_shards_suite(env.name, env.shards, shards)),
+        (_NOTICE_LINE, render_shards_suite(env.name, env.shards, shards)),
     )
     yield f"{PROJECTS_FOLDER}/{shard_project_name(env.name)}.yaml", (_NOTICE_LINE, yaml.dump(env.shards.project))
 

@@ -1,166 +1,177 @@
-"""Render the helm-unittest suites of chart templates: what each renders, and what overrides change. Pure."""
+"""Render the helm-unittest suites of a chart: what each template renders, and what overrides change. Pure."""
 
 from __future__ import annotations
 
-import functools
 import operator
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from generator.charts import yaml
 from generator.charts.app_projects import PROJECT_WAVE
 from generator.charts.layout import SHARDS_TEMPLATE
-from generator.charts.plan import AppPlan, EnvironmentPlan, ShardsPlan
+from generator.charts.plan import NO_FINALIZER, AppPlan, EnvironmentPlan, ShardsPlan
+from generator.registry.effective import BUILT_IN_DEFAULTS, SOURCE_KEYS
 from generator.registry.shards import shard_application_name, shard_project_name
 
 _OTHER_SERVER = "https://other.example.com"
+_OTHER_NAME = "other"
+_WAVE_ANNOTATION, _OPTIONS_ANNOTATION = "argocd.argoproj.io/sync-wave", "argocd.argoproj.io/sync-options"
+#: Fields of an app's entry in values.yaml that its Application's spec has unchanged.
+_SPEC_FIELDS = ("ignoreDifferences", "info", "revisionHistoryLimit")
 #: Helm writes whole floats in this range as integers: those that fit a Go integer.
 _GO_INTEGER_MIN, _GO_INTEGER_LIMIT = -(2.0**63), 2.0**64
-#: Number of texts that are cached, for other environments of the same apps.
-_CACHED_TEXTS = 4096
-_HELM_ASSERTION = '      - equal:\n          path: "spec.source.helm"\n          value:'
-_SYNC_WAVE_PATH = 'metadata.annotations["argocd.argoproj.io/sync-wave"]'
 
 
-def render_app_suite(
-    env: EnvironmentPlan, app: AppPlan, project_namespace: str, argocd_namespace: str
-) -> tuple[str, ...]:
-    """Render the helm-unittest suite of an app's template, as YAML in parts that other suites share."""
-    labels = {**env.settings["labels"], **app.values.get("labels", {})}
-    return (
-        f"suite: {yaml.quote_string(f'{app.name} in {env.name}')}\n",
-        _format_suite_templates(app.name),
-        _set_parent_values(env) if app.chart.shard else "",
-        "tests:\n",
-        _format_application_test(app.application, argocd_namespace, app.wave, app.project, app.namespace),
-        _assert_labels(*labels.items()),
-        *_assert_sources(app),
-        _format_destination_test(),
-        _format_ignored_values_test(app.application),
-        _format_project_test(app.project, app.key, project_namespace) if app.members else "",
+def render_app_suite(env: EnvironmentPlan, app: AppPlan) -> str:
+    """Render the helm-unittest suite of an app's template."""
+    annotations = {_WAVE_ANNOTATION: str(app.wave), **app.values.get("annotations", {})}
+    if app.sync_options:
+        annotations[_OPTIONS_ANNOTATION] = app.sync_options
+    values = app.values
+    asserts = [
+        _assert_equal("metadata.name", app.application),
+        _assert_labels({**env.settings["labels"], **values.get("labels", {})}),
+        _assert_equal("metadata.annotations", annotations),
+        _assert_equal("metadata.finalizers", [app.finalizer]) if app.finalizer != NO_FINALIZER else "",
+        _assert_source(app),
+        _assert_equal("spec.syncPolicy", values.get("syncPolicy", BUILT_IN_DEFAULTS["syncPolicy"])),
+        *(_assert_equal(f"spec.{field}", values[field]) for field in _SPEC_FIELDS if field in values),
+        _assert_equal("spec.destination", {**values.get("destination", env.destination), "namespace": app.namespace}),
+        _assert_equal("spec.project", app.project),
+    ]
+    tests = _format_test("is deployed as the registry says", "Application", asserts)
+    if app.members:
+        created = {f"spec.apps.{app.key}.createProject": True}
+        tests += _format_test(
+            "creates its project", "AppProject", [_assert_equal("metadata.name", app.project)], created
+        )
+    return _format_suite(f"{app.name} in {env.name}", [app.name], tests, _parent_values(env) if app.chart.shard else {})
+
+
+def render_overrides_suite(env: EnvironmentPlan, apps: Sequence[AppPlan]) -> str:
+    """Render the helm-unittest suite of what overrides change in all the templates of a chart, which has `apps`."""
+    some = next(app for app in apps if app.members)
+    destination = {"destinationServer": _OTHER_SERVER, "argoNamespace": _OTHER_NAME, "labels.other": _OTHER_NAME}
+    ignored = {"clusterName": _OTHER_NAME, "region": _OTHER_NAME, "targetRevision": _OTHER_NAME}
+    project = {"argoProjectNamespace": _OTHER_NAME, "sourceNamespaces": [_OTHER_NAME]}
+    create = {f"spec.apps.{some.key}.createProject": True, **project, "destinationServer": _OTHER_SERVER}
+    tests = (
+        _format_test(
+            "follow destinationServer, argoNamespace and labels",
+            "Application",
+            [
+                _assert_equal("spec.destination.server", _OTHER_SERVER),
+                _assert_absent("spec.destination.name"),
+                _assert_equal("metadata.namespace", _OTHER_NAME),
+                _assert_equal("metadata.labels.other", _OTHER_NAME),
+            ],
+            destination,
+            every=True,
+        ),
+        _format_test(
+            "ignore the values that they do not have",
+            "Application",
+            [_assert_equal("metadata.namespace", env.settings["argoNamespace"])],
+            ignored,
+            every=True,
+        ),
+        _format_test(
+            "create projects that follow the overrides",
+            "AppProject",
+            [
+                _assert_equal("metadata.namespace", _OTHER_NAME),
+                _assert_equal("metadata.annotations", {_WAVE_ANNOTATION: str(PROJECT_WAVE)}),
+                _assert_equal("spec.destinations[0].server", _OTHER_SERVER),
+                _format_assertion("contains", {"path": "spec.sourceNamespaces", "content": _OTHER_NAME}),
+            ],
+            create,
+            every=True,
+        ),
     )
+    return _format_suite(f"the apps in {env.name}", [], "".join(tests), _parent_values(env) if some.chart.shard else {})
 
 
-def _set_parent_values(env: EnvironmentPlan) -> str:
-    """The values that a shard gets only from its parent chart."""
-    destination = {f"spec.destination.{key}": value for key, value in env.destination.items()}
-    labels = env.settings["labels"]
-    return yaml.dump({"set": {**destination, **({"labels": labels} if labels else {})}})
-
-
-def render_shards_suite(environment: str, shards: ShardsPlan, names: Sequence[str]) -> tuple[str, ...]:
+def render_shards_suite(environment: str, shards: ShardsPlan, names: Sequence[str]) -> str:
     """Render the helm-unittest suite of the template for an environment's shards, `names`."""
-    named = yaml.quote_string(f"the shards of {environment}"), yaml.quote_string(f"templates/{SHARDS_TEMPLATE}.yaml")
-    tests = [text for name in names for text in _format_shard_tests(environment, name, shards)]
     project = _format_test(
         "renders their project", "AppProject", [_assert_equal("metadata.name", shard_project_name(environment))]
     )
-    return ("suite: {}\ntemplates:\n  - {}\ntests:\n".format(*named), project, *tests)
+    tests = [_format_shard_tests(environment, name, shards) for name in names]
+    return _format_suite(f"the shards of {environment}", [SHARDS_TEMPLATE], "".join([project, *tests]))
 
 
-def _format_shard_tests(environment: str, name: str, shards: ShardsPlan) -> Iterator[str]:
-    selector = {"documentSelector": {"path": "metadata.name", "value": shard_application_name(environment, name)}}
+def _format_shard_tests(environment: str, name: str, shards: ShardsPlan) -> str:
+    selector = {"path": "metadata.name", "value": shard_application_name(environment, name)}
     expected = {
         "spec.source.repoURL": shards.values["repoURL"],
         "spec.source.targetRevision": shards.values["targetRevision"],
         "spec.source.path": f"{shards.values['path']}/{name}",
         "spec.project": shard_project_name(environment),
     }
-    asserts = [{"equal": {"path": path, "value": value}} for path, value in expected.items()]
-    yield yaml.dump_items([{"it": f"makes an Application of shard {name}", **selector, "asserts": asserts}], "  ")
-    given = {"set": {"spec.apps.some.targetRevision": "some-revision"}}
-    handed_on = [{"matchRegex": {"path": "spec.source.helm.values", "pattern": "some-revision"}}]
-    test = {"it": f"hands values on to shard {name}", **given, **selector, "asserts": handed_on}
-    yield yaml.dump_items([test], "  ")
+    handed_on = {"path": "spec.source.helm.values", "pattern": "some-revision"}
+    return _format_selected_test(
+        f"makes an Application of shard {name}", selector, [_assert_equal(*item) for item in expected.items()]
+    ) + _format_selected_test(
+        f"hands values on to shard {name}",
+        selector,
+        [_format_assertion("matchRegex", handed_on)],
+        {"spec.apps.some.targetRevision": "some-revision"},
+    )
 
 
-def _format_test(description: str, kind: str, asserts: list[str], **values: Any) -> str:
-    return "".join([_format_test_head(description, kind, **values), *asserts])
+def _parent_values(env: EnvironmentPlan) -> dict[str, Any]:
+    """The values that a shard gets only from its parent chart."""
+    destination = {f"spec.destination.{key}": value for key, value in env.destination.items()}
+    settings = {key: value for key, value in env.settings.items() if value}
+    return {**destination, **settings}
 
 
-@functools.lru_cache(maxsize=_CACHED_TEXTS)
-def _format_test_head(description: str, kind: str, **values: Any) -> str:
-    told = f"    set:\n{yaml.dump(values, '      ')}" if values else ""
-    return f"  - it: {yaml.quote_string(description)}\n{told}{_select_kind(kind)}    asserts:\n"
+def _format_suite(name: str, templates: Iterable[str], tests: str, values: Mapping[str, Any] | None = None) -> str:
+    named = [f"templates/{template}.yaml" for template in templates]
+    head = {"suite": name, **({"templates": named} if named else {}), **({"set": values} if values else {})}
+    return yaml.dump_lines(head) + f"tests:\n{tests}"
 
 
-@functools.cache
-def _select_kind(kind: str) -> str:
-    return yaml.dump({"documentSelector": {"path": "kind", "value": kind}}, "    ")
+def _format_test(
+    description: str, kind: str, asserts: Iterable[str], values: Mapping[str, Any] | None = None, *, every: bool = False
+) -> str:
+    """Format a test of the objects of a kind: one of them, or `every` one in any template."""
+    many = {"matchMany": True, "skipEmptyTemplates": True} if every else {}
+    return _format_selected_test(description, {"path": "kind", "value": kind, **many}, asserts, values)
 
 
-def _format_assertion(assertion: Mapping[str, Any]) -> str:
-    return yaml.dump_items([assertion], "      ")
+def _format_selected_test(
+    description: str, selector: Mapping[str, Any], asserts: Iterable[str], values: Mapping[str, Any] | None = None
+) -> str:
+    rest = {**({"set": values} if values else {}), "documentSelector": selector}
+    head = f"  - it: {yaml.quote_string(description)}\n{yaml.dump_lines(rest, '    ')}"
+    return "".join([head, "    asserts:\n", *asserts])
+
+
+def _format_assertion(kind: str, parameters: Mapping[str, Any]) -> str:
+    return f"      - {kind}: {yaml.dump_inline(parameters)}\n"
 
 
 def _assert_equal(path: str, value: Any) -> str:
-    if isinstance(value, str) and "\n" not in value:
-        # The same text as from `_format_assertion`, in a tenth of the time.
-        return (
-            f"      - equal:\n          path: {yaml.quote_string(path)}\n          value: {yaml.quote_string(value)}\n"
-        )
-    return _format_assertion({"equal": {"path": path, "value": value}})
+    return _format_assertion("equal", {"path": path, "value": _as_read_by_unittest(value)})
 
 
-@functools.lru_cache(maxsize=_CACHED_TEXTS)
-def _format_suite_templates(app: str) -> str:
-    return f"templates:\n  - {yaml.quote_string(f'templates/{app}.yaml')}\n"
+def _assert_labels(labels: Mapping[str, str]) -> str:
+    return _assert_equal("metadata.labels", labels) if labels else _assert_absent("metadata.labels")
 
 
-@functools.lru_cache(maxsize=_CACHED_TEXTS)
-def _format_application_test(name: str, argocd_namespace: str, wave: int, project: str, namespace: str) -> str:
-    asserts = [
-        _assert_equal("metadata.name", name),
-        _assert_equal("metadata.namespace", argocd_namespace),
-        _assert_equal(_SYNC_WAVE_PATH, str(wave)),
-        _assert_equal("spec.project", project),
-        _assert_equal("spec.destination.namespace", namespace),
-    ]
-    return _format_test("points at the app's source", "Application", asserts)
-
-
-@functools.lru_cache(maxsize=_CACHED_TEXTS)
-def _assert_labels(*labels: tuple[str, str]) -> str:
-    return "".join(_assert_equal(f"metadata.labels.{key}", value) for key, value in labels if key.isalnum())
-
-
-def _assert_sources(app: AppPlan) -> list[str]:
-    values = app.values
-    if app.form != "source":
-        return [_format_assertion({"exists": {"path": f"spec.{app.form}"}}), _assert_absent("spec.source")]
-    helm = values.get("helm")
-    place = _assert_single_source(
-        values.get("repoURL"), values.get("targetRevision"), values.get("path"), values.get("chart")
-    )
-    return [place, _assert_helm(helm) if helm else _assert_absent("spec.source.helm")]
-
-
-@functools.lru_cache(maxsize=_CACHED_TEXTS)
-def _assert_single_source(*fields: str | None) -> str:
-    named = zip(("repoURL", "targetRevision", "path", "chart"), fields, strict=True)
-    return "".join([_assert_equal(f"spec.source.{key}", value) for key, value in named if value is not None])
-
-
-@yaml.cache_by_identity
-def format_helm_value(helm: Mapping[str, Any]) -> yaml.FormattedYaml:
-    """Format an app's `helm` field as in its entry in values.yaml."""
-    return yaml.format_mapping(helm, "      ")
-
-
-@yaml.cache_by_identity
-def _assert_helm(helm: Mapping[str, Any]) -> str:
-    found = _as_read_by_unittest(helm)
-    if found is not helm:
-        return _assert_equal("spec.source.helm", found)
-    # Usually it is the text from values.yaml, indented by four more columns.
-    return f"{_HELM_ASSERTION}{yaml.indent_further(format_helm_value(helm))}\n"
-
-
-@functools.cache
 def _assert_absent(path: str) -> str:
-    return _format_assertion({"notExists": {"path": path}})
+    return _format_assertion("notExists", {"path": path})
+
+
+def _assert_source(app: AppPlan) -> str:
+    """Assert all of an Application's source, one field or one of several sources a line."""
+    values = app.values
+    source = {key: values[key] for key in SOURCE_KEYS if values.get(key)} if app.form == "source" else values[app.form]
+    expected = yaml.dump_lines(_as_read_by_unittest(source), "            ")
+    return f'      - equal:\n          path: "spec.{app.form}"\n          value:\n{expected}'
 
 
 def _as_read_by_unittest(value: Any) -> Any:
@@ -178,52 +189,3 @@ def _as_read_by_unittest(value: Any) -> Any:
         return re.sub(r" +\r?\n", "\n", value).lstrip("\n") if "\n" in value else value
     whole = isinstance(value, float) and value.is_integer() and _GO_INTEGER_MIN <= value < _GO_INTEGER_LIMIT
     return int(Decimal(repr(value))) if whole else value
-
-
-@functools.cache
-def _format_destination_test() -> str:
-    asserts = [
-        _assert_equal("spec.destination.server", _OTHER_SERVER),
-        _assert_absent("spec.destination.name"),
-        _assert_equal("metadata.namespace", "other"),
-    ]
-    return _format_test(
-        "follows destinationServer and argoNamespace",
-        "Application",
-        asserts,
-        destinationServer=_OTHER_SERVER,
-        argoNamespace="other",
-    )
-
-
-@functools.lru_cache(maxsize=_CACHED_TEXTS)
-def _format_ignored_values_test(application: str) -> str:
-    ignored = {"clusterName": "some-cluster", "region": "some-region", "targetRevision": "other"}
-    return _format_test(
-        "ignores the values that are not its own",
-        "Application",
-        [_assert_equal("metadata.name", application)],
-        **ignored,
-    )
-
-
-@functools.lru_cache(maxsize=_CACHED_TEXTS)
-def _format_project_test(project: str, key: str, namespace: str) -> str:
-    return _format_test(
-        "renders the project that createProject asks for",
-        "AppProject",
-        [_assert_kind("AppProject"), _assert_equal("metadata.name", project), _assert_project_defaults(namespace)],
-        sourceNamespaces=("other",),
-        **{f"spec.apps.{key}.createProject": True},
-    )
-
-
-@functools.cache
-def _assert_kind(kind: str) -> str:
-    return _format_assertion({"isKind": {"of": kind}})
-
-
-@functools.cache
-def _assert_project_defaults(namespace: str) -> str:
-    sources = _format_assertion({"contains": {"path": "spec.sourceNamespaces", "content": "other"}})
-    return _assert_equal("metadata.namespace", namespace) + _assert_equal(_SYNC_WAVE_PATH, str(PROJECT_WAVE)) + sources

@@ -11,8 +11,8 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 # Keys that no reader takes for anything but a string, at most 128 characters (beyond, keys are written with `?`).
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]{0,127}")
@@ -22,13 +22,10 @@ _NAMED_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r
 # A block scalar keeps lines of printable text exactly, if none of them begins or ends in a way it reads otherwise.
 _BLOCK_LINE = re.compile("(?:[\x21-\x7e\xa1-\u2027\u202a-\ud7ff][\x20-\x7e\xa1-\u2027\u202a-\ud7ff]*)?")
 _LONGEST_SIMPLE_KEY = 120
-_NONEMPTY_LINE_BREAK = re.compile(r"\n(?=[^\n])")
 #: Number of texts that are cached, for other environments of the same apps.
 _CACHED_TEXTS = 4096
 # Scalars are recognized by type, since a check for the abstract Mapping is slow.
 _SCALAR_TYPES = (str, bool, int, float)
-_V = TypeVar("_V")
-_T = TypeVar("_T", bound=str)
 
 
 def dump(value: Mapping[str, Any], indent: str = "") -> str:
@@ -41,44 +38,24 @@ def dump(value: Mapping[str, Any], indent: str = "") -> str:
     return "\n".join([*lines, ""])
 
 
-def dump_items(value: Sequence[Any], indent: str) -> str:
-    """Dump the items of a sequence, each beginning with `- `, as a part of a document at this indentation."""
-    lines: list[str] = []
-    _write_sequence(lines, value, indent)
-    return "\n".join([*lines, ""])
+def dump_lines(value: Mapping[str, Any] | Sequence[Any], indent: str = "") -> str:
+    """Dump a mapping or sequence with each entry on one line, as a part of a document at this indentation."""
+    if isinstance(value, Mapping):
+        heads = [(_format_entry_key(key, indent), inner) for key, inner in value.items()]
+    else:
+        heads = [(f"{indent}-", inner) for inner in value]
+    return "".join([f"{head} {dump_inline(inner)}\n" for head, inner in heads])
 
 
-class FormattedYaml(str):
-    """A value that is already formatted as YAML: the text after its key."""
-
-    __slots__ = ()
-
-
-def format_mapping(value: Mapping[str, Any], indent: str) -> FormattedYaml:
-    """Format a non-empty mapping as the value of a key at this indentation."""
-    return FormattedYaml("\n" + dump(value, indent + "  ")[:-1])
-
-
-def indent_further(value: FormattedYaml) -> str:
-    """Indent a formatted value by four more columns."""
-    # Empty lines stay empty. Few values have one, and a pattern takes ten times as long.
-    return _NONEMPTY_LINE_BREAK.sub("\n    ", value) if "\n\n" in value else value.replace("\n", "\n    ")
-
-
-def cache_by_identity(write: Callable[[_V], _T]) -> Callable[[_V], _T]:
-    """Cache a writer's texts by object identity, not by equality: in Python, 1 equals True."""
-    known: dict[int, tuple[_V, _T]] = {}
-
-    @functools.wraps(write)
-    def cached_writer(value: _V) -> _T:
-        found = known.get(id(value))
-        if found is None:
-            if len(known) >= _CACHED_TEXTS:
-                known.clear()
-            found = known[id(value)] = value, write(value)
-        return found[1]
-
-    return cached_writer
+def dump_inline(value: Any) -> str:
+    """Dump a value on one line."""
+    if type(value) is str:
+        return quote_string(value)
+    if isinstance(value, Mapping):
+        return f"{{{', '.join([f'{_format_inline_key(key)} {dump_inline(inner)}' for key, inner in value.items()])}}}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(dump_inline, value))}]"
+    return _format_scalar(value)
 
 
 def _write_mapping(lines: list[str], value: Mapping[str, Any], indent: str) -> None:
@@ -101,9 +78,7 @@ def _write_sequence(lines: list[str], value: Sequence[Any], indent: str) -> None
 
 
 def _write_entry(lines: list[str], head: str, inner: Any, indent: str) -> None:
-    if isinstance(inner, FormattedYaml):
-        lines.append(head + inner)
-    elif isinstance(inner, str):
+    if isinstance(inner, str):
         if "\n" in inner and _fits_block(inner):
             lines.append(f"{head} {_block_header(inner)}")
             lines += [f"{indent}  {line}" if line else "" for line in inner.removesuffix("\n").split("\n")]
@@ -137,8 +112,19 @@ def _fits_block(text: str) -> bool:
 @functools.lru_cache(maxsize=4096)
 def _format_entry_key(key: str, indent: str) -> str:
     """An entry's key with its colon, without the value."""
-    name = key if _PLAIN_KEY.fullmatch(key) and key.lower() not in _RESERVED_WORDS else quote_string(key)
+    name = _quote_key(key)
     return f"{indent}{name}:" if len(name) <= _LONGEST_SIMPLE_KEY else f"{indent}? {name}\n{indent}:"
+
+
+@functools.lru_cache(maxsize=4096)
+def _format_inline_key(key: str) -> str:
+    """An entry's key with its colon, in a mapping on one line."""
+    name = _quote_key(key)
+    return f"{name}:" if len(name) <= _LONGEST_SIMPLE_KEY else f"? {name} :"
+
+
+def _quote_key(key: str) -> str:
+    return key if _PLAIN_KEY.fullmatch(key) and key.lower() not in _RESERVED_WORDS else quote_string(key)
 
 
 def _format_scalar(value: Any) -> str:

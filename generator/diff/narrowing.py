@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from generator.charts.file_set import sha256_hex
-from generator.charts.layout import SHARDS_FOLDER, Chart, is_unittest_suite, parse_template_path
+from generator.charts.layout import HELPERS_FILE, SHARDS_FOLDER, Chart, is_unittest_suite, parse_template_path
 from generator.charts.values_file import ValuesParts, find_differing_keys, is_exact_split, split_values
 from generator.diff.sides import REGISTRY_ORIGIN, Side
 from generator.registry.uniqueness import helm_values_key
 
 ChartContents = Mapping[str, bytes]
 _VALUES_FILE = "values.yaml"
-_SHARED_FILES = ("Chart.yaml", ".helmignore", "values.schema.json")
+_SHARED_FILES = ("Chart.yaml", ".helmignore", "values.schema.json", HELPERS_FILE)
 
 
 def narrow_to_changes(

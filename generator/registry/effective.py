@@ -22,8 +22,8 @@ _EXCLUSIVE_KEYS = {"server": "cluster", "cluster": "server"}
 #: Keys of a layer that describe the app in the registry and do not go into its Application.
 _REGISTRY_ONLY_KEYS = frozenset({"team", "description", "environments", "track"})
 _VERSION_RANGE_PATTERN = re.compile(r"[*<>~^|]|\.x\b| - ", re.ASCII)
-_TOOLS = ("helm", "kustomize", "directory", "plugin")
-SOURCE_KEYS = ("repoURL", "path", "chart", "targetRevision", "tagPrefix", *_TOOLS)
+SOURCE_TOOLS = ("helm", "kustomize", "directory", "plugin")
+SOURCE_KEYS = ("repoURL", "path", "chart", "targetRevision", "tagPrefix", *SOURCE_TOOLS)
 
 
 @dataclass(slots=True)

@@ -42,7 +42,7 @@ def test_an_app_says_only_what_the_registry_says() -> None:
         "createProject": False, "repoURL": "https://example.com/t/a.git", "path": ".", "targetRevision": "HEAD"
     }  # fmt: skip
     assert app.form == "source"
-    assert not app.blocks
+    assert not app.own_sync_policy
 
 
 def test_an_environment_without_a_server_is_argo_cds_own_cluster() -> None:

@@ -12,14 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from generator.charts import templates
-from generator.charts.app_projects import PROJECT_WAVE
-from generator.charts.plan import plan_charts
-from generator.charts.render import render_plan
 from generator.charts.templates import NOTICE
-from generator.registry.reader import read_registry
 from tests.charts.rendered import ROOT, SAMPLE, SHARED_HUB, tree_at, tree_of
-from tests.charts.test_golden import EVERY_FIELD, SHARDED
+from tests.charts.test_golden import EVERY_FIELD
 
 _PRINT_DIGEST = """
 import sys
@@ -98,6 +93,7 @@ def test_the_layout() -> None:
     for env in ("dev", "test", "prod"):
         root = f"argo-app-of-apps/{env}"
         wanted |= {f"{root}/{name}" for name in ("Chart.yaml", ".helmignore", "values.yaml", "values.schema.json")}
+        wanted |= {f"{root}/templates/_helpers.tpl"}
         wanted |= {f"{root}/templates/{app}.yaml" for app in apps} | {f"{root}/tests/{app}_test.yaml" for app in apps}
     tree = tree_at(SAMPLE)
     assert set(tree.files) == wanted
@@ -119,17 +115,32 @@ def test_registry_data_never_reaches_a_template() -> None:
     assert first == second
 
 
-@pytest.mark.parametrize("registry", [SAMPLE, SHARED_HUB, EVERY_FIELD / "apps.toml", SHARDED / "apps.toml"])
-def test_an_app_has_the_template_that_it_has_by_itself(registry: Path) -> None:
-    """Apps that are alike share a text: it lacks nothing that tells them apart."""
-    planned = plan_charts(read_registry(registry))
-    files = render_plan(planned).files
-    for app in (app for env in planned.environments for app in env.apps):
-        alone = templates.render_template(
-            "templates/app.yaml",
-            app=app,
-            argocd_namespace=planned.argocd_namespace,
-            project_namespace=planned.project_namespace,
-            project_wave=PROJECT_WAVE,
-        )
-        assert files[f"{app.chart.folder}/templates/{app.name}.yaml"].decode() == alone
+def test_a_usual_app_has_a_template_of_two_lines() -> None:
+    text = tree_at(SAMPLE).files["argo-app-of-apps/dev/templates/ecsdemo-nodejs.yaml"].decode()
+    assert text.splitlines()[1:] == [
+        '{{ include "applications.app" (dict "chart" $ "key" "ecsdemoNodejs" "name" "ecsdemo-nodejs") }}'
+    ]
+
+
+def test_a_template_names_what_is_unusual_of_its_app() -> None:
+    files = tree_at(SHARED_HUB).files
+    assert (
+        files["argo-app-of-apps/prod/templates/api.yaml"].decode().partition("\n")[2]
+        == """\
+{{ include "applications.app" (dict "chart" $ "key" "api" "name" "api-prod"
+  "project" "shop"
+  "namespace" "shop-api"
+  "source" "sources"
+  "syncOptions" "Delete=confirm,Prune=confirm"
+  "ownSyncPolicy" true
+  "members" (dict
+    "api" (dict "namespace" "shop-api")
+    "web" (dict "namespace" "shop-web"))) }}
+"""
+    )
+    assert '"projectElsewhere" true' in files["argo-app-of-apps/prod/templates/web.yaml"].decode()
+
+
+def test_the_charts_of_all_environments_share_their_logic() -> None:
+    files = tree_at(SHARED_HUB).files
+    assert len({files[f"argo-app-of-apps/{env}/templates/_helpers.tpl"] for env in ("dev", "prod")}) == 1

@@ -259,7 +259,7 @@ def test_what_is_wrong_in_a_shard_is_told_with_its_name() -> None:
 
 def _broken(piece: ChartSlice) -> ChartSlice:
     path = "templates/ledger.yaml"
-    files = {**piece.files, path: piece.files[path].replace(b"kind: Application", b"kind: Surprise")}
+    files = {**piece.files, path: piece.files[path].replace(b'"name" "ledger"', b'"name" "other"')}
     return ChartSlice(piece.chart, lambda: (FileSet.from_bytes(files), piece.applications))
 
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from generator.charts.file_set import sha256_hex
-from generator.charts.layout import Chart, group_by_chart, is_unittest_suite
+from generator.charts.layout import HELPERS_FILE, Chart, group_by_chart, is_unittest_suite
 from generator.charts.render import RenderedTree
 from generator.diff.compare import ObjectDifference, compare_objects, index_objects
 from generator.diff.narrowing import ChartContents, narrow_to_changes
@@ -22,6 +22,7 @@ from tests.charts.rendered import sharded, tree_of
 APPS = ("a", "b", "c", "d-x", "e")
 _VALUES = "argo-app-of-apps/dev/values.yaml"
 _B = "argo-app-of-apps/dev/templates/b.yaml"
+_HELPERS = f"{Chart('dev').folder}/{HELPERS_FILE}"
 _HEAD = """\
 version = 1
 [environments.dev]
@@ -103,6 +104,11 @@ def whole(one: Side) -> ChartContents:
     return group_by_chart(one.read_files(one.blob_ids))[Chart("dev")]
 
 
+def templates_of(files: ChartContents) -> set[str]:
+    """The templates of apps, without what they share."""
+    return {path for path in files if path.startswith("templates/") and path != HELPERS_FILE}
+
+
 def told(before: ChartContents, after: ChartContents) -> list[ObjectDifference]:
     return compare_objects(index_objects(helm.render_chart(before)), index_objects(helm.render_chart(after)), {}, {})
 
@@ -139,14 +145,14 @@ def test_only_what_is_of_a_touched_project_is_rendered(more: dict[str, str], kep
     parts = narrow(base, head)
     assert parts is not None
     for files in parts:
-        assert {path for path in files if path.startswith("templates/")} == {f"templates/{app}.yaml" for app in kept}
+        assert templates_of(files) == {f"templates/{app}.yaml" for app in kept}
 
 
 def test_a_project_that_says_something_else_is_rendered_with_all_its_apps() -> None:
     base = side(tree_of(_registry()))
     parts = narrow(base, side(tree_of(_registry().replace("We share", "They share"))))
     assert parts is not None
-    assert {path for path in parts[0] if path.startswith("templates/")} == {"templates/a.yaml", "templates/b.yaml"}
+    assert templates_of(parts[0]) == {"templates/a.yaml", "templates/b.yaml"}
     assert [difference.key.name for difference in told(*parts)] == ["shared"]
 
 
@@ -160,7 +166,12 @@ def test_a_move_between_projects_has_both_rendered() -> None:
 
 @pytest.mark.parametrize(
     ("path", "before", "after"),
-    [(_B, b"automated:", b"automatic:"), (_VALUES, b"one/b", b"one/z"), (_VALUES, b"  apps:\n", b"  apps: # all\n")],
+    [
+        (_B, b'"name" "b"', b'"name" "z"'),
+        (_HELPERS, b"automated:", b"automatic:"),
+        (_VALUES, b"one/b", b"one/z"),
+        (_VALUES, b"  apps:\n", b"  apps: # all\n"),
+    ],
 )
 def test_what_was_edited_by_hand_has_the_whole_rendered(path: str, before: bytes, after: bytes) -> None:
     head = side(tree_of(_registry()))
@@ -176,7 +187,7 @@ def _stray(data: bytes) -> bytes:
 def test_a_file_that_is_not_ours_has_the_whole_rendered() -> None:
     base, head = side(tree_of(_registry())), side(tree_of(_registry(a="syncWave = 7\n")))
     assert narrow(base, head) is not None
-    for path in ("argo-app-of-apps/dev/templates/_helpers.tpl", "argo-app-of-apps/dev/templates/stray.yaml"):
+    for path in ("argo-app-of-apps/dev/templates/_stray.tpl", "argo-app-of-apps/dev/templates/stray.yaml"):
         stray = edited(base, path, _stray)
         assert narrow(stray, head) is None
         assert (
