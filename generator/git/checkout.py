@@ -32,6 +32,11 @@ class Checkout:
             return cls(Path(os.fsdecode(output.stdout.removesuffix(b"\n"))))
         if "not a git repository" in output.stderr or "must be run in a work tree" in output.stderr:
             return None
+        if "cannot use bare repository" in output.stderr:
+            raise LocalError(
+                f"{folder} looks like a bare Git repository, whose configuration could run programs",
+                remedy="use a checkout; in a checkout, delete HEAD, config, objects and refs from this folder",
+            )
         raise LocalError(f"git cannot tell about {folder}: {git_message(output.stderr)}")
 
     @cached_property

@@ -34,6 +34,8 @@ _FIXED_VARIABLES = {
 }
 _FIXED_CONFIG = (
     ("core.hooksPath", "/dev/null"),
+    # A folder of a checkout can look like a bare repository; its configuration could run programs.
+    ("safe.bareRepository", "explicit"),
     ("core.fsmonitor", "false"),
     # The clone is only a cache, so losing it in a crash is acceptable.
     ("core.fsync", "none"),

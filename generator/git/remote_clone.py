@@ -153,7 +153,7 @@ class RemoteClone:
         folder = address.local_remote_folder(self.url)
         if folder is None or not folder.is_dir():
             return ()
-        there = GitRunner(folder, variables={"GIT_CONFIG_GLOBAL": os.devnull})
+        there = GitRunner(folder, variables={"GIT_CONFIG_GLOBAL": os.devnull, "GIT_DIR": "."})
         own = there.run_git("config", "--get-all", "core.hooksPath").stdout.decode("utf-8", "replace").splitlines()
         # The last value is the one that this tool sets for every command.
         hooks = own[-2] if len(own) > 1 else "hooks"

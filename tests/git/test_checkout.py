@@ -59,7 +59,17 @@ def test_a_checkout_is_found_from_below_and_none_elsewhere(folder: Path, tmp_pat
     (folder / "a" / "b").mkdir(parents=True)
     assert checkout(folder / "a" / "b").top == folder
     assert Checkout.discover(tmp_path) is None
-    assert Checkout.discover(folder / ".git") is None
+
+
+def test_the_configuration_of_a_folder_that_looks_like_a_repository_is_not_used(folder: Path, tmp_path: Path) -> None:
+    hostile = folder / "team"
+    for name in ("objects", "refs"):
+        (hostile / name).mkdir(parents=True)
+    (hostile / "HEAD").write_text("ref: refs/heads/main\n")
+    (hostile / "config").write_text(f'[core]\n\tbare = false\n\tworktree = .\n\tsshCommand = "touch {tmp_path}/ran"\n')
+    for bare in (hostile, folder / ".git"):
+        with pytest.raises(LocalError, match="looks like a bare Git repository"):
+            Checkout.discover(bare)
 
 
 def test_what_is_committed_and_what_is_not(folder: Path) -> None:

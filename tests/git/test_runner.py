@@ -36,7 +36,7 @@ def fake_git(path: Path, script: str) -> None:
 def test_bytes_go_in_and_come_out_unchanged(tmp_path: Path) -> None:
     git = GitRunner(tmp_path)
     content = bytes(range(256)) * 5000
-    git.check_output("init", "--quiet", "--bare")
+    git.check_output("init", "--quiet")
     oid = git.check_output("hash-object", "-w", "--stdin", stdin=content).decode().strip()
     assert git.check_output("cat-file", "blob", oid) == content
 
