@@ -113,7 +113,7 @@ def test_an_app_whose_values_alone_change_is_named(place: Place) -> None:
     place.publish()
     assert place.trailers()[-1] == "Apps-Changed: dev/ledger, test/ledger"
     changed = place.remote.git("diff", "--name-only", "main~1", "main").splitlines()
-    assert {Path(path).name for path in changed} == {"apps.toml", "values.yaml", ".generated.json"}
+    assert {Path(path).name for path in changed} == {"apps.toml", "values.yaml", "ledger_test.yaml", ".generated.json"}
     assert [path for path in changed if path.endswith("values.yaml")] == [
         f"{place.folder + '/' if place.folder else ''}multi-repo/argo-app-shards/{env}/payments/values.yaml"
         for env in ("dev", "test")
