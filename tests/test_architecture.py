@@ -37,7 +37,20 @@ ROOMS = {
         "toml",
     },
     "console": {"errors"},
-    "diff": {"argocd", "cache", "charts", "console", "errors", "forges", "git", "helm", "publishing", "registry"},
+    "diff": {
+        "argocd",
+        "cache",
+        "charts",
+        "console",
+        "errors",
+        "forges",
+        "git",
+        "helm",
+        "html_templates",
+        "publishing",
+        "registry",
+    },
+    "html_templates": {"console"},
     "publishing": {
         "",
         "argocd",
@@ -51,7 +64,7 @@ ROOMS = {
         "registry",
         "toml",
     },
-    "site": {"charts", "console", "errors", "promotion", "registry"},
+    "site": {"charts", "console", "errors", "html_templates", "promotion", "registry"},
     "promotion": {"argocd", "charts", "errors", "git", "helm", "registry", "toml"},
     "forges": {"errors", "git"},
     "helm": {"argocd", "charts", "errors", "registry"},
@@ -70,7 +83,7 @@ THIRD_PARTIES = {
     "github": {"forges"},
     "gitlab": {"forges"},
     "helm_python": {"helm"},
-    "jinja2": {"charts", "site"},
+    "jinja2": {"charts", "html_templates", "site"},
     "pydantic": {"argocd", "registry"},
     "pydantic_core": {"argocd", "registry"},
     "requests": {"forges"},  # what PyGithub and python-gitlab raise
@@ -83,7 +96,7 @@ THIRD_PARTIES = {
 ONLY = {
     "helm_python": {"generator.helm.engine"},
     # One environment each: of text that nobody escapes, and of HTML that escapes itself.
-    "jinja2": {"generator.charts.templates", "generator.site.pages"},
+    "jinja2": {"generator.charts.templates", "generator.html_templates"},
     "ruamel": {"generator.charts.yaml"},
     "git": {"generator.git.runner"},
 }

@@ -85,8 +85,8 @@ def test_the_wheel_contains_only_the_package_and_the_templates(wheel: Path) -> N
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "generator").rglob("*.py")}
     pages = {
         str(path.relative_to(ROOT))
-        for part in ("assets", "templates")
-        for path in (ROOT / "generator/site" / part).iterdir()
+        for part in ("diff/templates", "site/assets", "site/templates")
+        for path in (ROOT / "generator" / part).iterdir()
     }
     assert pages
     assert {name for name in names if name.startswith("generator/") and name not in templates} == modules | pages

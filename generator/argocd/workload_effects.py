@@ -57,10 +57,12 @@ def change_effect(
         gone = removal_effect(before, cascades=cascades)
         name = "recreates-workload" if cascades else gone.name
         return WorkloadEffect(name, f"{changes}: {gone.text}, then creates it {format_place(after)}")
+    place = f"in namespace {after.get('namespace')}" if moved == ["namespace"] else format_place(after)
     if moved == ["namespace"] and permitted:
-        text = f"creates it {format_place(after)}, and deletes it {format_place(before)}"
-        return WorkloadEffect("recreates-workload", f"{changes}: {text}")
-    text = f"creates a second one {format_place(after)}, and leaves the first one unmanaged {format_place(before)}"
+        return WorkloadEffect(
+            "recreates-workload", f"{changes}: creates it {place}, and deletes it {format_place(before)}"
+        )
+    text = f"creates a second one {place}, and leaves the first one unmanaged {format_place(before)}"
     return WorkloadEffect("orphans-workload", f"{changes}: {text}")
 
 

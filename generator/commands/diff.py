@@ -60,7 +60,7 @@ def _build_report(
     import os
 
     from generator import console
-    from generator.diff.report import compare_sides, list_environments
+    from generator.diff.compare_sides import compare_sides, list_environments
     from generator.registry.files import find_registry
 
     path = find_registry(registry_path)

@@ -12,6 +12,8 @@ Manifest = Mapping[str, Any]
 #: The key that is added to an object to record the shard whose chart it is in.
 SHARD_FIELD = "shard"
 FieldPath = tuple[str | int, ...]
+#: Lists whose items share their `name`: it is that of a cluster.
+_PLAIN_LISTS = (("destinations",),)
 
 
 class Absent(Enum):
@@ -56,6 +58,11 @@ class ObjectDifference:
     def change_type(self) -> str:
         """The type of change: `added`, `removed` or `changed`."""
         return "added" if self.before is None else "removed" if self.after is None else "changed"
+
+    @property
+    def former_key(self) -> ObjectKey:
+        """The identity of the object before the change; another one if it was renamed."""
+        return self.key if self.before is None else object_key(self.before)
 
 
 ObjectsByKey = Mapping[ObjectKey, Manifest]
@@ -109,9 +116,9 @@ def compare_fields(before: Any, after: Any, path: FieldPath = ()) -> Iterator[Fi
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for name in [*before, *(name for name in after if name not in before)]:
             yield from compare_fields(before.get(name, ABSENT), after.get(name, ABSENT), (*path, str(name)))
-    elif _has_unique_names(before) and _has_unique_names(after):
+    elif path[-1:] not in _PLAIN_LISTS and _has_unique_names(before) and _has_unique_names(after):
         yield from _compare_named_items(before, after, path)
-    elif _is_list_of_mappings(before) and _is_list_of_mappings(after) and len(before) == len(after):
+    elif path[-1:] == ("sources",) and _are_tables_of_equal_count(before, after):
         for index, (one, other) in enumerate(zip(before, after, strict=True)):
             yield from compare_fields(one, other, (*path, index))
     else:
@@ -126,6 +133,10 @@ def _compare_named_items(
         yield from compare_fields(old.get(name, ABSENT), new.get(name, ABSENT), (*path, f"[{name}]"))
     if list(old) != list(new) and set(old) == set(new):
         yield FieldDifference((*path, "order"), list(old), list(new))
+
+
+def _are_tables_of_equal_count(before: Any, after: Any) -> bool:
+    return _is_list_of_mappings(before) and _is_list_of_mappings(after) and len(before) == len(after)
 
 
 def _is_list_of_mappings(value: Any) -> bool:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 from urllib.parse import quote
 
-from generator.diff.compare import ObjectDifference
-from generator.diff.dangers import changes_only_revisions, source_at
+from generator.diff.compare import ABSENT, FieldPath, Manifest, ObjectDifference
 from generator.forges.detect import detect_forge, parse_repository_url
 from generator.registry.effective import is_version_range
 
-_COMPARE_URLS = {"github": "{}/compare/{}...{}", "gitlab": "{}/-/compare/{}...{}"}
+_COMPARE_URLS = {"github": "{}/compare/{}...{}", "gitlab": "{}/-/compare/{}...{}", "gitea": "{}/compare/{}...{}"}
 _HOST_PATTERN = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?")
 
 
 def list_compare_links(difference: ObjectDifference, job_variables: Mapping[str, str]) -> Iterator[str]:
-    """List a compare link for each changed source on GitHub or GitLab; `job_variables` may name a self-hosted forge."""
-    if not changes_only_revisions(difference):
-        return
+    """List a compare link for each source whose revision changes; `job_variables` may name a self-hosted forge."""
     for field in difference.fields:
-        source = source_at(difference, field.path)
-        if "chart" not in source:
+        if field.path[-1:] != ("targetRevision",) or ABSENT in (field.before, field.after):
+            continue
+        source, former = (_source_at(item, field.path) for item in (difference.after, difference.before))
+        if "chart" not in source and source.get("repoURL") == former.get("repoURL"):
             yield from _build_compare_link(str(source.get("repoURL", "")), field.before, field.after, job_variables)
 
 
@@ -38,6 +38,17 @@ def _build_compare_link(url: str, before: object, after: object, job_variables: 
         return
     base = f"https://{where.host}/{quote(where.path, safe='/')}"
     yield form.format(base, *(quote(revision, safe="/") for revision in revisions))
+
+
+def _source_at(item: Any, path: FieldPath) -> Manifest:
+    """The source of an object that contains the field at `path`."""
+    for part in path[:-1]:
+        if isinstance(item, list):
+            named = (one for one in item if isinstance(one, Mapping) and f"[{one.get('name')}]" == part)
+            item = item[part] if isinstance(part, int) else next(named, None)
+        else:
+            item = item.get(part) if isinstance(item, Mapping) else None
+    return item if isinstance(item, Mapping) else {}
 
 
 def _strip_ref_prefix(revision: str) -> str:

@@ -1,217 +1,209 @@
-"""Find the dangers of a difference, and remark on removals that only look dangerous. Pure."""
+"""Find the dangers of a changed object: what Argo CD really does with it. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
-from generator.argocd.workload_effects import IDENTITY_FIELDS
-from generator.diff.compare import ABSENT, SHARD_FIELD, Manifest, ObjectDifference, value_at
-from generator.diff.project_widening import find_widened_permissions
+from generator.argocd.permissions import is_destination_permitted, normalize_git_url
+from generator.argocd.workload_effects import change_effect, removal_effect
+from generator.diff import applications as argocd
+from generator.diff.compare import Manifest, ObjectDifference, value_at
+from generator.diff.context import DANGERS, Danger, EnvironmentContext
+from generator.diff.project_dangers import find_project_dangers, find_project_switch
 from generator.registry.application_rules import revision_kind
+from generator.registry.effective import is_version_range
 
-#: The title of each danger by its machine-readable name, gravest first.
-DANGERS = {
-    "deletes-workload": "deletes a running workload",
-    "recreates-elsewhere": "recreates it elsewhere",
-    "widens-project": "widens a project",
-    "branch-in-pinned-environment": "branch in a pinned environment",
-    "turns-on-prune-or-self-heal": "prune or self-heal turned on",
-    "changes-finalizer": "finalizer changed",
-}
-_CASCADING_FINALIZER = "resources-finalizer.argocd.argoproj.io"
-_SYNC_OPTIONS_ANNOTATION = "argocd.argoproj.io/sync-options"
+_TOOLS = ("helm", "kustomize", "directory", "plugin")
 
 
-class Danger(NamedTuple):
-    """One danger: its name in `DANGERS`, and its description."""
-
-    name: str
-    text: str
-
-
-class PinRules(NamedTuple):
-    """An environment's pin policy (`any`, `tag` or `commit`), and its pinned apps."""
-
-    pin: str = "any"
-    pinned_apps: frozenset[str] = frozenset()
-
-
-def find_dangers(difference: ObjectDifference, pin_rules: PinRules) -> tuple[Danger, ...]:
+def find_dangers(difference: ObjectDifference, context: EnvironmentContext) -> tuple[Danger, ...]:
     """List the dangers of a difference, gravest first."""
     order = list(DANGERS)
-    return tuple(sorted(_list_dangers(difference, pin_rules), key=lambda danger: order.index(danger.name)))
+    return tuple(sorted(_list_dangers(difference, context), key=lambda danger: order.index(danger.name)))
 
 
-def removal_remark(difference: ObjectDifference) -> str:
-    """Explain why a removal does not delete the workload; empty for every other difference."""
-    before = difference.before
-    if difference.after is not None or before is None or difference.key.kind != "Application":
+def find_remark(difference: ObjectDifference, context: EnvironmentContext) -> str:
+    """What a reviewer has to know of a difference that looks dangerous, or harmless, and is not; mostly empty."""
+    before, after = difference.before, difference.after
+    if difference.key.kind != "Application" or before is None:
         return ""
-    if "Prune=false" in _annotation_sync_options(before):
-        return "stays in the cluster (Prune=false), and is nobody's from now on"
-    if not _has_cascading_finalizer(before):
-        return "leaves its workload behind: it has no finalizer that would delete it"
+    if after is None:
+        if argocd.is_kept_by_parent(before):
+            return "the Application stays in the cluster (Prune=false), and nothing manages it from now on"
+        if difference.app in context.retired_before and not argocd.has_cascading_finalizer(before):
+            return "was retired: its workload stays"
+        asks = {"Prune=confirm", "Delete=confirm"} & argocd.own_sync_options(before)
+        confirm = "Argo CD waits until somebody sets argocd.argoproj.io/deletion-approved on the parent Application"
+        return confirm if asks else ""
+    if retires(difference, context):
+        return "retires: without prune and finalizer, its workload stays when the app is removed"
+    if argocd.project_name(before) != argocd.project_name(after):
+        return "the project changes in place: the workload keeps running"
     return ""
 
 
-def _list_dangers(difference: ObjectDifference, pin_rules: PinRules) -> Iterator[Danger]:
-    before, after, kind = difference.before, difference.after, difference.key.kind
-    if kind == "Application":
-        if before is not None and after is None and not removal_remark(difference):
-            yield Danger("deletes-workload", _describe_deletion(before))
-        if before is not None and after is not None:
-            yield from _find_recreation(before, after)
+def _list_dangers(difference: ObjectDifference, context: EnvironmentContext) -> Iterator[Danger]:
+    before, after = difference.before, difference.after
+    if difference.key.kind == "AppProject":
+        yield from find_project_dangers(difference, context)
+    elif difference.key.kind == "Application" and before is not None:
+        if after is None:
+            yield from _find_removal(difference, before, context)
+        else:
+            yield from _find_move(before, after, context)
+            yield from find_project_switch(before, after, context)
+            yield from _find_source_change(before, after)
             yield from _find_enabled_automation(before, after)
-        if after is not None:
-            yield from _find_unpinned_branches(before, after, difference.app, pin_rules)
-    if kind == "AppProject" and before is not None and after is not None:
-        yield from (Danger("widens-project", text) for text in find_widened_permissions(before, after))
-    if before is not None and after is not None:
-        yield from _find_finalizer_change(before, after)
+            if not retires(difference, context):
+                yield from _find_finalizer_change(before, after)
+    if difference.key.kind == "Application" and after is not None:
+        yield from _find_branches(before, after, difference.app, context)
 
 
-def _describe_deletion(before: Manifest) -> str:
-    told = f"everything that runs for it in namespace {_application_identity(before)['namespace']}"
-    told += f" on {_application_identity(before)['cluster'].partition(':')[2]}"
-    asked = {"Prune=confirm", "Delete=confirm"} & _annotation_sync_options(before)
-    return f"{told}; Argo CD waits for somebody to confirm it" if asked else told
+def retires(difference: ObjectDifference, context: EnvironmentContext) -> bool:
+    """Whether the change retires the object's app."""
+    return difference.key.kind == "Application" and difference.app in context.retired_after - context.retired_before
 
 
-def _application_identity(item: Manifest) -> dict[str, str]:
-    """The identity of an Application, with the same fields as in the removal guard."""
-    destination = value_at(item, "spec", "destination") or {}
-    field = "server" if value_at(destination, "server") else "name"
-    parts = {
-        "name": value_at(item, "metadata", "name"),
-        "argocdNamespace": value_at(item, "metadata", "namespace"),
-        "project": value_at(item, "spec", "project"),
-        "cluster": f"{field}:{value_at(destination, field) or ''}",
-        "namespace": value_at(destination, "namespace"),
-        "shard": value_at(item, SHARD_FIELD),
+def _find_removal(difference: ObjectDifference, before: Manifest, context: EnvironmentContext) -> Iterator[Danger]:
+    cascades = argocd.has_cascading_finalizer(before) and "Delete=false" not in argocd.own_sync_options(before)
+    intended = not cascades and (difference.app in context.retired_before or difference.key.name in context.shards)
+    if intended or argocd.is_kept_by_parent(before):
+        return
+    project = context.projects_after.get(argocd.project_name(before))
+    yield Danger(
+        *removal_effect(argocd.application_identity(before), cascades=cascades, permitted=_permits(project, before))
+    )
+
+
+def _find_move(before: Manifest, after: Manifest, context: EnvironmentContext) -> Iterator[Danger]:
+    cascades = argocd.has_cascading_finalizer(before)
+    permitted = _permits(context.projects_after.get(argocd.project_name(after)), before) and argocd.prunes(after)
+    effect = change_effect(
+        argocd.application_identity(before), argocd.application_identity(after), cascades=cascades, permitted=permitted
+    )
+    if effect is None:
+        return
+    in_place = effect.text.startswith(("cluster ", "namespace "))
+    # Argo CD skips an automated sync if neither source nor revision changed, unless it heals itself.
+    later = (
+        "; this happens at the next sync, because selfHeal is off" if in_place and not argocd.self_heals(after) else ""
+    )
+    yield Danger(effect.name, effect.text + later)
+
+
+def _permits(project: Manifest | None, application: Manifest) -> bool:
+    """Whether a project, if it is known, permits the destination of an Application."""
+    return project is None or is_destination_permitted(argocd.destination(application), value_at(project, "spec") or {})
+
+
+def _find_source_change(before: Manifest, after: Manifest) -> Iterator[Danger]:
+    if not argocd.prunes(after):
+        return
+    changes = list(_list_source_changes(before, after))
+    if changes:
+        yield Danger(
+            "may-delete-resources", f"{', '.join(changes)}: prune deletes everything that the new source does not name"
+        )
+
+
+def _list_source_changes(before: Manifest, after: Manifest) -> Iterator[str]:
+    """List the changes of sources by which other objects may come out of them."""
+    forms, sources = (
+        (argocd.source_form(before), argocd.source_form(after)),
+        (
+            argocd.list_sources(before),
+            argocd.list_sources(after),
+        ),
+    )
+    if forms[0] != forms[1]:
+        yield f"{forms[0] or 'no source'} → {forms[1] or 'no source'}"
+        return
+    if len(sources[0]) != len(sources[1]):
+        yield f"{len(sources[0])} sources → {len(sources[1])}"
+        return
+    for old, new in zip(*sources, strict=True):
+        places = [_source_place(source) for source in (old, new)]
+        for name in dict.fromkeys([*places[0], *places[1]]):
+            values = [str(place.get(name) or "(none)") for place in places]
+            compared = [normalize_git_url(value) for value in values] if name == "repoURL" else values
+            # Argo CD finds Helm and Kustomize by the files there: their tables alone change no tool.
+            detected = name == "tool" and {*values} in ({"(none)", "helm"}, {"(none)", "kustomize"})
+            if compared[0] != compared[1] and not detected:
+                yield f"{name} {' → '.join(values)}"
+
+
+def _source_place(source: Manifest) -> dict[str, Any]:
+    """The fields of a source that decide which objects it yields, and by which names."""
+    return {
+        **{name: source.get(name) for name in ("repoURL", "path", "chart", "ref")},
+        "tool": next((tool for tool in _TOOLS if source.get(tool) is not None), None),
+        "releaseName": value_at(source, "helm", "releaseName"),
+        "namePrefix": value_at(source, "kustomize", "namePrefix"),
+        "nameSuffix": value_at(source, "kustomize", "nameSuffix"),
     }
-    return {name: str(value or "") for name, value in parts.items()}
-
-
-def _find_recreation(before: Manifest, after: Manifest) -> Iterator[Danger]:
-    old, new = _application_identity(before), _application_identity(after)
-    moved = [
-        f"{part} {old[part] or '(none)'} → {new[part] or '(none)'}"
-        for part in IDENTITY_FIELDS
-        if old[part] != new[part]
-    ]
-    if moved and not (_is_kept_on_removal(before) and old | {"shard": ""} == new | {"shard": ""}):
-        yield Danger("recreates-elsewhere", ", ".join(moved))
 
 
 def _find_enabled_automation(before: Manifest, after: Manifest) -> Iterator[Danger]:
     old, new = _list_automation_effects(before), _list_automation_effects(after)
-    for name, effect in new.items():
-        if name not in old:
-            yield Danger("turns-on-prune-or-self-heal", f"{name}: {effect}")
+    yield from (Danger("turns-on-automation", f"{name}: {effect}") for name, effect in new.items() if name not in old)
 
 
 def _list_automation_effects(item: Manifest) -> dict[str, str]:
-    """The automated actions that an Application turns on, each with its effect on the workload."""
-    automated = value_at(item, "spec", "syncPolicy", "automated")
-    if not isinstance(automated, Mapping) or automated.get("enabled") is False:
-        return {}
-    on = {}
-    if automated.get("prune") is True and not {"Prune=false", "Prune=confirm"} & _policy_sync_options(item):
-        on["prune"] = "what the source does not have is deleted"
-    if automated.get("selfHeal") is True:
-        on["selfHeal"] = "what was changed by hand in the cluster is undone"
-    if automated.get("prune") is True and automated.get("allowEmpty") is True:
-        on["allowEmpty"] = "a source that yields nothing deletes everything"
+    """What Argo CD does with an Application by itself, each with its effect on the workload."""
+    on, automated = {}, argocd.automated_policy(item)
+    if automated is not None:
+        on["automated"] = "Argo CD syncs every change without anybody"
+        if automated.get("prune") is True and argocd.prunes(item):
+            on["prune"] = "what the source does not have is deleted"
+        if automated.get("selfHeal") is True:
+            on["selfHeal"] = "what was changed by hand in the cluster is undone"
+        if automated.get("allowEmpty") is True:
+            on["allowEmpty"] = "a source that yields nothing deletes everything"
+    for option, effect in (
+        ("Replace=true", "objects are replaced, or deleted and created again, in place of patched"),
+        ("Force=true", "objects that cannot be patched are deleted and created again"),
+    ):
+        if option in argocd.sync_options(item):
+            on[option] = effect
     return on
 
 
-def _find_unpinned_branches(
-    before: Manifest | None, after: Manifest, app: str, pin_rules: PinRules
-) -> Iterator[Danger]:
-    """Find branches that are new in a pinned environment."""
-    if pin_rules.pin == "any":
-        return
-    known = set(_list_git_revisions(before)) if before is not None else set()
-    for url, revision in _list_git_revisions(after):
-        if (url, revision) not in known and revision_kind(revision, app in pin_rules.pinned_apps) == "branch":
-            yield Danger("branch-in-pinned-environment", f"{revision} of {url}; only a {pin_rules.pin} may run here")
+def _find_branches(before: Manifest | None, after: Manifest, app: str, context: EnvironmentContext) -> Iterator[Danger]:
+    """Find sources that follow a branch or a range where a pin was, or where the policy wants a pin."""
+    old = dict(_list_revisions(before)) if before is not None else {}
+    for url, revision in _list_revisions(after):
+        if old.get(url) == revision or not _moves(revision, app in context.pinned_after):
+            continue
+        if context.pin != "any":
+            yield Danger("follows-branch", f"{revision} of {url}: only a {context.pin} may run here")
+        elif url in old and not _moves(old[url], app in context.pinned_before):
+            yield Danger(
+                "follows-branch", f"{old[url]} → {revision} of {url}: new commits are deployed without a review"
+            )
 
 
-def _list_git_revisions(item: Manifest) -> list[tuple[str, str]]:
-    """List the Git repositories and revisions of an Application's sources."""
-    spec = value_at(item, "spec") or {}
-    listed = value_at(spec, "sources")
-    sources = [
-        *(listed if isinstance(listed, list) else []),
-        value_at(spec, "source"),
-        value_at(spec, "sourceHydrator", "drySource"),
-    ]
+def _list_revisions(item: Manifest) -> list[tuple[str, str]]:
+    """The location and revision of each source."""
     return [
-        (str(source.get("repoURL", "")), str(source.get("targetRevision") or "HEAD"))
-        for source in sources
-        if isinstance(source, Mapping) and "chart" not in source and not str(source.get("repoURL")).startswith("oci://")
+        (
+            " ".join(str(source.get(name)) for name in ("repoURL", "chart") if source.get(name)),
+            str(source.get("targetRevision") or "HEAD"),
+        )
+        for source in argocd.list_sources(item)
     ]
+
+
+def _moves(revision: str, pinned: bool) -> bool:
+    """Whether a revision may be another commit or version tomorrow."""
+    return is_version_range(revision) or revision_kind(revision, pinned) == "branch"
 
 
 def _find_finalizer_change(before: Manifest, after: Manifest) -> Iterator[Danger]:
-    old, new = (_list_finalizers(item) for item in (before, after))
-    if old == new or _is_kept_on_removal(before) != _is_kept_on_removal(after):
-        return  # A missing finalizer does no harm while Prune=false protects the Application.
-    told = f"{_join_finalizers(old)} → {_join_finalizers(new)}"
-    if _has_cascading_finalizer(before) != _has_cascading_finalizer(after):
-        told += ": deleting it " + (
-            "deletes what it runs" if _has_cascading_finalizer(after) else "leaves its workload behind"
-        )
-    yield Danger("changes-finalizer", told)
-
-
-def _is_kept_on_removal(item: Manifest) -> bool:
-    """Whether the object stays in the cluster when its chart no longer has it."""
-    return "Prune=false" in _annotation_sync_options(item) and not _has_cascading_finalizer(item)
-
-
-def _list_finalizers(item: Manifest) -> list[str]:
-    value = value_at(item, "metadata", "finalizers")
-    return [str(name) for name in value] if isinstance(value, list) else []
-
-
-def _join_finalizers(finalizers: list[str]) -> str:
-    return ", ".join(finalizers) or "none"
-
-
-def _has_cascading_finalizer(item: Manifest) -> bool:
-    return any(name.startswith(_CASCADING_FINALIZER) for name in _list_finalizers(item))
-
-
-def _annotation_sync_options(item: Manifest) -> set[str]:
-    """The sync options in the Application's own annotation."""
-    annotations = value_at(item, "metadata", "annotations")
-    value = annotations.get(_SYNC_OPTIONS_ANNOTATION) if isinstance(annotations, Mapping) else None
-    return {option.strip() for option in str(value or "").split(",")}
-
-
-def _policy_sync_options(item: Manifest) -> set[str]:
-    value = value_at(item, "spec", "syncPolicy", "syncOptions")
-    return {str(option) for option in value} if isinstance(value, list) else set()
-
-
-def changes_only_revisions(difference: ObjectDifference) -> bool:
-    """Whether only the revisions of the sources differ."""
-    spec = ("spec", "source"), ("spec", "sources"), ("spec", "sourceHydrator")
-    return bool(difference.fields) and all(
-        field.path[-1] == "targetRevision" and field.path[:2] in spec and ABSENT not in (field.before, field.after)
-        for field in difference.fields
-    )
-
-
-def source_at(difference: ObjectDifference, path: tuple[Any, ...]) -> Manifest:
-    """The source that contains the field at `path`, as it is after the change."""
-    item: Any = difference.after
-    for part in path[:-1]:
-        if isinstance(item, list):
-            named = (one for one in item if isinstance(one, Mapping) and f"[{one.get('name')}]" == part)
-            item = item[part] if isinstance(part, int) else next(named, None)
-        else:
-            item = item.get(part) if isinstance(item, Mapping) else None
-    return item if isinstance(item, Mapping) else {}
+    cascaded, cascades = argocd.has_cascading_finalizer(before), argocd.has_cascading_finalizer(after)
+    # A missing finalizer does no harm while Prune=false protects the Application.
+    if cascaded == cascades or argocd.is_kept_by_parent(before) != argocd.is_kept_by_parent(after):
+        return
+    effect = "deletes everything that runs for it" if cascades else "leaves its workload unmanaged"
+    yield Danger("changes-finalizer", f"removing the Application later {effect}")

@@ -1,6 +1,6 @@
 """Format a diff report as a Markdown comment within the size limit of a forge. Pure.
 
-Text from the registry is put into code spans, where no forge interprets mentions, links or HTML.
+Text from the registry is put into code, where no forge interprets mentions, links or HTML.
 """
 
 from __future__ import annotations
@@ -10,15 +10,19 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from generator.console import escape_unprintable as visible
-from generator.diff import phrases as words
-from generator.diff.report import AssessedDifference, DiffChapter, DiffReport, DiffSection
+from generator.diff import phrases
+from generator.diff.report import ACTIONS, AssessedDifference, DiffChapter, DiffReport, DiffSection, Entry
+from generator.diff.values import ValueLine
 
 #: The line by which a later run recognizes its comment.
 COMMENT_MARKER = "<!-- workloads diff -->"
 #: GitHub accepts 65,536 characters; the difference leaves room for what a job adds.
 MAX_COMMENT_LENGTH = 60_000
-_DANGER_SIGNS = {True: ":warning: ", False: ""}
+#: The names, notes and violations that are listed where there is little room.
+_MAX_LISTED = 5
 _BLANK_LINE = "\n\n"
+#: Words that no forge interprets; everything else in a sentence is put into code.
+_PLAIN_WORD = re.compile(r"[A-Za-z]+[,;:.]?|[0-9]+|→|@|\(none\)")
 
 
 class _Block(NamedTuple):
@@ -37,25 +41,49 @@ def format_markdown_comment(report: DiffReport, limit: int = MAX_COMMENT_LENGTH)
     """
     head = [
         COMMENT_MARKER,
-        f"### workloads diff: {words.headline(report)}",
-        f"<sub>{words.describe_comparison(report)}</sub>",
+        f"### workloads diff: {phrases.headline(report)}",
+        f"<sub>{phrases.describe_comparison(report)}</sub>",
+        *_format_remarks(report),
+        *_format_table(report),
     ]
-    head += [f"- refused: {code_span(str(problem))}" for problem in report.head.violations[: words.MAX_FIELDS]]
-    refused = len(report.head.violations) - words.MAX_FIELDS
-    head += [f"- and {refused} more that are refused"] if refused > 0 else []
+    tail = [phrases.summarize_plain_projects(report)] if report.plain_projects.file_count else []
     sections = [(chapter, section) for chapter in report.chapters for section in chapter.diff_sections]
     blocks = [[_format_block(section, entry) for entry in section.entries] for _, section in sections]
-    skeleton = len(_BLANK_LINE.join([*head, *_format_body(report, {})])) + sum(
+    skeleton = len(_BLANK_LINE.join([*head, *_format_body(report, {}), *tail])) + sum(
         map(len, map(_omission_placeholder, sections))
     )
     kept = _select_fitting_texts(blocks, limit - skeleton)
-    text = _BLANK_LINE.join([*head, *_format_body(report, _join_section_texts(sections, blocks, kept))]) + "\n"
+    body = _format_body(report, _join_section_texts(sections, blocks, kept))
+    text = _BLANK_LINE.join([*head, *body, *tail]) + "\n"
     return text if len(text) <= limit else _headline_only(head, limit)
 
 
 def _headline_only(head: list[str], limit: int) -> str:
-    text = _BLANK_LINE.join([*head[:3], "It does not fit here: run `workloads diff`."]) + "\n"
+    text = _BLANK_LINE.join([*head[:3], "The details do not fit here: run `workloads diff`."]) + "\n"
     return text if len(text) <= limit else f"{head[1]}\n"[:limit]
+
+
+def _format_remarks(report: DiffReport) -> Iterator[str]:
+    """The notes and the violations, a few of them."""
+    lines = [f"- note: {format_sentence(note)}" for note in report.notes[:_MAX_LISTED]]
+    violations = report.head.violations
+    lines += [f"- refused: {code_span(str(problem))}" for problem in violations[:_MAX_LISTED]]
+    more = len(violations) - _MAX_LISTED
+    lines += [f"- and {more} more that are refused"] if more > 0 else []
+    if lines:
+        yield "\n".join(lines)
+
+
+def _format_table(report: DiffReport) -> Iterator[str]:
+    """A table of the environments, if there are several."""
+    if len(report.chapters) < 2 or not report.has_differences:
+        return
+    rows = [f"| environment | {' | '.join(ACTIONS)} | orphaned | dangerous |", "|---|" + "---:|" * (len(ACTIONS) + 2)]
+    for chapter in report.chapters:
+        counts = chapter.counts
+        numbers = (*(counts.actions[action] for action in ACTIONS), counts.orphaned, counts.dangerous)
+        rows.append(f"| {code_span(chapter.environment)} | {' | '.join(str(number or '') for number in numbers)} |")
+    yield "\n".join(rows)
 
 
 def _select_fitting_texts(blocks: list[list[_Block]], available_length: int) -> list[dict[int, str]]:
@@ -97,33 +125,74 @@ def _omission_placeholder(section: tuple[DiffChapter, DiffSection]) -> str:
 
 def _format_body(report: DiffReport, texts_by_section: dict[tuple[str, str], list[str]]) -> Iterator[str]:
     for chapter in report.chapters:
-        yield f"#### {code_span(words.chapter_title(chapter))}: {words.summarize_chapter(chapter)}"
+        if not chapter.differences:
+            files = phrases.count_differing_files(chapter.file_count)
+            yield f"#### {code_span(chapter.environment)}: no object changes ({files} in text)"
+            continue
+        yield f"#### {code_span(chapter.environment)}: {phrases.summarize_counts(chapter.counts)}"
         for section in chapter.diff_sections:
-            yield f"**{_DANGER_SIGNS[section.is_dangerous]}{words.section_heading(section)}**"
-            yield from texts_by_section.get((chapter.environment, section.name), ())
+            heading = f"{section.section_label} ({section.difference_count})"
+            texts = texts_by_section.get((chapter.environment, section.name), [])
+            if section.is_dangerous:
+                yield from (f"**:warning: {heading}**", *texts)
+            else:
+                yield from (f"<details><summary>{heading}</summary>", *texts, "</details>")
 
 
-def _format_block(section: DiffSection, entry: tuple[AssessedDifference, ...]) -> _Block:
-    told = entry[0]
+def _format_block(section: DiffSection, entry: Entry) -> _Block:
+    details = _detail_items(entry[0])
+    title = f"- {code_span(phrases.entry_title(entry))}"
     if len(entry) == 1:
-        lines = [f"- {code_span(words.object_title(told.difference))}", *_detail_items(told)]
-        return _Block("\n".join(lines), lines[0], 1, section.is_dangerous)
-    names = "\n".join(f"- {code_span(words.object_title(one.difference))}" for one in entry)
-    first = "\n".join(_detail_items(told))
-    short = f"- {code_span(words.folded_entry_title(entry))}; the first:\n{first}"
-    text = f"{short}\n\n<details><summary>all of them</summary>{_BLANK_LINE}{names}{_BLANK_LINE}</details>"
-    return _Block(text, short, len(entry), section.is_dangerous)
+        return _Block("\n".join([title, *details]), title, 1, section.is_dangerous)
+    names = phrases.entry_names(entry)
+    more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
+    texts = [
+        "\n".join([f"{title}: {', '.join(map(code_span, listed))}{rest}", *details])
+        for listed, rest in ((names, ""), (names[:_MAX_LISTED], more))
+    ]
+    return _Block(texts[0], texts[1], len(entry), section.is_dangerous)
 
 
 def _detail_items(assessed: AssessedDifference) -> list[str]:
-    lines = [f"  - {code_span(line)}" for line in words.list_details(assessed)]
-    return lines + [f"  - [what lies between]({link})" for link in assessed.links]
+    details = phrases.describe_details(assessed)
+    items = [f"  - :warning: {format_sentence(text)}" for text in details.dangers]
+    for field in details.fields:
+        items.append(f"  - {code_span(field.path)}" + (f": {code_span(field.summary)}" if field.summary else ""))
+        items += _fence(field.lines) if field.lines else []
+    items += [f"  - {format_sentence(fact)}" for fact in details.facts]
+    return items + [f"  - [compare the revisions]({link})" for link in assessed.links]
+
+
+def _fence(lines: tuple[ValueLine, ...]) -> list[str]:
+    """A fenced block of a list item, coloured by its signs."""
+    texts = [f"{sign} {_one_line(text)}" for sign, text in lines]
+    fence = "`" * max(3, _longest_backticks("\n".join(texts)) + 1)
+    return [f"    {line}" for line in (f"{fence}diff", *texts, fence)]
+
+
+def format_sentence(text: str) -> str:
+    """Format a sentence with its plain words as they are, and names, URLs and everything else as code."""
+    return " ".join(
+        word if _PLAIN_WORD.fullmatch(word) else _format_word(word) for word in _one_line(text).split(" ") if word
+    )
+
+
+def _format_word(word: str) -> str:
+    name = word.rstrip(",;:") or word
+    return code_span(name) + word[len(name) :]
 
 
 def code_span(text: str) -> str:
     """Format any text as a one-line code span with control and invisible characters escaped."""
-    line = visible(text).replace("\n", "\\n").replace("\r", "\\r")
-    longest = max((len(run) for run in re.findall("`+", line)), default=0)
-    fence = "`" * (longest + 1)
+    line = _one_line(text)
+    fence = "`" * (_longest_backticks(line) + 1)
     padded = f" {line} " if line.startswith("`") or line.endswith("`") or not line.strip() else line
     return f"{fence}{padded or ' '}{fence}"
+
+
+def _one_line(text: str) -> str:
+    return visible(text).replace("\n", "\\n").replace("\r", "\\r")
+
+
+def _longest_backticks(text: str) -> int:
+    return max((len(run) for run in re.findall("`+", text)), default=0)

@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from collections.abc import Iterator
+from typing import NamedTuple
 
-from generator.diff.compare import ABSENT, FieldDifference, Manifest, ObjectDifference, format_field_path, value_at
-from generator.diff.report import AssessedDifference, DiffChapter, DiffReport, DiffSection
+from generator.diff import applications as argocd
+from generator.diff.compare import SHARD_FIELD, Manifest, ObjectDifference, value_at
+from generator.diff.report import ACTIONS, AssessedDifference, ChangeCounts, DiffReport, Entry
 from generator.diff.sides import Side
+from generator.diff.values import FieldChange, describe_field
 
-#: Limits for the characters of a value and the fields of an object; JSON has all of them.
-MAX_VALUE_LENGTH, MAX_FIELDS = 160, 12
-#: How many names the title of a folded entry lists.
-MAX_NAMES = 5
+#: The fields of an object that are shown; JSON has all of them.
+MAX_FIELDS = 12
 
 
-def chapter_title(chapter: DiffChapter) -> str:
-    """The title of a chapter: the environment name, or that of the plain AppProjects."""
-    return chapter.environment or "plain AppProject manifests"
+class ChangeDetails(NamedTuple):
+    """What is shown of a difference: its dangers, its fields, and other facts in whole sentences."""
+
+    dangers: tuple[str, ...]
+    fields: tuple[FieldChange, ...]
+    facts: tuple[str, ...]
 
 
 def headline(report: DiffReport) -> str:
-    """Summarize the report in one line."""
-    if not report.chapters:
-        return "nothing changes"
+    """Summarize the report in one line, as a plan: `3 to create, 1 to update, 1 to delete, 1 orphaned`."""
     if not report.has_differences:
         files = sum(chapter.file_count for chapter in report.chapters)
-        return f"no object changes: {count_noun(files, 'file')} differ{'s' if files == 1 else ''} in text alone"
-    dangers = sum(chapter.dangerous_count for chapter in report.chapters)
-    changes = sum(len(chapter.differences) for chapter in report.chapters)
-    return f"{count_noun(changes, 'object')} change{'s' if changes == 1 else ''}, {dangers or 'none'} of them dangerous"
+        return f"no object changes: {count_differing_files(files)} in text alone" if files else "nothing changes"
+    first = report.chapters[0]
+    lead = f" · {first.environment} first" if first.has_policy and len(report.chapters) > 1 else ""
+    return summarize_counts(report.counts) + lead
+
+
+def summarize_counts(counts: ChangeCounts) -> str:
+    """Summarize counts: `1 to update, 1 to delete, 1 orphaned, 2 dangerous`."""
+    parts = [f"{counts.actions[action]} to {action}" for action in ACTIONS if counts.actions[action]]
+    parts += [f"{counts.orphaned} orphaned"] if counts.orphaned else []
+    return ", ".join(parts) + (f" · {counts.dangerous} dangerous" if counts.dangerous else "")
 
 
 def describe_comparison(report: DiffReport) -> str:
@@ -45,12 +53,18 @@ def describe_side(compared_side: Side) -> str:
     return f"the charts committed {where}" if compared_side.origin == "charts" else f"the registry {where}"
 
 
-def summarize_chapter(chapter: DiffChapter) -> str:
-    """Summarize how much changes in a chapter."""
-    if not chapter.differences:
-        return f"{count_noun(chapter.file_count, 'file')} differ{'s' if chapter.file_count == 1 else ''}, and no object does"  # noqa: E501
-    counts = [f"{section.difference_count} {section.section_label}" for section in chapter.diff_sections]
-    return ", ".join(counts)
+def summarize_plain_projects(report: DiffReport) -> str:
+    """Summarize what differs in the plain AppProject manifests; empty if nothing does."""
+    plain = report.plain_projects
+    if not plain.file_count:
+        return ""
+    text = count_differing_files(plain.file_count, "plain AppProject manifest")
+    return f"{text}: no Argo CD reads them; apply them with kubectl where your charts create no projects"
+
+
+def count_differing_files(number: int, noun: str = "file") -> str:
+    """Format a number of files that differ: `1 file differs`, `2 files differ`."""
+    return f"{count_noun(number, noun)} differ{'s' if number == 1 else ''}"
 
 
 def count_noun(number: int, noun: str) -> str:
@@ -58,56 +72,49 @@ def count_noun(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def section_heading(section: DiffSection) -> str:
-    """The heading of a section, with the number of its differences."""
-    return f"{section.section_label} ({section.difference_count})"
+def object_title(assessed: AssessedDifference) -> str:
+    """The kind and name of the object, its app if that has another name, and whether it is foreign."""
+    key, former = assessed.difference.key, assessed.difference.former_key
+    name = key.name if former == key else f"{former.name} → {key.name}"
+    app = f" (app {assessed.difference.app})" if assessed.difference.app not in ("", key.name) else ""
+    return f"{key.kind} {name}{app}{' (foreign: not in the registry)' if assessed.is_foreign else ''}"
 
 
-def object_title(difference: ObjectDifference) -> str:
-    """The kind and name of the object, and its app if that has another name."""
-    key = difference.key
-    app = f" (app {difference.app})" if difference.app and difference.app != key.name else ""
-    return f"{key.kind} {key.name}{app}"
+def entry_names(entry: Entry) -> list[str]:
+    """The names of the objects of an entry."""
+    return [each.difference.key.name for each in entry]
 
 
-def folded_entry_title(entry: tuple[AssessedDifference, ...]) -> str:
-    """The title of an entry that folds many similar differences."""
-    names = ", ".join(told.difference.key.name for told in entry[:MAX_NAMES])
-    return f"{len(entry)} {entry[0].difference.key.kind}s alike: {names} and {len(entry) - MAX_NAMES} more"
+def entry_title(entry: Entry) -> str:
+    """The title of an entry, without the names if it folds several differences."""
+    if len(entry) == 1:
+        return object_title(entry[0])
+    return f"{len(entry)} {entry[0].difference.key.kind}s change alike"
 
 
-def list_details(assessed: AssessedDifference) -> list[str]:
-    """List the details of a difference, one per line: dangers, fields, content, remark."""
+def describe_details(assessed: AssessedDifference) -> ChangeDetails:
+    """What is shown of a difference."""
     difference = assessed.difference
-    lines = [danger.text for danger in assessed.dangers]
-    fields = [_format_field(field) for field in difference.fields]
-    more = len(fields) - MAX_FIELDS
-    lines += fields if more <= 0 else [*fields[:MAX_FIELDS], f"and {count_noun(more, 'more field')}"]
+    shown = [field for field in difference.fields if field.path != (SHARD_FIELD,) or not assessed.dangers]
+    facts = [assessed.remark] if assessed.remark else []
     if difference.change_type != "changed":
-        lines += _describe_manifest(difference.after or difference.before or {})
-    return [*lines, *([assessed.remark] if assessed.remark else [])]
+        facts += _describe_manifest(difference)
+    if len(shown) > MAX_FIELDS:
+        facts.append(f"and {count_noun(len(shown) - MAX_FIELDS, 'more field')}")
+    fields = tuple(map(describe_field, shown[:MAX_FIELDS]))
+    return ChangeDetails(tuple(danger.text for danger in assessed.dangers), fields, tuple(facts))
 
 
-def _describe_manifest(item: Manifest) -> list[str]:
+def _describe_manifest(difference: ObjectDifference) -> Iterator[str]:
     """Describe the sources and destination of an Application, or the sources that a project permits."""
-    spec = value_at(item, "spec") or {}
-    if item.get("kind") != "Application":
-        listed = value_at(spec, "sourceRepos")
-        return [f"sources {format_value(listed)}"] if listed else []
-    several = value_at(spec, "sources")
-    sources = several if isinstance(several, list) else [value_at(spec, "source")]
-    lines = [f"{value_at(one, 'repoURL')} @ {value_at(one, 'targetRevision') or 'HEAD'}" for one in sources if one]
-    where = value_at(spec, "destination", "server") or value_at(spec, "destination", "name")
-    return [*lines, f"into namespace {value_at(spec, 'destination', 'namespace')} on {where}"]
-
-
-def _format_field(field: FieldDifference) -> str:
-    return f"{format_field_path(field.path)}: {format_value(field.before)} → {format_value(field.after)}"
-
-
-def format_value(raw_value: Any) -> str:
-    """Format a value: text as it is, anything else as JSON, a missing value as `-`."""
-    if raw_value is ABSENT:
-        return "-"
-    text = raw_value if isinstance(raw_value, str) and raw_value else json.dumps(raw_value, ensure_ascii=False)
-    return text if len(text) <= MAX_VALUE_LENGTH else f"{text[:MAX_VALUE_LENGTH]}…"
+    item: Manifest = difference.after or difference.before or {}
+    if item.get("kind") == "AppProject":
+        listed = value_at(item, "spec", "sourceRepos")
+        if isinstance(listed, list):
+            yield f"sources: {', '.join(map(str, listed))}"
+    if item.get("kind") == "Application":
+        for source in argocd.list_sources(item):
+            what = " ".join(str(source[name]) for name in ("repoURL", "chart", "path") if source.get(name))
+            yield f"{what} @ {source.get('targetRevision') or 'HEAD'}"
+        place = argocd.destination(item)
+        yield f"in namespace {place.get('namespace')} on {place.get('server') or place.get('name')}"

@@ -1,76 +1,77 @@
-"""Compare two sides and report what Argo CD will do, by environment, dangers first. Pure except for Helm."""
+"""The result of a comparison: what Argo CD will do, by environment, dangers first. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from generator.charts import yaml
-from generator.charts.layout import (
-    CHARTS_FOLDER,
-    PROJECTS_FOLDER,
-    SHARDS_FOLDER,
-    Chart,
-    group_by_chart,
-    is_unittest_suite,
-    parse_chart_path,
-)
-from generator.diff.compare import (
-    ABSENT,
-    SHARD_FIELD,
-    AppsByApplication,
-    Manifest,
-    ObjectDifference,
-    ObjectKey,
-    compare_objects,
-    index_objects,
-)
-from generator.diff.compare_links import list_compare_links
-from generator.diff.dangers import DANGERS, Danger, PinRules, find_dangers, removal_remark
-from generator.diff.narrowing import narrow_to_changes
+from generator.diff.compare import ABSENT, ObjectDifference
+from generator.diff.context import DANGERS, Danger
 from generator.diff.sides import Side
-from generator.helm import engine as helm
-from generator.helm.environment_objects import ChartFiles, render_environment_objects
-from generator.helm.verify import ChartError
-from generator.registry.registry import Registry
 
-#: More similar changes than this are shown as one entry.
-FOLD_THRESHOLD = 20
-#: The environment name of the chapter about plain AppProject manifests, which `kubectl apply` installs.
-PLAIN_PROJECTS = ""
-_PIN_STRICTNESS = ("any", "tag", "commit")
-_CHANGE_SECTIONS = {"added": "added", "changed": "changed", "removed": "removed"}
+#: More changes with equal values than this are shown as one entry.
+FOLD_THRESHOLD = 3
+#: What Argo CD does with an object, by the type of its difference; see `AssessedDifference.action`.
+ACTIONS = ("create", "update", "retire", "recreate", "delete")
+_ACTION_BY_CHANGE = {"added": "create", "changed": "update", "removed": "delete"}
 
 
 @dataclass(frozen=True)
 class AssessedDifference:
-    """A difference with its dangers, a remark, and links to the commits between its revisions."""
+    """A difference with its dangers, a remark, and links to the commits between its revisions.
+
+    `is_foreign` is whether the registry does not name the object, `is_retired` whether the change retires its app.
+    """
 
     difference: ObjectDifference
-    dangers: tuple[Danger, ...]
-    remark: str
-    links: tuple[str, ...]
+    dangers: tuple[Danger, ...] = ()
+    remark: str = ""
+    links: tuple[str, ...] = ()
+    is_foreign: bool = False
+    is_retired: bool = False
+
+    @property
+    def action(self) -> str:
+        """What happens to the object, one of ACTIONS."""
+        if self.is_retired:
+            return "retire"
+        if self.difference.key != self.difference.former_key:
+            return "recreate"
+        recreated = any(danger.name == "recreates-workload" for danger in self.dangers)
+        return "recreate" if recreated else _ACTION_BY_CHANGE[self.difference.change_type]
+
+    @property
+    def orphans(self) -> bool:
+        """Whether a workload is left that nothing manages."""
+        return any(danger.name == "orphans-workload" for danger in self.dangers)
 
     @property
     def section_name(self) -> str:
-        """The name of its gravest danger; without danger, `added`, `changed` or `removed`."""
-        return self.dangers[0].name if self.dangers else self.difference.change_type
+        """The name of its gravest danger; without danger, its action."""
+        return self.dangers[0].name if self.dangers else self.action
 
-    @property
-    def similarity_key(self) -> Any:
-        """A key that similar changes share: section, object kind, change, remark, and types of changed fields."""
-        fields = ((field.path, _value_type(field.before), _value_type(field.after)) for field in self.difference.fields)
-        return self.section_name, self.difference.key.kind, self.difference.change_type, self.remark, tuple(fields)
+    @cached_property
+    def folding_key(self) -> Any:
+        """A key that changes with equal values share; None if the difference is never folded."""
+        if self.difference.change_type != "changed":
+            return None
+        values = [(field.path, _value_key(field.before), _value_key(field.after)) for field in self.difference.fields]
+        return self.section_name, self.difference.key.kind, self.dangers, self.remark, self.links, tuple(values)
+
+
+Entry = tuple[AssessedDifference, ...]
 
 
 @dataclass(frozen=True)
 class DiffSection:
-    """The differences under one heading; an entry is one difference, or more than FOLD_THRESHOLD similar ones."""
+    """The differences under one heading; an entry is one difference, or several with equal values."""
 
     name: str
-    entries: tuple[tuple[AssessedDifference, ...], ...]
+    entries: tuple[Entry, ...]
 
     @property
     def is_dangerous(self) -> bool:
@@ -78,7 +79,7 @@ class DiffSection:
 
     @property
     def section_label(self) -> str:
-        return DANGERS.get(self.name, self.name)
+        return DANGERS.get(self.name, f"to {self.name}")
 
     @property
     def difference_count(self) -> int:
@@ -86,201 +87,88 @@ class DiffSection:
 
 
 @dataclass(frozen=True)
-class DiffChapter:
-    """The differences of one environment, or of the plain AppProjects (PLAIN_PROJECTS).
+class ChangeCounts:
+    """The number of objects by action, of orphaned workloads and of dangerous differences."""
 
-    `file_count` files differ in bytes; if `differences` is empty, no object differs.
-    """
+    actions: Mapping[str, int]
+    orphaned: int
+    dangerous: int
+
+
+@dataclass(frozen=True)
+class DiffChapter:
+    """The differences of one environment, `file_count` of whose files differ in bytes."""
 
     environment: str
     differences: tuple[AssessedDifference, ...]
     file_count: int
+    has_policy: bool = False
 
     @cached_property
     def diff_sections(self) -> tuple[DiffSection, ...]:
-        """The sections in order: dangers, gravest first, then added, changed and removed objects."""
-        names = (*DANGERS, *_CHANGE_SECTIONS)
-        by_name = {name: [told for told in self.differences if told.section_name == name] for name in names}
-        return tuple(DiffSection(name, tuple(_fold_similar(told))) for name, told in by_name.items() if told)
+        """The sections in order: dangers, gravest first, then the actions."""
+        by_name: dict[str, list[AssessedDifference]] = {name: [] for name in (*DANGERS, *reversed(ACTIONS))}
+        for each in self.differences:
+            by_name[each.section_name].append(each)
+        return tuple(DiffSection(name, tuple(_fold_equal(found))) for name, found in by_name.items() if found)
 
     @property
-    def dangerous_count(self) -> int:
-        """The number of dangerous differences."""
-        return sum(bool(told.dangers) for told in self.differences)
+    def counts(self) -> ChangeCounts:
+        """How many objects change, and how."""
+        return count_changes(self.differences)
+
+
+@dataclass(frozen=True)
+class PlainProjects:
+    """What differs in the plain AppProject manifests, which no Argo CD reads: `kubectl apply` installs them."""
+
+    differences: tuple[AssessedDifference, ...] = ()
+    file_count: int = 0
 
 
 @dataclass(frozen=True)
 class DiffReport:
-    """The result of a comparison: both sides, and a chapter for each environment in which a file differs."""
+    """The result of a comparison: both sides, and a chapter for each environment in which a file differs.
+
+    `notes` are what a reader has to know of the comparison itself.
+    """
 
     base: Side
     head: Side
     chapters: tuple[DiffChapter, ...]
+    plain_projects: PlainProjects = PlainProjects()
+    notes: tuple[str, ...] = ()
 
     @property
     def has_differences(self) -> bool:
-        """Whether any object differs between the sides."""
+        """Whether Argo CD would change any object."""
         return any(chapter.differences for chapter in self.chapters)
 
-
-def compare_sides(
-    base: Side,
-    head: Side,
-    job_variables: Mapping[str, str],
-    selected_environments: Sequence[str] = (),
-    report_progress: Callable[[int], None] = lambda done: None,
-) -> DiffReport:
-    """Compare the charts of two sides, in all environments or in `selected_environments`.
-
-    `job_variables` are the environment variables of the CI job. `report_progress` gets the number of finished
-    environments. A chart whose files are the same on both sides is not rendered.
-    Raises ChartError if Helm refuses a chart, LocalError if Helm is missing.
-    """
-    chapters = []
-    for done, name in enumerate(list_environments(base, head), 1):
-        if not selected_environments or name in selected_environments:
-            chapters.append(_compare_environment(base, head, name, job_variables))
-        report_progress(done)
-    if not selected_environments:
-        chapters.append(_compare_plain_projects(base, head, job_variables))
-    return DiffReport(base, head, tuple(chapter for chapter in chapters if chapter.file_count))
+    @property
+    def counts(self) -> ChangeCounts:
+        """How many objects change in all environments, and how."""
+        return count_changes([each for chapter in self.chapters for each in chapter.differences])
 
 
-def list_environments(base: Side, head: Side) -> list[str]:
-    """List the environments of both sides, in the order of the registry."""
-    known = list(head.registry.environments) if head.registry else []
-    charts = (
-        path.split("/") for side in (head, base) for path in side.blob_ids if path.startswith(f"{CHARTS_FOLDER}/")
-    )
-    return list(dict.fromkeys([*known, *(parts[1] for parts in charts if len(parts) > 2)]))
+def count_changes(differences: Sequence[AssessedDifference]) -> ChangeCounts:
+    """Count differences by action."""
+    actions = Counter(each.action for each in differences)
+    orphaned, dangerous = sum(each.orphans for each in differences), sum(bool(each.dangers) for each in differences)
+    return ChangeCounts({action: actions[action] for action in ACTIONS}, orphaned, dangerous)
 
 
-def _compare_environment(
-    base: Side, head: Side, environment_name: str, job_variables: Mapping[str, str]
-) -> DiffChapter:
-    prefixes = tuple(f"{top}/{environment_name}/" for top in (CHARTS_FOLDER, SHARDS_FOLDER))
-    files = _list_differing_files(base, head, prefixes)
-    if all(is_unittest_suite(path) for path in files):
-        return DiffChapter(environment_name, (), len(files))
-    before, after = _render_both_sides(base, head, environment_name, files)
-    was, now = (_map_applications_to_apps(side, environment_name) for side in (base, head))
-    rules = _stricter_pin_rules(base.registry, head.registry, environment_name)
-    found = compare_objects(before, after, was, now)
-    return DiffChapter(
-        environment_name, tuple(_assess_difference(each, rules, job_variables) for each in found), len(files)
-    )
-
-
-def _list_differing_files(base: Side, head: Side, prefixes: tuple[str, ...]) -> list[str]:
-    paths = {path for side in (base, head) for path in side.blob_ids if path.startswith(prefixes)}
-    return sorted(path for path in paths if base.blob_ids.get(path) != head.blob_ids.get(path))
-
-
-def _render_both_sides(
-    base: Side, head: Side, environment_name: str, differing_files: list[str]
-) -> Iterator[dict[ObjectKey, Manifest]]:
-    """Render the objects of an environment on both sides, except those that no differing file can affect."""
-    parts = narrow_to_changes(base, head, environment_name, differing_files)
-    if parts is not None:
-        yield from (
-            _render_objects(side, environment_name, {Chart(environment_name): part})
-            for side, part in zip((base, head), parts, strict=True)
-        )
-        return
-    touched = {place.chart for path in differing_files if (place := parse_chart_path(path))}
-    yield from (
-        _render_objects(side, environment_name, _read_charts(side, environment_name, touched)) for side in (base, head)
-    )
-
-
-def _read_charts(side: Side, environment_name: str, touched_charts: set[Chart]) -> ChartFiles:
-    """Read the files of an environment's charts, except the charts of untouched shards."""
-    own = Chart(environment_name)
-    prefixes = tuple(f"{top}/{environment_name}/" for top in (CHARTS_FOLDER, SHARDS_FOLDER))
-    paths = [path for path in side.blob_ids if path.startswith(prefixes) and not is_unittest_suite(path)]
-    if own not in touched_charts:
-        paths = [path for path in paths if (place := parse_chart_path(path)) and place.chart in {own, *touched_charts}]
-    files = group_by_chart(side.read_files(paths))
-    return {chart: found for chart, found in files.items() if "Chart.yaml" in found}
-
-
-def _render_objects(side: Side, environment_name: str, charts: ChartFiles) -> dict[ObjectKey, Manifest]:
-    """Render the objects of an environment's charts with Helm."""
-    try:
-        return index_objects(
-            {**item, SHARD_FIELD: chart.shard} if chart.shard else item
-            for chart, items in render_environment_objects(charts, environment_name)
-            for item in items
-        )
-    except helm.HelmRefusal as refusal:
-        where = f"at {side.revision[:12]}" if side.revision else "of the working copy"
-        raise ChartError(
-            f"chart {environment_name} {where}: Helm refuses it: {refusal}",
-            remedy="compare with a revision that has a sound chart",
-        ) from None
-
-
-def _map_applications_to_apps(side: Side, environment_name: str) -> AppsByApplication:
-    """The app name of each Application, from the inventory."""
-    return {
-        ObjectKey("Application", str(identity.get("argocdNamespace")), str(identity.get("name"))): key.partition("/")[2]
-        for key, identity in side.applications.items()
-        if key.startswith(f"{environment_name}/")
-    }
-
-
-def _stricter_pin_rules(base: Registry | None, head: Registry | None, environment_name: str) -> PinRules:
-    """The stricter pin policy of both sides, because the change itself may loosen it."""
-    pins = [
-        registry.environments[environment_name].policy.pin
-        for registry in (base, head)
-        if registry and environment_name in registry.environments
-    ]
-    listings = head.environments[environment_name].listings if head and environment_name in head.environments else ()
-    pinned = frozenset(listing.app for listing in listings if listing.pin is not None)
-    return PinRules(max(pins, key=_PIN_STRICTNESS.index, default="any"), pinned)
-
-
-def _compare_plain_projects(base: Side, head: Side, job_variables: Mapping[str, str]) -> DiffChapter:
-    files = _list_differing_files(base, head, (f"{PROJECTS_FOLDER}/",))
-    before, after = (_read_plain_manifests(side, files) for side in (base, head))
-    told = (_assess_difference(each, PinRules(), job_variables) for each in compare_objects(before, after, {}, {}))
-    return DiffChapter(PLAIN_PROJECTS, tuple(told), len(files))
-
-
-def _read_plain_manifests(side: Side, files: list[str]) -> dict[ObjectKey, Manifest]:
-    found: list[Manifest] = []
-    for path, data in side.read_files([path for path in files if path in side.blob_ids]).items():
-        try:
-            found += [item for item in yaml.load_all(data.decode("utf-8", "replace")) if isinstance(item, Mapping)]
-        except yaml.YamlError as error:
-            raise ChartError(f"{path}: {error}", remedy="compare with a revision that has sound files") from None
-    return index_objects(found)
-
-
-def _assess_difference(
-    difference: ObjectDifference, pin_rules: PinRules, job_variables: Mapping[str, str]
-) -> AssessedDifference:
-    return AssessedDifference(
-        difference,
-        find_dangers(difference, pin_rules),
-        removal_remark(difference),
-        tuple(dict.fromkeys(list_compare_links(difference, job_variables))),
-    )
-
-
-def _fold_similar(assessed: list[AssessedDifference]) -> Iterator[tuple[AssessedDifference, ...]]:
-    """Group more than FOLD_THRESHOLD similar differences into one entry, at the position of the first."""
+def _fold_equal(assessed: list[AssessedDifference]) -> Iterator[Entry]:
+    """Group more than FOLD_THRESHOLD changes with equal values into one entry, at the position of the first."""
     groups: dict[Any, list[AssessedDifference]] = {}
     for each in assessed:
-        groups.setdefault(each.similarity_key, []).append(each)
+        groups.setdefault(each.folding_key, []).append(each)
     for each in assessed:
-        group = groups[each.similarity_key]
-        if len(group) <= FOLD_THRESHOLD:
+        group = groups[each.folding_key]
+        if each.folding_key is None or len(group) <= FOLD_THRESHOLD:
             yield (each,)
         elif group[0] is each:
             yield tuple(group)
 
 
-def _value_type(value: Any) -> str:
-    return "" if value is ABSENT else type(value).__name__
+def _value_key(value: Any) -> str:
+    return "" if value is ABSENT else json.dumps(value, sort_keys=True)

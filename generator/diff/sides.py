@@ -43,6 +43,7 @@ class Side:
     registry: Registry | None
     generated_digests: Mapping[str, str] = field(default_factory=dict)
     violations: tuple[Problem, ...] = ()
+    rewritten_templates: frozenset[str] = frozenset()
 
 
 class CommittedFiles:

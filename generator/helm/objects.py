@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from generator.argocd.permissions import is_destination_permitted, is_repository_permitted
 from generator.argocd.strings import SYNC_OPTIONS
 
 Manifest = Mapping[str, Any]
@@ -119,47 +119,8 @@ def _find_denied_parts(application: Manifest, project: Manifest) -> Iterator[str
     hydrator = application.get("sourceHydrator") or {}
     sources = [*_list_application_sources(application), *(part for part in hydrator.values() if part.get("repoURL"))]
     for source in sources:
-        if not is_permitted_by_patterns(
-            _normalize_git_url(source.get("repoURL", "")),
-            [_normalize_git_url(url) for url in project.get("sourceRepos") or ()],
-        ):
+        if not is_repository_permitted(source.get("repoURL", ""), project):
             yield f"the repository {source.get('repoURL')}"
     destination = application.get("destination") or {}
-    if not _is_destination_permitted(destination, project.get("destinations") or ()):
+    if not is_destination_permitted(destination, project):
         yield f"namespace {destination.get('namespace')} on {destination.get('server') or destination.get('name')}"
-
-
-def _normalize_git_url(url: str) -> str:
-    # util/git NormalizeGitURL: lower case, without `.git`.
-    denied, plain = url.startswith("!"), url.removeprefix("!").lower().removesuffix(".git")
-    return f"!{plain}" if denied else plain
-
-
-def is_permitted_by_patterns(value: str, patterns: Sequence[str]) -> bool:
-    """Whether patterns permit a value, by Argo CD's rule: some pattern matches, and no `!` pattern does."""
-    allows = any(_matches_glob(value, pattern) for pattern in patterns if not pattern.startswith("!"))
-    return allows and not any(_matches_glob(value, pattern[1:]) for pattern in patterns if pattern.startswith("!"))
-
-
-def _matches_glob(value: str, pattern: str) -> bool:
-    return pattern == "*" or value == pattern or fnmatch.fnmatchcase(value, pattern)
-
-
-def _is_destination_permitted(destination: Manifest, allowed: Sequence[Manifest]) -> bool:
-    """Argo CD's IsDestinationPermitted: one item covers cluster and namespace, and no `!` item denies either."""
-
-    def item_covers(item: Manifest) -> bool:
-        key = "server" if destination.get("server") else "name"
-        return all(
-            is_permitted_by_patterns(str(destination.get(field, "")), [str(item.get(field, ""))])
-            for field in (key, "namespace")
-        )
-
-    def item_denies(item: Manifest) -> bool:
-        return any(
-            str(item.get(field, "")).startswith("!")
-            and _matches_glob(str(destination.get(field, "")), str(item[field])[1:])
-            for field in ("server", "name", "namespace")
-        )
-
-    return any(map(item_covers, allowed)) and not any(map(item_denies, allowed))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from generator.console import escape_unprintable
+from generator.html_templates import open_html_templates
 from generator.promotion.history import History
 from generator.promotion.metrics import DeliveryMetrics
 from generator.promotion.policy import format_time
@@ -17,9 +16,6 @@ from generator.site.graph_formats import draw_svg
 from generator.site.graphs import build_promotion_graph, summarize_policy
 from generator.site.plots import Bar, draw_bar_chart, draw_column_chart
 from generator.site.views import CELL_STATES, OPEN_STATES, Site
-
-if TYPE_CHECKING:
-    import jinja2
 
 #: Names that Windows reserves for devices, with any extension. App names have no underscore, so `_` is safe.
 _WINDOWS_DEVICE_NAMES = {
@@ -62,10 +58,6 @@ def page_path(folder: str, name: str) -> str:
     return f"{folder}/{name}{'_' if name in _WINDOWS_DEVICE_NAMES else ''}.html"
 
 
-def _render_template(template: str, site: Site, root: str = "../", **context: Any) -> str:
-    return _load_template(f"{template}.html.j2").render(site=site, root=root, **context)
-
-
 def _render_plots(site: Site) -> dict[str, Any]:
     found = site.delivery
     weeks = [Bar(f"{each.begin:%m-%d}", each.deployments, str(each.deployments), each.failures) for each in found.weeks]
@@ -81,24 +73,8 @@ def _render_plots(site: Site) -> dict[str, Any]:
     }
 
 
-@functools.cache
-def _load_template(name: str) -> jinja2.Template:
-    return _jinja_environment().get_template(name)
-
-
-@functools.cache
-def _jinja_environment() -> jinja2.Environment:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_escape_text,
-    )
+def _render_template(template: str, site: Site, root: str = "../", **context: Any) -> str:
+    environment = open_html_templates(Path(__file__).parent / "templates")
     environment.filters |= {
         "moment": _format_moment,
         "day": _format_day,
@@ -113,12 +89,7 @@ def _jinja_environment() -> jinja2.Environment:
         "asks": summarize_policy,
         "revision": _display_revision,
     }
-    return environment
-
-
-def _escape_text(value: Any) -> Any:
-    """Escape characters that reorder or hide text, because no schema validates Git authors and subjects."""
-    return escape_unprintable(value) if type(value) is str else value
+    return environment.get_template(f"{template}.html.j2").render(site=site, root=root, **context)
 
 
 def _format_moment(when: datetime) -> str:

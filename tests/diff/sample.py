@@ -16,7 +16,7 @@ version = 1
 
 [environments.dev]
 createProjects = true
-apps = ["billing", "cart", "docs", "edge", "feed", "gone", "letgo"]
+apps = ["billing", "blog", "cart", "docs", "edge", "feed", "gone", "letgo", "mail", "menu", "news", "stock"]
 retired.letgo = "2026-11-01 nobody needs it"
 
 [environments.prod]
@@ -35,24 +35,36 @@ namespace = "shop"
 [projects.cart]
 description = "The cart"
 
+[projects.stock]
+sourceRepos = ["https://github.com/acme/"]
+
 [apps]
 billing = { team = "shop", repoURL = "https://gitlab.com/acme/billing.git" }
+blog = { team = "shop", project = "pages", repoURL = "https://github.com/acme/blog.git" }
 cart = { team = "shop", repoURL = "https://github.com/acme/cart.git" }
 docs = { team = "shop", repoURL = "https://github.com/acme/docs.git" }
 edge = { team = "shop", repoURL = "https://github.com/acme/edge.git" }
 feed = { team = "shop", repoURL = "https://github.com/acme/feed.git", syncPolicy.automated.selfHeal = false }
 gone = { team = "shop", repoURL = "https://github.com/acme/gone.git" }
 letgo = { team = "shop", repoURL = "https://github.com/acme/letgo.git" }
+mail = { team = "shop", repoURL = "https://github.com/acme/mail.git" }
+menu = { team = "shop", repoURL = "https://github.com/acme/menu.git" }
+news = { team = "shop", project = "pages", repoURL = "https://github.com/acme/news.git" }
+stock = { team = "shop", repoURL = "https://github.com/acme/stock.git" }
 """
-#: Ten changes: what stands in BEFORE, and what takes its place.
+#: What stands in BEFORE, and what takes its place.
 CHANGES = (
-    (', "gone", "letgo"]', ', "fresh"]'),
-    ('retired.letgo = "2026-11-01 nobody needs it"\n', ""),
+    (', "gone", "letgo", "mail"', ', "fresh", "mail"'),
+    ('retired.letgo = "2026-11-01 nobody needs it"\n', 'retired.news = "2026-11-28 merged into blog"\n'),
     ("billing@v1.0.0", "billing@v1.1.0"),
     ("cart@v1.0.0", "cart@main"),
     ('description = "The cart"', 'description = "The cart"\nsourceRepos = ["https://github.com/acme/"]'),
+    ('[projects.stock]\nsourceRepos = ["https://github.com/acme/"]\n', ""),
+    ('blog = { team = "shop",', 'blog = { team = "shop", namespace = "docs",'),
     ('docs = { team = "shop",', 'docs = { team = "shop", namespace = "docs",'),
-    ('edge = { team = "shop",', 'edge = { team = "shop", finalizer = "background",'),
+    ('edge = { team = "shop",', 'edge = { team = "shop", finalizer = "none",'),
+    ('mail = { team = "shop",', 'mail = { team = "shop", createProject = false,'),
+    ('menu = { team = "shop",', 'menu = { team = "shop", path = "deploy",'),
     ("selfHeal = false", "selfHeal = true"),
     ("[apps]\n", '[apps]\nfresh = { team = "shop", repoURL = "https://github.com/acme/fresh.git" }\n'),
     ("version = 1\n", "version = 1 # a remark\n"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.diff.dangers import DANGERS
+from generator.diff.context import DANGERS
 from generator.helm import engine as helm
 from tests.diff.sample import BEFORE, PAGE, changed, replayed
 from tests.workspace import Run, untouched
@@ -25,29 +25,36 @@ def test_the_page_shows_what_the_command_says(shop: Path, workloads: Run) -> Non
     assert replayed(workloads, shop, text) == text, "refresh with: python -m tests.diff.sample"
 
 
-def test_each_danger_of_the_ten_changes_is_seen_where_it_is_and_nothing_is_touched(shop: Path, workloads: Run) -> None:
+def test_each_danger_of_the_sample_is_seen_where_it_is_and_nothing_is_touched(shop: Path, workloads: Run) -> None:
     _edit(shop, changed())
     with untouched(shop):
         done = workloads("diff", "--json", "--exit-code", cwd=shop)
     assert done.code == 1
-    told = json.loads(done.out)
+    report = json.loads(done.out)
     dangers = Counter(
         (chapter["environment"], change["kind"], change["name"], danger["name"])
-        for chapter in told["environments"]
+        for chapter in report["environments"]
         for change in chapter["changes"]
         for danger in change["dangers"]
     )
     assert dangers == {
         ("dev", "Application", "gone", "deletes-workload"): 1,
-        ("dev", "Application", "docs", "recreates-elsewhere"): 1,
+        ("dev", "Application", "docs", "orphans-workload"): 1,
+        ("dev", "Application", "blog", "recreates-workload"): 1,
+        ("dev", "AppProject", "mail", "deletes-project-in-use"): 1,
+        ("dev", "Application", "menu", "may-delete-resources"): 1,
+        ("dev", "AppProject", "stock", "narrows-project"): 1,
         ("dev", "AppProject", "cart", "widens-project"): 1,
-        ("dev", "AppProject", "docs", "widens-project"): 1,
-        ("dev", "Application", "feed", "turns-on-prune-or-self-heal"): 1,
+        ("dev", "AppProject", "pages", "widens-project"): 1,
+        ("dev", "Application", "feed", "turns-on-automation"): 1,
         ("dev", "Application", "edge", "changes-finalizer"): 1,
-        ("prod", "Application", "cart", "branch-in-pinned-environment"): 1,
+        ("prod", "Application", "cart", "follows-branch"): 1,
     }
     assert {danger for *_, danger in dangers} == set(DANGERS)
-    assert [problem for problem in told["refused"] if "runs tags only" in problem]
+    assert report["summary"] == {
+        "create": 2, "update": 10, "retire": 1, "recreate": 1, "delete": 5, "orphaned": 1, "dangerous": 11,
+    }  # fmt: skip
+    assert [problem for problem in report["refused"] if "runs tags only" in problem]
 
 
 def test_where_nothing_changes_nothing_is_told_and_helm_is_not_asked(
@@ -66,7 +73,7 @@ def test_files_that_differ_in_text_alone_are_told_as_such(shop: Path, workloads:
     done = workloads("diff", "--exit-code", cwd=shop)
     assert done.code == 0
     assert done.out.splitlines()[0] == "no object changes: 1 file differs in text alone"
-    assert "dev: 1 file differs, and no object does" in done.out
+    assert "dev: no object changes (1 file differs in text)" in done.out
 
 
 def test_what_is_committed_counts_and_not_what_the_registry_there_says(shop: Path, workloads: Run) -> None:
@@ -92,7 +99,7 @@ def test_before_the_first_commit_everything_is_new(tmp_path: Path, workloads: Ru
     subprocess.run(["git", "init", "-q"], cwd=place, check=True)
     _edit(place, BEFORE)
     done = workloads("diff", "--env", "prod", cwd=place)
-    first = ["2 objects change, none of them dangerous", "(nothing → the registry of the working copy)"]
+    first = ["2 to create", "(nothing → the registry of the working copy)"]
     assert done.out.splitlines()[:2] == first
 
 

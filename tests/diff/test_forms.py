@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.diff.compare import ObjectKey, compare_fields, compare_objects, index_objects
-from generator.diff.dangers import PinRules
+from generator.diff.context import EnvironmentContext
+from generator.diff.dangers import find_dangers, find_remark
 from generator.diff.html import format_html_page
-from generator.diff.markdown import COMMENT_MARKER, code_span, format_markdown_comment
-from generator.diff.report import FOLD_THRESHOLD, DiffChapter, DiffReport, _assess_difference
+from generator.diff.markdown import COMMENT_MARKER, code_span, format_markdown_comment, format_sentence
+from generator.diff.report import FOLD_THRESHOLD, AssessedDifference, DiffChapter, DiffReport
 from generator.diff.sides import Side
 from generator.diff.text import format_text_lines
 
@@ -24,8 +25,8 @@ _HOSTILE = (
     "[a](javascript:b) \x1b[31m \u202e | \n# x"
 )
 _TAGS = {
-    *("html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "h3", "p", "section"),
-    *("ul", "li", "code", "a", "details", "summary"),
+    *("html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "h3", "p", "section", "div", "span", "pre"),
+    *("ul", "li", "code", "a", "details", "summary", "table", "thead", "tbody", "tr", "th", "td"),
 }
 
 
@@ -45,28 +46,52 @@ def _application(name: str, revision: str, **spec: Any) -> dict[str, Any]:
 
 
 def _report(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> DiffReport:
-    found = compare_objects(index_objects(before), index_objects(after), {}, {})
-    return DiffReport(
-        _NOWHERE,
-        _NOWHERE,
-        (DiffChapter("prod", tuple(_assess_difference(each, PinRules(), {}) for each in found), len(found)),),
-    )
+    old, new = index_objects(before), index_objects(after)
+    context = EnvironmentContext(old, new)
+    found = [
+        AssessedDifference(each, find_dangers(each, context), find_remark(each, context))
+        for each in compare_objects(old, new, {}, {})
+    ]
+    return DiffReport(_NOWHERE, _NOWHERE, (DiffChapter("prod", tuple(found), len(found)),))
 
 
-def _many(count: int, deleted: int) -> DiffReport:
+def _many(count: int, deleted: int, revision: str = "v2") -> DiffReport:
     before = [_application(f"app-{number:03}", "v1") for number in range(count)]
-    return _report(before, [_application(item["metadata"]["name"], "v2") for item in before[deleted:]])
+    return _report(before, [_application(item["metadata"]["name"], revision) for item in before[deleted:]])
 
 
-def test_more_than_twenty_alike_changes_are_told_as_one() -> None:
+def test_changes_with_equal_values_are_folded_with_every_name() -> None:
     (chapter,) = _many(500, 0).chapters
     (section,) = chapter.diff_sections
     assert [len(entry) for entry in section.entries] == [500]
     text = format_markdown_comment(_many(500, 0))
-    assert "500 Applications alike: app-000, app-001, app-002, app-003, app-004 and 495 more" in text
-    assert all(f"`Application app-{number:03}`" in text for number in range(500))
+    assert "500 Applications change alike" in text
+    assert all(f"`app-{number:03}`" in text for number in range(500))
+    lines = " ".join(format_text_lines(_many(500, 0)))
+    assert all(f"app-{number:03}" in lines for number in range(500))
     (few,) = _many(FOLD_THRESHOLD, 0).chapters[0].diff_sections
     assert [len(entry) for entry in few.entries] == [1] * FOLD_THRESHOLD
+
+
+def test_a_change_of_another_value_is_never_folded() -> None:
+    before = [_application(f"app-{number}", "v1") for number in range(30)]
+    after = [_application(f"app-{number}", "v9" if number == 17 else "v2") for number in range(30)]
+    (section,) = _report(before, after).chapters[0].diff_sections
+    assert sorted(len(entry) for entry in section.entries) == [1, 29]
+    assert "v1 → v9 (forward)" in "\n".join(format_text_lines(_report(before, after)))
+
+
+def test_dangers_with_different_texts_are_never_folded() -> None:
+    report = _many(30, 30)
+    (section,) = report.chapters[0].diff_sections
+    assert [len(entry) for entry in section.entries] == [1] * 30
+    text = format_markdown_comment(report)
+    assert all(f"in namespace `app-{number:03}` on" in text for number in range(30))
+
+
+def test_where_names_do_not_fit_the_rest_is_counted() -> None:
+    text = format_markdown_comment(_many(500, 0), 2_000)
+    assert "500 Applications change alike`: `app-000`, `app-001`, `app-002`, `app-003`, `app-004` and 495 more" in text
 
 
 @settings(max_examples=60, deadline=None)
@@ -77,14 +102,12 @@ def test_a_comment_keeps_its_limit_and_counts_what_it_leaves_out(deleted: int, o
     after = [_application(f"kept-{number:02}", "v1", **{f"field{number}": 2}) for number in range(others)]
     text = format_markdown_comment(_report(before, after), limit)
     assert len(text) <= limit
-    if "It does not fit here" in text or COMMENT_MARKER not in text:
+    if "do not fit here" in text or COMMENT_MARKER not in text:
         return
     shown = {kind: len(re.findall(rf"^- `Application {kind}-", text, re.M)) for kind in ("gone", "kept")}
-    folded = [int(number) for number in re.findall(r"`(\d+) Applications alike", text)]
     left_out = [int(number) for number in re.findall(r"… and (\d+) more$", text, re.M)]
-    listed = sum(shown.values()) if not folded else shown["kept"] + sum(folded)
-    assert listed + sum(left_out) == deleted + others
-    if shown["kept"] and not folded:
+    assert sum(shown.values()) + sum(left_out) == deleted + others
+    if shown["kept"]:
         assert shown["gone"] == deleted, "dangers are left out last"
 
 
@@ -98,6 +121,13 @@ def test_no_text_leaves_its_code_span(text: str) -> None:
     assert fence[0] not in re.findall("`+", inside)
     assert "\n" not in span
     assert "\r" not in span
+
+
+@given(st.text())
+def test_a_sentence_has_only_plain_words_outside_of_code(text: str) -> None:
+    outside = re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", format_sentence(text))
+    assert re.fullmatch(r"[A-Za-z0-9 ,;:.→@()]*", outside.replace("(none)", ""))
+    assert "://" not in outside
 
 
 class _Page(HTMLParser):
@@ -124,13 +154,14 @@ def test_hostile_text_stays_text_in_every_form(places: int) -> None:
     ]
     report = _report(before, after)
     text = format_markdown_comment(report)
-    outside = re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", text)
+    outside = re.sub(r"(?ms)^ *(`{3,})diff\n.*?^ *\1$", "", text)
+    outside = re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", outside)
     for part in ("@everyone", "<script", "javascript:", "e.vil", "\x1b", "\u202e"):
         assert part not in outside
     shown = _Page()
     shown.feed(format_html_page(report))
     assert shown.tags <= _TAGS
-    assert all(link.startswith("https://github.com/acme/") for link in shown.links)
+    assert all(link.startswith(("https://github.com/acme/", "#env-")) for link in shown.links)
     assert "<script>alert(1)</script>" in shown.text
     assert not any("\n" in line for line in format_text_lines(report))
 

@@ -1,4 +1,4 @@
-"""What an AppProject permits that it did not."""
+"""What an AppProject permits more or less after a change."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from generator.diff.project_widening import find_widened_permissions
+from generator.argocd.permissions import find_narrowed_permissions, find_widened_permissions
 
 _ROLE = {"name": "ci", "policies": ["p, proj:x:ci, applications, sync, x/*, allow"]}
 _DENY = "p, proj:x:ci, applications, delete, x/*, deny"
@@ -54,10 +54,10 @@ _NIGHT = {**_WINDOW, "kind": "deny"}
         ({"roles": [_ROLE]}, {"roles": [{**_ROLE, "policies": [*_ROLE["policies"], _DENY]}]}, []),
         ({"roles": [_ROLE]}, {"roles": [{**_ROLE, "groups": ["g"]}]}, ["role ci: groups + g"]),
         ({"syncWindows": [_NIGHT]}, {}, ["syncWindows - kind deny, schedule 0 8 * * *, duration 1h"]),
-        ({"syncWindows": [_WINDOW]}, {}, ["syncWindows: none allows any more, so every time is allowed"]),
+        ({"syncWindows": [_WINDOW]}, {}, ["syncWindows no longer has an allow window: syncs run at any time"]),
         ({}, {"syncWindows": [_WINDOW]}, []),
         ({"permitOnlyProjectScopedClusters": True}, {}, ["permitOnlyProjectScopedClusters is off"]),
-        ({"signatureKeys": [{"keyID": "1"}]}, {}, ["signatureKeys are gone: commits need not be signed"]),
+        ({"signatureKeys": [{"keyID": "1"}]}, {}, ["signatureKeys is gone: commits need no signature"]),
         (
             {"signatureKeys": [{"keyID": "1"}]},
             {"signatureKeys": [{"keyID": "1"}, {"keyID": "2"}]},
@@ -72,8 +72,35 @@ _NIGHT = {**_WINDOW, "kind": "deny"}
         ({"sourceRepos": None, "roles": "no list"}, {"sourceRepos": "no list", "roles": None}, []),
     ],
 )
-def test_what_a_project_gains_is_told_entry_by_entry(
+def test_every_widened_permission_is_listed(before: dict[str, Any], after: dict[str, Any], said: list[str]) -> None:
+    assert [str(each) for each in find_widened_permissions({"spec": before}, {"spec": after})] == said
+    assert list(find_widened_permissions({"spec": after}, {"spec": after})) == []
+    narrowed = [str(each) for each in find_narrowed_permissions({"spec": after}, {"spec": before})]
+    assert len(narrowed) == len([text for text in said if not text.startswith("role ")])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ({"sourceRepos": ["a", "b"]}, {"sourceRepos": ["a"]}, ["sourceRepos - b"]),
+        ({"sourceRepos": ["*"]}, {"sourceRepos": ["*", "!b"]}, ["sourceRepos + !b"]),
+        ({}, {"signatureKeys": [{"keyID": "1"}]}, ["signatureKeys is new: commits need a signature"]),
+        (
+            {"clusterResourceWhitelist": [{"group": "*", "kind": "Namespace"}]},
+            {},
+            ["clusterResourceWhitelist - group *, kind Namespace"],
+        ),
+        ({}, {"syncWindows": [_WINDOW]}, ["syncWindows has its first allow window: syncs run only then"]),
+        ({}, {"syncWindows": [_NIGHT]}, ["syncWindows + kind deny, schedule 0 8 * * *, duration 1h"]),
+        (
+            {},
+            {"namespaceResourceWhitelist": [{"group": "", "kind": "Service"}]},
+            ["namespaceResourceWhitelist is new: only the listed kinds may be deployed"],
+        ),
+        ({"roles": [_ROLE]}, {}, []),
+    ],
+)
+def test_every_narrowed_permission_that_can_stop_a_sync_is_listed(
     before: dict[str, Any], after: dict[str, Any], said: list[str]
 ) -> None:
-    assert list(find_widened_permissions({"spec": before}, {"spec": after})) == said
-    assert list(find_widened_permissions({"spec": after}, {"spec": after})) == []
+    assert [str(each) for each in find_narrowed_permissions({"spec": before}, {"spec": after})] == said

@@ -1,0 +1,214 @@
+"""What an AppProject permits, and what it permits more or less after a change. Pure.
+
+By Argo CD's rules (pkg/apis/application/v1alpha1/app_project_types.go): an absent list of sources, destinations or
+cluster kinds permits nothing, an absent `namespaceResourceWhitelist` every kind and an empty one none, no allowing
+sync window means always. A glob counts as covered only by the same glob or by `*`; every possible widening is listed.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+Manifest = Mapping[str, Any]
+#: Lists whose entries allow; a missing list allows nothing.
+_ALLOW_LISTS = (
+    *("sourceRepos", "destinations", "sourceNamespaces"),
+    *("clusterResourceWhitelist", "destinationServiceAccounts"),
+)
+#: Lists whose entries deny.
+_DENY_LISTS = ("clusterResourceBlacklist", "namespaceResourceBlacklist")
+
+
+class PermissionChange(NamedTuple):
+    """An entry that a list of a project gains (`+`) or loses (`-`), or a `note` about the whole field."""
+
+    field: str
+    sign: str
+    entry: Any = None
+    note: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.field} {self.note or f'{self.sign} {format_permission(self.entry)}'}"
+
+
+def find_widened_permissions(before: Manifest, after: Manifest) -> Iterator[PermissionChange]:
+    """List what the project permits after the change and not before: `sourceRepos + https://github.com/acme/`."""
+    old, new = (_mapping_or_empty(project.get("spec")) for project in (before, after))
+    yield from _find_eased_limits(old, new)
+    yield from _find_gained_role_permissions(_list_field(old, "roles"), _list_field(new, "roles"))
+    notes = {
+        "namespaceResourceWhitelist": "is gone: every kind may be deployed",
+        "syncWindows": "no longer has an allow window: syncs run at any time",
+        "permitOnlyProjectScopedClusters": "is off",
+        "signatureKeys": "is gone: commits need no signature",
+    }
+    yield from (PermissionChange(field, "-", note=notes[field]) for field in _find_lifted_limits(old, new))
+
+
+def find_narrowed_permissions(before: Manifest, after: Manifest) -> Iterator[PermissionChange]:
+    """List what the project permits before the change and not after, as far as it can stop a sync."""
+    old, new = (_mapping_or_empty(project.get("spec")) for project in (before, after))
+    for change in _find_eased_limits(new, old):
+        yield change._replace(sign="-" if change.sign == "+" else "+")
+    notes = {
+        "namespaceResourceWhitelist": "is new: only the listed kinds may be deployed",
+        "syncWindows": "has its first allow window: syncs run only then",
+        "permitOnlyProjectScopedClusters": "is on",
+        "signatureKeys": "is new: commits need a signature",
+    }
+    yield from (PermissionChange(field, "+", note=notes[field]) for field in _find_lifted_limits(new, old))
+
+
+def format_permission(item: Any) -> str:
+    """Format an entry of a permission list in short form."""
+    if isinstance(item, Mapping):
+        return ", ".join(f"{name} {format_permission(value)}" for name, value in item.items())
+    return ", ".join(map(format_permission, item)) if isinstance(item, list) else str(item)
+
+
+def is_permitted_by_patterns(value: str, patterns: Sequence[str]) -> bool:
+    """Whether patterns permit a value, by Argo CD's rule: some pattern matches, and no `!` pattern does."""
+    allows = any(matches_glob(value, pattern) for pattern in patterns if not pattern.startswith("!"))
+    return allows and not any(matches_glob(value, pattern[1:]) for pattern in patterns if pattern.startswith("!"))
+
+
+def matches_glob(value: str, pattern: str) -> bool:
+    """Whether a value matches an Argo CD glob without `!`."""
+    return pattern == "*" or value == pattern or fnmatch.fnmatchcase(value, pattern)
+
+
+def is_repository_permitted(url: str, project: Manifest) -> bool:
+    """Whether the `spec` of an AppProject permits a repository."""
+    return is_permitted_by_patterns(
+        normalize_git_url(url), [normalize_git_url(str(pattern)) for pattern in _list_field(project, "sourceRepos")]
+    )
+
+
+def is_destination_permitted(destination: Manifest, project: Manifest) -> bool:
+    """Whether the `spec` of an AppProject permits a destination: an item covers it, and no `!` item denies it."""
+    permitted = [_mapping_or_empty(item) for item in _list_field(project, "destinations")]
+    key = "server" if destination.get("server") else "name"
+
+    def covers(item: Manifest) -> bool:
+        fields = (key, "namespace")
+        return all(
+            is_permitted_by_patterns(str(destination.get(field, "")), [str(item.get(field, ""))]) for field in fields
+        )
+
+    def denies(item: Manifest) -> bool:
+        return any(
+            str(item.get(field, "")).startswith("!")
+            and matches_glob(str(destination.get(field, "")), str(item[field])[1:])
+            for field in ("server", "name", "namespace")
+        )
+
+    return any(map(covers, permitted)) and not any(map(denies, permitted))
+
+
+def normalize_git_url(url: str) -> str:
+    """The form in which Argo CD compares repositories (util/git NormalizeGitURL); a leading `!` is kept."""
+    denied, plain = url.startswith("!"), url.removeprefix("!").lower().removesuffix(".git")
+    return f"!{plain}" if denied else plain
+
+
+def _find_eased_limits(old: Manifest, new: Manifest) -> Iterator[PermissionChange]:
+    """List the entries by which `new` permits more than `old`."""
+    for field in _ALLOW_LISTS:
+        yield from _find_gained_entries(field, _list_field(old, field), _list_field(new, field))
+    if old.get("namespaceResourceWhitelist") is not None and new.get("namespaceResourceWhitelist") is not None:
+        field = "namespaceResourceWhitelist"
+        yield from _find_gained_entries(field, _list_field(old, field), _list_field(new, field))
+    for field in _DENY_LISTS:
+        yield from _list_changes(field, "-", _list_field(old, field), _list_field(new, field))
+    windows = [[_mapping_or_empty(window) for window in _list_field(spec, "syncWindows")] for spec in (old, new)]
+    denied, allowed = (
+        [[window for window in side if window.get("kind") == kind] for side in windows] for kind in ("deny", "allow")
+    )
+    yield from _list_changes("syncWindows", "-", *denied)
+    if allowed[0]:
+        yield from _list_changes("syncWindows", "+", allowed[1], allowed[0])
+    if _list_field(old, "signatureKeys") and _list_field(new, "signatureKeys"):
+        yield from _list_changes(
+            "signatureKeys", "+", _list_field(new, "signatureKeys"), _list_field(old, "signatureKeys")
+        )
+    yield from _list_changes("sourceIntegrity", "-", _integrity_policies(old), _integrity_policies(new))
+
+
+def _find_lifted_limits(old: Manifest, new: Manifest) -> Iterator[str]:
+    """List the fields that limit something in `old` and nothing in `new`."""
+    if old.get("namespaceResourceWhitelist") is not None and new.get("namespaceResourceWhitelist") is None:
+        yield "namespaceResourceWhitelist"
+    if _has_allow_window(old) and not _has_allow_window(new):
+        yield "syncWindows"
+    if old.get("permitOnlyProjectScopedClusters") and not new.get("permitOnlyProjectScopedClusters"):
+        yield "permitOnlyProjectScopedClusters"
+    if _list_field(old, "signatureKeys") and not _list_field(new, "signatureKeys"):
+        yield "signatureKeys"
+
+
+def _has_allow_window(spec: Manifest) -> bool:
+    return any(_mapping_or_empty(window).get("kind") == "allow" for window in _list_field(spec, "syncWindows"))
+
+
+def _integrity_policies(spec: Manifest) -> list[Any]:
+    git = _mapping_or_empty(_mapping_or_empty(spec.get("sourceIntegrity")).get("git"))
+    return _list_field(git, "policies")
+
+
+def _find_gained_entries(field: str, old: Sequence[Any], new: Sequence[Any]) -> Iterator[PermissionChange]:
+    permitting = [item for item in old if not _is_denial(item)]
+    for item in _items_not_in(new, old):
+        if not _is_denial(item) and not any(_covers_pattern(other, item) for other in permitting):
+            yield PermissionChange(field, "+", item)
+    yield from (PermissionChange(field, "-", item) for item in _items_not_in(old, new) if _is_denial(item))
+
+
+def _is_denial(item: Any) -> bool:
+    values = item.values() if isinstance(item, Mapping) else (item,)
+    return any(str(value).startswith("!") for value in values)
+
+
+def _covers_pattern(pattern: Any, covered: Any) -> bool:
+    """Whether `pattern` certainly permits everything that `covered` permits."""
+    if isinstance(pattern, Mapping) and isinstance(covered, Mapping):
+        return all(_covers_pattern(value, covered.get(name, "")) for name, value in pattern.items())
+    if isinstance(pattern, Mapping) or isinstance(covered, Mapping):
+        return False
+    return str(pattern) == "*" or normalize_git_url(str(pattern)) == normalize_git_url(str(covered))
+
+
+def _find_gained_role_permissions(old: Sequence[Any], new: Sequence[Any]) -> Iterator[PermissionChange]:
+    former = {_mapping_or_empty(role).get("name"): _mapping_or_empty(role) for role in old}
+    current = {_mapping_or_empty(role).get("name"): _mapping_or_empty(role) for role in new}
+    for name, role in current.items():
+        was = former.get(name, {})
+        for field in ("policies", "groups", "jwtTokens"):
+            gained = _items_not_in(_list_field(role, field), _list_field(was, field))
+            yield from (
+                PermissionChange(f"role {name}: {field}", "+", item) for item in gained if not _is_deny_policy(item)
+            )
+        lost = _items_not_in(_list_field(was, "policies"), _list_field(role, "policies"))
+        yield from (PermissionChange(f"role {name}: policies", "-", item) for item in lost if _is_deny_policy(item))
+
+
+def _is_deny_policy(policy: Any) -> bool:
+    return str(policy).replace(" ", "").endswith(",deny")
+
+
+def _list_changes(field: str, sign: str, items: Iterable[Any], others: Sequence[Any]) -> Iterator[PermissionChange]:
+    yield from (PermissionChange(field, sign, item) for item in _items_not_in(items, others))
+
+
+def _items_not_in(items: Iterable[Any], others: Sequence[Any]) -> list[Any]:
+    return [item for item in items if item not in others]
+
+
+def _list_field(table: Manifest, field: str) -> list[Any]:
+    value = table.get(field)
+    return value if isinstance(value, list) else []
+
+
+def _mapping_or_empty(value: Any) -> Manifest:
+    return value if isinstance(value, Mapping) else {}

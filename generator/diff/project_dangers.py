@@ -1,0 +1,98 @@
+"""Find the dangers of changed AppProjects, and of Applications that change theirs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from generator.argocd.permissions import (
+    PermissionChange,
+    find_narrowed_permissions,
+    find_widened_permissions,
+    is_destination_permitted,
+    is_repository_permitted,
+    normalize_git_url,
+)
+from generator.diff import applications as argocd
+from generator.diff.compare import Manifest, ObjectDifference, value_at
+from generator.diff.context import Danger, EnvironmentContext
+
+
+def find_project_dangers(difference: ObjectDifference, context: EnvironmentContext) -> Iterator[Danger]:
+    """List the dangers of an AppProject that changes or leaves its chart."""
+    name, before, after = difference.key.name, difference.before, difference.after
+    if before is None:
+        return
+    if after is None:
+        yield from _find_project_deletion(name, before, context)
+        return
+    users, former = context.users_after.get(name, []), context.users_before.get(name, [])
+    single = len(
+        {str(value_at(user, "metadata", "name")) for user in (*users, *former)}
+    ) == 1 and not context.other_users.get(name)
+    for change in find_widened_permissions(before, after):
+        # A project of one app that follows its app permits nothing to anybody else.
+        if not (single and _is_needed(change, users)):
+            yield Danger("widens-project", str(change))
+    for change in find_narrowed_permissions(before, after):
+        if not _is_needed(change, former) or _is_needed(change, users):
+            yield Danger("narrows-project", str(change))
+
+
+def _find_project_deletion(name: str, before: Manifest, context: EnvironmentContext) -> Iterator[Danger]:
+    using = [
+        *(str(value_at(user, "metadata", "name")) for user in context.users_after.get(name, [])),
+        *context.other_users.get(name, ()),
+    ]
+    if using:
+        yield Danger(
+            "deletes-project-in-use",
+            f"still used by {', '.join(using)}: their syncs fail, and the deletion waits until none uses it",
+        )
+        return
+    staying = {key.name for key in context.after if key.kind == "Application"}
+    names = (str(value_at(user, "metadata", "name")) for user in context.users_before.get(name, []))
+    leaving = [each for each in names if each in staying]
+    if leaving and "PruneLast=true" not in argocd.own_sync_options(before) and argocd.list_finalizers(before):
+        yield Danger(
+            "deletes-project-in-use",
+            f"the sync waits for this deletion before it moves {', '.join(leaving)} to another project, and hangs: "
+            "delete the project in a later change",
+        )
+
+
+def find_project_switch(before: Manifest, after: Manifest, context: EnvironmentContext) -> Iterator[Danger]:
+    """Compare the permissions of the old and the new project of an Application."""
+    names = argocd.project_name(before), argocd.project_name(after)
+    old, new = context.projects_before.get(names[0]), context.projects_after.get(names[1])
+    if names[0] == names[1] or old is None or new is None:
+        return
+    gained = [change for change in find_widened_permissions(old, new) if not _is_needed(change, [after])]
+    if gained:
+        yield Danger("widens-project", f"project {' → '.join(names)}: {'; '.join(map(str, gained))}")
+    denied = [text for text in _list_denied(after, new) if text not in _list_denied(before, old)]
+    if denied:
+        yield Danger("narrows-project", f"project {' → '.join(names)} does not permit {', '.join(denied)}")
+
+
+def _is_needed(change: PermissionChange, users: list[Manifest]) -> bool:
+    """Whether a permission is exactly what one of the Applications uses."""
+    if change.field == "sourceRepos":
+        url = normalize_git_url(str(change.entry))
+        return any(
+            normalize_git_url(str(source.get("repoURL"))) == url
+            for user in users
+            for source in argocd.list_sources(user)
+        )
+    if change.field == "destinations" and isinstance(change.entry, Mapping):
+        wanted = {name: change.entry.get(name) for name in ("server", "name", "namespace")}
+        return any({name: argocd.destination(user).get(name) for name in wanted} == wanted for user in users)
+    return False
+
+
+def _list_denied(application: Manifest, project: Manifest) -> list[str]:
+    """What an Application uses and its project does not permit."""
+    spec = value_at(project, "spec") or {}
+    urls = [str(source.get("repoURL")) for source in argocd.list_sources(application)]
+    denied = [url for url in urls if not is_repository_permitted(url, spec)]
+    place = argocd.destination(application)
+    return denied if is_destination_permitted(place, spec) else [*denied, f"namespace {place.get('namespace')}"]
