@@ -1,5 +1,5 @@
 #!/bin/sh
-# A tour of the commands on the registry of this checkout. What is published goes to a bare repository under .demo/.
+# Run the commands on the registry of this checkout, and publish to a bare repository in .demo/.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -14,7 +14,7 @@ rm -rf .demo
 mkdir .demo
 git init --quiet --bare --initial-branch=main "$repository"
 
-# Neither your identity nor your signing key nor your cache folder is used.
+# Do not use the identity, the signing key or the cache folder of the user.
 export GIT_CONFIG_GLOBAL="$PWD/.demo/gitconfig"
 git config --global include.path "${HOME-}/.gitconfig"
 git config --global user.name 'Workloads Demo'
@@ -24,20 +24,20 @@ export GIT_AUTHOR_NAME='Workloads Demo' GIT_AUTHOR_EMAIL='demo@example.com'
 export GIT_COMMITTER_NAME="$GIT_AUTHOR_NAME" GIT_COMMITTER_EMAIL="$GIT_AUTHOR_EMAIL"
 export XDG_CACHE_HOME="$PWD/.demo/cache"
 
-echo "An empty bare repository stands in for the one that Argo CD reads: $repository"
+echo "An empty bare repository takes the place of the one that Argo CD reads: $repository"
 
 run workloads render
 run workloads check
 run workloads publish --repository "$repository"
 
-printf '\nOnce more: what is published already makes no commit.\n'
+printf '\nPublish again: without a change there is no commit.\n'
 run workloads publish --repository "$repository"
 run git -C "$repository" --no-pager log --shortstat main
 run workloads status
 
 cat <<'END'
 
-What to try next: onboard a fourth app. Ten lines in apps.toml, nine at its end
+What to try next: onboard a fourth app. Add these lines at the end of apps.toml
 
     [teams.payments]
     owners = ["@acme/payments"]
@@ -49,16 +49,16 @@ What to try next: onboard a fourth app. Ten lines in apps.toml, nine at its end
     path = "charts/billing"
     targetRevision = "main"
 
-and one in the list `apps` of [environments.dev]
+and this line to the list `apps` of [environments.dev]
 
       "billing",
 
-then put .venv/bin on your PATH and see what that means:
+then put .venv/bin on your PATH and run:
 
-    workloads check               # what is wrong, or which charts are out of date
-    workloads render              # write them
-    git diff multi-repo           # what changed
+    workloads check               # report what is wrong, and which charts are out of date
+    workloads render              # write the charts
+    git diff multi-repo           # see what changed
     workloads publish --repository .demo/workloads.git
-    workloads schema              # the JSON Schema for your editor
-    workloads --help              # everything else
+    workloads schema              # print the JSON Schema for your editor
+    workloads --help              # list all commands
 END
