@@ -79,7 +79,6 @@ ROOMS = {
 #: Each third party, and the rooms that may import it.
 THIRD_PARTIES = {
     "click": {"cli", "commands"},
-    "git": {"git"},
     "github": {"forges"},
     "gitlab": {"forges"},
     "helm_python": {"helm"},
@@ -98,7 +97,6 @@ ONLY = {
     # One environment each: of text that nobody escapes, and of HTML that escapes itself.
     "jinja2": {"generator.charts.templates", "generator.html_templates"},
     "ruamel": {"generator.charts.yaml"},
-    "git": {"generator.git.runner"},
 }
 SHAPELESS = {"utils", "util", "helpers", "helper", "types", "common", "misc", "shared"}
 LONGEST_FILE = 320
@@ -240,10 +238,10 @@ def test_help_loads_nothing_but_click_and_the_standard_library() -> None:
 @pytest.mark.parametrize(
     ("command", "unneeded"),
     [
-        ("schema", {"git", "jinja2", "rich", "ruamel", "tomlkit", "helm_python"}),
+        ("schema", {"jinja2", "rich", "ruamel", "tomlkit", "helm_python"}),
         ("status", {"jinja2", "rich", "ruamel", "tomlkit", "helm_python"}),
-        ("status --no-history", {"git", "jinja2", "rich", "ruamel", "tomlkit", "helm_python"}),
-        ("graph", {"git", "jinja2", "rich", "ruamel", "tomlkit", "helm_python"}),
+        ("status --no-history", {"jinja2", "rich", "ruamel", "tomlkit", "helm_python"}),
+        ("graph", {"jinja2", "rich", "ruamel", "tomlkit", "helm_python"}),
         ("check", {"rich", "tomlkit"}),
         ("render --dry-run", {"rich", "tomlkit", "helm_python"}),
     ],

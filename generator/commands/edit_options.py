@@ -175,4 +175,4 @@ def open_remotes(path: Path) -> RemoteRepositories:
     from generator.promotion.history import find_checkout
 
     checkout = find_checkout(path)
-    return RemoteRepositories(checkout.git_config.transport_config if checkout else ())
+    return RemoteRepositories(checkout.git_config if checkout else None)

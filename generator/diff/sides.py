@@ -13,9 +13,8 @@ from generator.charts.layout import CHARTS_FOLDER, OutputLocation
 from generator.charts.team_partition import render_charts
 from generator.errors import GeneratorError, LocalError, Problem
 from generator.git.checkout import Checkout
-from generator.git.commit_log import CommitLog
 from generator.git.commit_plan import blob_id
-from generator.git.runner import GitRunner
+from generator.git.object_reader import UnreadableObjectError
 from generator.publishing.removal_guard import ApplicationIdentities
 from generator.registry.files import RegistryFiles, filter_by_pattern
 from generator.registry.reader import read_registry_with_violations
@@ -53,7 +52,7 @@ class CommittedFiles:
         self.revision = revision
         self.folder = folder.absolute()
         self.blob_ids = checkout.committed_blob_ids(self.folder, revision)
-        self._commit_log = CommitLog(GitRunner(checkout.top), revision)
+        self._objects = checkout.objects
         self._read_contents: dict[str, bytes] = {}
 
     def read_bytes(self, name: str) -> bytes | None:
@@ -70,9 +69,9 @@ class CommittedFiles:
         """Read the files that exist at the revision. Raises LocalError if this clone lacks them."""
         ids = {name: self.blob_ids[name] for name in paths if name in self.blob_ids}
         try:
-            found = self._commit_log.read_blobs(ids.values())
+            found = self._objects.read_blobs(ids.values())
             return {name: found[oid] for name, oid in ids.items()}
-        except (KeyError, ValueError):
+        except UnreadableObjectError:
             raise LocalError(
                 f"this clone lacks files of {self.revision[:12]}", remedy="clone without --filter, or fetch them"
             ) from None

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Iterable
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from generator.errors import LocalError
 from generator.git.config import GitConfig
-from generator.git.messages import git_message
+from generator.git.object_reader import GitObject, ObjectReader
 from generator.git.runner import GitRunner
+
+_SUBMODULE_MODE = "160000"
 
 
 class Checkout:
@@ -22,27 +24,31 @@ class Checkout:
     def __init__(self, top: Path) -> None:
         self.top = top
         self._git = GitRunner(top)
-        self._commits: set[str] = set()
 
     @classmethod
     def discover(cls, folder: Path) -> Checkout | None:
-        """Return the checkout that contains `folder`; None if there is none. Raises `LocalError` if git fails."""
-        output = GitRunner(folder).run_git("rev-parse", "--show-toplevel")
-        if output.succeeded:
-            return cls(Path(os.fsdecode(output.stdout.removesuffix(b"\n"))))
-        if "not a git repository" in output.stderr or "must be run in a work tree" in output.stderr:
-            return None
-        if "cannot use bare repository" in output.stderr:
-            raise LocalError(
-                f"{folder} looks like a bare Git repository, whose configuration could run programs",
-                remedy="use a checkout; in a checkout, delete HEAD, config, objects and refs from this folder",
-            )
-        raise LocalError(f"git cannot tell about {folder}: {git_message(output.stderr)}")
+        """Return the checkout that contains `folder`; None if there is none."""
+        real = folder.absolute().resolve()
+        for place in (real, *real.parents):
+            if place.name == ".git":
+                return None
+            if (
+                (place / ".git").is_file()
+                or (place / ".git" / "HEAD").exists()
+                or (place / ".git" / "HEAD").is_symlink()
+            ):
+                return cls(place)
+        return None
 
     @cached_property
     def git_config(self) -> GitConfig:
         """The git configuration of this checkout. Raises `LocalError` when it cannot be read."""
         return GitConfig.read_git_config(self.top)
+
+    @property
+    def objects(self) -> ObjectReader:
+        """The reader of this checkout's objects; its process is shared by all who look at the same checkout."""
+        return _open_objects(self.top, self.git_dir.stat().st_ino)
 
     def head_commit(self) -> str | None:
         """Return the commit that is checked out; None if there is no commit yet."""
@@ -51,57 +57,41 @@ class Checkout:
     def current_branch(self) -> str | None:
         """Return the branch that is checked out, even without commits; None if HEAD is detached."""
         output = self._git.run_git("symbolic-ref", "--quiet", "--short", "HEAD")
-        return output.stdout.decode().strip() if output.succeeded else None
+        return output.stdout.decode("utf-8", "surrogateescape").strip() if output.succeeded else None
 
     def resolve_commit(self, revision: str) -> str | None:
         """Return the commit that `revision` names in this checkout; None if there is none."""
-        if revision in self._commits:
-            return revision
-        output = self._git.run_git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-        if not output.succeeded:
-            return None
-        commit = output.stdout.decode().strip()
-        self._commits.add(commit)  # A commit id always resolves to itself.
-        return commit
+        found = self._read_object(f"{revision}^{{commit}}")
+        return found.oid if found else None
 
     def read_committed_file(self, path: Path, revision: str = "HEAD") -> bytes | None:
         """Return the content of `path` at `revision`, unfiltered; None if there is no such file or revision.
 
         Raises `LocalError` when the file exists but cannot be read (a partial clone may lack it).
         """
-        blob = self.committed_blob_id(path, revision)
-        return None if blob is None else self._git.check_output("cat-file", "blob", blob)
+        found = self._find_blob(path, revision)
+        return found.content if found else None
 
     def committed_blob_id(self, path: Path, revision: str = "HEAD") -> str | None:
         """Return the blob id of the file at `path` at `revision`; None if there is no such file."""
-        commit = self.resolve_commit(revision)
-        listed = self._git.check_output("ls-tree", "-z", commit, "--", self._repository_path(path)) if commit else b""
-        meta = listed.partition(b"\t")[0].split()
-        return meta[2].decode() if len(meta) == 3 and meta[1] == b"blob" else None
+        found = self._find_blob(path, revision)
+        return found.oid if found else None
 
     def list_committed_files(self, folder: Path, revision: str = "HEAD") -> list[str]:
         """List the files below `folder` at `revision`, relative to it; empty if there is no such revision."""
         return list(self.committed_blob_ids(folder, revision))
 
-    def committed_blob_ids(
-        self, folder: Path, revision: str = "HEAD", selected_names: Sequence[str] = ()
-    ) -> dict[str, str]:
+    def committed_blob_ids(self, folder: Path, revision: str = "HEAD") -> dict[str, str]:
         """Return the blob id of each file below `folder` at `revision`, by path relative to `folder`.
 
-        The blob of a symbolic link is its target path. `selected_names`, unless empty, limits the result.
+        The blob of a symbolic link is its target path.
         """
         commit = self.resolve_commit(revision)
         if commit is None:
             return {}
         inside = self._repository_path(folder / "x").removesuffix("x")
-        paths = [inside + name for name in selected_names] or [inside or "."]
-        listed = self._git.check_output("ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths)
-        entries = (line.partition(b"\t") for line in listed.split(b"\0") if line)
-        return {
-            os.fsdecode(name).removeprefix(inside): meta.split()[2].decode()
-            for meta, _, name in entries
-            if meta.split()[1] == b"blob"
-        }
+        entries = self.objects.list_tree_entries(commit, inside)
+        return {path[len(inside) :]: entry.oid for path, entry in entries.items() if entry.mode != _SUBMODULE_MODE}
 
     def is_dirty(self, path: Path) -> bool:
         """Whether the file differs from the one at HEAD, ignoring line endings, which a checkout may convert."""
@@ -125,11 +115,65 @@ class Checkout:
 
     def is_shallow(self) -> bool:
         """Whether this is a shallow clone, whose history is incomplete."""
-        return self._git.check_output("rev-parse", "--is-shallow-repository").strip() == b"true"
+        try:
+            return (self._common_git_dir / "shallow").stat().st_size > 0
+        except FileNotFoundError:
+            return False
+
+    def is_partial(self) -> bool:
+        """Whether this is a partial clone (`--filter`), which lacks files or folders of older commits."""
+        return any(key.startswith("remote.") and key.endswith(".promisor") for key in self.git_config.values)
+
+    @property
+    def objects_folder(self) -> Path:
+        """The folder of the repository's objects."""
+        return (self._common_git_dir / "objects").resolve()
 
     def origin_url(self) -> str | None:
         """Return the configured URL of the remote `origin`; None if there is none."""
         return self.git_config.get_value("remote.origin.url") or None
+
+    @cached_property
+    def git_dir(self) -> Path:
+        """The folder with the checkout's HEAD and index: `.git`, or what a file `.git` names."""
+        place = self.top / ".git"
+        if place.is_dir():
+            return place
+        return self.top / place.read_text("utf-8", "surrogateescape").removeprefix("gitdir:").strip()
+
+    @property
+    def _common_git_dir(self) -> Path:
+        """The folder of the repository, which its linked worktrees share."""
+        try:
+            return self.git_dir / (self.git_dir / "commondir").read_text("utf-8", "surrogateescape").strip()
+        except FileNotFoundError:
+            return self.git_dir
+
+    def hidden_files(self, paths: Iterable[str]) -> dict[str, str]:
+        """Return the blob ids of those index entries that git does not compare with the working tree.
+
+        That is, of files that are left out of a sparse checkout (`skip-worktree`) or marked `assume-unchanged`.
+        `paths` are repository paths of files or folders.
+        """
+        wanted = sorted(set(paths))
+        if not wanted:
+            return {}
+        listed = self._git.check_output("--literal-pathspecs", "ls-files", "-v", "-s", "-z", "--", *wanted)
+        entries = (line.partition("\t") for line in os.fsdecode(listed).split("\0") if line)
+        return {
+            path: meta.split(" ")[2]
+            for meta, _, path in entries
+            # `S` is skip-worktree, a lower-case letter assume-unchanged.
+            if meta[0] == "S" or meta[0].islower()
+        }
+
+    def _find_blob(self, path: Path, revision: str) -> GitObject | None:
+        commit = self.resolve_commit(revision)
+        found = self._read_object(f"{commit}:{self._repository_path(path)}") if commit else None
+        return found if found and found.kind == "blob" else None
+
+    def _read_object(self, name: str) -> GitObject | None:
+        return self.objects.read_object(name)
 
     def _repository_path(self, path: Path) -> str:
         whole = path if path.is_absolute() else self.top / path
@@ -138,6 +182,11 @@ class Checkout:
             return str((whole.parent.resolve() / whole.name).relative_to(self.top.resolve()))
         except ValueError:
             raise LocalError(f"{path} is outside of {self.top}") from None
+
+
+@lru_cache(maxsize=4)
+def _open_objects(top: Path, git_dir_inode: int) -> ObjectReader:
+    return ObjectReader(GitRunner(top), str(top))
 
 
 def _working_tree_content(path: Path) -> bytes | None:

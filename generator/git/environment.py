@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from generator.errors import LocalError
 
 _ALLOWED = frozenset(
     {
@@ -32,7 +35,8 @@ _FIXED_VARIABLES = {
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_NO_REPLACE_OBJECTS": "1",
 }
-_FIXED_CONFIG = (
+#: Settings for every command; they come after the user's, because git uses the last value of a key.
+FIXED_CONFIG = (
     ("core.hooksPath", "/dev/null"),
     # A folder of a checkout can look like a bare repository; its configuration could run programs.
     ("safe.bareRepository", "explicit"),
@@ -58,9 +62,15 @@ _FIXED_CONFIG = (
     ("push.pushOption", ""),
 )
 
+_MAX_CONFIG_COUNT = 10_000
+# A shell word as git quotes it: parts in single quotes, and an escaped quote or exclamation mark between them.
+_QUOTED_WORD = r"'[^']*'(?:\\[!']'[^']*')*"
+_QUOTED_PART = re.compile(r"'([^']*)'|\\([!'])")
+_CONFIG_PARAMETER = re.compile(rf"({_QUOTED_WORD})(?:(=)({_QUOTED_WORD})?)?")
 
-def disallowed_variables() -> list[str]:
-    """List the variables of this process that git must not see (`GIT_DIR`, `GIT_TRACE`, `LD_PRELOAD`, …)."""
+
+def withheld_variables() -> list[str]:
+    """List the variables of this process that git does not see (`GIT_DIR`, `GIT_TRACE`, `LD_PRELOAD`, …)."""
     extra = {name.strip() for name in os.environ.get(EXTRA_VARIABLES_SETTING, "").split(",")}
     return sorted(name for name in os.environ if not _is_allowed_variable(name) and name not in extra)
 
@@ -69,17 +79,51 @@ def _is_allowed_variable(name: str) -> bool:
     return name in _ALLOWED or name.startswith(_ALLOWED_PREFIXES)
 
 
-def git_variables(
-    config: Sequence[tuple[str, str]], protocols: Iterable[str], extra_variables: Mapping[str, str] | None = None
+def git_environment(
+    config: Iterable[tuple[str, str]],
+    protocols: Iterable[str],
+    extra_variables: Mapping[str, str] | None = None,
+    removed_variables: Iterable[str] = (),
 ) -> dict[str, str]:
-    """Return the variables to set for git; `config` is passed in variables, which `ps` does not show.
-
-    The fixed settings come last because git uses the last value of a key.
-    """
-    result = {**_FIXED_VARIABLES, "GIT_ALLOW_PROTOCOL": ":".join(protocols) or "none", **(extra_variables or {})}
-    settings = [*config, *_FIXED_CONFIG]
+    """Return all variables for a git process; `config` is passed in variables, which `ps` does not show."""
+    withheld = {*withheld_variables(), *removed_variables}
+    result = {name: value for name, value in os.environ.items() if name not in withheld}
+    result |= {**_FIXED_VARIABLES, "GIT_ALLOW_PROTOCOL": ":".join(protocols) or "none", **(extra_variables or {})}
+    settings = list(config)
     result["GIT_CONFIG_COUNT"] = str(len(settings))
     for number, (key, value) in enumerate(settings):
         result[f"GIT_CONFIG_KEY_{number}"] = key
         result[f"GIT_CONFIG_VALUE_{number}"] = value
     return result
+
+
+def read_config_variables() -> tuple[tuple[str, str], ...]:
+    """Return the settings in `GIT_CONFIG_COUNT` and `GIT_CONFIG_PARAMETERS`, in the order in which git applies them.
+
+    Raises `LocalError` if they are not what git accepts.
+    """
+    count = os.environ.get("GIT_CONFIG_COUNT", "") or "0"
+    if not (count.isascii() and count.isdigit() and int(count) <= _MAX_CONFIG_COUNT):
+        raise LocalError(f"GIT_CONFIG_COUNT is {count!r}, not a number of settings", remedy="correct or unset it")
+    pairs = []
+    for number in range(int(count)):
+        key, value = (os.environ.get(f"GIT_CONFIG_{kind}_{number}") for kind in ("KEY", "VALUE"))
+        if not key or value is None:
+            raise LocalError(
+                f"GIT_CONFIG_COUNT is {count}, but GIT_CONFIG_KEY_{number} or GIT_CONFIG_VALUE_{number} is not set"
+            )
+        pairs.append((key, value))
+    return (*pairs, *_parse_config_parameters(os.environ.get("GIT_CONFIG_PARAMETERS", "")))
+
+
+def _parse_config_parameters(text: str) -> Iterator[tuple[str, str]]:
+    """Parse what `git -c` passes to its children: `'key'='value'`, or `'key=value'` by versions before 2.31."""
+    for key, equals, value in _CONFIG_PARAMETER.findall(text):
+        name, old_equals, old_value = (_unquote(key), equals, _unquote(value))
+        if not equals:
+            name, old_equals, old_value = name.partition("=")
+        yield name, old_value if old_equals else "true"
+
+
+def _unquote(quoted: str) -> str:
+    return "".join(escaped or plain for plain, escaped in _QUOTED_PART.findall(quoted))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from dataclasses import dataclass
 from enum import Enum
 
@@ -77,6 +78,14 @@ def classify_fetch_failure(output: GitResult) -> RemoteFailure:
     fault = _fetch_fault(output)
     unanswered = fault in (Fault.TRANSIENT, Fault.STALLED)
     return RemoteFailure(fault, git_message(output.stderr) or "git gave no reason", nothing_changed=not unanswered)
+
+
+def is_local_failure(output: GitResult) -> bool:
+    """Whether git failed because of this machine: a full disk, a file size limit, or a signal that ended it."""
+    damaged = (-signal.SIGBUS, -signal.SIGSEGV)  # reading a file that is shorter than it was
+    return bool(_LOCAL_ERRORS.search(local_message(output.stderr))) or (
+        output.exit_code < 0 and output.exit_code not in damaged
+    )
 
 
 def _fetch_fault(output: GitResult) -> Fault:

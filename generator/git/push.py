@@ -17,6 +17,7 @@ from generator.errors import (
     RemoteRefusedError,
     UsageError,
 )
+from generator.git.access import access_remedy
 from generator.git.commit_plan import (
     FileChange,
     GitIdentity,
@@ -125,9 +126,7 @@ def _error_for_failure(failure: RemoteFailure, url: str, target: PublishTarget) 
     if failure.fault is Fault.REFUSED:
         return RemoteRefusedError(f"{shown} refused the commit on {target.push_branch}:\n{failure.message}")
     if failure.fault is Fault.ACCESS:
-        return NetworkError(
-            f"{shown} does not let us in: {failure.message}", remedy="check the URL and the credentials"
-        )
+        return NetworkError(f"{shown} denies access: {failure.message}", remedy=access_remedy(url, target.config))
     if failure.fault is Fault.STALLED:
         return NetworkError(f"{shown} keeps us waiting without sending anything", remedy="try again later")
     return NetworkError(f"{shown} could not be reached: {failure.message}", remedy="try again later")
@@ -241,9 +240,8 @@ class _Publisher:
         self, clone: RemoteClone, base: BranchSnapshot, planned: dict[str, FileChange], proposal: Proposal
     ) -> str:
         id_length = len(base.commit) if base.commit else 40
-        tree = clone.objects.write_tree(base.commit, planned, id_length)
         return clone.objects.write_commit(
-            tree, base.commit, proposal.message, proposal.author, self._committer, self._signing
+            base.commit, planned, proposal.message, proposal.author, self._committer, self._signing, id_length
         )
 
     def _confirm_push(

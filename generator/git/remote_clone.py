@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shlex
+import secrets as randomness
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -12,25 +13,27 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from generator.errors import LocalError, UsageError
+from generator.errors import UsageError
 from generator.git import clone_folder as cache
 from generator.git import remote_url as address
 from generator.git.branch_snapshot import HISTORY_LIMIT, BranchSnapshot
+from generator.git.config import REMOTE_NAME, GitConfig
 from generator.git.failure import Fault, RemoteFailure, RemoteFaultError, classify_fetch_failure
 from generator.git.messages import secrets_in_url
 from generator.git.object_store import DamagedCloneError, ObjectStore, parse_object_id
+from generator.git.repository import create_bare_repository, is_trustworthy, object_format, write_config
 from generator.git.runner import GitResult, GitRunner, IdleBudget
 
-_REMOTE = "workloads-target"
 _MARKER_FILE = "workloads-clone"
 _MAX_PACKS, _MAX_LOOSE_SAMPLE = 60, 40
 # The inventory of a large tree is mostly text: level 6 takes twice as long as level 1 and saves only 10 %.
-_FAST_COMPRESSION = ("core.compression", "1")
+_OWN_CONFIG = (("core.compression", "1"), ("protocol.version", "2"))
+_PROTECTED_SCOPES = ("system", "global", "command")
 
 
 @dataclass(frozen=True)
 class PublishTarget:
-    """The branch to publish to. `config` is how the user's checkout connects (`GitConfig.transport_config`).
+    """The branch to publish to; `config` is the configuration of the user's checkout.
 
     `insecure` allows http and git to other machines. `request_branch` names the branch to push to instead, for a
     pull request: only workloads commits there, and it is always one commit on top of `branch`.
@@ -40,7 +43,7 @@ class PublishTarget:
     branch: str
     create_branch: bool = False
     insecure: bool = False
-    config: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    config: GitConfig = field(default_factory=GitConfig, repr=False)
     request_branch: str = ""
 
     @property
@@ -64,27 +67,41 @@ class RemoteClone:
     """A remote branch and its private clone, whose folder this process has reserved."""
 
     def __init__(self, target: PublishTarget, folder: Path) -> None:
-        self.url = address.absolute_url(target.url)
-        self.newly_created = False
+        self.url, push_url = target.config.fetch_url(target.url), target.config.push_url(target.url)
+        self.newly_created = self._prepared = False
         self._folder = folder
         self._base_refs, self._push_refs = (
             _BranchRefs.for_branch(target.branch),
             _BranchRefs.for_branch(target.push_branch),
         )
+        transport = target.config.transport_for_workloads()
         bare, credentials = address.split_credentials(self.url)
-        config = (*target.config, *credentials, (f"remote.{_REMOTE}.url", bare), _FAST_COMPRESSION)
-        protocols = address.allowed_protocols(self.url, insecure=target.insecure)
-        secrets = secrets_in_url(self.url) | _header_secrets(config)
-        # Relative to the folder: a git process left over from an earlier run must not write into a new clone.
-        self._git = GitRunner(folder, config=config, protocols=protocols, secrets=secrets, variables={"GIT_DIR": "."})
-        self._git_outside_clone = GitRunner(
-            folder.parent, config=config, protocols=protocols, secrets=secrets, variables={"GIT_DIR": "/dev/null"}
+        bare_push, push_credentials = address.split_credentials(push_url)
+        config = (
+            *transport.config,
+            *dict.fromkeys((*credentials, *push_credentials)),
+            (f"remote.{REMOTE_NAME}.url", bare),
+            *([(f"remote.{REMOTE_NAME}.pushurl", bare_push)] if bare_push != bare else []),
+            *_OWN_CONFIG,
         )
+        make_runner = partial(
+            GitRunner,
+            transport.folder or folder.parent,
+            config=config,
+            protocols=dict.fromkeys(
+                name
+                for url in (self.url, push_url)
+                for name in address.allowed_protocols(url, insecure=target.insecure)
+            ),
+            secrets=secrets_in_url(self.url) | secrets_in_url(push_url) | _header_secrets(config),
+            isolated=True,
+        )
+        protected = {"GIT_CONFIG_GLOBAL": str(_write_protected_config(folder, target.config))}
+        self._git = make_runner(variables={"GIT_DIR": str(folder), **protected})
+        self._git_outside_clone = make_runner(variables={"GIT_DIR": "/dev/null", **protected})
         self.objects = ObjectStore(self._git, folder)
         for name in dict.fromkeys((target.branch, target.push_branch)):
-            if not self._git_outside_clone.run_git(
-                "check-ref-format", _BranchRefs.for_branch(name).remote_ref
-            ).succeeded:
+            if not is_branch_name(name):
                 raise UsageError(f"{name!r} cannot be the name of a branch")
 
     def base_branch_head(self, idle_budget: IdleBudget) -> str | None:
@@ -101,7 +118,7 @@ class RemoteClone:
         A web page also lists no branches, so this checks for a trace of git's protocol.
         """
         output = self._git_outside_clone.run_git(
-            "ls-remote", _REMOTE, idle_budget=idle_budget, variables={"GIT_TRACE_PACKET": "1"}
+            "ls-remote", REMOTE_NAME, idle_budget=idle_budget, variables={"GIT_TRACE_PACKET": "1"}
         )
         if output.succeeded and "< " not in output.stderr:
             raise RemoteFaultError(RemoteFailure(Fault.ACCESS, "what answers there is not git", nothing_changed=True))
@@ -133,31 +150,16 @@ class RemoteClone:
             self.discard_clone()
             self._ensure_clone(len(head))
             self._fetch_branch(branch, 1, idle_budget)
-        commit = self._git.check_output("rev-parse", "--verify", f"{branch.clone_ref}^{{commit}}")
-        return BranchSnapshot(self.objects, parse_object_id(commit), deepen)
+        return BranchSnapshot(self.objects, self._last_fetched_commit(branch), deepen)
 
     def push(self, commit: str, lease: str | None, idle_budget: IdleBudget) -> GitResult:
         """Push `commit` if the branch is still at `lease` (None: does not exist); return the result of git."""
         ref = self._push_refs.remote_ref
         return self._git.run_git(
             *("push", "--porcelain", "--no-verify", "--progress", f"--force-with-lease={ref}:{lease or ''}"),
-            *(*self._receive_pack_option(), _REMOTE, f"{commit}:{ref}"),
+            *(REMOTE_NAME, f"{commit}:{ref}"),
             idle_budget=idle_budget,
         )
-
-    def _receive_pack_option(self) -> tuple[str, ...]:
-        """Return the option for `git push` that runs a local remote's own hooks; empty for a network remote.
-
-        The remote's hooks must run; the user's own `core.hooksPath` must not replace them.
-        """
-        folder = address.local_remote_folder(self.url)
-        if folder is None or not folder.is_dir():
-            return ()
-        there = GitRunner(folder, variables={"GIT_CONFIG_GLOBAL": os.devnull, "GIT_DIR": "."})
-        own = there.run_git("config", "--get-all", "core.hooksPath").stdout.decode("utf-8", "replace").splitlines()
-        # The last value is the one that this tool sets for every command.
-        hooks = own[-2] if len(own) > 1 else "hooks"
-        return (f"--receive-pack=git -c {shlex.quote(f'core.hooksPath={hooks}')} receive-pack",)
 
     def push_branch_contains(self, head: str | None, commit: str, idle_budget: IdleBudget) -> bool:
         """Whether the branch to push to, now at `head`, recently included `commit`. Raises `RemoteFaultError`."""
@@ -169,21 +171,27 @@ class RemoteClone:
 
     def remember_push(self, commit: str) -> None:
         """Record that the branch to push to is at `commit`, so that the next run need not fetch it."""
-        self._git.run_git("update-ref", self._push_refs.clone_ref, commit)
+        place = self._folder / self._push_refs.clone_ref
+        temporary = place.with_name(f"new-{randomness.token_hex(8)}")
+        with suppress(OSError):  # then the next run fetches it
+            place.parent.mkdir(exist_ok=True)
+            temporary.write_text(f"{commit}\n")
+            temporary.replace(place)
 
     def discard_clone(self) -> None:
         """Discard the clone; the next use creates a new one. Raises `LocalError` if it cannot be removed."""
+        self.objects.close()
         cache.discard_folder(self._folder)
 
     def _list_remote_refs(self, idle_budget: IdleBudget, pattern: str) -> dict[str, str]:
         return _parse_ref_listing(
-            self._git_outside_clone.run_git("ls-remote", _REMOTE, pattern, idle_budget=idle_budget)
+            self._git_outside_clone.run_git("ls-remote", REMOTE_NAME, pattern, idle_budget=idle_budget)
         )
 
     def _fetch_branch(self, branch: _BranchRefs, depth: int, idle_budget: IdleBudget) -> None:
         output = self._git.run_git(
             *("fetch", f"--depth={depth}", "--no-tags", "--no-write-fetch-head", "--progress"),
-            *(_REMOTE, f"+{branch.remote_ref}:{branch.clone_ref}"),
+            *(REMOTE_NAME, f"+{branch.remote_ref}:{branch.clone_ref}"),
             idle_budget=idle_budget,
         )
         if not output.succeeded:
@@ -191,31 +199,26 @@ class RemoteClone:
 
     def _deepen_history(self, branch: _BranchRefs, idle_budget: IdleBudget, depth: int) -> bool:
         """Fetch more of a branch's history; return False if the clone already has all of it."""
-        if self._git.check_output("rev-parse", "--is-shallow-repository").strip() != b"true":
+        if not (self._folder / "shallow").exists():
             return False
         self._fetch_branch(branch, depth, idle_budget)
+        self.objects.close()  # its process would not see that the history goes further back now
         return True
 
     def _last_fetched_commit(self, branch: _BranchRefs) -> str | None:
-        output = self._git.run_git("rev-parse", "--verify", "--quiet", f"{branch.clone_ref}^{{commit}}")
-        return parse_object_id(output.stdout) if output.succeeded else None
+        return self.objects.resolve_commit(branch.clone_ref)
 
     def _ensure_clone(self, id_length: int) -> None:
         """Create the clone if there is none or it is not usable."""
-        kind = "sha256" if id_length == 64 else "sha1"
-        if _is_usable_clone(self._folder, kind):
-            _remove_crash_leftovers(self._folder)
+        kind = object_format(id_length)
+        if self._prepared and self._folder.exists():
             return
-        cache.discard_folder(self._folder)
-        self.newly_created = True
-        try:
-            self._folder.mkdir(mode=0o700)
-            self._git.check_output("init", "--quiet", "--bare", "--template=", f"--object-format={kind}")
+        if not _is_usable_clone(self._folder, kind):
+            self.discard_clone()
+            self.newly_created = True
+            create_bare_repository(self._folder, kind)
             (self._folder / _MARKER_FILE).write_text(kind)
-        except OSError as error:
-            raise LocalError(
-                f"{self._folder} cannot be made: {error.strerror}", not_done="nothing was pushed"
-            ) from error
+        self._prepared = True
 
 
 def _parse_ref_listing(listing: GitResult) -> dict[str, str]:
@@ -229,26 +232,58 @@ def _parse_ref_listing(listing: GitResult) -> dict[str, str]:
 @contextmanager
 def open_clone(target: PublishTarget) -> Iterator[RemoteClone]:
     """Yield the private clone for `target`. Raises `UsageError` for an invalid URL or branch, and `LocalError`."""
-    url = address.absolute_url(target.url)
+    url = target.config.fetch_url(target.url)
     address.allowed_protocols(url, insecure=target.insecure)
     with cache.reserve_clone_folder(address.split_credentials(url)[0]) as folder:
-        yield RemoteClone(target, folder)
+        clone = RemoteClone(target, folder)
+        try:
+            yield clone
+        finally:
+            clone.objects.close()
 
 
-def _is_usable_clone(folder: Path, object_format: str) -> bool:
-    """Whether the clone is complete, has no leftover locks, and is not too large.
+def is_branch_name(name: str) -> bool:
+    """Whether git accepts `name` for a branch (the rules of `git check-ref-format --branch`)."""
+    parts = name.split("/")
+    wrong = any(not part or part.startswith(".") or part.endswith((".lock", ".")) for part in parts)
+    forbidden = any(c in " ~^:?*[\\" or unicodedata.category(c) in ("Cc", "Cs") for c in name)
+    return not (wrong or forbidden or name.startswith("-") or ".." in name or "@{" in name or name in ("@", "HEAD"))
+
+
+def _write_protected_config(folder: Path, config: GitConfig) -> str:
+    """Write the user's `safe.directory` to a file: git takes it from no other place for a remote on this machine."""
+    trusted = [value for scope, key, value in config.settings if key == "safe.directory" and scope in _PROTECTED_SCOPES]
+    if not trusted:
+        return os.devnull
+    place = folder.with_name(f"{folder.name}.gitconfig")
+    quoted = (value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") for value in trusted)
+    temporary = place.with_name(f"{place.name}-{randomness.token_hex(8)}")
+    temporary.write_text(
+        "[safe]\n" + "".join(f'\tdirectory = "{value}"\n' for value in quoted), errors="surrogateescape"
+    )
+    temporary.replace(place)
+    return str(place)
+
+
+def _is_usable_clone(folder: Path, kind: str) -> bool:
+    """Whether the clone is complete and ours, has no leftover locks, and is not too large; renews its configuration.
 
     Any lock in it is stale, because this process has reserved the folder.
     """
     try:
-        made = (folder / _MARKER_FILE).read_text() == object_format
+        if not is_trustworthy(folder, {_MARKER_FILE}) or (folder / _MARKER_FILE).read_text() != kind:
+            return False
         locks = [*folder.glob("*.lock"), *(folder / "refs").rglob("*.lock")]
         packs = sum(1 for _ in (folder / "objects" / "pack").glob("*.pack"))
         # Sample one of the 256 object folders, as git's own `gc --auto` does.
         sample = sum(1 for _ in (folder / "objects" / "17").glob("*"))
-        return made and not locks and packs <= _MAX_PACKS and sample <= _MAX_LOOSE_SAMPLE
+        if locks or packs > _MAX_PACKS or sample > _MAX_LOOSE_SAMPLE:
+            return False
+        write_config(folder, kind)
+        _remove_crash_leftovers(folder)
     except (OSError, UnicodeDecodeError):
         return False
+    return True
 
 
 def _remove_crash_leftovers(folder: Path) -> None:
@@ -266,4 +301,4 @@ def _header_secrets(config: Sequence[tuple[str, str]]) -> frozenset[str]:
     return frozenset(word for value in headers for word in value.split()[1:] if len(word) > 8)
 
 
-__all__ = ["BranchSnapshot", "DamagedCloneError", "PublishTarget", "RemoteClone", "open_clone"]
+__all__ = ["BranchSnapshot", "DamagedCloneError", "PublishTarget", "RemoteClone", "is_branch_name", "open_clone"]

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from generator.errors import NetworkError
 from generator.git import remote_url as address
+from generator.git.access import access_remedy
+from generator.git.config import REMOTE_NAME, GitConfig
+from generator.git.failure import Fault, classify_fetch_failure
 from generator.git.messages import git_message, redact, secrets_in_url
-from generator.git.runner import GitRunner, IdleBudget
+from generator.git.repository import create_bare_repository, object_format
+from generator.git.runner import GitResult, GitRunner, IdleBudget
 
 _MAX_CONCURRENT = 8
 # Git's messages when a repository can be reached but does not have a commit.
@@ -46,10 +51,10 @@ class RemoteRefs:
 
 
 class RemoteRepositories:
-    """Remote repositories, each queried once; `config` is how the user's checkout connects to them."""
+    """Remote repositories of apps, each queried once; `config` is the configuration of the user's checkout."""
 
-    def __init__(self, config: tuple[tuple[str, str], ...] = ()) -> None:
-        self._config = config
+    def __init__(self, config: GitConfig | None = None) -> None:
+        self._config = config or GitConfig()
         self._refs_by_url: dict[str, RemoteRefs | NetworkError] = {}
 
     def prefetch_refs(self, urls: Iterable[str]) -> None:
@@ -81,44 +86,52 @@ class RemoteRepositories:
         return _remote_has_commit(url, commit, self._config)
 
 
-def read_remote_refs(url: str, config: tuple[tuple[str, str], ...] = (), *, insecure: bool = False) -> RemoteRefs:
+def read_remote_refs(url: str, config: GitConfig | None = None, *, insecure: bool = False) -> RemoteRefs:
     """Read the refs of the repository at `url`. Raises NetworkError with the server's message if that fails."""
-    with tempfile.TemporaryDirectory(prefix="workloads-") as folder:
-        git = _create_runner(url, Path(folder), config, "/dev/null", insecure=insecure)
-        output = git.run_git(
-            "ls-remote", "--symref", "--end-of-options", address.absolute_url(url), idle_budget=IdleBudget()
-        )
+    with _open_connection(url, config or GitConfig(), insecure=insecure) as git:
+        output = git.run_git("ls-remote", "--symref", REMOTE_NAME, idle_budget=IdleBudget())
     if not output.succeeded:
-        said = git_message(output.stderr) or "no answer"
-        raise NetworkError(f"{redact(url)} cannot be read: {said}", remedy="check the URL and access")
+        raise _access_error(url, "cannot be read", output, config or GitConfig())
     return _parse_ls_remote(output.stdout.decode("utf-8", "replace"))
 
 
-def _create_runner(
-    url: str, folder: Path, config: tuple[tuple[str, str], ...], git_dir: str, *, insecure: bool
-) -> GitRunner:
-    return GitRunner(
-        folder,
-        config=config,
-        protocols=address.allowed_protocols(address.absolute_url(url), insecure=insecure),
-        secrets=secrets_in_url(url),
-        variables={"GIT_DIR": git_dir},
-    )
-
-
-def _remote_has_commit(url: str, commit: str, config: tuple[tuple[str, str], ...]) -> bool:
+@contextmanager
+def _open_connection(url: str, config: GitConfig, kind: str = "sha1", *, insecure: bool = False) -> Iterator[GitRunner]:
+    """Yield a runner in an empty repository whose remote is `url`, with the credentials that are for its host."""
+    where = config.fetch_url(url)
+    transport = config.transport_for_app(where)
+    bare, credentials = address.split_credentials(where)
     with tempfile.TemporaryDirectory(prefix="workloads-") as folder:
-        git = _create_runner(url, Path(folder), config, folder, insecure=False)
-        kind = "sha256" if len(commit) == 64 else "sha1"
-        git.check_output("init", "--quiet", "--bare", "--template=", f"--object-format={kind}")
+        create_bare_repository(Path(folder), kind)
+        yield GitRunner(
+            transport.folder or Path(folder),
+            config=(*transport.config, *credentials, (f"remote.{REMOTE_NAME}.url", bare)),
+            protocols=address.allowed_protocols(where, insecure=insecure),
+            secrets=secrets_in_url(where),
+            removed_variables=transport.removed_variables,
+            variables={"GIT_DIR": folder, **({"HOME": folder} if "HOME" in transport.removed_variables else {})},
+            isolated=True,
+        )
+
+
+def _access_error(url: str, problem: str, output: GitResult, config: GitConfig) -> NetworkError:
+    said = git_message(output.stderr) or "no answer"
+    remedy = "check the URL and access"
+    if classify_fetch_failure(output).fault is Fault.ACCESS:
+        remedy = access_remedy(config.fetch_url(url), config, for_app=True)
+    return NetworkError(f"{redact(url)} {problem}: {said}", remedy=remedy)
+
+
+def _remote_has_commit(url: str, commit: str, config: GitConfig) -> bool:
+    with _open_connection(url, config, object_format(len(commit))) as git:
         output = git.run_git(
             *("fetch", "--quiet", "--depth=1", "--filter=tree:0", "--no-tags", "--no-write-fetch-head"),
-            *("--end-of-options", address.absolute_url(url), commit),
+            *(REMOTE_NAME, commit),
             idle_budget=IdleBudget(),
         )
     if output.succeeded or not any(words in output.stderr for words in _MISSING_COMMIT_ERRORS):
         if not output.succeeded:
-            raise NetworkError(f"{redact(url)} cannot be asked for {commit[:12]}: {git_message(output.stderr)}")
+            raise _access_error(url, f"cannot be asked for {commit[:12]}", output, config)
         return True
     return False
 

@@ -1,4 +1,9 @@
-"""Run git commands. This is the only module that starts git."""
+"""Run git commands. This is the only module that starts git.
+
+It starts git with `subprocess`, not with GitPython: GitPython passes the whole environment on, ends a child with
+SIGKILL only, runs `git version` when it is imported, and reads neither SHA-256 repositories nor the settings of every
+scope; it has deprecated its own object reader. GitPython reads back what was published in the tests.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +13,13 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 from generator.errors import LocalError
 from generator.git import environment
@@ -26,6 +30,8 @@ MINIMUM_GIT_VERSION = (2, 34)
 _MINIMUM_VERSION_TEXT = ".".join(map(str, MINIMUM_GIT_VERSION))
 _REMEDY = f"install git {_MINIMUM_VERSION_TEXT} or newer and put it on PATH"
 _GRACE = 10.0
+_MAX_STDERR = 256 * 1024
+_NO_USER_CONFIG = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 _POLL_INTERVAL = 0.25
 # git shows a speed in KiB/s or more only above the limit that also ends a slow HTTP transfer.
 _TRANSFER_PROGRESS = re.compile(rb"[KMG]iB/s|(?:objects|deltas): +\d+%")
@@ -61,7 +67,8 @@ class IdleBudget:
 class GitRunner:
     """Runs git in `folder`, with `config` added to the user's configuration, over `protocols` only.
 
-    `secrets` are masked in all error output, as is everything that looks like a credential.
+    `isolated` hides the user's configuration, of every scope: then `config` is all that applies. `secrets` are masked
+    in all error output, as is everything that looks like a credential.
     """
 
     def __init__(
@@ -71,13 +78,17 @@ class GitRunner:
         config: Sequence[tuple[str, str]] = (),
         protocols: Iterable[str] = (),
         variables: Mapping[str, str] | None = None,
+        removed_variables: Iterable[str] = (),
         secrets: Iterable[str] = (),
+        isolated: bool = False,
     ) -> None:
         self._folder = folder
         self._config = tuple(config)
         self._protocols = tuple(protocols)
-        self._variables = dict(variables or {})
+        self._variables = {**(_NO_USER_CONFIG if isolated else {}), **(variables or {})}
         self._secrets = frozenset(secrets)
+        self._removed_variables = tuple(removed_variables)
+        self._isolated = isolated
 
     def run_git(
         self,
@@ -89,16 +100,14 @@ class GitRunner:
         idle_budget: IdleBudget | None = None,
     ) -> GitResult:
         """Run `git *args` and return its result, even if it fails. Raises `LocalError` if git is missing or too old."""
-        more = {**self._variables, **(variables or {})}
-        settings = environment.git_variables((*self._config, *config), self._protocols, more)
+        settings = self._environment(variables, (*self._config, *config, *environment.FIXED_CONFIG))
         with raise_on_sigterm():
             process = _start_git(_git_executable(), args, self._folder, settings, with_stdin=bool(stdin))
             try:
                 out, err, timed_out = _communicate(process, stdin, time.monotonic() + deadline, idle_budget)
             finally:
                 _terminate_process_group(process)
-        text = redact(err.decode("utf-8", "replace"), self._secrets)
-        return GitResult(process.returncode, out, text, timed_out)
+        return GitResult(process.returncode, out, self._decode_errors(err), timed_out)
 
     def check_output(self, *args: str, stdin: bytes = b"", variables: Mapping[str, str] | None = None) -> bytes:
         """Run a command that must succeed and return its output. Raises `LocalError` with git's message if it fails."""
@@ -108,6 +117,37 @@ class GitRunner:
                 f"git {args[0]} failed in {self._folder}: {git_message(output.stderr) or output.exit_code}"
             )
         return output.stdout
+
+    def list_config(self) -> GitResult:
+        """List the configuration that applies in the folder, without the settings of this module.
+
+        Outside of a checkout, no repository's: a folder that only looks like one could hold a hostile configuration.
+        """
+        none = {} if os.path.lexists(self._folder / ".git") else {"GIT_DIR": os.devnull}
+        args = ("config", "--list", "--includes", "--show-scope", "-z")
+        process = _start_git(_git_executable(), args, self._folder, self._environment(none, ()), with_stdin=False)
+        try:
+            out, err, timed_out = _communicate(process, b"", time.monotonic() + 60, None)
+        finally:
+            _terminate_process_group(process)
+        return GitResult(process.returncode, out, self._decode_errors(err), timed_out)
+
+    def start_object_process(self, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+        """Start `git cat-file --batch`, which ends when its input is closed."""
+        settings = self._environment(None, (*self._config, *environment.FIXED_CONFIG))
+        args = ("cat-file", "--batch")
+        return _start_git(_git_executable(), args, self._folder, settings, with_stdin=True, stderr=stderr)
+
+    def _environment(self, variables: Mapping[str, str] | None, config: Sequence[tuple[str, str]]) -> Mapping[str, str]:
+        own = () if self._isolated else environment.read_config_variables()
+        return environment.git_environment(
+            (*own, *config), self._protocols, {**self._variables, **(variables or {})}, self._removed_variables
+        )
+
+    def _decode_errors(self, stderr: bytes) -> str:
+        if len(stderr) > _MAX_STDERR:
+            stderr = stderr[: _MAX_STDERR // 2] + b"\n" + stderr[-_MAX_STDERR // 2 :]
+        return redact(stderr.decode("utf-8", "replace"), self._secrets)
 
 
 def _git_executable() -> str:
@@ -123,7 +163,8 @@ def _git_executable() -> str:
 
 @functools.cache
 def _require_git_version(executable: str) -> None:
-    process = _start_git(executable, ["version"], Path("/"), environment.git_variables((), ()), with_stdin=False)
+    settings = environment.git_environment((), (), _NO_USER_CONFIG)
+    process = _start_git(executable, ["version"], Path("/"), settings, with_stdin=False)
     try:
         out, err, _ = _communicate(process, b"", time.monotonic() + 30, None)
     finally:
@@ -141,37 +182,28 @@ def _require_git_version(executable: str) -> None:
 
 
 def _start_git(
-    executable: str, args: Sequence[str], folder: Path, settings: Mapping[str, str], *, with_stdin: bool
+    executable: str,
+    args: Sequence[str],
+    folder: Path,
+    settings: Mapping[str, str],
+    *,
+    with_stdin: bool,
+    stderr: IO[bytes] | int = subprocess.PIPE,
 ) -> subprocess.Popen[bytes]:
-    """Start a git process through GitPython; this module writes its input, waits for it and ends it.
-
-    GitPython's `execute` takes a file but no bytes as input, kills with SIGKILL only and not the whole group,
-    expands `$` in the folder's name (hence `-C`), and passes on all of `os.environ`: `env -u` removes variables
-    (by name: no value shows in `ps`).
-    """
+    """Start a git process in a session of its own, so that it can be ended with everything that it started."""
     try:
-        from git.cmd import Git  # imports slowly, and runs git while it does
-    except ModuleNotFoundError as error:
-        raise LocalError(
-            f"GitPython is not installed where {sys.executable} looks for it: {error}",
-            remedy="install gitops-workloads anew, with all that it needs",
-        ) from error
-    except ImportError as error:
-        raise LocalError(f"git {_MINIMUM_VERSION_TEXT} or newer is needed: {error}", remedy=_REMEDY) from error
-    drop = [part for name in environment.disallowed_variables() if name not in settings for part in ("-u", name)]
-    try:
-        started = Git().execute(
-            ["env", *drop, executable, "-C", str(folder), *args],
-            istream=subprocess.PIPE if with_stdin else None,
-            as_process=True,
-            env=dict(settings),
-            shell=False,
+        return subprocess.Popen(  # noqa: S603 - the only program is git, and no shell reads the arguments
+            [executable, "-C", str(folder), *args],
+            stdin=subprocess.PIPE if with_stdin else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=settings,
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
-        raise LocalError(f"git could not be started in {folder}: {error}", remedy=_REMEDY) from error
-    process, started.proc = started.proc, None  # or the wrapper kills the process when it is collected
-    return cast("subprocess.Popen[bytes]", process)
+        raise LocalError(
+            f"{executable} cannot be started ({_MINIMUM_VERSION_TEXT} is needed): {error}", remedy=_REMEDY
+        ) from error
 
 
 def _communicate(

@@ -16,6 +16,7 @@ from generator.charts.output_folder import OutputFolder
 from generator.errors import LocalError, NetworkError, RefusedError, UsageError
 from generator.git.checkout import Checkout
 from generator.git.commit_plan import blob_id
+from generator.git.config import GitConfig
 from generator.git.failure import RemoteFaultError
 from generator.git.messages import redact
 from generator.git.remote_clone import PublishTarget, open_clone
@@ -161,7 +162,7 @@ def read_published_applications(checkout: Checkout | None, path: Path, registry:
         known = checkout is not None and checkout.resolve_commit(fetched) is not None
         return read_committed_applications(checkout, path, registry, fetched if known else "HEAD")
     return _read_remote_applications(
-        PublishTarget(url, branch, config=checkout.git_config.transport_config if checkout else ()), registry
+        PublishTarget(url, branch, config=checkout.git_config if checkout else GitConfig()), registry
     )
 
 

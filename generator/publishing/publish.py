@@ -17,6 +17,7 @@ from generator.git.config import GitConfig
 from generator.git.push import PublishResult
 from generator.git.push import commit_and_push as push
 from generator.git.remote_clone import PublishTarget
+from generator.git.remote_url import absolute_url
 from generator.publishing.branch_edit import BranchEdit
 from generator.publishing.commit_builder import CommitBuilder, PublishChoices
 from generator.publishing.context import EditOperation
@@ -78,7 +79,7 @@ def _execute_order(
         url=url,
         branch=branch,
         create_branch=order.create_branch,
-        config=settings.transport_config,
+        config=settings,
         request_branch=pull_request_branch(branch, asked) if asked else "",
     )
     # Connect before the push, so that an unsafe API URL or a missing library fails before anything is done.
@@ -124,7 +125,11 @@ def _open_pull_request(
 
 
 def _find_workloads_url(order: PublishOrder, workloads: Workloads, checkout: Checkout | None) -> str:
-    url = order.repository or workloads.repository or (checkout.origin_url() if checkout else None)
+    origin = checkout.origin_url() if checkout else None
+    named = order.repository and absolute_url(order.repository)
+    if not named and workloads.repository and not _is_same_repository(workloads.repository, origin):
+        named = workloads.repository
+    url = named or origin  # As git reaches it, where the registry names the checkout's own repository.
     if not url:
         raise UsageError(
             "there is no workloads repository to publish to",

@@ -101,7 +101,9 @@ class WorkloadsRepositorySource:
         self.commit = checkout.head_commit()
         self._edit_base = _find_edit_base(checkout, self.commit, branch)
         self._names = list_registry_files(self._folder, self._name)
-        committed = checkout.committed_blob_ids(checkout.top / folder, self._edit_base, self._names)
+        committed = {
+            name: checkout.committed_blob_id(Path(self._prefix + name), self._edit_base) for name in self._names
+        }
         self._edits = {name: edit for name in self._names if (edit := self._find_file_edit(name, committed.get(name)))}
         self.dirty = bool(self._edits)
 

@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from generator.git.config import GitConfig
 from generator.git.push import BranchSnapshot, GitIdentity, Proposal, PublishResult, PublishTarget, commit_and_push
 
 ADA = GitIdentity("Ada Lovelace", "ada@example.org")
@@ -35,7 +36,12 @@ def run(
     url: str, propose: Callable[[BranchSnapshot], Proposal | None], branch: str = "main", **options: Any
 ) -> PublishResult:
     """Publish without waiting between attempts."""
-    target = PublishTarget(url, branch, create_branch=options.pop("create_branch", False))
+    target = PublishTarget(
+        url,
+        branch,
+        create_branch=options.pop("create_branch", False),
+        config=options.pop("config", GitConfig()),
+    )
     return commit_and_push(target, propose, **{"committer": ADA, "sleep": lambda seconds: None, **options})
 
 

@@ -67,9 +67,11 @@ def test_the_configuration_of_a_folder_that_looks_like_a_repository_is_not_used(
         (hostile / name).mkdir(parents=True)
     (hostile / "HEAD").write_text("ref: refs/heads/main\n")
     (hostile / "config").write_text(f'[core]\n\tbare = false\n\tworktree = .\n\tsshCommand = "touch {tmp_path}/ran"\n')
-    for bare in (hostile, folder / ".git"):
-        with pytest.raises(LocalError, match="looks like a bare Git repository"):
-            Checkout.discover(bare)
+    asked = checkout(hostile)
+    assert asked.top == folder
+    assert asked.git_config.get_value("core.sshCommand") == ""
+    assert GitConfig.read_git_config(hostile).get_value("core.sshCommand") == ""
+    assert Checkout.discover(folder / ".git") is None
 
 
 def test_what_is_committed_and_what_is_not(folder: Path) -> None:
@@ -203,7 +205,7 @@ def test_settings_are_the_last_of_each_kind(folder: Path, home: Path) -> None:
 def test_how_the_checkout_reaches_its_remote_is_known(folder: Path) -> None:
     git(folder, "config", "http.https://example.org/.extraHeader", "AUTHORIZATION: basic abc")
     git(folder, "config", "alias.x", "!evil")
-    assert checkout(folder).git_config.transport_config == (
+    assert checkout(folder).git_config.transport_for_workloads().config == (
         ("http.https://example.org/.extraheader", "AUTHORIZATION: basic abc"),
     )
 
@@ -211,12 +213,12 @@ def test_how_the_checkout_reaches_its_remote_is_known(folder: Path) -> None:
 def test_a_broken_configuration_is_said_to_be_broken(folder: Path, home: Path) -> None:
     (home / ".gitconfig").write_text("[[[")
     with pytest.raises(LocalError, match="bad config"):
-        Checkout.discover(folder)
+        checkout(folder).head_commit()
     with pytest.raises(LocalError, match="bad config"):
         GitConfig.read_git_config(folder)
 
 
 def test_a_published_commit_can_use_the_checkouts_settings(folder: Path, remote: Remote) -> None:
     settings = checkout(folder).git_config
-    target = PublishTarget(remote.url, "main", config=settings.transport_config)
+    target = PublishTarget(remote.url, "main", config=settings)
     assert commit_and_push(target, proposing({"a": "a"}), committer=ADA, signing=settings.signing_config()).pushed

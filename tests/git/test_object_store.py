@@ -9,7 +9,7 @@ import pytest
 from generator.git.commit_plan import FileChange
 from generator.git.object_store import ObjectStore
 from generator.git.runner import GitRunner
-from tests.git.remotes import git
+from tests.git.remotes import ADA, git
 
 _FILES = {"a": "a", "b/c": "c", "b/d/e": "e", "run": "x", 'ü/ "quoted" \\back': "q"}
 _CHANGES: tuple[dict[str, str | None], ...] = (
@@ -46,13 +46,14 @@ def test_a_branch_that_is_not_there_yet_gets_a_tree_of_its_own(tmp_path: Path) -
 
 
 def _tree(folder: Path, base: str | None, changes: dict[str, str | None]) -> str:
-    plumbing = ObjectStore(GitRunner(folder, variables={"GIT_DIR": "."}), folder)
+    store = ObjectStore(GitRunner(folder, variables={"GIT_DIR": "."}), folder)
     wanted = {
         path: FileChange("100755" if path == "run" else "100644", None if text is None else text.encode())
         for path, text in changes.items()
     }
     length = len(base) if base else 40
-    return plumbing.write_tree(base, wanted, length)
+    commit = store.write_commit(base, wanted, "change", ADA, ADA, None, length)
+    return git(folder, "rev-parse", f"{commit}^{{tree}}")
 
 
 def _by_index(folder: Path, base: str | None, files: dict[str, str] | dict[str, str | None]) -> str:

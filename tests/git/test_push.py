@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from git import Repo
 
 from generator.errors import (
     ConflictError,
@@ -12,7 +13,7 @@ from generator.errors import (
     RemoteRefusedError,
     UsageError,
 )
-from generator.git.push import BranchSnapshot, Proposal, PublishResult, RetryBudget
+from generator.git.push import BranchSnapshot, GitIdentity, Proposal, PublishResult, RetryBudget
 from tests.git.remotes import ADA, Remote, git, proposing, run
 
 
@@ -270,3 +271,18 @@ def test_a_checked_out_branch_is_refused_with_gits_reason(remote: Remote, tmp_pa
     with pytest.raises(RemoteRefusedError, match="branch is currently checked out"):
         run(str(clone), proposing({"a": "a"}))
     assert git(clone, "status", "--porcelain") == ""
+
+
+def test_an_independent_reader_finds_what_was_published(remote: Remote) -> None:
+    author = GitIdentity("Grace Hopper", "grace@example.org")
+    wanted: dict[str, bytes | None] = {"apps/new ü.yaml": b"new\n", "apps/one.yaml": None}
+    result = run(remote.url, lambda base: Proposal(wanted, "promote ü\n\nReason: test", author))
+    with Repo(remote.path) as repository:
+        commit = repository.commit("main")
+        assert commit.hexsha == result.head
+        assert [parent.hexsha for parent in commit.parents] == [result.base]
+        assert (commit.author.name, commit.author.email) == ("Grace Hopper", "grace@example.org")
+        assert (commit.committer.name, commit.committer.email) == ("Ada Lovelace", "ada@example.org")
+        assert commit.message == "promote ü\n\nReason: test\n"
+        assert {entry.name for entry in commit.tree} == {"README.md", "apps"}
+        assert commit.tree["apps/new ü.yaml"].data_stream.read() == b"new\n"

@@ -31,11 +31,11 @@ def clone(remote: Remote, home: Path) -> Path:
 def test_the_clone_is_private_shallow_and_used_again(clone: Path, remote: Remote, home: Path) -> None:
     for folder in (clone, clone.parent):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    (clone / "witness").touch()
+    (clone / "objects/pack/witness").touch()
     remote.write({"theirs": "t"})
     assert run(remote.url, proposing({"second": "2"})).pushed
     assert clones(home) == [clone]
-    assert (clone / "witness").exists()
+    assert (clone / "objects/pack/witness").exists()
     assert len(git(clone, "rev-list", remote.head()).splitlines()) <= 3
 
 

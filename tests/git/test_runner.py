@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -119,12 +118,6 @@ def test_a_git_with_a_broken_interpreter_is_refused(path: Path, tmp_path: Path) 
         GitRunner(tmp_path).run_git("status")
 
 
-def test_where_a_library_is_missing_git_is_not_blamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "git.cmd", None)
-    with pytest.raises(LocalError, match=r"^GitPython is not installed"):
-        GitRunner(tmp_path).run_git("version")
-
-
 def test_a_wrapper_that_greets_is_still_git(path: Path, tmp_path: Path) -> None:
     (path / "git").write_text("#!/bin/sh\necho welcome; echo git version 2.50.0\n")
     (path / "git").chmod(0o755)
@@ -197,12 +190,6 @@ def test_a_handler_somebody_installed_stays_in_charge(monkeypatch: pytest.Monkey
             assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def test_gitpython_is_imported_only_when_git_runs() -> None:
-    code = "import sys, generator.git.push, generator.git.checkout; print('git' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
 
 
 def alive(pid: int) -> bool:

@@ -10,11 +10,16 @@ import pytest
 
 from generator.errors import ConflictError, NetworkError, RemoteRefusedError, UsageError
 from generator.git import push as publishing
+from generator.git.config import ConfigSetting, GitConfig
 from generator.git.push import BranchSnapshot, Proposal
 from generator.git.runner import IdleBudget
 from tests.git.remotes import ADA, Remote, Web, free_port, git, proposing, run
 
 CANARY = "s3cr3t-canary"
+
+
+def settings(*pairs: tuple[str, str]) -> GitConfig:
+    return GitConfig(tuple(ConfigSetting("local", key, value) for key, value in pairs))
 
 
 def test_a_git_daemon_is_published_to(daemon: str, remote: Remote) -> None:
@@ -35,23 +40,23 @@ def test_credentials_in_the_url_are_used_and_kept_nowhere(web: Web, remote: Remo
     kept = [path for path in (home / ".cache").rglob("*") if path.is_file() and CANARY in path.read_text("latin-1")]
     assert kept == []
     assert CANARY not in "".join(said)
-    assert CANARY not in repr(publishing.PublishTarget(url, "main", config=(("http.extraheader", CANARY),)))
+    assert CANARY not in repr(publishing.PublishTarget(url, "main", config=settings(("http.extraheader", CANARY))))
 
 
 def test_what_the_checkout_knows_about_reaching_the_remote_is_used(web: Web, remote: Remote) -> None:
     remote.git("config", "http.receivepack", "true")
     web.password = CANARY
     header = f"Authorization: Basic {'YWRhOnMzY3IzdC1jYW5hcnk='}"
-    target = publishing.PublishTarget(web.url, "main", config=((f"http.{web.url}.extraheader", header),))
+    target = publishing.PublishTarget(web.url, "main", config=settings((f"http.{web.url}.extraheader", header)))
     assert publishing.commit_and_push(target, proposing({"a": "a"}), committer=ADA).pushed
 
 
-def test_a_credential_helper_of_the_users_is_asked(web: Web, remote: Remote, home: Path) -> None:
+def test_a_credential_helper_of_the_user_is_asked(web: Web, remote: Remote, home: Path) -> None:
     remote.git("config", "http.receivepack", "true")
     web.password = CANARY
     (home / ".git-credentials").write_text(web.url.replace("//", f"//ada:{CANARY}@"))
     git(home, "config", "--global", "credential.helper", "store")
-    assert run(web.url, proposing({"a": "a"})).pushed
+    assert run(web.url, proposing({"a": "a"}), config=GitConfig.read_git_config(home)).pushed
 
 
 @pytest.mark.parametrize("user", ["", f"ada:{CANARY}x@", f"{CANARY}@"])
@@ -59,7 +64,7 @@ def test_wrong_or_missing_credentials_are_tried_once(web: Web, user: str) -> Non
     web.password = CANARY + "-of-somebody-else"
     pauses: list[float] = []
     url = web.url.replace("//", f"//{user}") + f"?private_token={CANARY}"
-    with pytest.raises(NetworkError, match="does not let us in") as refusal:
+    with pytest.raises(NetworkError, match="denies access") as refusal:
         run(url, proposing({"a": "a"}), sleep=pauses.append)
     assert pauses == []
     assert CANARY not in refusal.value.message + refusal.value.remedy + refusal.value.not_done
@@ -79,7 +84,7 @@ def test_a_web_page_in_place_of_git_is_final_and_no_empty_repository(web: Web, p
     web.status, web.body = 200, page
     asked: list[BranchSnapshot] = []
     pauses: list[float] = []
-    with pytest.raises(NetworkError, match="does not let us in"):
+    with pytest.raises(NetworkError, match="denies access"):
         run(web.url, asked.append, sleep=pauses.append)
     assert (asked, pauses) == ([], [])
 

@@ -1,0 +1,61 @@
+"""Create bare repositories for our own use, and check that one is still as it was created."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from generator.errors import LocalError
+
+_CONFIGS = {
+    "sha1": "[core]\n\trepositoryformatversion = 0\n\tbare = true\n",
+    "sha256": "[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\tobjectformat = sha256\n",
+}
+_FOLDERS = ("objects", "objects/info", "objects/pack", "refs", "refs/heads", "refs/tags")
+_HEAD = "ref: refs/heads/main\n"
+# What git itself adds to such a repository in the commands that are run here. `commondir`, `config.worktree`, `hooks`,
+# `info` and others could make it run programs or read from elsewhere.
+_KNOWN_NAMES = {"HEAD", "config", "objects", "refs", "shallow", "packed-refs", "FETCH_HEAD"}
+_KNOWN_PREFIXES = ("fast_import_crash_", "shallow_", "gc.")
+
+
+def object_format(id_length: int) -> str:
+    """Return git's name of the object format whose ids have `id_length` digits."""
+    return "sha256" if id_length == 64 else "sha1"
+
+
+def create_bare_repository(folder: Path, kind: str) -> None:
+    """Create a bare repository of object format `kind` in `folder`, which may exist. Raises `LocalError`."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for name in _FOLDERS:
+            (folder / name).mkdir(exist_ok=True)
+        write_config(folder, kind)
+        (folder / "HEAD").write_text(_HEAD)
+    except OSError as error:
+        raise LocalError(f"{folder} cannot be created: {error.strerror}", not_done="nothing was pushed") from error
+
+
+def write_config(folder: Path, kind: str) -> None:
+    """Replace the repository's configuration. Raises `OSError`."""
+    temporary = folder / "config.new"
+    temporary.unlink(missing_ok=True)
+    with open(temporary, "x", encoding="utf-8") as file:  # noqa: PTH123 - never through a planted link
+        file.write(_CONFIGS[kind])
+    temporary.replace(folder / "config")
+
+
+def is_trustworthy(folder: Path, extra_names: set[str]) -> bool:
+    """Whether only this user can have written the repository, and nothing in it points elsewhere.
+
+    The content of objects is not looked at: whoever reads them compares it with their ids.
+    """
+    top = folder.lstat()
+    if not stat.S_ISDIR(top.st_mode) or top.st_uid != os.getuid() or top.st_mode & 0o022:
+        return False
+    names = {path.name for path in folder.iterdir()}
+    unknown = {name for name in names - _KNOWN_NAMES - extra_names if not name.startswith(_KNOWN_PREFIXES)}
+    alternates = any(path.name.endswith("alternates") for path in (folder / "objects" / "info").iterdir())
+    places = [folder / name for name in (*names, *_FOLDERS)]
+    return not unknown and not alternates and not any(map(os.path.islink, places))
