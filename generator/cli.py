@@ -17,28 +17,30 @@ from generator import __version__
 #: Each command and its line in `--help`. A command's module is imported only when the command runs.
 COMMANDS = {
     "add": "Onboard an app: its table, and an entry for each environment.",
-    "check": "Judge the registry, every chart by Helm, and whether the charts are up to date.",
-    "codeowners": "Print, or keep up to date, the CODEOWNERS lines that the teams make necessary.",
+    "check": "Validate the registry and the charts, and check that the charts are up to date.",
+    "codeowners": "Generate CODEOWNERS entries for the teams.",
     "diff": "Show what Argo CD would change, dangers first, rendered by Helm.",
     "graph": "Print the promotion graph, or the app-of-apps tree, as Mermaid, DOT or SVG.",
-    "history": "Show who moved what, from where, when and in which commit.",
-    "hold": "Refuse promotions of an app into an environment for a while.",
+    "history": "List who changed which revision, when, why and in which commit.",
+    "hold": "Stop promotions of apps into an environment.",
     "merge-driver": "Merge two edits of apps.toml by key and list entry, for git's own merges.",
-    "metrics": "Show how often, how fast and how safely each team and app is deployed.",
-    "migrate": "Rename or move an app without deleting what it runs.",
-    "promote": "Bring the revision that runs below into an environment.",
-    "publish": "Render and commit to the workloads repository's branch.",
-    "release": "End a hold.",
-    "remove": "Take a retired app out of an environment: the second phase of a removal.",
+    "metrics": "Show the four DORA metrics of each team and app.",
+    "migrate": "Rename or move an app without deleting its workload.",
+    "promote": "Promote apps from their source environment into the next one.",
+    "publish": "Render and commit to the workloads branch.",
+    "remove": "Remove a retired app from an environment: the second step of a removal.",
     "render": "Write the charts of all environments, or of those named.",
-    "retire": "Let an app go without deleting what it runs: the first phase of a removal.",
-    "rollback": "Bring back the revision that ran in an environment before.",
+    "retire": "Prepare to remove an app without deleting its workload: the first step of a removal.",
+    "rollback": "Roll back an app to an earlier revision, and hold it there.",
     "schema": "Print the JSON Schema of apps.toml for editors.",
-    "shard": "Divide an environment's chart without deleting what runs.",
-    "site": "Write a static site: what runs where, what waits, history and measures.",
-    "status": "Show which revision of every app runs where, since when, and what waits.",
-    "update": "Bring apps that track tags or a branch to their newest revision.",
+    "shard": "Split an environment's chart into shards without deleting workloads.",
+    "site": "Write a static site with deployed revisions, pending promotions, history and metrics.",
+    "status": "Show the revision of every app in each environment, and pending promotions.",
+    "unhold": "Allow promotions of held apps again.",
+    "update": "Update tracked apps to their newest revision.",
 }
+#: Earlier names of commands, which still work and are not listed.
+_ALIASES = {"release": "unhold"}
 
 
 class _LazyCommandGroup(click.Group):
@@ -48,6 +50,7 @@ class _LazyCommandGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        cmd_name = _ALIASES.get(cmd_name, cmd_name)
         if cmd_name not in COMMANDS:
             return None
         name = cmd_name.replace("-", "_")
@@ -62,11 +65,24 @@ class _LazyCommandGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if name not in COMMANDS and not name.startswith("-"):
+        if name not in COMMANDS and name not in _ALIASES and not name.startswith("-"):
             from generator.registry.problems import suggest_nearest
 
             ctx.fail(f"no such command {name!r}{suggest_nearest(name, COMMANDS)}")
-        return super().resolve_command(ctx, args)
+        found = super().resolve_command(ctx, args)
+        if found[1] is not None and not ctx.resilient_parsing:
+            _refuse_repeated_options(found[1], ctx, found[2])
+        return found
+
+
+def _refuse_repeated_options(command: click.Command, parent: click.Context, args: list[str]) -> None:
+    """End with a usage error if an option that takes one value is given twice; click would keep the last value."""
+    context = click.Context(command, info_name=command.name, parent=parent)
+    _, _, given = command.make_parser(context).parse_args(args=list(args))
+    for parameter in given:
+        single = isinstance(parameter, click.Option) and not (parameter.multiple or parameter.is_flag)
+        if single and given.count(parameter) > 1:
+            context.fail(f"{parameter.opts[-1]} takes one value and is given {given.count(parameter)} times")
 
 
 @click.group(cls=_LazyCommandGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

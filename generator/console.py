@@ -81,7 +81,7 @@ def print_error(error: GeneratorError, *, as_json: bool = False) -> None:
     else:
         print_message(f"error: {error.message}")
     if error.remedy:
-        print_message(f"to do: {error.remedy}")
+        print_message(f"hint: {error.remedy}")
     if error.not_done:
         print_message(error.not_done)
 

@@ -180,7 +180,7 @@ def test_what_is_refused_is_told_with_what_was_not_done_last(
 
     monkeypatch.setattr("generator.registry.editable.read_editable_registry", refuse)
     done = workloads("status", cwd=place)
-    assert done.err.splitlines() == ["error: no\\x1b", "to do: do that", "nothing was pushed"]
+    assert done.err.splitlines() == ["error: no\\x1b", "hint: do that", "nothing was pushed"]
     assert done.code == error.exit_code
     data = json.loads(workloads("status", "--json", cwd=place).out)
     assert data == {

@@ -1,4 +1,4 @@
-"""`workloads hold`: stop promotions of an app into an environment."""
+"""`workloads hold`: stop promotions of apps into an environment."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from generator.commands.edit_options import current_time, edit_options, environm
 
 
 @click.command("hold")
-@click.argument("app")
+@click.argument("apps", nargs=-1, required=True, metavar="APP...")
 @environment_option
-@click.option("--reason", required=True, metavar="TEXT", help="Why; everybody who is refused reads it.")
+@click.option("--reason", required=True, metavar="TEXT", help="The reason; a refused promotion shows it.")
+@click.option("--until", metavar="TIME", help="When the hold ends by itself: 7d, tomorrow, 2026-11-20T09:00Z.")
 @edit_options
-def hold_command(app: str, environment: str, reason: str, **flags: Any) -> None:
-    """Stop promotions of an app into an environment until the hold ends."""
-    from generator.promotion.app_edits import hold_app
+def hold_command(apps: tuple[str, ...], environment: str, reason: str, until: str | None, **flags: Any) -> None:
+    """Stop promotions of apps into an environment, until a time or until 'workloads unhold'."""
+    from generator.promotion.app_edits import hold_apps
+    from generator.promotion.times import parse_moment
 
     moment = current_time()
-    run_edit(lambda context: hold_app(context.editable, app, environment, reason, moment), flags)
+    end = parse_moment("--until", until, moment, future=True) if until else None
+    run_edit(lambda context: hold_apps(context.editable, apps, environment, reason, moment, end), flags)

@@ -56,7 +56,7 @@ def metrics_command(
 
 
 def _measures_row(measures: DeliveryMetrics) -> list[str]:
-    from generator.promotion.status import format_age
+    from generator.promotion.times import format_age
 
     rate = measures.failure_rate
     times = [format_age(time) if time is not None else "-" for time in (measures.lead_time, measures.time_to_restore)]

@@ -43,9 +43,7 @@ def open_registry(registry_path: str | None) -> tuple[Registry, OutputFolder]:
 
 def require_known_names(chosen: tuple[str, ...], known: Any, noun: str) -> None:
     """Raise UsageError if a chosen name is unknown."""
-    from generator.errors import UsageError
-    from generator.registry.problems import suggest_nearest
+    from generator.registry.problems import require_known_name
 
     for name in chosen:
-        if name not in known:
-            raise UsageError(f'unknown {noun} "{name}"{suggest_nearest(name, known)}')
+        require_known_name(name, known, noun)

@@ -11,40 +11,52 @@ from generator.commands.edit_options import current_time, edit_options, open_rem
 
 @click.command("promote")
 @click.argument("apps", nargs=-1, metavar="[APP]...")
-@click.option("--to", "to", required=True, metavar="ENV", help="The environment to promote to.")
 @click.option(
-    "--from", "source", metavar="ENV", help="Which of its promotesFrom; default: the first that runs the app."
+    "--to",
+    "targets",
+    required=True,
+    multiple=True,
+    metavar="ENV",
+    help="The environment to promote to (repeatable: one change, all or none).",
 )
-@click.option("--revision", metavar="REV", help="A branch, tag or commit that runs below, or ran there once.")
-@click.option("--all", "every", is_flag=True, help="All apps that run below.")
-@click.option("--team", metavar="TEAM", help="All apps of a team that run below.")
-@click.option("--ready", is_flag=True, help="Of these (default: all), exactly those that may go; for a schedule.")
-@click.option("--override", "rules", multiple=True, metavar="RULE", help="Set soak, freeze or hold aside, if allowed.")
-@click.option("--reason", default="", metavar="TEXT", help="Why; goes into the commit.")
+@click.option(
+    "--from", "source", metavar="ENV", help="The source environment; default: the first of promotesFrom with the app."
+)
+@click.option("--revision", metavar="REV", help="A branch, tag or commit that runs in the source, or ran there once.")
+@click.option("--all", "every", is_flag=True, help="All apps of the source environment.")
+@click.option("--team", metavar="TEAM", help="All apps of a team in the source environment.")
+@click.option("--ready", is_flag=True, help="Only what a schedule may promote; the rest waits, with the reason.")
+@click.option(
+    "--override", "rules", multiple=True, metavar="RULE", help="Override this policy rule, if allowed (repeatable)."
+)
+@click.option("--reason", default="", metavar="TEXT", help="The reason, recorded in the commit.")
 @edit_options
 def promote_command(apps: tuple[str, ...], **flags: Any) -> None:
     """Promote the revision of the source environment into an environment.
 
-    The policy's rules apply: pin kind, soak time, freezes and holds. A refusal states the rule, the reason and
-    when it expires. Several apps are one change, all or none. A first environment requires --revision.
+    The environment's policy applies: order, pin kind, soak time, freezes and holds. A refusal states the rule, the
+    reason and when it expires. Several apps and environments are one change, all or none. A first environment
+    requires --revision. --ready moves only apps that the environment lists, and only to a newer revision.
     """
     from generator.errors import UsageError
-    from generator.promotion.promote import PolicyOverride, PromotionContext, PromotionOrder, promote_apps
+    from generator.promotion.policy import PromotionContext
+    from generator.promotion.promote import PromotionOrder, promote_apps
 
     if bool(apps) + bool(flags["every"]) + bool(flags["team"]) > 1:
         raise UsageError("apps, --all and --team exclude each other", remedy="give one of them")
     if not (apps or flags["every"] or flags["team"] or flags["ready"]):
         raise UsageError("no app is named", remedy="name apps, or use --all, --team TEAM or --ready")
     if flags["revision"] is not None and len(apps) != 1:
-        raise UsageError("--revision is of one app", remedy="name one app")
+        raise UsageError("--revision is for one app", remedy="name one app")
     order = PromotionOrder(
         apps=apps,
-        target_environment=flags["to"],
+        target_environments=flags["targets"],
         source_environment=flags["source"],
         revision=flags["revision"],
         ready_only=flags["ready"],
         team=flags["team"],
-        override=PolicyOverride(flags["rules"], flags["reason"]),
+        overridden_rules=flags["rules"],
+        reason=flags["reason"],
     )
     moment, ask = current_time(), open_remotes(registry_file(flags))
     run_edit(

@@ -30,7 +30,7 @@ def status_command(registry_path: str | None, as_json: bool, environments: tuple
     from generator.commands.edit_options import current_time, open_history
     from generator.git.remote_refs import RemoteRepositories
     from generator.promotion.history import History
-    from generator.promotion.promote import PromotionContext
+    from generator.promotion.policy import PromotionContext
     from generator.promotion.status import build_matrix_with_history, find_pending_promotions
     from generator.registry.editable import read_editable_registry
     from generator.registry.files import FolderFiles, find_registry
@@ -84,9 +84,6 @@ def _print_status(
     if waiting and with_matrix:
         console.print_result("")
     for wait in waiting:
-        told = (
-            f"{wait.app}: {wait.environment} {wait.current_revision} is {wait.behind_summary} ({wait.source_revision})"
-        )
-        console.print_wrapped(told if wait.refusals else f"{told}, ready")
+        console.print_wrapped(wait.summary if wait.refusals else f"{wait.summary}, ready")
         for refusal in wait.refusals:
             console.print_wrapped(str(refusal), "  ")

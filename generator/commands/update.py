@@ -18,7 +18,7 @@ def update_command(apps: tuple[str, ...], **flags: Any) -> None:
     An app tracks tags, track = { tags = "v*", semver = ">=1,<2" }, or a branch, track = { branch = "main" }.
     Pre-releases count where the range names one.
     """
-    from generator.promotion.promote import PromotionContext
+    from generator.promotion.policy import PromotionContext
     from generator.promotion.tracking import update_tracked_apps
 
     moment, ask = current_time(), open_remotes(registry_file(flags))

@@ -40,6 +40,11 @@ class RemoteRefs:
             return self.tags[short]
         return None if revision.startswith("refs/tags/") else self.branches.get(short)
 
+    def has_tag(self, revision: str) -> bool:
+        """Whether a revision is a tag here, and not the name of a branch as well."""
+        name = revision.removeprefix("refs/tags/")
+        return name in self.tags and (name != revision or name not in self.branches)
+
     def find_tag(self, commit: str) -> str:
         """Return the last tag by name that points at `commit`; empty if there is none."""
         return max((tag for tag, at in self.tags.items() if at == commit), default="")

@@ -1,18 +1,20 @@
-"""Registry edits that roll back, hold, unhold, retire or remove an app."""
+"""Registry edits that roll back, hold, unhold, retire or remove apps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from generator.errors import RefusedError, UsageError
 from generator.promotion.history import History, shorten_commit
 from generator.promotion.pins import Pin, RemoteLookup, WantedRevision, choose_pin
-from generator.promotion.policy import format_time
+from generator.promotion.policy import PolicyOverride
+from generator.promotion.policy_rules import format_hold
+from generator.promotion.times import format_day, format_time
 from generator.registry.editable import EditableRegistry
 from generator.registry.effective import EffectiveApp
-from generator.registry.problems import suggest_nearest
+from generator.registry.problems import require_known_name
 from generator.registry.promotion_lists import format_entry_comment
 from generator.registry.registry import Environment
 from generator.registry.text_edits import EntryEdit
@@ -20,12 +22,16 @@ from generator.registry.text_edits import EntryEdit
 
 @dataclass(frozen=True)
 class RegistryEdit:
-    """A finished edit of the registry, with its commit subject and trailers and the messages for the user."""
+    """A finished edit of the registry, with its commit subject and trailers and the messages for the user.
+
+    `overrides` are the policy rules that the user overrides for this change.
+    """
 
     editable: EditableRegistry
     subject: str
     trailers: tuple[str, ...] = ()
     messages: tuple[str, ...] = ()
+    overrides: tuple[PolicyOverride, ...] = ()
 
 
 def roll_back_app(
@@ -46,74 +52,93 @@ def roll_back_app(
     current = require_running_app(editable, name, environment)
     target = _find_rollback_target(history, current, requested_revision)
     pin = Pin(target, history.commit_tags.get((name, target), ""))
-    if require_environment(editable, environment).policy.pin == "commit":
-        pin = choose_pin(
-            WantedRevision(current, target, pin.tag, pinned=True),
-            require_environment(editable, environment),
-            "",
-            remotes,
-        )
+    policy_environment = require_environment(editable, environment)
+    if policy_environment.policy.pin == "commit":
+        pin = choose_pin(WantedRevision(current, target, pin.tag, pinned=True), policy_environment, "", remotes)
     reason = collapse_whitespace(given_reason) or f"was {history.format_revision(name, current.revision)}"
+    note = f"{format_day(now)} rolled back: {reason}"
+    # A new note tells a rollback from any other return to an earlier revision.
+    note += " (again)" if policy_environment.holds.get(name) == note else ""
     after = editable.with_entries(environment, [build_list_entry(editable, environment, name, pin)])
-    after = after.with_note(environment, "holds", name, f"{format_time(now)[:10]} rolled back: {reason}")
-    told = (
+    after = after.with_note(environment, "holds", name, note)
+    messages = (
         f"{name}: {environment} {history.format_revision(name, current.revision)} → {format_pin(pin)}",
-        f"{name} is held in {environment}, so that nothing promotes it again; to end that: "
-        f"workloads release {name} --in {environment}",
+        f"{name} is held in {environment}, so that nothing promotes it again; to allow promotions: "
+        f"workloads unhold {name} --in {environment}",
     )
-    return RegistryEdit(
-        after,
-        f"roll back {name} to {pin.tag or shorten_commit(target)}: {environment}",
-        _format_reason_trailers(reason),
-        told,
-    )
+    subject = f"roll back {name} to {pin.tag or shorten_commit(target)}: {environment}"
+    return RegistryEdit(after, subject, _format_reason_trailers(reason), messages)
 
 
 def _find_rollback_target(history: History, current: EffectiveApp, requested_revision: str | None) -> str:
     name, environment = current.app, current.environment
-    before = history.list_earlier_revisions(environment, name, current.revision)
+    earlier = history.list_earlier_revisions(environment, name, current.revision)
     if requested_revision is None:
-        if not before:
-            raise UsageError(f"git knows of no revision of {name} in {environment} before this one")
-        return before[0]
-    ran = {move.new_revision for move in history.filter_changes(name, environment) if move.new_revision is not None}
-    found = next(
-        (revision for revision in ran if requested_revision in (revision, history.commit_tags.get((name, revision)))),
-        None,
-    )
-    if found == current.revision or requested_revision == current.revision:
-        raise UsageError(f"{name} runs {history.format_revision(name, requested_revision)} in {environment} already")
+        if not earlier:
+            raise UsageError(f"{name} has no earlier revision in {environment}, by the Git history")
+        return earlier[0]
+    ran = {change.new_revision for change in history.filter_changes(name, environment)} - {None}
+    names = {str(revision): history.format_revision(name, revision) for revision in ran}
+    found = next((revision for revision in names if requested_revision in (revision, names[revision])), None)
+    if current.revision in (found, requested_revision):
+        raise UsageError(f"{environment} has {history.format_revision(name, requested_revision)} of {name} already")
+    by_promotion = f"workloads promote {name} --to {environment} --revision {shorten_commit(requested_revision)}"
     if found is None:
-        known = ", ".join(history.format_revision(name, revision) for revision in before[:5])
+        known = ", ".join(history.format_revision(name, revision) for revision in earlier[:5])
         raise RefusedError(
             f"{name} never ran {shorten_commit(requested_revision)} in {environment}"
-            + (f"; before this one ran {known}" if known else ""),
-            remedy=f"for what never ran there: workloads promote {name} --to {environment} --revision {shorten_commit(requested_revision)}",  # noqa: E501
+            + (f"; earlier revisions: {known}" if known else ""),
+            remedy=f"to deploy a revision that never ran there: {by_promotion}",
+        )
+    if found not in earlier:
+        raise RefusedError(
+            f"{names[found]} of {name} ran in {environment} after the current revision, so this is no rollback",
+            remedy=by_promotion,
         )
     return found
 
 
-def hold_app(editable: EditableRegistry, name: str, environment: str, reason: str, now: datetime) -> RegistryEdit:
-    """Hold an app: refuse its promotions into an environment until the hold ends."""
+def hold_apps(
+    editable: EditableRegistry,
+    names: Sequence[str],
+    environment: str,
+    reason: str,
+    now: datetime,
+    until: datetime | None = None,
+) -> RegistryEdit:
+    """Hold apps: refuse their promotions into an environment, until a time or until they are allowed again."""
     require_environment(editable, environment)
-    require_app(editable, name)
     reason = collapse_whitespace(reason)
     if not reason:
-        raise UsageError("a hold needs a reason", remedy="say why with --reason TEXT")
-    after = editable.with_note(environment, "holds", name, f"{format_time(now)[:10]} {reason}")
-    told = f"{name} is held in {environment}; to end that: workloads release {name} --in {environment}"
-    return RegistryEdit(after, f"hold {name}: {environment}", _format_reason_trailers(reason), (told,))
-
-
-def unhold_app(editable: EditableRegistry, name: str, environment: str) -> RegistryEdit:
-    """Allow promotions of a held app again. Raises UsageError if it is not held."""
-    if name not in require_environment(editable, environment).holds:
+        raise UsageError("a hold needs a reason", remedy="give the reason with --reason TEXT")
+    if until is not None and until <= now:
+        raise UsageError(f"--until {format_time(until)} is in the past")
+    after, messages = editable, []
+    for name in dict.fromkeys(names):
         require_app(editable, name)
-        raise UsageError(f"{name} is not held in {environment}")
-    after = editable.with_note(environment, "holds", name, None)
-    return RegistryEdit(
-        after, f"release {name}: {environment}", (), (f"{name} may be promoted to {environment} again",)
-    )
+        after = after.with_note(environment, "holds", name, format_hold(reason, now, until))
+        end = f" until {format_time(until)}" if until else ""
+        undo = f"workloads unhold {name} --in {environment}"
+        messages.append(f"{name} is held in {environment}{end}; to allow promotions: {undo}")
+    subject = f"hold {_join_names(names)}: {environment}"
+    return RegistryEdit(after, subject, _format_reason_trailers(reason), tuple(messages))
+
+
+def unhold_apps(editable: EditableRegistry, names: Sequence[str], environment: str) -> RegistryEdit:
+    """Allow promotions of held apps again. Raises UsageError if one of them is not held."""
+    after, messages = editable, []
+    for name in dict.fromkeys(names):
+        if name not in require_environment(editable, environment).holds:
+            require_app(editable, name)
+            raise UsageError(f"{name} is not held in {environment}")
+        after = after.with_note(environment, "holds", name, None)
+        messages.append(f"{name} may be promoted to {environment} again")
+    return RegistryEdit(after, f"unhold {_join_names(names)}: {environment}", (), tuple(messages))
+
+
+def _join_names(names: Sequence[str]) -> str:
+    unique = list(dict.fromkeys(names))
+    return ", ".join(unique) if len(unique) <= 3 else f"{len(unique)} apps"
 
 
 def retire_app(editable: EditableRegistry, name: str, environment: str, reason: str, now: datetime) -> RegistryEdit:
@@ -127,22 +152,22 @@ def retire_app(editable: EditableRegistry, name: str, environment: str, reason: 
             editable,
             "",
             (),
-            (f"{name} is retired in {environment} already", *_describe_removal_step(name, environment)),
+            (f"{name} is already retired in {environment}", *_describe_removal_step(name, environment)),
         )
     _refuse_only_source(editable, name, environment)
     reason = collapse_whitespace(reason)
-    after = editable.with_note(environment, "retired", name, f"{format_time(now)[:10]} {reason}".strip())
-    told = (f"{name} is retired in {environment}: its Application stays, without prune and without its finalizer",)
+    after = editable.with_note(environment, "retired", name, f"{format_day(now)} {reason}".strip())
+    messages = (f"{name} is retired in {environment}: its Application stays, without prune and without its finalizer",)
     return RegistryEdit(
         after,
         f"retire {name}: {environment}",
         _format_reason_trailers(reason),
-        (*told, *_describe_removal_step(name, environment)),
+        (*messages, *_describe_removal_step(name, environment)),
     )
 
 
 def _describe_removal_step(name: str, environment: str) -> tuple[str, ...]:
-    return (f"once this is published and Argo CD has synced it: workloads remove {name} --in {environment}",)
+    return (f"when this is published and Argo CD has synced it: workloads remove {name} --in {environment}",)
 
 
 def _refuse_only_source(editable: EditableRegistry, name: str, environment: str) -> None:
@@ -153,8 +178,8 @@ def _refuse_only_source(editable: EditableRegistry, name: str, environment: str)
         ]
         if environment in env.promotes_from and find_running_app(editable, env.name, name) is not None and not others:
             raise RefusedError(
-                f"{name} still runs in {env.name}, which is promoted from {environment}",
-                remedy=f"first: workloads retire {name} --in {env.name}",
+                f"{name} still runs in {env.name}, which promotes from {environment}",
+                remedy=f"retire it there first: workloads retire {name} --in {env.name}",
             )
 
 
@@ -164,7 +189,7 @@ def unretire_app(editable: EditableRegistry, name: str, environment: str) -> Reg
         require_app(editable, name)
         raise UsageError(f"{name} is not retired in {environment}")
     after = editable.with_note(environment, "retired", name, None)
-    return RegistryEdit(after, f"keep {name}: {environment}", (), (f"{name} is not retired in {environment} any more",))
+    return RegistryEdit(after, f"keep {name}: {environment}", (), (f"{name} is no longer retired in {environment}",))
 
 
 #: The published Applications by `<env>/<app>`, as the inventory lists them.
@@ -183,11 +208,11 @@ def remove_retired_app(
     Raises RefusedError if the retirement was never published, or if the app to forget still runs elsewhere.
     """
     require_app(editable, name)
-    after, told, subject = editable, [], f"forget {name}"
+    after, messages, subject = editable, [], f"forget {name}"
     if environment is not None:
         _refuse_unpublished_retirement(editable, name, environment, published)
         after, subject = _remove_entry_and_notes(editable, name, environment), f"remove {name}: {environment}"
-        told.append(f"{name} left {environment}; what it deployed there keeps running until somebody deletes it")
+        messages.append(f"{name} is removed from {environment}; its workload keeps running there")
     elsewhere = [
         env for env in editable.registry.environments if env != environment and find_running_app(editable, env, name)
     ]
@@ -195,10 +220,10 @@ def remove_retired_app(
         raise RefusedError(f"{name} still runs in {', '.join(elsewhere)}", remedy="retire and remove it there first")
     if forget:
         after = _remove_app_table(after, name)
-        told.append(f"{name} is not in the registry any more")
+        messages.append(f"{name} is no longer in the registry")
     elif not elsewhere:
-        told.append(f"{name} runs nowhere now; to take its table away too: workloads remove {name} --forget")
-    return RegistryEdit(after, subject, (), tuple(told))
+        messages.append(f"{name} is in no environment now; to remove its table too: workloads remove {name} --forget")
+    return RegistryEdit(after, subject, (), tuple(messages))
 
 
 def _refuse_unpublished_retirement(
@@ -256,7 +281,7 @@ def require_running_app(editable: EditableRegistry, name: str, environment: str)
     require_app(editable, name)
     app = find_running_app(editable, environment, name)
     if app is None:
-        raise UsageError(f"{name} does not run in {environment}")
+        raise UsageError(f"{name} is not in {environment}")
     return app
 
 
@@ -269,12 +294,6 @@ def require_environment(editable: EditableRegistry, name: str) -> Environment:
 def require_app(editable: EditableRegistry, name: str) -> None:
     """Raise UsageError if the registry has no such app."""
     require_known_name(name, editable.registry.apps, "app")
-
-
-def require_known_name(name: str, names: Iterable[str], kind: str) -> None:
-    """Raise UsageError, with the nearest match, if `name` is not among `names`."""
-    if name not in names:
-        raise UsageError(f'unknown {kind} "{name}"{suggest_nearest(name, names)}')
 
 
 def collapse_whitespace(text: str) -> str:

@@ -75,6 +75,29 @@ class History:
             until = move.changed_at
         return None
 
+    def find_first_run(self, environment: str, app: str, revision_names: Collection[str]) -> datetime | None:
+        """Return when an app first ran one of the revisions or tags in an environment; None if it never did."""
+        changes = self._changes_by_app.get((environment, app), ())
+        return next((each.changed_at for each in changes if self._names_of_new(each) & set(revision_names)), None)
+
+    def _names_of_new(self, change: RevisionChange) -> set[str | None]:
+        return {change.new_revision, self.commit_tags.get((change.app, change.new_revision or ""))} - {None}
+
+    def was_rolled_back(self, environment: str, app: str, revision: str) -> bool:
+        """Whether an environment came back to `revision`, which it runs now, from one that it ran later."""
+        way: list[str] = []
+        came_back = False
+        for change in self._changes_by_app.get((environment, app), ()):
+            name = self.format_revision(app, change.new_revision) if change.new_revision is not None else None
+            came_back = name in way[:-1]
+            if name is None:
+                way.clear()
+            elif name in way:
+                del way[way.index(name) + 1 :]
+            else:
+                way.append(name)
+        return came_back and way[-1:] == [self.format_revision(app, revision)]
+
     def find_current_run_start(self, environment: str, app: str) -> datetime | None:
         """Return when an app started to run its current revision in an environment; None if it does not run."""
         moves = self._changes_by_app.get((environment, app), ())

@@ -16,12 +16,12 @@ from generator.promotion.app_edits import (
     format_pin,
     require_app,
     require_environment,
-    require_known_name,
 )
 from generator.promotion.pins import Pin, RemoteLookup, WantedRevision, choose_pin, suggest_revisions
-from generator.promotion.policy import format_time
+from generator.promotion.times import format_day
 from generator.registry.editable import EditableRegistry
 from generator.registry.effective import build_base_layer, build_effective_app
+from generator.registry.problems import require_known_name
 from generator.registry.registry import Registry
 from generator.registry.text_edits import EntryEdit, extract_tables, set_value
 from generator.toml.document import parse_document
@@ -143,7 +143,7 @@ def migrate_app(
         if old_name in notes.holds:
             after = after.with_note(env, "holds", new_name, notes.holds[old_name])
         if old_name not in notes.retired:
-            after = after.with_note(env, "retired", old_name, f"{format_time(now)[:10]} becomes {new_name}")
+            after = after.with_note(env, "retired", old_name, f"{format_day(now)} becomes {new_name}")
     steps = (
         f"1. publish this: {new_name} comes up beside {old_name}, which neither prunes nor takes its workload along any more",  # noqa: E501
         f"2. when {new_name} is healthy in every environment, direct its users to it",

@@ -71,27 +71,29 @@ def choose_pin(wanted: WantedRevision, environment: Environment, unpinned_revisi
     if environment.policy.pin == "commit" and repositories:
         if len(repositories) > 1:
             raise RefusedError(
-                f"a commit is of one repository, and its targetRevision is of {' and '.join(repositories)}",
-                remedy="give the sources of all but one a targetRevision of their own",
+                f"a commit pin is for one repository, and this app has {' and '.join(repositories)}",
+                remedy="set targetRevision in all sources but one",
             )
         return Pin(_resolve_to_commit(repositories[0], wanted.revision, remotes), wanted.revision)
-    if wanted.user_chosen:
-        for repository in repositories:
+    for repository in repositories:
+        if environment.policy.pin == "tag" and wanted.wanted_kind == "tag":
+            _require_tag(repository, wanted.revision, remotes)
+        elif wanted.user_chosen:
             _resolve_to_commit(repository, wanted.revision, remotes)
     return Pin(wanted.revision)
 
 
 def list_repositories_to_query(wanted: WantedRevision, environment: Environment) -> list[str]:
     """List the repositories that `choose_pin` may query."""
-    needed = wanted.user_chosen or wanted.tag or (environment.policy.pin == "commit" and wanted.wanted_kind != "commit")
+    needed = wanted.user_chosen or wanted.tag or (environment.policy.pin != "any" and wanted.wanted_kind != "commit")
     return list_pinned_repositories(wanted.app) if needed else []
 
 
 def _require_pinnable_repositories(app: EffectiveApp) -> list[str]:
     if "sourceHydrator" in app.fields:
-        raise RefusedError("sourceHydrator.drySource says which revision it runs, and a pin does not change that")
+        raise RefusedError("sourceHydrator.drySource sets the revision, and a pin does not change that")
     if app.has_multiple_sources and not any(follows_app_revision(source) for source in app.fields["sources"]):
-        raise RefusedError("each of its sources has a targetRevision of its own, and a pin does not change that")
+        raise RefusedError("each source has its own targetRevision, and a pin does not change that")
     return list_pinned_repositories(app)
 
 
@@ -118,10 +120,18 @@ def _verify_tag(wanted: WantedRevision, repositories: list[str], remotes: Remote
         now = remotes.read_refs(repository).tags.get(wanted.tag)
         if now is not None and now != wanted.revision:
             raise RefusedError(
-                f"{wanted.tag} of {repository} has moved from {wanted.revision[:12]} to {now[:12]} since it was "
+                f"tag {wanted.tag} of {repository} has moved from {wanted.revision[:12]} to {now[:12]} since it was "
                 "pinned: find out why, then promote what was tested with --revision COMMIT"
             )
     return wanted.tag
+
+
+def _require_tag(repository: str, revision: str, remotes: RemoteLookup) -> None:
+    refs = remotes.read_refs(repository)
+    if not refs.has_tag(revision):
+        kind = "also a branch" if revision in refs.tags else "a branch" if revision in refs.branches else "unknown"
+        hint = suggest_revisions(revision, refs) if kind == "unknown" else ""
+        raise RefusedError(f"{repository} has no tag {revision}: it is {kind} there{hint}")
 
 
 def _resolve_to_commit(repository: str, revision: str, remotes: RemoteLookup) -> str:

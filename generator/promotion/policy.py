@@ -1,163 +1,268 @@
-"""The policy rules that decide whether a revision may be promoted into an environment now."""
+"""Check a change of the registry against the policies of its environments.
+
+The same rules hold on every way in: commands that promote check a candidate with `policy_rules.find_refusals`;
+`check_policy` applies them to every promotion list entry that a change moves, however the change was made.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
+from typing import NamedTuple
 
-from generator.promotion.history import RunInterval, shorten_commit
-from generator.registry.application_rules import revision_kind
-from generator.registry.registry import Environment
+from generator.argocd.strings import COMMIT_PATTERN
+from generator.errors import RefusedError, UsageError
+from generator.promotion.history import History, shorten_commit
+from generator.promotion.pins import RemoteLookup, list_pinned_repositories
+from generator.promotion.policy_rules import (
+    Candidate,
+    FixedSource,
+    Refusal,
+    find_refusals,
+    find_source_states,
+    list_fixed_sources,
+)
+from generator.registry.editable import EditableRegistry
+from generator.registry.effective import EffectiveApp
+from generator.registry.registry import Environment, Registry
 
-_SECONDS_PER_UNIT = {"h": 3600, "m": 60, "s": 1, "ms": 0.001, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+#: The order in which the refusals of an app are listed.
+_RULE_ORDER = ("order", "pin", "retired", "soak", "freeze", "hold")
+_OVERRIDE_TRAILER = re.compile(r"Policy-Override: (\S+) ([^\s/]+)/(\S+) (\S.*)")
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """A policy rule that blocks a promotion, and until when (None: waiting does not help)."""
+class PromotionContext:
+    """What a decision needs besides the registry: its history on the branch, the time, and the app repositories."""
+
+    history: History
+    now: datetime
+    remotes: RemoteLookup
+
+
+class PolicyOverride(NamedTuple):
+    """A rule that the user overrides, with the reason, for one entry; an empty name matches every entry."""
 
     rule: str
-    text: str
-    ready_at: datetime | None = None
+    reason: str
+    environment: str = ""
+    app: str = ""
+
+    def covers(self, environment: str, app: str) -> bool:
+        """Whether the override applies to an entry."""
+        return self.environment in ("", environment) and self.app in ("", app)
+
+    def format_trailer(self, environment: str, app: str) -> str:
+        """Format the commit trailer that records the override of one entry."""
+        return f"Policy-Override: {self.rule} {environment}/{app} {' '.join(self.reason.split())}"
+
+
+class PolicyViolation(NamedTuple):
+    """A refusal of one moved entry; with `override_reason`, the user has overridden it."""
+
+    environment: str
+    app: str
+    refusal: Refusal
+    override_reason: str = ""
 
     def __str__(self) -> str:
-        return f"{self.rule}: {self.text}"
+        return f"{self.environment}/{self.app}: {self.refusal}"
 
 
-@dataclass(frozen=True)
-class SourceState:
-    """The state of an app in a source environment.
+class PolicyReport(NamedTuple):
+    """The result of checking a change: the rules that refuse it, and those that were overridden."""
 
-    `runs_candidate` is True if `current_revision` is the candidate's, `follows_branch` if it is a branch.
-    `run_interval` is when the candidate's revision ran there; None if it never did, by the committed history.
+    violations: tuple[PolicyViolation, ...] = ()
+    overridden: tuple[PolicyViolation, ...] = ()
+
+    def raise_if_refused(self) -> None:
+        """Raise RefusedError with every violation, if there is one."""
+        if self.violations:
+            raise RefusedError(
+                "the environment's policy refuses this change:\n" + "\n".join(map(str, self.violations)),
+                remedy="wait until the rule allows it, or override it where policy.overrides allows that: "
+                "--override RULE --reason TEXT, or the commit trailer 'Policy-Override: RULE ENV/APP REASON'",
+            )
+
+
+def check_policy(
+    base: EditableRegistry | None,
+    new: EditableRegistry,
+    context: PromotionContext,
+    overrides: Collection[PolicyOverride] = (),
+) -> PolicyReport:
+    """Check every entry that the change from `base` to `new` moves, by the policies of both registries.
+
+    `context.history` is the history up to `base`, before the change. Without a `base` nothing is checked. Queries a
+    repository only to verify the tag of a moved entry. Raises NetworkError if that fails, and RefusedError for an
+    override that an environment does not allow.
     """
-
-    current_revision: str
-    runs_candidate: bool
-    run_interval: RunInterval | None
-    follows_branch: bool = False
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """An app to promote into an environment at `revision` (`pinned` or followed).
-
-    `source_states` has the state in each environment of `promotesFrom` that lists the app.
-    """
-
-    app: str
-    revision: str
-    pinned: bool
-    source_states: Mapping[str, SourceState]
+    violations: list[PolicyViolation] = []
+    overridden: list[PolicyViolation] = []
+    for app in list_moved_apps(base.registry, new.registry) if base else ():
+        for refusal in _check_moved_app(base or new, new, app, context):
+            reason = _find_override_reason(base or new, new, app, refusal.rule, overrides)
+            found = PolicyViolation(app.environment, app.app, refusal, reason)
+            (overridden if reason else violations).append(found)
+    return PolicyReport(tuple(violations), tuple(overridden))
 
 
-def find_refusals(
-    candidate: Candidate, environment: Environment, now: datetime, overridden_rules: Collection[str] = ()
+def list_moved_apps(base: Registry, new: Registry) -> Iterator[EffectiveApp]:
+    """List the apps whose sources or revisions `new` changes in an environment, or that it adds to one."""
+    for environment in new.environments.values():
+        before = base.environments.get(environment.name)
+        for listing in environment.listings:
+            old = base.find_listing(environment.name, listing.app) if before else None
+            declared = base.apps.get(listing.app), base.defaults
+            if old == listing and declared == (new.apps[listing.app], new.defaults):
+                continue
+            app = new.find_effective_app(environment.name, listing.app)
+            was = base.find_effective_app(environment.name, listing.app) if old else None
+            if app and (was is None or _list_deployed_sources(app) != _list_deployed_sources(was)):
+                yield app
+
+
+def _list_deployed_sources(app: EffectiveApp) -> list[tuple[object, ...]]:
+    hydrator = app.fields.get("sourceHydrator")
+    sources = [hydrator["drySource"]] if hydrator else app.sources
+    return [tuple(source.get(key) for key in ("repoURL", "path", "chart", "targetRevision")) for source in sources]
+
+
+def _check_moved_app(
+    base: EditableRegistry, new: EditableRegistry, app: EffectiveApp, context: PromotionContext
 ) -> list[Refusal]:
-    """Check every rule except `overridden_rules`; return the refusals, empty if the candidate may be promoted."""
-    found = [
-        *_check_order(candidate, environment),
-        *_check_pin_kind(candidate, environment),
-        *_check_retired(candidate, environment),
+    """Check a moved entry by the environment's policy in both registries.
+
+    A revision that ran there before needs no proof from the source environments; with a new hold, as `rollback`
+    sets it, it is a rollback, which a freeze or an earlier hold does not stop.
+    """
+    names = _verified_revision_names(base, new, app, context)
+    exempt: set[str] = set()
+    if _runs_already(base.registry, app):
+        exempt = {"order", "soak"}
+    elif _ran_before(base.registry, app, names, context.history):
+        notes = [editable.registry.environments[app.environment].holds.get(app.app) for editable in (base, new)]
+        exempt = {"order", "soak", "freeze", "hold"} if notes[1] not in (None, notes[0]) else {"order", "soak"}
+    environments = [
+        editable.registry.environments[app.environment]
+        for editable in (base, new)
+        if app.environment in editable.registry.environments
     ]
-    found += (
-        _check_soak(candidate, environment, now) + _check_freeze(environment, now) + _check_hold(candidate, environment)
-    )
-    return [refusal for refusal in found if refusal.rule not in overridden_rules]
+    found: dict[tuple[str, str], Refusal] = {}
+    for environment in environments:
+        states = find_source_states(new, environment, app.app, names, context.history)
+        candidate = Candidate(app.app, app.revision, app.pin is not None, states, list_fixed_sources(app))
+        for refusal in (
+            *find_refusals(candidate, environment, context.now, exempt),
+            *_check_fixed_source_order(base, new, environment, app, exempt),
+            *_check_remote_tag(environment, app, context.remotes),
+        ):
+            found.setdefault((refusal.rule, refusal.text), refusal)
+    return sorted(found.values(), key=lambda refusal: _RULE_ORDER.index(refusal.rule))
 
 
-def parse_duration_seconds(duration: str) -> float:
-    """Convert a Go duration ("24h", "1h30m") or a bare number of seconds to seconds."""
-    if duration.isdigit():
-        return float(duration)
-    return sum(
-        float(number) * _SECONDS_PER_UNIT[unit] for number, unit in re.findall(r"([\d.]+)(ms|us|µs|ns|h|m|s)", duration)
-    )
+def _runs_already(base: Registry, app: EffectiveApp) -> bool:
+    """Whether an app of the environment deploys the same sources in `base`, as before a rename."""
+    if app.environment not in base.environments or base.find_listing(app.environment, app.app):
+        return False
+    wanted = _list_deployed_sources(app)
+    return any(_list_deployed_sources(other) == wanted for other in base.list_effective_apps(app.environment))
 
 
-def format_time(moment: datetime) -> str:
-    """Format a time in UTC, to the minute."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+def _ran_before(base: Registry, app: EffectiveApp, names: Collection[str], history: History) -> bool:
+    current = base.find_effective_app(app.environment, app.app) if app.environment in base.environments else None
+    if current is None:
+        return False
+    earlier = history.list_earlier_revisions(app.environment, app.app, current.revision)
+    return any(revision in names for revision in earlier)
 
 
-def _check_order(candidate: Candidate, environment: Environment) -> list[Refusal]:
-    if not environment.promotes_from:
-        return []
-    sources = ", ".join(environment.promotes_from)
-    if not candidate.source_states:
-        return [
-            Refusal("order", f"{candidate.app} does not run in {sources}, from where {environment.name} is promoted")
-        ]
-    return [
-        Refusal(
-            "order",
-            f"{shorten_commit(candidate.revision)} never ran in {source}, where {shorten_commit(below.current_revision)} runs",  # noqa: E501
+def _verified_revision_names(
+    base: EditableRegistry, new: EditableRegistry, app: EffectiveApp, context: PromotionContext
+) -> set[str]:
+    """Return the names of an entry's revision: the commit's tag counts only if history or the repository has it."""
+    tag = new.pinned_tag(app.environment, app.app)
+    if not tag:
+        return {app.revision}
+    known = context.history.commit_tags.get((app.app, app.revision)) == tag
+    if known or any(
+        registry.pinned_tag(name, app.app) == tag and running.revision == app.revision
+        for registry in (base, new)
+        for name in registry.registry.environments
+        if name != app.environment and (running := registry.registry.find_effective_app(name, app.app))
+    ):
+        return {app.revision, tag}
+    found = any(context.remotes.read_refs(url).tags.get(tag) == app.revision for url in list_pinned_repositories(app))
+    return {app.revision, tag} if found else {app.revision}
+
+
+def _check_fixed_source_order(
+    base: EditableRegistry, new: EditableRegistry, environment: Environment, app: EffectiveApp, exempt: Collection[str]
+) -> Iterator[Refusal]:
+    """Refuse a new revision of a fixed source that no source environment deploys, or with a soak time not before."""
+    listed = app.environment in base.registry.environments
+    before = base.registry.find_effective_app(app.environment, app.app) if listed else None
+    kept = list_fixed_sources(before) if before else ()
+    for source in list_fixed_sources(app):
+        if source in kept or not environment.promotes_from:
+            continue
+        for rule, registry in (("order", new.registry), ("soak", base.registry)):
+            needed = rule not in exempt and (rule == "order" or environment.policy.soak is not None)
+            if needed and not _deploys_fixed_source(registry, environment.promotes_from, app.app, source):
+                below = " or ".join(environment.promotes_from)
+                text = f"{source.repository} at {shorten_commit(source.revision)} does not run in {below} yet"
+                yield Refusal(rule, text)
+                break
+
+
+def _deploys_fixed_source(registry: Registry, environments: Iterable[str], app: str, source: FixedSource) -> bool:
+    running = (registry.find_effective_app(name, app) for name in environments if name in registry.environments)
+    return any(found is not None and source in list_fixed_sources(found) for found in running)
+
+
+def _check_remote_tag(environment: Environment, app: EffectiveApp, remotes: RemoteLookup) -> Iterator[Refusal]:
+    """Refuse a pin that looks like a tag and is none in the app's repository, where the policy wants a tag."""
+    if environment.policy.pin != "tag" or COMMIT_PATTERN.fullmatch(app.revision):
+        return
+    for url in list_pinned_repositories(app):
+        if not remotes.read_refs(url).has_tag(app.revision):
+            yield Refusal("pin", f"{environment.name} runs tags only, and {url} has no tag {app.revision}")
+
+
+def _find_override_reason(
+    base: EditableRegistry, new: EditableRegistry, app: EffectiveApp, rule: str, overrides: Iterable[PolicyOverride]
+) -> str:
+    """Return the reason of an override that covers a refusal, if both registries allow to override the rule."""
+    for override in overrides:
+        if override.rule == rule and override.covers(app.environment, app.app):
+            allowed = all(
+                rule in editable.registry.environments[app.environment].policy.overrides
+                for editable in (base, new)
+                if app.environment in editable.registry.environments
+            )
+            return override.reason if allowed else ""
+    return ""
+
+
+def require_allowed_overrides(environment: Environment, overrides: Collection[PolicyOverride]) -> None:
+    """Raise RefusedError for a rule that the environment does not let be overridden, UsageError without a reason."""
+    denied = sorted({override.rule for override in overrides} - set(environment.policy.overrides))
+    if denied:
+        allowed = ", ".join(environment.policy.overrides) or "none"
+        raise RefusedError(
+            f"{environment.name} does not allow overriding {', '.join(denied)}; it allows {allowed}",
+            remedy=f"an owner of the root file can allow it in environments.{environment.name}.policy.overrides",
         )
-        for source, below in candidate.source_states.items()
-        if not below.runs_candidate and below.run_interval is None
-    ]
+    if any(not override.reason.strip() for override in overrides):
+        raise UsageError("an override needs a reason", remedy="give the reason with --reason TEXT")
 
 
-def _check_pin_kind(candidate: Candidate, environment: Environment) -> list[Refusal]:
-    wanted = environment.policy.pin
-    kind = revision_kind(candidate.revision, candidate.pinned)
-    if wanted == "any" or kind in ("commit", wanted):
+def parse_override_trailers(message: str) -> list[PolicyOverride]:
+    """Parse the `Policy-Override: RULE ENV/APP REASON` trailers in the last paragraph of a commit message."""
+    paragraphs = re.split(r"\n[ \t]*\n", message.strip().replace("\r\n", "\n"))
+    if len(paragraphs) < 2:
         return []
-    what = "a branch or a range" if kind == "branch" else "a tag"
-    text = f"{environment.name} runs {wanted}s only, and {candidate.revision} is {what}: give --revision"
-    return [Refusal("pin", text)]
-
-
-def _check_retired(candidate: Candidate, environment: Environment) -> list[Refusal]:
-    if candidate.app not in environment.retired:
-        return []
-    undo = f"workloads retire {candidate.app} --in {environment.name} --undo"
-    return [Refusal("retired", f'"{environment.retired[candidate.app]}"; {undo}')]
-
-
-def _check_soak(candidate: Candidate, environment: Environment, now: datetime) -> list[Refusal]:
-    if environment.policy.soak is None:
-        return []
-    return [
-        refusal
-        for source, below in candidate.source_states.items()
-        if (refusal := _check_source_soak(source, below, environment.policy.soak, now))
-    ]
-
-
-def _check_source_soak(source: str, source_state: SourceState, soak: str, now: datetime) -> Refusal | None:
-    if source_state.runs_candidate and source_state.follows_branch:
-        text = f"{source} follows {source_state.current_revision}, which does not tell how long a commit has run there: pin it in {source}"  # noqa: E501
-        return Refusal("soak", f"{text}, soak {soak}")
-    if source_state.run_interval is None:  # The order rule refuses what never ran there.
-        return (
-            Refusal("soak", f"not committed yet as what runs in {source}, soak {soak}")
-            if source_state.runs_candidate
-            else None
-        )
-    since, until = source_state.run_interval
-    ready = since + timedelta(seconds=parse_duration_seconds(soak))
-    if ready <= (now if until is None else until):
-        return None
-    if until is not None:
-        return Refusal("soak", f"in {source} only from {format_time(since)} to {format_time(until)}, soak {soak}")
-    return Refusal("soak", f"in {source} since {format_time(since)}, soak {soak}, ready {format_time(ready)}", ready)
-
-
-def _check_freeze(environment: Environment, now: datetime) -> list[Refusal]:
-    return [
-        Refusal(
-            "freeze", f'{environment.name} is frozen until {format_time(freeze.until)}: "{freeze.reason}"', freeze.until
-        )
-        for freeze in environment.policy.freeze
-        if freeze.from_ <= now < freeze.until
-    ]
-
-
-def _check_hold(candidate: Candidate, environment: Environment) -> list[Refusal]:
-    reason = environment.holds.get(candidate.app)
-    if reason is None:
-        return []
-    return [Refusal("hold", f'held: "{reason}"; workloads release {candidate.app} --in {environment.name}')]
+    found = (_OVERRIDE_TRAILER.fullmatch(line.strip()) for line in paragraphs[-1].splitlines()[:200])
+    return [PolicyOverride(each[1], each[4], each[2], each[3]) for each in found if each]

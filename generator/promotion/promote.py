@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import NamedTuple
 
 from generator.errors import NetworkError, RefusedError, UsageError
@@ -16,281 +15,345 @@ from generator.promotion.app_edits import (
     format_pin,
     require_app,
     require_environment,
-    require_known_name,
 )
-from generator.promotion.history import History, RunInterval, shorten_commit
-from generator.promotion.pins import Pin, RemoteLookup, WantedRevision, choose_pin, list_repositories_to_query
-from generator.promotion.policy import Candidate, Refusal, SourceState, find_refusals
+from generator.promotion.direction import Direction, compare_phrase, compare_revisions, describe_running_revision
+from generator.promotion.history import History, shorten_commit
+from generator.promotion.pins import Pin, WantedRevision, choose_pin, list_repositories_to_query
+from generator.promotion.policy import PolicyOverride, PromotionContext, require_allowed_overrides
+from generator.promotion.policy_rules import (
+    Candidate,
+    Refusal,
+    find_refusals,
+    find_source_states,
+    list_fixed_sources,
+)
+from generator.registry.application_rules import revision_kind
 from generator.registry.editable import EditableRegistry
 from generator.registry.effective import EffectiveApp, build_base_layer, build_effective_app
+from generator.registry.problems import require_known_name
 from generator.registry.registry import Environment
 
 
 @dataclass(frozen=True)
-class PolicyOverride:
-    """Policy rules that the user overrides, and the reason; both are recorded in the commit."""
-
-    rules: Collection[str] = ()
-    reason: str = ""
-
-
-@dataclass(frozen=True)
 class PromotionOrder:
-    """What to promote: `apps` into `target_environment`, from one of its `promotesFrom`.
+    """What to promote: `apps` into each of `target_environments`, from one of its `promotesFrom`.
 
     Without `apps`, all apps of the source environment, or those of `team`. `ready_only` skips apps that a rule
-    refuses. `revision` replaces the source environment's revision; `app_revisions` does so for single apps.
+    refuses, and those that a schedule must not touch. `revision` replaces the source environment's revision;
+    `app_revisions` does so for single apps.
     """
 
     apps: tuple[str, ...]
-    target_environment: str
+    target_environments: tuple[str, ...]
     source_environment: str | None = None
     revision: str | None = None
     ready_only: bool = False
     team: str | None = None
     app_revisions: Mapping[str, str] = field(default_factory=dict)
-    override: PolicyOverride = field(default_factory=PolicyOverride)
+    overridden_rules: tuple[str, ...] = ()
+    reason: str = ""
 
-
-@dataclass(frozen=True)
-class PromotionContext:
-    """What a promotion needs besides the registry: its history, the time, and the app repositories."""
-
-    history: History
-    now: datetime
-    remotes: RemoteLookup
+    @property
+    def overrides(self) -> tuple[PolicyOverride, ...]:
+        """The overridden rules, for every entry of the order."""
+        return tuple(PolicyOverride(rule, self.reason) for rule in self.overridden_rules)
 
 
 class PromotionStep(NamedTuple):
-    """The promotion of one app: the wanted revision, and the resulting pin or refusals."""
+    """The promotion of one app into one environment: the wanted revision, and the resulting pin or refusals."""
 
     app_name: str
+    environment: Environment
     wanted: WantedRevision | None = None
     pin: Pin | None = None
     refusals: tuple[Refusal, ...] = ()
     overridden_refusals: tuple[Refusal, ...] = ()
+    direction: Direction = Direction.DIFFERENT
+
+    @property
+    def is_promoted(self) -> bool:
+        """Whether the step changes the environment's entry."""
+        return self.pin is not None and not self.refusals
+
+    @property
+    def follows_branch(self) -> bool:
+        """Whether the source environment follows a branch, from which a schedule never promotes."""
+        return self.wanted is not None and self.wanted.wanted_kind == "branch"
+
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether the environment has the wanted revision already."""
+        return self.wanted is None and not self.refusals
 
 
 def promote_apps(editable: EditableRegistry, order: PromotionOrder, context: PromotionContext) -> RegistryEdit:
-    """Promote apps into an environment: all of them or none, unless `order.ready_only`.
+    """Promote apps into environments: all of them or none, unless `order.ready_only`.
 
     Raises RefusedError with every rule that refuses, UsageError for an invalid order, NetworkError.
     """
-    environment = _validate_order(editable, order)
-    steps = decide_steps(editable, environment, order, context)
-    refused = [f"{step.app_name}: {refusal}" for step in steps for refusal in step.refusals]
+    environments = [_validate_order(editable, order, name) for name in dict.fromkeys(order.target_environments)]
+    _refuse_chained_targets(environments)
+    steps = [step for each in environments for step in decide_steps(editable, each, order, context)]
+    reported = [step for step in steps if order.apps or not (order.ready_only and step.follows_branch)]
+    refused = [(step, refusal) for step in reported for refusal in step.refusals]
     if refused and not order.ready_only:
-        raise RefusedError(f"not promoted to {order.target_environment}:\n" + "\n".join(refused))
-    going = [step for step in steps if step.pin is not None and not step.refusals]
-    entries = [
-        build_list_entry(editable, order.target_environment, step.app_name, step.pin)
-        for step in going
-        if step.pin is not None
-    ]
-    told = [_describe_step(editable, step, environment, context.history) for step in going]
-    told += [f"{step.app_name}: overridden: {refusal}" for step in going for refusal in step.overridden_refusals]
-    told += [
-        f"{step.app_name}: {order.target_environment} has it already"
+        names = ", ".join(dict.fromkeys(step.environment.name for step, _ in refused))
+        lines = (_format_refusal(step, refusal, environments) for step, refusal in refused)
+        raise RefusedError(f"not promoted to {names}:\n" + "\n".join(lines))
+    going = [step for step in steps if step.is_promoted]
+    after = editable
+    for environment in environments:
+        entries = [
+            build_list_entry(editable, environment.name, step.app_name, step.pin)
+            for step in going
+            if step.pin is not None and step.environment is environment
+        ]
+        after = after.with_entries(environment.name, entries) if entries else after
+    messages = [_describe_step(editable, step, context.history) for step in going]
+    messages += [f"{step.app_name}: overridden: {refusal}" for step in going for refusal in step.overridden_refusals]
+    messages += [
+        f"{step.app_name}: {step.environment.name} has it already"
         for step in steps
-        if order.apps and step == PromotionStep(step.app_name)
+        if order.apps and step.is_up_to_date
     ]
-    return RegistryEdit(
-        editable.with_entries(order.target_environment, entries) if entries else editable,
-        _format_promotion_subject(going, environment, order),
-        _format_override_trailers(order.override),
-        (*told, *(f"waits: {line}" for line in refused)),
-    )
+    messages += [f"waits: {_format_refusal(step, refusal, environments)}" for step, refusal in refused]
+    subject, trailers = _format_promotion_subject(going, order), _format_trailers(going, order)
+    return RegistryEdit(after, subject, trailers, tuple(messages), order.overrides)
+
+
+def _refuse_chained_targets(environments: Sequence[Environment]) -> None:
+    """Raise UsageError if one target promotes from another: what ran there is not known before it runs there."""
+    names = [environment.name for environment in environments]
+    for environment in environments:
+        source = next((name for name in environment.promotes_from if name in names), None)
+        if source is not None:
+            raise UsageError(
+                f"{environment.name} promotes from {source}, so one change cannot promote to both",
+                remedy=f"promote to {source} first",
+            )
+
+
+def _format_refusal(step: PromotionStep, refusal: Refusal, environments: Sequence[Environment]) -> str:
+    place = f"{step.environment.name}: " if len(environments) > 1 else ""
+    return f"{step.app_name}: {place}{refusal}"
+
+
+def _validate_order(editable: EditableRegistry, order: PromotionOrder, target: str) -> Environment:
+    environment = require_environment(editable, target)
+    if order.team is not None:
+        require_known_name(order.team, editable.registry.teams, "team")
+    if order.source_environment is not None:
+        require_environment(editable, order.source_environment)
+    if order.source_environment is not None and order.source_environment not in environment.promotes_from:
+        sources = ", ".join(environment.promotes_from) or "no environment"
+        raise UsageError(f"{environment.name} promotes from {sources}, not from {order.source_environment}")
+    if not environment.promotes_from and order.revision is None and not order.app_revisions:
+        raise UsageError(f"{environment.name} is a first environment", remedy="choose the revision with --revision REV")
+    require_allowed_overrides(environment, order.overrides)
+    return environment
 
 
 def decide_steps(
     editable: EditableRegistry, environment: Environment, order: PromotionOrder, context: PromotionContext
 ) -> list[PromotionStep]:
     """Decide the pin or the refusals of each app of an order, by policy and by its repositories."""
-    steps = [
-        start_step(editable, environment, name, order, context.now)
-        for name in _list_ordered_apps(editable, environment, order)
-    ]
-    steps = [check_step_offline(editable, environment, step, order, context) for step in steps]
+    decision = StepDecision(editable, environment, order, context)
+    steps = decision.decide_offline()
     open_steps = [step.wanted for step in steps if step.wanted and not step.refusals]
     context.remotes.prefetch_refs(
         url for wanted in open_steps for url in list_repositories_to_query(wanted, environment)
     )
-    return [_pin_step(editable, environment, step, order, context) for step in steps]
+    return [decision.choose_step_pin(step) for step in steps]
 
 
-def _validate_order(editable: EditableRegistry, order: PromotionOrder) -> Environment:
-    environment = require_environment(editable, order.target_environment)
-    if order.team is not None:
-        require_known_name(order.team, editable.registry.teams, "team")
-    if order.source_environment is not None and order.source_environment not in environment.promotes_from:
-        below = ", ".join(environment.promotes_from) or "no environment"
-        raise UsageError(f"{environment.name} is promoted from {below}, not from {order.source_environment}")
-    if not environment.promotes_from and order.revision is None and not order.app_revisions:
-        raise UsageError(f"{environment.name} is promoted from no environment", remedy="say what to: --revision REV")
-    denied = sorted(set(order.override.rules) - set(environment.policy.overrides))
-    if denied:
-        raise RefusedError(
-            f"{environment.name} does not let {', '.join(denied)} be overridden",
-            remedy=f"environments.{environment.name}.policy.overrides in the root file says what may be",
+@dataclass(frozen=True)
+class StepDecision:
+    """Decides the steps of an order for one of its target environments."""
+
+    editable: EditableRegistry
+    environment: Environment
+    order: PromotionOrder
+    context: PromotionContext
+
+    def decide_offline(self) -> list[PromotionStep]:
+        """Decide what can be decided without network access: what is up to date, and what a rule refuses."""
+        return [self._check_offline(self._start_step(name)) for name in self._list_apps()]
+
+    @property
+    def _sources(self) -> tuple[str, ...]:
+        chosen = self.order.source_environment
+        return (chosen,) if chosen else self.environment.promotes_from
+
+    def _list_apps(self) -> list[str]:
+        """List the apps of the order: those named, else all (of a team) in the source environments.
+
+        A schedule takes only those that the target lists, unless its policy onboards apps automatically.
+        """
+        for name in self.order.apps:
+            require_app(self.editable, name)
+        if self.order.apps:
+            return list(dict.fromkeys(self.order.apps))
+        environments = self.editable.registry.environments
+        listed = {listing.app for name in self._sources for listing in environments[name].listings}
+        if self.order.ready_only and self.environment.policy.onboard != "auto":
+            listed = {listing.app for listing in self.environment.listings}
+        return sorted(app for app in listed if self.order.team in (None, self.editable.registry.apps[app]["team"]))
+
+    def _start_step(self, name: str) -> PromotionStep:
+        """Start an app's step with the user's revision, else that of the first source that runs the app."""
+        chosen = self.order.app_revisions.get(name, self.order.revision)
+        running = next((app for env in self._sources if (app := self._find_app(env, name))), None)
+        if running is None:
+            needs_source = self.environment.promotes_from and "order" not in self.order.overridden_rules
+            if needs_source or chosen is None:
+                refusals = find_refusals(Candidate(name, "", True, {}), self.environment, self.context.now)
+                return PromotionStep(name, self.environment, refusals=tuple(refusals[:1]))
+            running = self._find_app(self.environment.name, name) or self._resolve_app(name, None)
+        if chosen is not None:
+            return PromotionStep(name, self.environment, WantedRevision(running, chosen, user_chosen=True))
+        tag = self.editable.pinned_tag(running.environment, name)
+        wanted = WantedRevision(running, running.revision, tag, running.pin is not None)
+        return PromotionStep(name, self.environment, wanted)
+
+    def _find_app(self, environment: str, name: str) -> EffectiveApp | None:
+        return find_running_app(self.editable, environment, name)
+
+    def _resolve_app(self, name: str, pin: str | None) -> EffectiveApp:
+        """Return the effective app of the target environment, as it would run at a pin, or without one."""
+        registry = self.editable.registry
+        base = build_base_layer(registry.defaults)
+        return build_effective_app(base, name, registry.apps[name], self.environment.name, pin)
+
+    def _check_offline(self, step: PromotionStep) -> PromotionStep:
+        wanted = step.wanted
+        if wanted is None:
+            return step
+        here = self._find_app(self.environment.name, step.app_name)
+        if here is not None and self._already_runs(here, wanted):
+            return PromotionStep(step.app_name, self.environment, direction=Direction.EQUAL)
+        if wanted.user_chosen:
+            return step
+        direction = self._compare_with_target(wanted, here)
+        names = {wanted.revision, wanted.tag} - {""}
+        states = find_source_states(self.editable, self.environment, step.app_name, names, self.context.history)
+        candidate = Candidate(step.app_name, wanted.revision, True, states)
+        overridden = {*self.order.overridden_rules, "pin"}
+        refusals = find_refusals(candidate, self.environment, self.context.now, overridden)
+        if self.order.ready_only:
+            refusals = [*self._find_schedule_refusals(wanted, here, direction), *refusals]
+        return step._replace(refusals=tuple(refusals), direction=direction)
+
+    def _already_runs(self, here: EffectiveApp, wanted: WantedRevision) -> bool:
+        if wanted.wanted_kind == "branch" and self.environment.policy.pin == "commit":
+            return False  # Only the repository knows the branch's commit.
+        tag = self.editable.pinned_tag(self.environment.name, here.app)
+        return wanted.revision == here.revision or (wanted.wanted_kind == "tag" and wanted.revision == tag)
+
+    def _compare_with_target(self, wanted: WantedRevision, here: EffectiveApp | None) -> Direction:
+        if here is None:
+            return Direction.AHEAD
+        source, target = (describe_running_revision(self.editable, app) for app in (wanted.app, here))
+        return compare_revisions(source, target, self.context.history)
+
+    def _find_schedule_refusals(
+        self, wanted: WantedRevision, here: EffectiveApp | None, direction: Direction
+    ) -> list[Refusal]:
+        """Find why a schedule must leave an app alone: it may only move a listed app to a newer revision."""
+        app, environment = wanted.app.app, self.environment.name
+        by_name = f"workloads promote {app} --to {environment}"
+        if here is None:
+            removed = bool(self.context.history.filter_changes(app, environment))
+            if self.environment.policy.onboard == "auto" and not removed:
+                return []
+            why = f"was removed from {environment}" if removed else f"is not in {environment} yet"
+            return [Refusal("onboard", f"{app} {why}; to add it: {by_name}")]
+        if direction is not Direction.AHEAD:
+            return [Refusal("direction", f"{_explain_direction(direction, environment, wanted)}; {by_name}")]
+        if _rank_pin(self._expected_kind(wanted)) < _rank_pin(revision_kind(here.revision, here.pin is not None)):
+            stricter = shorten_commit(here.revision)
+            return [Refusal("pin", f"a {wanted.wanted_kind} would replace the stricter pin {stricter}; {by_name}")]
+        return []
+
+    def _expected_kind(self, wanted: WantedRevision) -> str:
+        return "commit" if self.environment.policy.pin == "commit" else wanted.wanted_kind
+
+    def choose_step_pin(self, step: PromotionStep) -> PromotionStep:
+        """Choose the pin of a step that nothing refuses yet, and check it; may query the app's repositories."""
+        wanted = step.wanted
+        if wanted is None or step.refusals:
+            return step
+        own = self._resolve_app(step.app_name, None).revision
+        try:
+            pin = choose_pin(wanted, self.environment, own, self.context.remotes)
+        except RefusedError as error:
+            return step._replace(refusals=(Refusal("pin", error.message),))
+        except (NetworkError, UsageError) as error:
+            if not self.order.ready_only:
+                raise
+            return step._replace(refusals=(Refusal("network", error.message),))
+        here = self._find_app(self.environment.name, step.app_name)
+        if here is not None and here.revision == (pin.revision or own):
+            return PromotionStep(step.app_name, self.environment, direction=Direction.EQUAL)
+        return self._check_pin(step, wanted, pin, own)
+
+    def _check_pin(self, step: PromotionStep, wanted: WantedRevision, pin: Pin, own: str) -> PromotionStep:
+        names = {wanted.revision, *pin} - {None, ""}
+        states = find_source_states(
+            self.editable, self.environment, step.app_name, {str(name) for name in names}, self.context.history
         )
-    if order.override.rules and not order.override.reason.strip():
-        raise UsageError("an override needs a reason", remedy="say why with --reason TEXT")
-    return environment
+        fixed = list_fixed_sources(self._resolve_app(step.app_name, pin.revision))
+        candidate = Candidate(step.app_name, pin.revision or own, pin.revision is not None, states, fixed)
+        found = find_refusals(candidate, self.environment, self.context.now)
+        kept = tuple(refusal for refusal in found if refusal.rule not in self.order.overridden_rules)
+        overridden = tuple(refusal for refusal in found if refusal not in kept)
+        return step._replace(pin=pin, refusals=kept, overridden_refusals=overridden)
 
 
-def _list_ordered_apps(editable: EditableRegistry, environment: Environment, order: PromotionOrder) -> list[str]:
-    """List the apps of an order: those named, else all (of a team) in the source environments."""
-    for name in order.apps:
-        require_app(editable, name)
-    if order.apps:
-        return list(dict.fromkeys(order.apps))
-    below = (order.source_environment,) if order.source_environment else environment.promotes_from
-    found = {listing.app for env in below for listing in editable.registry.environments[env].listings}
-    return sorted(app for app in found if order.team in (None, editable.registry.apps[app]["team"]))
+def _rank_pin(kind: str) -> int:
+    return ("branch", "tag", "commit").index(kind)
 
 
-def start_step(
-    editable: EditableRegistry, environment: Environment, name: str, order: PromotionOrder, now: datetime
-) -> PromotionStep:
-    """Start an app's step with the user's revision, else that of the first source that runs the app."""
-    below = (order.source_environment,) if order.source_environment else environment.promotes_from
-    chosen = order.app_revisions.get(name, order.revision)
-    running = next((app for env in below if (app := find_running_app(editable, env, name))), None)
-    if running is None:
-        if environment.promotes_from or chosen is None:
-            return PromotionStep(
-                name, refusals=tuple(find_refusals(Candidate(name, "", True, {}), environment, now)[:1])
-            )
-        running = find_running_app(editable, environment.name, name) or _resolve_unpinned_app(
-            editable, environment.name, name
-        )
-    if chosen is not None:
-        return PromotionStep(name, WantedRevision(running, chosen, user_chosen=True))
-    tag = editable.pinned_tag(running.environment, name)
-    return PromotionStep(name, WantedRevision(running, running.revision, tag, running.pin is not None))
+def _explain_direction(direction: Direction, target: str, wanted: WantedRevision) -> str:
+    """Explain why a schedule does not promote: how the target environment compares with the source."""
+    source, revision = wanted.app.environment, wanted.tag or shorten_commit(wanted.revision)
+    if wanted.wanted_kind == "branch":
+        return f"{source} follows {revision}, and whether that is newer is unknown"
+    if direction is Direction.BEHIND:
+        return f"{source} ({revision}) is behind {target}, or was rolled back"
+    return f"{target} {compare_phrase(direction, source)} ({revision}), and neither is known to be newer"
 
 
-def _resolve_unpinned_app(editable: EditableRegistry, environment: str, name: str) -> EffectiveApp:
-    """Return the effective app of an environment, as it would run without a pin."""
-    return build_effective_app(
-        build_base_layer(editable.registry.defaults), name, editable.registry.apps[name], environment, None
-    )
+def _describe_step(editable: EditableRegistry, step: PromotionStep, history: History) -> str:
+    name, environment, pin = step.app_name, step.environment.name, step.pin or Pin(None)
+    before = find_running_app(editable, environment, name)
+    after = format_pin(pin) if pin.revision else f"follows {step.wanted.revision if step.wanted else ''}"
+    if before is None:
+        return f"{name}: new in {environment}, {after}"
+    return f"{name}: {environment} {history.format_revision(name, before.revision)} → {after}"
 
 
-def check_step_offline(
-    editable: EditableRegistry,
-    environment: Environment,
-    step: PromotionStep,
-    order: PromotionOrder,
-    context: PromotionContext,
-) -> PromotionStep:
-    """Check a step without network access: is the revision already there, or does a rule refuse it?"""
-    wanted = step.wanted
-    if wanted is None:
-        return step
-    if _already_runs(editable, environment, wanted):
-        return PromotionStep(step.app_name)
-    if wanted.user_chosen:
-        return step
-    candidate = Candidate(
-        step.app_name, wanted.revision, True, _collect_source_states(editable, environment, wanted, None, context)
-    )
-    refusals = find_refusals(candidate, environment, context.now, {*order.override.rules, "pin"})
-    return PromotionStep(step.app_name, wanted, refusals=tuple(refusals))
-
-
-def _already_runs(editable: EditableRegistry, environment: Environment, wanted: WantedRevision) -> bool:
-    there = find_running_app(editable, environment.name, wanted.app.app)
-    if there is None:
-        return False
-    if wanted.wanted_kind == "branch" and environment.policy.pin == "commit":
-        return False  # Only the repository knows the branch's commit.
-    tag = editable.pinned_tag(environment.name, wanted.app.app)
-    return wanted.revision == there.revision or (wanted.wanted_kind == "tag" and wanted.revision == tag)
-
-
-def _pin_step(
-    editable: EditableRegistry,
-    environment: Environment,
-    step: PromotionStep,
-    order: PromotionOrder,
-    context: PromotionContext,
-) -> PromotionStep:
-    wanted = step.wanted
-    if wanted is None or step.refusals:
-        return step
-    own = _resolve_unpinned_app(editable, environment.name, step.app_name).revision
-    try:
-        pin = choose_pin(wanted, environment, own, context.remotes)
-    except RefusedError as error:
-        return PromotionStep(step.app_name, wanted, refusals=(Refusal("pin", error.message),))
-    except NetworkError as error:
-        if not order.ready_only:
-            raise
-        return PromotionStep(step.app_name, wanted, refusals=(Refusal("network", error.message),))
-    there = find_running_app(editable, environment.name, step.app_name)
-    if there is not None and there.revision == (pin.revision or own):
-        return PromotionStep(step.app_name)
-    below = _collect_source_states(editable, environment, wanted, pin, context)
-    candidate = Candidate(step.app_name, pin.revision or own, pin.revision is not None, below)
-    every = find_refusals(candidate, environment, context.now)
-    kept = tuple(refusal for refusal in every if refusal.rule not in order.override.rules)
-    return PromotionStep(step.app_name, wanted, pin, kept, tuple(refusal for refusal in every if refusal not in kept))
-
-
-def _collect_source_states(
-    editable: EditableRegistry,
-    environment: Environment,
-    wanted: WantedRevision,
-    pin: Pin | None,
-    context: PromotionContext,
-) -> dict[str, SourceState]:
-    """Return the state of the app in every source environment that runs it."""
-    name = wanted.app.app
-    words = {wanted.revision, *(pin or ())} - {None, ""}
-    found: dict[str, SourceState] = {}
-    for env in environment.promotes_from:
-        app = find_running_app(editable, env, name)
-        if app is not None:
-            same = bool({app.revision, editable.pinned_tag(env, name)} & words)
-            moves = WantedRevision(app, app.revision, pinned=app.pin is not None).wanted_kind == "branch"
-            found[env] = SourceState(app.revision, same, _find_candidate_run(context.history, app, words, same), moves)
-    return found
-
-
-def _find_candidate_run(
-    history: History, app: EffectiveApp, revision_names: Collection[str | None], runs_candidate: bool
-) -> RunInterval | None:
-    """Find when the wanted revision ran in the environment of `app`; a current revision must be committed."""
-    if runs_candidate:
-        stay = history.find_last_run_interval(app.environment, app.app, app.revision)
-        return stay if stay and stay.until is None else None
-    revisions = (*revision_names, *history.find_tagged_commits(app.app, revision_names))
-    stays = (history.find_last_run_interval(app.environment, app.app, str(revision)) for revision in revisions)
-    return next((stay for stay in stays if stay), None)
-
-
-def _describe_step(editable: EditableRegistry, step: PromotionStep, environment: Environment, history: History) -> str:
-    before = find_running_app(editable, environment.name, step.app_name)
-    was = history.format_revision(step.app_name, before.revision) if before else "nothing"
-    follows = step.wanted.revision if step.wanted else ""
-    now = format_pin(step.pin) if step.pin and step.pin.revision else f"{follows} (as the app says)"
-    return f"{step.app_name}: {environment.name} {was} → {now}"
-
-
-def _format_promotion_subject(steps: list[PromotionStep], environment: Environment, order: PromotionOrder) -> str:
+def _format_promotion_subject(steps: list[PromotionStep], order: PromotionOrder) -> str:
     if not steps:
         return ""
-    below = order.source_environment or "+".join(environment.promotes_from)
-    way, verb = (f"{below} → {environment.name}", "promote") if below else (environment.name, "update")
-    if len(steps) > 1:
-        return f"{verb} {len(steps)} apps: {way}"
+    targets = list(dict.fromkeys(step.environment.name for step in steps))
+    sources = [order.source_environment] if order.source_environment else steps[0].environment.promotes_from
+    way, verb = ", ".join(targets), "update"
+    if sources:
+        way, verb = f"{'+'.join(map(str, sources))} → {way}", "promote"
+    apps = {step.app_name for step in steps}
+    if len(apps) > 1:
+        return f"{verb} {len(apps)} apps: {way}"
     pin = steps[0].pin or Pin(None)
     revision = pin.tag or shorten_commit(pin.revision or "")
     return f"{verb} {steps[0].app_name}{f' {revision}' if revision else ''}: {way}"
 
 
-def _format_override_trailers(override: PolicyOverride) -> tuple[str, ...]:
-    if not override.rules:
-        return (f"Reason: {collapse_whitespace(override.reason)}",) if override.reason.strip() else ()
-    return (f"Override: {', '.join(sorted(override.rules))}", f"Reason: {collapse_whitespace(override.reason)}")
+def _format_trailers(steps: list[PromotionStep], order: PromotionOrder) -> tuple[str, ...]:
+    """Format the trailers that record the reason and every overridden rule."""
+    reason = collapse_whitespace(order.reason)
+    overridden = dict.fromkeys(
+        PolicyOverride(refusal.rule, reason).format_trailer(step.environment.name, step.app_name)
+        for step in steps
+        for refusal in step.overridden_refusals
+    )
+    return (*overridden, *((f"Reason: {reason}",) if reason and steps else ()))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from generator.promotion.direction import Direction, compare_phrase
 from generator.promotion.history import History, shorten_commit
-from generator.promotion.policy import Refusal
-from generator.promotion.promote import PromotionContext, PromotionOrder, PromotionStep, check_step_offline, start_step
+from generator.promotion.pins import WantedRevision
+from generator.promotion.policy import PromotionContext
+from generator.promotion.policy_rules import Hold, Refusal, parse_hold
+from generator.promotion.promote import PromotionOrder, PromotionStep, StepDecision
+from generator.promotion.times import format_age
 from generator.registry.editable import EditableRegistry
 from generator.registry.effective import EffectiveApp
-from generator.registry.registry import Environment, Registry
+from generator.registry.registry import Registry
 
 #: The cell text where an app does not run.
 ABSENT = "-"
@@ -82,20 +85,12 @@ def _add_history(row: MatrixRow, editable: EditableRegistry, history: History) -
     return MatrixRow(row.app, row.team, row.apps_by_environment, tags, since, retired)
 
 
-@functools.lru_cache(maxsize=1024)  # Many apps change in one commit and so have the same age.
-def format_age(elapsed: timedelta) -> str:
-    """Format a duration in minutes, hours or days: 12m, 5h, 30d."""
-    minutes = max(0, int(elapsed.total_seconds() // 60))
-    if minutes < 120:
-        return f"{minutes}m"
-    return f"{minutes // 60}h" if minutes < 48 * 60 else f"{minutes // 1440}d"
-
-
 @dataclass(frozen=True)
 class PendingPromotion:
-    """An app whose revision differs from its source environment, and why it cannot be promoted now.
+    """An app whose revision differs from its source environment, and why a schedule does not promote it now.
 
-    `revisions_behind` is the number of revisions that it is behind; None if unknown.
+    `direction` is where the source's revision stands; `revisions_behind` is the number of revisions that the
+    environment is behind, None if unknown. Without refusals, `promote --ready` moves the app.
     """
 
     environment: str
@@ -106,13 +101,24 @@ class PendingPromotion:
     source_revision: str
     revisions_behind: int | None
     refusals: tuple[Refusal, ...]
+    direction: Direction = Direction.AHEAD
 
     @property
-    def behind_summary(self) -> str:
-        """The text `behind test`, with the number of revisions if more than one."""
-        return f"behind {self.source_environment}" + (
-            f" by {self.revisions_behind}" if self.revisions_behind and self.revisions_behind > 1 else ""
-        )
+    def comparison(self) -> str:
+        """How the environment compares with its source: `behind test by 2`, `ahead of test`, `differs from test`."""
+        if not self.current_revision:
+            return f"not yet promoted from {self.source_environment}"
+        if self.direction is Direction.AHEAD:
+            count = f" by {self.revisions_behind}" if self.revisions_behind and self.revisions_behind > 1 else ""
+            return f"behind {self.source_environment}{count}"
+        return compare_phrase(self.direction, self.source_environment)
+
+    @property
+    def summary(self) -> str:
+        """One line: `billing: prod v1.0.0 is behind test (v1.2.0)`."""
+        verb = "" if self.comparison.startswith("differs") else "is "
+        parts = (f"{self.app}: {self.environment}", self.current_revision, f"{verb}{self.comparison}")
+        return f"{' '.join(part for part in parts if part)} ({self.source_revision})"
 
     def to_json_object(self) -> dict[str, Any]:
         """Return the pending promotion as JSON data."""
@@ -121,50 +127,78 @@ class PendingPromotion:
             for each in self.refusals
         ]
         names = {"app": self.app, "environment": self.environment, "team": self.team}
-        ways = {
+        comparison = {
             "runs": self.current_revision,
             "behind": self.source_environment,
             "by": self.revisions_behind,
             "revision": self.source_revision,
+            "direction": str(self.direction),
         }
-        return {**names, **ways, "blocked": bool(self.refusals), "refusals": refusals}
+        return {**names, **comparison, "blocked": bool(self.refusals), "refusals": refusals}
 
 
 def find_pending_promotions(
     editable: EditableRegistry, environments: Iterable[str], context: PromotionContext
 ) -> Iterator[PendingPromotion]:
-    """Find the pending promotions of each environment, sorted by app name.
+    """Find what each environment has not promoted from its source, sorted by app name: exactly the apps without
+    refusals are those that `promote --ready` moves.
 
-    Queries no repository; therefore apps whose source environment follows a branch are left out.
+    Queries no repository; so a tag that is missing or has moved there is not known yet. Apps whose source follows a
+    branch are left out: a schedule never promotes them.
     """
     for name in environments:
         environment = editable.registry.environments[name]
-        order = PromotionOrder((), name)
-        for app in sorted(listing.app for listing in environment.listings) if environment.promotes_from else ():
-            step = start_step(editable, environment, app, order, context.now)
-            if step.wanted is None or step.wanted.wanted_kind == "branch":
-                continue
-            step = check_step_offline(editable, environment, step, order, context)
-            if step.wanted is not None:
-                yield _build_pending_promotion(editable, environment, step, context.history)
+        if environment.promotes_from:
+            order = PromotionOrder((), (name,), ready_only=True)
+            for step in StepDecision(editable, environment, order, context).decide_offline():
+                if step.wanted is not None and not step.follows_branch:
+                    yield _build_pending_promotion(editable, step, step.wanted, context.history)
 
 
 def _build_pending_promotion(
-    editable: EditableRegistry, environment: Environment, step: PromotionStep, history: History
+    editable: EditableRegistry, step: PromotionStep, wanted: WantedRevision, history: History
 ) -> PendingPromotion:
-    here = editable.registry.find_effective_app(environment.name, step.app_name)
-    wanted = step.wanted
-    if here is None or wanted is None:
-        raise AssertionError(f"{step.app_name} waits for nothing in {environment.name}")
-    tag = editable.pinned_tag(environment.name, step.app_name)
-    source = wanted.app.environment
+    environment, source = step.environment.name, wanted.app.environment
+    here = editable.registry.find_effective_app(environment, step.app_name)
+    tag = editable.pinned_tag(environment, step.app_name) if here else ""
     return PendingPromotion(
-        environment.name,
+        environment,
         step.app_name,
-        here.team,
-        tag or shorten_commit(here.revision),
+        wanted.app.team,
+        tag or shorten_commit(here.revision) if here else "",
         source,
         wanted.tag or shorten_commit(wanted.revision),
-        history.count_changes_since(source, step.app_name, {here.revision, tag}),
+        history.count_changes_since(source, step.app_name, {here.revision, tag}) if here else None,
         step.refusals,
+        step.direction,
     )
+
+
+@dataclass(frozen=True)
+class ListedHold:
+    """A hold of an app in an environment, as `status` lists it."""
+
+    environment: str
+    app: str
+    hold: Hold
+
+    def describe(self, now: datetime) -> str:
+        """One line: `billing: held in prod: "2026-11-16 pen test"`."""
+        ended = "" if self.hold.is_active(now) else " (this hold has ended)"
+        return f'{self.app}: held in {self.environment}: "{self.hold.note}"{ended}'
+
+    def to_json_object(self, now: datetime) -> dict[str, Any]:
+        """Return the hold as JSON data."""
+        until = self.hold.until.isoformat() if self.hold.until else None
+        names = {"app": self.app, "environment": self.environment}
+        return {**names, "note": self.hold.note, "until": until, "active": self.hold.is_active(now)}
+
+
+def list_holds(registry: Registry, environments: Iterable[str], apps: Collection[str]) -> list[ListedHold]:
+    """List the holds of some apps in some environments, whether or not an app is behind."""
+    return [
+        ListedHold(name, app, parse_hold(note))
+        for name in environments
+        for app, note in sorted(registry.environments[name].holds.items())
+        if app in apps
+    ]

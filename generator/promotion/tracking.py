@@ -15,7 +15,8 @@ from generator.argocd.version_ranges import (
 from generator.errors import NetworkError, UsageError
 from generator.promotion.app_edits import RegistryEdit, find_running_app, require_app
 from generator.promotion.pins import RemoteLookup, list_pinned_repositories
-from generator.promotion.promote import PromotionContext, PromotionOrder, promote_apps
+from generator.promotion.policy import PromotionContext
+from generator.promotion.promote import PromotionOrder, promote_apps
 from generator.registry.editable import EditableRegistry
 from generator.registry.effective import EffectiveApp
 
@@ -32,7 +33,7 @@ def update_tracked_apps(editable: EditableRegistry, apps: tuple[str, ...], conte
     context.remotes.prefetch_refs(url for app in running for url in list_pinned_repositories(app)[:1])
     told: list[str] = []
     found = {(app.environment, app.app): _find_newest_revision(editable, app, context.remotes, told) for app in running}
-    told += [f"{name}: runs where no promotion begins" for name in tracked if name not in {app.app for app in running}]
+    told += [f"{name}: is in no first environment" for name in tracked if name not in {app.app for app in running}]
     after = RegistryEdit(editable, "")
     for env in places:
         revisions = {name: revision for (place, name), revision in found.items() if place == env and revision}
@@ -53,7 +54,7 @@ def _promote_to_newest(
 ) -> RegistryEdit:
     if not revisions:
         return previous_edit
-    order = PromotionOrder(tuple(sorted(revisions)), environment, app_revisions=revisions, ready_only=True)
+    order = PromotionOrder(tuple(sorted(revisions)), (environment,), app_revisions=revisions, ready_only=True)
     edited = promote_apps(previous_edit.editable, order, context)
     told = [line for line in edited.messages if not line.endswith(" has it already")]
     subject = "; ".join(part for part in (previous_edit.subject, edited.subject) if part)

@@ -102,7 +102,9 @@ class PromotionPolicy(Table):
     freeze: list[Freeze] = []
     max_removals: Count | None = None
     confirm_deletion: bool = False
-    overrides: list[Literal["soak", "freeze", "hold"]] = []
+    overrides: list[Literal["order", "pin", "soak", "freeze", "hold"]] = []
+    onboard: Literal["manual", "auto"] = "manual"
+    retire_for: Duration = "15m"
 
 
 #: The value of `shards` that gives each team a shard; a number distributes projects over shards by hash.

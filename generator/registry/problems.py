@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from generator.argocd.strings import quoted_excerpt
 from generator.argocd.table import TYPE_TAGS, WRONG_TYPE_ERROR
-from generator.errors import Problem
+from generator.errors import Problem, UsageError
 from generator.toml.document import Document, KeyPath, TomlError, format_key_path
 
 _TYPE_NAMES: tuple[tuple[type | tuple[type, ...], str], ...] = (
@@ -30,6 +30,8 @@ _TYPE_NAMES: tuple[tuple[type | tuple[type, ...], str], ...] = (
 MAX_PROBLEMS = 1000
 # Limits for the names that a suggestion compares, to keep it cheap.
 _MAX_SUGGESTION_CANDIDATES, _MAX_SUGGESTION_LENGTH = 100, 64
+#: With more names than this, an error suggests only the nearest.
+_MAX_LISTED_CHOICES = 8
 # A number, boolean or date as it stands in the text.
 _LITERAL_TOKEN = re.compile(r"[0-9-]{10} [0-9:.]+(?:[Zz]|[+-][0-9:]+)?|[^\s,\]}#]+")
 _EXPECTED_TYPES = {
@@ -233,6 +235,17 @@ def suggest_nearest(word: str, candidates: Iterable[str]) -> str:
         by_fold.setdefault(name.lower(), name)
     close = difflib.get_close_matches(folded, by_fold, n=1, cutoff=0.6)
     return f' (did you mean "{by_fold[close[0]]}"?)' if close else ""
+
+
+def require_known_name(name: str, names: Iterable[str], kind: str) -> None:
+    """Raise UsageError, with the nearest match or a few choices, if `name` is not among `names`."""
+    if name not in names:
+        raise UsageError(f'unknown {kind} "{name}"{suggest_nearest(name, names) or _list_choices(names)}')
+
+
+def _list_choices(names: Iterable[str]) -> str:
+    choices = sorted(names)
+    return f" (choose from {', '.join(choices)})" if 0 < len(choices) <= _MAX_LISTED_CHOICES else ""
 
 
 def _keys_of_table_at(model: type[BaseModel], table_path: KeyPath) -> list[str]:

@@ -10,8 +10,7 @@ from typing import Any
 from generator.html_templates import open_html_templates
 from generator.promotion.history import History
 from generator.promotion.metrics import DeliveryMetrics
-from generator.promotion.policy import format_time
-from generator.promotion.status import format_age
+from generator.promotion.times import format_age, format_time
 from generator.site.graph_formats import draw_svg
 from generator.site.graphs import build_promotion_graph, summarize_policy
 from generator.site.plots import Bar, draw_bar_chart, draw_column_chart
@@ -93,7 +92,7 @@ def _render_template(template: str, site: Site, root: str = "../", **context: An
 
 
 def _format_moment(when: datetime) -> str:
-    return f"{format_time(when)} UTC"
+    return format_time(when)
 
 
 def _format_day(when: datetime) -> str:

@@ -9,9 +9,10 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from generator.promotion.direction import Direction
 from generator.promotion.history import History, RevisionChange, shorten_commit
 from generator.promotion.pins import RemoteLookup
-from generator.promotion.promote import PromotionContext
+from generator.promotion.policy import PromotionContext
 from generator.promotion.status import MatrixRow, PendingPromotion, build_matrix_with_history, find_pending_promotions
 from generator.registry.editable import EditableRegistry
 from generator.registry.effective import EffectiveApp, follows_app_revision
@@ -165,7 +166,7 @@ def _build_cell(
         app.revision,
         app.pin is not None,
         row.running_since.get(env.name),
-        f"{pending_promotion.behind_summary}: {pending_promotion.source_revision}" if pending_promotion else "",
+        f"{pending_promotion.comparison}: {pending_promotion.source_revision}" if pending_promotion else "",
         tuple(reasons),
     )
 
@@ -176,7 +177,7 @@ def _cell_state(app: str, env: Environment, pending_promotion: PendingPromotion 
         return "retired"
     if app in env.holds:
         return "held"
-    if pending_promotion is None:
+    if pending_promotion is None or pending_promotion.direction is not Direction.AHEAD:
         return "current"
     rules = {refusal.rule for refusal in pending_promotion.refusals}
     return "frozen" if "freeze" in rules else "blocked" if rules else "behind"

@@ -36,7 +36,10 @@ def test_chosen_teams(place: Path, workloads: Run) -> None:
 
 @pytest.mark.parametrize(
     ("option", "words"),
-    [("--env", 'unknown environment "tset" (did you mean "test"?)'), ("--team", 'unknown team "tset"')],
+    [
+        ("--env", 'unknown environment "tset" (did you mean "test"?)'),
+        ("--team", 'unknown team "tset" (choose from payments)'),
+    ],
 )
 def test_an_unknown_name_is_a_usage_error(place: Path, workloads: Run, option: str, words: str) -> None:
     done = workloads("status", option, "tset", cwd=place)
@@ -67,6 +70,7 @@ def test_the_json_document(place: Path, workloads: Run) -> None:
                 "behind": "test",
                 "by": None,
                 "revision": "v1.1.0",
+                "direction": "ahead",
                 "blocked": False,
                 "refusals": [],
             }

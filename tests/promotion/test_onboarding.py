@@ -59,9 +59,11 @@ def test_what_cannot_be_is_refused(cart: World, more: list[str], code: int, word
 
 def test_what_is_missing_is_named_where_nobody_can_be_asked(world: World) -> None:
     assert world.refused(2, "add", "cart", "--team", "shop") == (
-        "error: cart needs --repository, --path\nto do: add --repository URL --path chart\n"
+        "error: cart needs --repository, --path\nhint: add --repository URL --path chart\n"
     )
-    assert "unknown team" in world.refused(2, *args(world, "--no-verify-remote", "--team", "shopp"))
+    assert "unknown team" in world.refused(
+        2, "add", "cart", "--team", "shopp", "--repository", "x", "--path", "x", "--no-verify-remote"
+    )
     assert 'there is an app "web" already' in world.refused(
         2, "add", "web", "--team", "shop", "--repository", "x", "--path", "x", "--no-verify-remote"
     )

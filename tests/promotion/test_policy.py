@@ -1,4 +1,4 @@
-"""Whether a revision may come into an environment: every refusal word by word."""
+"""The policy rules for promotions, with the text of every refusal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from generator.promotion.history import RunInterval
-from generator.promotion.policy import Candidate, SourceState, find_refusals, parse_duration_seconds
+from generator.promotion.policy_rules import Candidate, SourceState, find_refusals
+from generator.promotion.times import parse_duration_seconds
 from generator.registry.files import MemoryFiles
 from generator.registry.reader import read_registry_from
 from generator.registry.registry import Environment
@@ -43,7 +44,7 @@ def since(hours: float, until: float | None = None) -> SourceState:
     return SourceState(COMMIT if end is None else "v9", end is None, RunInterval(NOW - timedelta(hours=hours), end))
 
 
-def told(environment: Environment, who: Candidate, now: datetime = NOW) -> list[str]:
+def refusal_texts(environment: Environment, who: Candidate, now: datetime = NOW) -> list[str]:
     return [str(refusal) for refusal in find_refusals(who, environment, now)]
 
 
@@ -52,50 +53,52 @@ def told(environment: Environment, who: Candidate, now: datetime = NOW) -> list[
     [
         ("", candidate(), []),
         ("", Candidate("billing", COMMIT, True, {}), [
-            "order: billing does not run in dev, qa, from where prod is promoted"]),
-        ("", candidate(dev=SourceState("v9", False, None)), ["order: 3f2a9c1d0b7e never ran in dev, where v9 runs"]),
+            "order: billing is not in dev or qa yet; prod promotes from dev or qa"]),
+        ("", candidate(dev=SourceState("v9", False, None)), ["order: 3f2a9c1d0b7e never ran in dev, which runs v9"]),
         ('policy.pin = "commit"', candidate("v1.2.0"), [
-            "pin: prod runs commits only, and v1.2.0 is a tag: give --revision"]),
+            "pin: prod runs commits only, and v1.2.0 is a tag: choose one with --revision"]),
         ('policy.pin = "tag"', candidate("v1.2.0"), []),
         ('policy.pin = "tag"', candidate("main"), [
-            "pin: prod runs tags only, and main is a branch or a range: give --revision"]),
+            "pin: prod runs tags only, and main is a branch or a range: choose one with --revision"]),
         ('policy.soak = "24h"', candidate(dev=since(24)), []),
         ('policy.soak = "24h"', candidate(dev=since(23.9), qa=since(100)), [
-            "soak: in dev since 2026-11-21 12:06, soak 24h, ready 2026-11-22 12:06"]),
+            "soak: in dev since 2026-11-21 12:06 UTC, soak 24h, ready 2026-11-22 12:06 UTC"]),
         ('policy.soak = "24h"', candidate(dev=since(1), qa=since(2)), [
-            "soak: in dev since 2026-11-22 11:00, soak 24h, ready 2026-11-23 11:00",
-            "soak: in qa since 2026-11-22 10:00, soak 24h, ready 2026-11-23 10:00"]),
+            "soak: in dev since 2026-11-22 11:00 UTC, soak 24h, ready 2026-11-23 11:00 UTC",
+            "soak: in qa since 2026-11-22 10:00 UTC, soak 24h, ready 2026-11-23 10:00 UTC"]),
         ('policy.soak = "24h"', candidate(dev=since(50, until=10)), []),
         ('policy.soak = "24h"', candidate(dev=since(30, until=10)), [
-            "soak: in dev only from 2026-11-21 06:00 to 2026-11-22 02:00, soak 24h"]),
+            "soak: in dev only from 2026-11-21 06:00 UTC to 2026-11-22 02:00 UTC, soak 24h"]),
         ('policy.soak = "24h"', candidate(dev=SourceState(COMMIT, True, None)), [
-            "soak: not committed yet as what runs in dev, soak 24h"]),
+            "soak: 3f2a9c1d0b7e is not committed in dev yet; the soak time is 24h"]),
         ('policy.soak = "24h"', candidate(dev=SourceState("main", True, RunInterval(NOW, None), follows_branch=True)), [
-            "soak: dev follows main, which does not tell how long a commit has run there: pin it in dev, soak 24h"]),
+            "soak: cannot measure soak: dev follows the branch main. Pin a tag or commit in dev"]),
         ("policy.freeze = [{from = 2026-11-22T12:00:00Z, until = 2026-11-23T08:00:00+01:00, reason = 'sale'}]",
-            candidate(), ['freeze: prod is frozen until 2026-11-23 07:00: "sale"']),
+            candidate(), ['freeze: prod is frozen until 2026-11-23 07:00 UTC: "sale"']),
         ("policy.freeze = [{from = 2026-11-22T00:00:00Z, until = 2026-11-22T12:00:00Z, reason = 'sale'}]",
             candidate(), []),
     ],
 )  # fmt: skip
-def test_every_refusal_names_the_rule_the_facts_and_when_it_will_have_passed(
+def test_refusals_name_the_rule_the_facts_and_when_the_rule_allows_the_promotion(
     policy: str, who: Candidate, words: list[str]
 ) -> None:
-    assert told(prod(policy), who) == words
+    assert refusal_texts(prod(policy), who) == words
 
 
-def test_a_hold_says_why_and_how_to_end_it() -> None:
-    assert told(prod(holds="2026-11-20 pen test"), candidate()) == [
-        'hold: held: "2026-11-20 pen test"; workloads release billing --in prod'
+def test_a_hold_shows_its_reason_and_how_to_end_it() -> None:
+    assert refusal_texts(prod(holds="2026-11-20 pen test"), candidate()) == [
+        'hold: held: "2026-11-20 pen test"; workloads unhold billing --in prod'
     ]
 
 
 def test_a_retired_app_is_not_promoted() -> None:
     environment = Environment(**{**vars(prod()), "retired": {"billing": "2026-11-20 sold"}})
-    assert told(environment, candidate()) == ['retired: "2026-11-20 sold"; workloads retire billing --in prod --undo']
+    assert refusal_texts(environment, candidate()) == [
+        'retired: "2026-11-20 sold"; workloads retire billing --in prod --undo'
+    ]
 
 
-def test_rules_that_are_set_aside_are_not_asked_and_all_others_are() -> None:
+def test_overridden_rules_are_skipped_and_all_others_apply() -> None:
     environment = prod('policy.soak = "24h"', holds="why")
     assert [each.rule for each in find_refusals(candidate(dev=since(1)), environment, NOW)] == ["soak", "hold"]
     assert [each.rule for each in find_refusals(candidate(dev=since(1)), environment, NOW, {"soak"})] == ["hold"]

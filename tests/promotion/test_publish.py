@@ -75,7 +75,7 @@ def test_the_soak_is_that_of_the_branch_and_not_of_an_old_checkout(world: World)
     newer.push()
     done = world.run_here("promote", "billing", "--to", "prod", "--publish", cwd=world.folder / "other")
     assert done.code == 4
-    assert "soak: in test since 2026-11-12 09:00, soak 24h, ready 2026-11-13 09:00" in done.err
+    assert "soak: in test since 2026-11-12 09:00 UTC, soak 24h, ready 2026-11-13 09:00 UTC" in done.err
 
 
 def test_windows_line_ends_stay(world: World) -> None:
@@ -92,7 +92,7 @@ def test_windows_line_ends_stay(world: World) -> None:
 def test_a_dry_run_pushes_nothing(world: World) -> None:
     before = git(world.folder / "workloads.git", "rev-parse", "main")
     out = world.ok("promote", "billing", "--to", "test", "--publish", "--dry-run", "--without-helm")
-    assert out.startswith("billing: test nothing → v1.0.0\nwould publish ")
+    assert out.startswith("billing: new in test, v1.0.0\nwould publish ")
     assert git(world.folder / "workloads.git", "rev-parse", "main") == before
 
 

@@ -33,11 +33,11 @@ def test_a_release_with_soak_hold_rollback_freeze_and_retirement(world: World) -
     world.at = at("2026-11-15 20:00")
     assert world.refused(4, "promote", "billing", "--to", "prod") == (
         "error: not promoted to prod:\n"
-        "billing: soak: in test since 2026-11-15 09:14, soak 24h, ready 2026-11-16 09:14\n"
+        "billing: soak: in test since 2026-11-15 09:14 UTC, soak 24h, ready 2026-11-16 09:14 UTC\n"
         "nothing was changed\n"
     )
     world.at = at("2026-11-16 09:14")
-    assert step(world, "promote", "--ready", "--to", "prod") == (
+    assert step(world, "promote", "billing", "--to", "prod") == (
         f'-apps = []\n+apps = [\n+  "billing@{commits["v1.0.0"]}", # v1.0.0\n+]\n'
     )
     assert step(world, "promote", "billing", "--to", "dev", "--revision", "v1.2.0") == (
@@ -49,10 +49,10 @@ def test_a_release_with_soak_hold_rollback_freeze_and_retirement(world: World) -
         '+[environments.prod.holds]\n+billing = "2026-11-16 pen test"\n+\n'
     )
     world.at = at("2026-11-20 08:00")
-    assert 'billing: hold: held: "2026-11-16 pen test"; workloads release billing --in prod' in world.refused(
+    assert 'billing: hold: held: "2026-11-16 pen test"; workloads unhold billing --in prod' in world.refused(
         4, "promote", "billing", "--to", "prod"
     )
-    assert step(world, "release", "billing", "--in", "prod") == (
+    assert step(world, "unhold", "billing", "--in", "prod") == (
         '-[environments.prod.holds]\n-billing = "2026-11-16 pen test"\n-\n'
     )
     assert step(world, "promote", "billing", "--to", "prod") == (
@@ -64,8 +64,8 @@ def test_a_release_with_soak_hold_rollback_freeze_and_retirement(world: World) -
         '+[environments.prod.holds]\n+billing = "2026-11-20 rolled back: latency"\n+\n'
     )
     world.at = at("2026-12-20 12:00")
-    step(world, "release", "billing", "--in", "prod")
-    assert 'billing: freeze: prod is frozen until 2027-01-04 08:00: "year end"' in world.refused(
+    step(world, "unhold", "billing", "--in", "prod")
+    assert 'billing: freeze: prod is frozen until 2027-01-04 08:00 UTC: "year end"' in world.refused(
         4, "promote", "billing", "--to", "prod"
     )
     assert step(world, "retire", "billing", "--in", "prod", "--reason", "sold") == (
@@ -89,8 +89,8 @@ def test_what_is_refused_names_every_app_and_all_or_none_is_promoted(world: Worl
     world.ok("promote", "--all", "--to", "test", "--without-helm")
     world.commit("test")
     text = world.refused(4, "promote", "--all", "--to", "prod")
-    assert text.count("soak: in test since 2026-11-10 09:00, soak 24h, ready 2026-11-11 09:00") == 2
-    assert "web: soak: test follows main, which does not tell how long a commit has run there" in text
+    assert text.count("soak: in test since 2026-11-10 09:00 UTC, soak 24h, ready 2026-11-11 09:00 UTC") == 2
+    assert "web: soak: cannot measure soak: test follows the branch main. Pin a tag or commit in test" in text
 
 
 def test_nothing_to_do_is_said_and_nothing_is_written(world: World) -> None:
@@ -106,22 +106,30 @@ def test_nothing_to_do_is_said_and_nothing_is_written(world: World) -> None:
         (["promote", "billing", "--to", "prdo"], 2, 'unknown environment "prdo" (did you mean "prod"?)'),
         (["promote", "biling", "--to", "test"], 2, 'unknown app "biling" (did you mean "billing"?)'),
         (["promote", "--to", "test"], 2, "no app is named"),
-        (["promote", "billing", "--to", "dev"], 2, "dev is promoted from no environment"),
-        (["promote", "billing", "--to", "test", "--from", "prod"], 2, "test is promoted from dev, not from prod"),
+        (["promote", "billing", "--to", "dev"], 2, "dev is a first environment"),
+        (["promote", "billing", "--to", "test", "--from", "prod"], 2, "test promotes from dev, not from prod"),
         (["promote", "--team", "nobody", "--to", "test"], 2, 'unknown team "nobody"'),
-        (["promote", "--all", "--to", "test", "--revision", "v1.0.0"], 2, "--revision is of one app"),
+        (["promote", "--all", "--to", "test", "--revision", "v1.0.0"], 2, "--revision is for one app"),
         (["promote", "billing", "--all", "--to", "test"], 2, "exclude each other"),
-        (["promote", "billing", "--to", "prod"], 4, "order: billing does not run in test, from where prod is promoted"),
-        (["promote", "billing", "--to", "test", "--revision", "v1.2.0"], 4, "order: v1.2.0 never ran in dev, where v1"),
+        (["promote", "billing", "--to", "prod"], 4, "order: billing is not in test yet; prod promotes from test"),
+        (
+            ["promote", "billing", "--to", "test", "--revision", "v1.2.0"],
+            4,
+            "order: v1.2.0 never ran in dev",
+        ),
         (["promote", "billing", "--to", "dev", "--revision", "v1.2"], 4, "has no branch or tag v1.2 (did you mean v1."),
         (["promote", "billing", "--to", "dev", "--revision", "0" * 40], 4, "has no commit 000000000000"),
-        (["promote", "billing", "--to", "prod", "--override", "hold", "--reason", "x"], 4, "does not let hold be over"),
+        (
+            ["promote", "billing", "--to", "prod", "--override", "hold", "--reason", "x"],
+            4,
+            "prod does not allow overriding h",
+        ),
         (["promote", "billing", "--to", "prod", "--override", "soak"], 2, "an override needs a reason"),
-        (["rollback", "billing", "--in", "prod"], 2, "billing does not run in prod"),
-        (["rollback", "billing", "--in", "dev"], 2, "git knows of no revision of billing in dev before this one"),
+        (["rollback", "billing", "--in", "prod"], 2, "billing is not in prod"),
+        (["rollback", "billing", "--in", "dev"], 2, "billing has no earlier revision in dev"),
         (["rollback", "billing", "--in", "dev", "--to", "v0"], 4, "billing never ran v0 in dev"),
         (["hold", "billing", "--in", "dev", "--reason", " "], 2, "a hold needs a reason"),
-        (["release", "billing", "--in", "dev"], 2, "billing is not held in dev"),
+        (["unhold", "billing", "--in", "dev"], 2, "billing is not held in dev"),
         (["retire", "billing", "--in", "dev", "--undo"], 2, "billing is not retired in dev"),
         (["remove", "billing", "--in", "dev"], 4, "was never published as retired: removing it would delete its work"),
         (["remove", "billing"], 2, "no environment is named"),
@@ -140,7 +148,8 @@ def test_an_override_is_told_and_recorded(world: World) -> None:
     done = world.run("promote", "billing", "--to", "prod", "--override", "soak", "--reason", "hotfix\nTrailer: no")
     assert "billing: overridden: soak: in test since 2026-11-10 09:00" in done.out
     assert done.err == (
-        "commit it as:\n  promote billing v1.0.0: test → prod\n\n  Override: soak\n  Reason: hotfix Trailer: no\n"
+        "commit it as:\n  promote billing v1.0.0: test → prod\n\n"
+        "  Policy-Override: soak prod/billing hotfix Trailer: no\n  Reason: hotfix Trailer: no\n"
     )
 
 
@@ -167,7 +176,7 @@ def test_what_ran_below_once_for_long_enough_may_still_go(world: World) -> None:
     world.ok("promote", "billing", "--to", "test", "--without-helm")
     world.commit("newer")
     out = world.ok("promote", "billing", "--to", "prod", "--revision", "v1.0.0")
-    assert out.startswith(f"billing: prod nothing → v1.0.0 ({world.commit_of('billing', 'v1.0.0')[:12]})\n")
+    assert out.startswith(f"billing: new in prod, v1.0.0 ({world.commit_of('billing', 'v1.0.0')[:12]})\n")
 
 
 def test_a_second_rollback_goes_further_back_and_not_forth(world: World) -> None:
@@ -179,7 +188,7 @@ def test_a_second_rollback_goes_further_back_and_not_forth(world: World) -> None
         world.at = at(f"2026-11-10 {hour}:00")
         assert f"→ {tag}\n" in world.ok("rollback", "billing", "--in", "dev", "--without-helm")
         world.commit(f"back to {tag}")
-    assert "git knows of no revision" in world.refused(2, "rollback", "billing", "--in", "dev")
+    assert "billing has no earlier revision in dev" in world.refused(2, "rollback", "billing", "--in", "dev")
 
 
 def test_removal_needs_the_retirement_on_the_branch_and_not_only_in_a_commit(world: World) -> None:
@@ -189,7 +198,7 @@ def test_removal_needs_the_retirement_on_the_branch_and_not_only_in_a_commit(wor
     assert "publish the retirement" in world.refused(4, "remove", "ledger", "--in", "dev")
     world.push()
     out = world.ok("remove", "ledger", "--in", "dev", "--forget")
-    assert "ledger is not in the registry any more" in out
+    assert "ledger is no longer in the registry" in out
     assert "ledger" not in world.text.replace("ledger.git", "").replace('"ledger", "money"', "")
     assert world.ok("check")
 
@@ -230,7 +239,7 @@ def test_status_tells_age_behind_and_blocked(world: World) -> None:
         "ledger   v1.1.0 2d    -            -\n"
         "\n"
         "billing: prod v1.0.0 is behind test (v1.2.0)\n"
-        "  soak: in test since 2026-11-12 08:00, soak 24h, ready 2026-11-13 08:00\n"
+        "  soak: in test since 2026-11-12 08:00 UTC, soak 24h, ready 2026-11-13 08:00 UTC\n"
     )
     assert world.ok("status", "--blocked").startswith("billing: prod v1.0.0 is behind test")
     assert world.ok("status", "--blocked", "--env", "test") == ""

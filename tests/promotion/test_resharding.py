@@ -281,7 +281,7 @@ def test_an_app_of_another_team_is_handed_over_while_it_is_still_its_old_teams(
     moved_to_payments(world)
     assert world.refused(4, "shard", "dev", "--by", "team") == (
         "error: of another team than it is published as, and so in another shard: web (published as shop's)\n"
-        'to do: leave the app to its team until environments.dev.handOver = ["web"] is published and synced; then '
+        'hint: leave the app to its team until environments.dev.handOver = ["web"] is published and synced; then '
         "change the team\nnothing was changed\n"
     )
     git(world.checkout, "checkout", "--quiet", ".")

@@ -18,7 +18,8 @@ from generator.helm.verify import verify_with_helm
 from generator.promotion import app_edits as operations
 from generator.promotion.app_edits import RegistryEdit
 from generator.promotion.history import History, RevisionChange
-from generator.promotion.promote import PromotionContext, PromotionOrder, promote_apps
+from generator.promotion.policy import PromotionContext
+from generator.promotion.promote import PromotionOrder, promote_apps
 from generator.promotion.snapshots import RevisionReader
 from generator.publishing.removal_guard import find_removals
 from generator.registry.editable import EditableRegistry, read_editable_registry
@@ -158,7 +159,7 @@ class Life(RuleBasedStateMachine):
         refused = key in self.held or key in self.retired
         same = self.runs.get(key) == tag
         try:
-            edited = promote_apps(self.book, PromotionOrder((app,), "dev", revision=tag), self._ground)
+            edited = promote_apps(self.book, PromotionOrder((app,), ("dev",), revision=tag), self._ground)
         except RefusedError:
             assert refused
             return
@@ -169,26 +170,36 @@ class Life(RuleBasedStateMachine):
         self.runs[key] = tag
         self._carry_out(edited)
 
-    @rule(app=st.sampled_from(APPS), to=st.sampled_from(ENVS[1:]), ready=st.booleans())
-    def bring_up(self, app: str, to: str, ready: bool) -> None:
+    @rule(app=st.sampled_from(APPS), to=st.sampled_from(ENVS[1:]))
+    def promote_on_schedule(self, app: str, to: str) -> None:
+        edited = promote_apps(self.book, PromotionOrder((app,), (to,), ready_only=True), self._ground)
+        key, before = (to, app), self.runs.get((to, app))
+        self._carry_out(edited)
+        after = tag_of(self.before[key]) if key in self.before else None
+        if after != before:
+            assert before is not None
+            assert after is not None
+            assert TAGS.index(after) > TAGS.index(before)
+            assert key not in self.held | self.retired
+            self.runs[key] = after
+
+    @rule(app=st.sampled_from(APPS), to=st.sampled_from(ENVS[1:]))
+    def promote_by_name(self, app: str, to: str) -> None:
         below, key = (ENVS[ENVS.index(to) - 1], app), (to, app)
         wanted = self.runs.get(below)
         since = self.history.find_current_run_start(*below)
         soaked = to != "prod" or (since is not None and self.now - since >= timedelta(hours=2))
         may = wanted is not None and soaked and key not in self.held | self.retired
         try:
-            edited = promote_apps(self.book, PromotionOrder((app,), to, ready_only=ready), self._ground)
+            edited = promote_apps(self.book, PromotionOrder((app,), (to,)), self._ground)
         except RefusedError:
             assert not may
-            assert not ready
             return
         except UsageError:
             assert app in self.gone
             return
-        if may or (wanted is not None and self.runs.get(key) == wanted):
-            self.runs[key] = wanted or ""
-        else:
-            assert ready
+        assert may or (wanted is not None and self.runs.get(key) == wanted)
+        self.runs[key] = wanted or ""
         self._carry_out(edited)
 
     @rule(app=st.sampled_from(APPS), environment=st.sampled_from(ENVS))
@@ -210,14 +221,14 @@ class Life(RuleBasedStateMachine):
     @rule(app=st.sampled_from(APPS), environment=st.sampled_from(ENVS))
     def hold(self, app: str, environment: str) -> None:
         if app not in self.gone:
-            self._carry_out(operations.hold_app(self.book, app, environment, 'say "no" # really', self.now))
+            self._carry_out(operations.hold_apps(self.book, (app,), environment, 'say "no" # really', self.now))
             self.held.add((environment, app))
 
     @precondition(lambda self: self.held)
     @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:
         environment, app = data.draw(st.sampled_from(sorted(self.held)))
-        self._carry_out(operations.unhold_app(self.book, app, environment))
+        self._carry_out(operations.unhold_apps(self.book, (app,), environment))
         self.held.discard((environment, app))
 
     @rule(app=st.sampled_from(APPS), environment=st.sampled_from(ENVS))

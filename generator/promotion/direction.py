@@ -1,0 +1,101 @@
+"""Compare the revision of a source environment with the one of the environment that promotes from it. Pure."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import NamedTuple
+
+from generator.argocd.version_ranges import SemanticVersion, parse_version
+from generator.promotion.history import History
+from generator.registry.application_rules import revision_kind
+from generator.registry.editable import EditableRegistry
+from generator.registry.effective import EffectiveApp
+
+_VERSION_AFTER_PREFIX = re.compile(r"((?:[^\d]*[^\dv])?)(v?\d.*)")
+
+
+class Direction(StrEnum):
+    """Where the revision of the source environment stands, seen from the target's."""
+
+    AHEAD = "ahead"
+    BEHIND = "behind"
+    EQUAL = "equal"
+    DIFFERENT = "different"
+
+
+def compare_phrase(direction: Direction, source: str) -> str:
+    """Say how the target compares with its source: `behind test`, `ahead of test`, `differs from test`."""
+    phrases = {Direction.AHEAD: "behind", Direction.BEHIND: "ahead of", Direction.EQUAL: "equal to"}
+    return f"{phrases.get(direction, 'differs from')} {source}"
+
+
+class RunningRevision(NamedTuple):
+    """A revision that an app runs, with the tag of a pinned commit; `kind` is `commit`, `tag` or `branch`."""
+
+    environment: str
+    app: str
+    revision: str
+    tag: str
+    kind: str
+
+    @property
+    def names(self) -> set[str]:
+        """The revision and its tag."""
+        return {self.revision, self.tag} - {""}
+
+
+def describe_running_revision(editable: EditableRegistry, app: EffectiveApp) -> RunningRevision:
+    """Return the revision that an app runs."""
+    tag = editable.pinned_tag(app.environment, app.app)
+    return RunningRevision(
+        app.environment, app.app, app.revision, tag, revision_kind(app.revision, app.pin is not None)
+    )
+
+
+def compare_versions(first: str, second: str) -> int | None:
+    """Compare two tags: 1 if `first` is the higher version, -1 if it is the lower one, 0 if they are equal.
+
+    None if they are not versions, or have different prefixes.
+    """
+    one, other = _parse_tag(first), _parse_tag(second)
+    if one is None or other is None or one[0] != other[0]:
+        return None
+    return (other[1] < one[1]) - (one[1] < other[1])
+
+
+def _parse_tag(tag: str) -> tuple[str, SemanticVersion] | None:
+    found = _VERSION_AFTER_PREFIX.fullmatch(tag.removeprefix("refs/tags/"))
+    version = parse_version(found[2]) if found else None
+    return (found[1], version) if found and version else None
+
+
+def compare_revisions(source: RunningRevision, target: RunningRevision, history: History) -> Direction:
+    """Compare the revision of a source environment with the target's: is the source ahead, behind, equal, different?
+
+    A higher version is ahead; without versions, so is what came to the source later than the target's revision did.
+    A revision to which the source was rolled back is behind. What a branch holds is unknown: different.
+    """
+    if source.names & target.names:
+        return Direction.EQUAL
+    if "branch" in (source.kind, target.kind):
+        return Direction.DIFFERENT
+    if history.was_rolled_back(source.environment, source.app, source.revision):
+        return Direction.BEHIND
+    versions = compare_versions(_version_name(source, history), _version_name(target, history))
+    if versions:
+        return Direction.AHEAD if versions > 0 else Direction.BEHIND
+    return _compare_by_history(source, target, history)
+
+
+def _version_name(running: RunningRevision, history: History) -> str:
+    return running.tag or history.commit_tags.get((running.app, running.revision)) or running.revision
+
+
+def _compare_by_history(source: RunningRevision, target: RunningRevision, history: History) -> Direction:
+    """Compare by when each revision first came to the source environment; uncommitted revisions come last."""
+    target_came = history.find_first_run(source.environment, source.app, target.names)
+    source_came = history.find_first_run(source.environment, source.app, source.names)
+    if target_came is None or source_came == target_came:
+        return Direction.DIFFERENT
+    return Direction.AHEAD if source_came is None or source_came > target_came else Direction.BEHIND

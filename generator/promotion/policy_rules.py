@@ -1,0 +1,245 @@
+"""The rules of an environment's policy: order, pin kind, retirement, soak, freeze and hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from generator.promotion.history import History, RunInterval, shorten_commit
+from generator.promotion.times import format_day, format_time, parse_duration_seconds
+from generator.registry.application_rules import revision_kind
+from generator.registry.editable import EditableRegistry
+from generator.registry.effective import EffectiveApp, follows_app_revision
+from generator.registry.registry import Environment
+
+_HOLD_UNTIL = re.compile(r"(\d{4}-\d\d-\d\d) until (\S+): (.*)")
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A policy rule that blocks a promotion, and until when (None: waiting does not help)."""
+
+    rule: str
+    text: str
+    ready_at: datetime | None = None
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.text}"
+
+
+class Hold(NamedTuple):
+    """A note in an environment's `holds`: its text, and when the hold ends by itself (None: never)."""
+
+    note: str
+    until: datetime | None = None
+
+    def is_active(self, now: datetime) -> bool:
+        """Whether the hold still refuses promotions."""
+        return self.until is None or now < self.until
+
+
+class FixedSource(NamedTuple):
+    """A source of an app that has its own targetRevision, which no pin changes."""
+
+    repository: str
+    chart: str
+    revision: str
+
+
+@dataclass(frozen=True)
+class SourceState:
+    """The state of an app in a source environment.
+
+    `runs_candidate` is True if `current_revision` is the candidate's, `follows_branch` if it is a branch.
+    `run_interval` is when the candidate's revision ran there; None if it never did, by the committed history.
+    """
+
+    current_revision: str
+    runs_candidate: bool
+    run_interval: RunInterval | None
+    follows_branch: bool = False
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An app to promote into an environment at `revision` (`pinned` or followed).
+
+    `source_states` has the state in each environment of `promotesFrom` that lists the app.
+    """
+
+    app: str
+    revision: str
+    pinned: bool
+    source_states: Mapping[str, SourceState]
+    fixed_sources: tuple[FixedSource, ...] = ()
+
+
+def find_refusals(
+    candidate: Candidate, environment: Environment, now: datetime, overridden_rules: Collection[str] = ()
+) -> list[Refusal]:
+    """Check every rule except `overridden_rules`; return the refusals, empty if the candidate may be promoted."""
+    found = [
+        *_check_order(candidate, environment),
+        *_check_pin_kind(candidate, environment),
+        *_check_retired(candidate, environment),
+        *_check_soak(candidate, environment, now),
+        *_check_freeze(environment, now),
+        *_check_hold(candidate, environment, now),
+    ]
+    return [refusal for refusal in found if refusal.rule not in overridden_rules]
+
+
+def parse_hold(note: str) -> Hold:
+    """Parse a note of `holds`; one without a valid end never ends by itself."""
+    found = _HOLD_UNTIL.fullmatch(note)
+    if found is None:
+        return Hold(note)
+    try:
+        until = datetime.fromisoformat(found[2])
+    except ValueError:
+        return Hold(note)
+    return Hold(note, until if until.tzinfo else until.replace(tzinfo=UTC))
+
+
+def format_hold(reason: str, now: datetime, until: datetime | None) -> str:
+    """Format the note of a hold that starts now."""
+    end = f" until {until.astimezone(UTC):%Y-%m-%dT%H:%MZ}:" if until else ""
+    return f"{format_day(now)}{end} {reason}"
+
+
+def _check_order(candidate: Candidate, environment: Environment) -> list[Refusal]:
+    if not environment.promotes_from:
+        return []
+    sources = " or ".join(environment.promotes_from)
+    if not candidate.source_states:
+        return [
+            Refusal("order", f"{candidate.app} is not in {sources} yet; {environment.name} promotes from {sources}")
+        ]
+    revision = shorten_commit(candidate.revision)
+    return [
+        Refusal("order", f"{revision} never ran in {source}, which runs {shorten_commit(state.current_revision)}")
+        for source, state in candidate.source_states.items()
+        if not state.runs_candidate and state.run_interval is None
+    ]
+
+
+def _check_pin_kind(candidate: Candidate, environment: Environment) -> list[Refusal]:
+    wanted = environment.policy.pin
+    if wanted == "any":
+        return []
+    found = []
+    kind = revision_kind(candidate.revision, candidate.pinned)
+    if kind not in ("commit", wanted):
+        what = "a branch or a range" if kind == "branch" else "a tag"
+        text = f"{environment.name} runs {wanted}s only, and {candidate.revision} is {what}: choose one with --revision"
+        found.append(Refusal("pin", text))
+    for source in candidate.fixed_sources:
+        kind = revision_kind(source.revision, pinned=True)
+        if kind == "branch" or (kind != "commit" and wanted == "commit" and not source.chart):
+            text = f"{environment.name} runs {wanted}s only, and {source.repository} is at {source.revision}"
+            found.append(Refusal("pin", text))
+    return found
+
+
+def _check_retired(candidate: Candidate, environment: Environment) -> list[Refusal]:
+    if candidate.app not in environment.retired:
+        return []
+    undo = f"workloads retire {candidate.app} --in {environment.name} --undo"
+    return [Refusal("retired", f'"{environment.retired[candidate.app]}"; {undo}')]
+
+
+def _check_soak(candidate: Candidate, environment: Environment, now: datetime) -> list[Refusal]:
+    if environment.policy.soak is None:
+        return []
+    return [
+        refusal
+        for source, state in candidate.source_states.items()
+        if (refusal := _check_source_soak(candidate, source, state, environment.policy.soak, now))
+    ]
+
+
+def _check_source_soak(
+    candidate: Candidate, source: str, source_state: SourceState, soak: str, now: datetime
+) -> Refusal | None:
+    if source_state.runs_candidate and source_state.follows_branch:
+        follows = f"{source} follows the branch {source_state.current_revision}"
+        return Refusal("soak", f"cannot measure soak: {follows}. Pin a tag or commit in {source}")
+    if source_state.run_interval is None:  # The order rule refuses what never ran there.
+        if not source_state.runs_candidate:
+            return None
+        revision = shorten_commit(candidate.revision)
+        return Refusal("soak", f"{revision} is not committed in {source} yet; the soak time is {soak}")
+    since, until = source_state.run_interval
+    ready = since + timedelta(seconds=parse_duration_seconds(soak))
+    if ready <= (now if until is None else until):
+        return None
+    if until is not None:
+        return Refusal("soak", f"in {source} only from {format_time(since)} to {format_time(until)}, soak {soak}")
+    return Refusal("soak", f"in {source} since {format_time(since)}, soak {soak}, ready {format_time(ready)}", ready)
+
+
+def _check_freeze(environment: Environment, now: datetime) -> list[Refusal]:
+    return [
+        Refusal(
+            "freeze", f'{environment.name} is frozen until {format_time(freeze.until)}: "{freeze.reason}"', freeze.until
+        )
+        for freeze in environment.policy.freeze
+        if freeze.from_ <= now < freeze.until
+    ]
+
+
+def _check_hold(candidate: Candidate, environment: Environment, now: datetime) -> list[Refusal]:
+    note = environment.holds.get(candidate.app)
+    hold = parse_hold(note) if note is not None else None
+    if hold is None or not hold.is_active(now):
+        return []
+    return [
+        Refusal("hold", f'held: "{hold.note}"; workloads unhold {candidate.app} --in {environment.name}', hold.until)
+    ]
+
+
+def list_fixed_sources(app: EffectiveApp) -> tuple[FixedSource, ...]:
+    """List the sources of a multi-source app whose revision a pin does not set, `ref` sources included."""
+    if not app.has_multiple_sources or not any(map(follows_app_revision, app.fields["sources"])):
+        return ()
+    return tuple(
+        FixedSource(
+            str(source.get("repoURL", "")), str(source.get("chart", "")), str(source.get("targetRevision", "HEAD"))
+        )
+        for source in app.fields["sources"]
+        if not follows_app_revision(source)
+    )
+
+
+def find_source_states(
+    editable: EditableRegistry, environment: Environment, app: str, revision_names: Collection[str], history: History
+) -> dict[str, SourceState]:
+    """Return the state of an app in every source environment that lists it.
+
+    `revision_names` are the names of the candidate's revision: the revision itself and its tag.
+    """
+    found: dict[str, SourceState] = {}
+    for name in environment.promotes_from:
+        running = editable.registry.find_effective_app(name, app) if name in editable.registry.environments else None
+        if running is None:
+            continue
+        same = bool({running.revision, editable.pinned_tag(name, app)} & set(revision_names) - {""})
+        follows_branch = revision_kind(running.revision, running.pin is not None) == "branch"
+        interval = _find_candidate_interval(history, running, revision_names, same)
+        found[name] = SourceState(running.revision, same, interval, follows_branch)
+    return found
+
+
+def _find_candidate_interval(
+    history: History, running: EffectiveApp, revision_names: Collection[str], runs_candidate: bool
+) -> RunInterval | None:
+    """Find when the candidate's revision ran in the environment of `running`; a current one must be committed."""
+    if runs_candidate:
+        interval = history.find_last_run_interval(running.environment, running.app, running.revision)
+        return interval if interval and interval.until is None else None
+    revisions = (*revision_names, *history.find_tagged_commits(running.app, revision_names))
+    intervals = (history.find_last_run_interval(running.environment, running.app, each) for each in revisions)
+    return next((interval for interval in intervals if interval), None)
