@@ -172,6 +172,8 @@ class Life(RuleBasedStateMachine):
 
     @rule(app=st.sampled_from(APPS), to=st.sampled_from(ENVS[1:]))
     def promote_on_schedule(self, app: str, to: str) -> None:
+        if app in self.gone:
+            return
         edited = promote_apps(self.book, PromotionOrder((app,), (to,), ready_only=True), self._ground)
         key, before = (to, app), self.runs.get((to, app))
         self._carry_out(edited)
