@@ -13,8 +13,6 @@ _NO_APPS = "  apps: {}\n"
 _BLOCK_KEY = r' {4}"?([A-Za-z0-9][A-Za-z0-9._-]*)"?:'
 # Matches the line break before the key: matching the start of a line takes three times as long.
 _KEY_PATTERN = re.compile(f"\n{_BLOCK_KEY}")
-# A line that is neither a key of a block nor indented below one.
-_STRAY_LINE = re.compile(f"^(?!{_BLOCK_KEY}| {{6}}|$)", re.MULTILINE)
 
 
 class ValuesParts(NamedTuple):
@@ -23,11 +21,6 @@ class ValuesParts(NamedTuple):
     head: str
     projects: Mapping[str, str]
     apps: Mapping[str, str]
-
-    @property
-    def full_text(self) -> str:
-        """The whole text of the values.yaml."""
-        return self.head + "".join(join_blocks(self.projects.values(), self.apps.values()))
 
 
 def join_blocks(projects: Iterable[str], apps: Iterable[str]) -> TextPieces:
@@ -45,12 +38,6 @@ def split_values(data: bytes) -> ValuesParts:
     at = head.find(f"\n{_PROJECTS}", spec) if apps else -1
     head, projects = (head[: at + 1], head[at + 1 + len(_PROJECTS) :]) if at >= 0 else (head, "")
     return ValuesParts(head, _split_blocks(projects), _split_blocks(apps))
-
-
-def is_exact_split(parts: ValuesParts, data: bytes) -> bool:
-    """Whether the parts together are exactly the values.yaml, and each block stands alone."""
-    told = (block for part in (parts.projects, parts.apps) for block in part.values())
-    return parts.full_text.encode() == data and not any(map(_STRAY_LINE.search, told))
 
 
 def _split_blocks(text: str) -> dict[str, str]:
