@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
+import re
+import secrets
 import stat
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from generator.charts.change_set import ChangeSet
 from generator.charts.file_set import sha256_hex
 from generator.charts.inventory import INVENTORY_FILE, Inventory, parse_inventory
+from generator.charts.layout import CHARTS_FOLDER, SHARDS_FOLDER
 from generator.errors import LocalError, RefusedError
 
 # Never wait for something that is not a regular file, and never follow a link.
 _READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_TEMPORARY_NAME = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
 _WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -38,14 +43,29 @@ class OutputFolder:
         data = self.read_output_file(path)
         return None if data is None else sha256_hex(data)
 
-    def stat_files(self, paths: Collection[str]) -> list[tuple[int, ...] | None]:
-        """The stat fields that identify a version of each file; None if it is not a regular file.
+    def read_output_files(self, paths: Iterable[str]) -> dict[str, bytes]:
+        """The bytes of files below the folder, without those that do not exist. Raises what `read_output_file` does."""
+        return {path: data for path in paths if (data := self.read_output_file(path)) is not None}
 
-        The fields are inode, size, modification and status change time in nanoseconds, and device.
-        """
-        for folder in dict.fromkeys(path.rpartition("/")[0] for path in paths):
-            self._parent_exists(f"{self._root}/{folder}/")
-        return [_stat_regular_file(f"{self._root}/{path}") for path in paths]
+    def list_chart_paths(self) -> list[str]:
+        """List all files in the folders of charts. Raises RefusedError for a link among them, and LocalError."""
+        return [path for top in (CHARTS_FOLDER, SHARDS_FOLDER) for path in self._list_files(top)]
+
+    def _list_files(self, folder: str) -> Iterator[str]:
+        place = f"{self._root}/{folder}"
+        if not self._parent_exists(f"{place}/"):
+            return
+        try:
+            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+        except OSError as error:
+            raise LocalError(f"{place} cannot be read: {error.strerror}") from error
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from self._list_files(f"{folder}/{entry.name}")
+            elif entry.is_symlink():
+                raise RefusedError(f"{entry.path} is a link", remedy="move it away, then run this again")
+            elif not _TEMPORARY_NAME.fullmatch(entry.name):
+                yield f"{folder}/{entry.name}"
 
     def read_output_file(self, path: str) -> bytes | None:
         """The bytes of a file below the folder, None if there is none.
@@ -121,13 +141,14 @@ class OutputFolder:
         """Replace a file atomically: a reader, or a crash, sees the old bytes or the new ones."""
         target = f"{self._root}/{path}"
         folder, _, name = target.rpartition("/")
-        temporary = f"{folder}/.{name}.tmp"
+        temporary = f"{folder}/.{name}.{secrets.token_hex(4)}.tmp"
         if folder not in self._created_folders:
             Path(folder).mkdir(parents=True, exist_ok=True)
+            _remove_temporary_files(folder)
             self._created_folders.add(folder)
             self._missing_parents.clear()
         try:
-            handle = _open_new_file(temporary)
+            handle = os.open(temporary, _WRITE_FLAGS, 0o666)
             try:
                 _write_all_bytes(handle, data)
             finally:
@@ -149,16 +170,6 @@ class OutputFolder:
                 folder.rmdir()
 
 
-def _stat_regular_file(target: str) -> tuple[int, ...] | None:
-    try:
-        found = os.lstat(target)
-    except OSError:
-        return None  # Reading the file reports the error.
-    if not stat.S_ISREG(found.st_mode):
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_dev
-
-
 def _merge_inventories(before: Inventory, after: Inventory) -> Inventory:
     """An inventory of the old and the new files; `after` itself if no file is removed, to write it only once."""
     if before.files.keys() <= after.files.keys():
@@ -166,13 +177,31 @@ def _merge_inventories(before: Inventory, after: Inventory) -> Inventory:
     return Inventory({**before.files, **after.files}, after.applications)
 
 
-def _open_new_file(path: str) -> int:
-    """Create a file and open it for writing; an existing file or link of this name is deleted first."""
+@contextlib.contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Hold a lock on a folder, so that commands that write below it run one after the other.
+
+    The lock is on the folder itself, so that no file is left behind. A file system without locks has none.
+    """
     try:
-        return os.open(path, _WRITE_FLAGS, 0o666)
-    except FileExistsError:
-        Path(path).unlink()
-        return os.open(path, _WRITE_FLAGS, 0o666)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        yield  # Reading or writing reports the error.
+        return
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _remove_temporary_files(folder: str) -> None:
+    """Remove what a killed command left behind; no other command writes here, by `lock_folder`."""
+    for entry in list(os.scandir(folder)):
+        if _TEMPORARY_NAME.fullmatch(entry.name) and not entry.is_dir(follow_symlinks=False):
+            with contextlib.suppress(OSError):
+                os.unlink(entry.path)  # noqa: PTH108
 
 
 def _write_all_bytes(handle: int, data: bytes) -> None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from generator.charts import templates, yaml
 from generator.charts.app_projects import FINALIZER, PROJECT_WAVE
-from generator.charts.file_set import FileSet, TextPieces, sha256_hex
+from generator.charts.file_set import FileSet, TextPieces
 from generator.charts.layout import HELPERS_FILE, PROJECTS_FOLDER, SHARDS_TEMPLATE, Chart
 from generator.charts.plan import APPLICATION_WAVE, AppPlan, ChartPlan, EnvironmentPlan
 from generator.charts.templates import NOTICE
 from generator.charts.unittest_suites import render_app_suite, render_shards_suite
 from generator.charts.values_file import join_blocks
-from generator.registry.result_cache import digest_data
 from generator.registry.shards import shard_application_name, shard_project_name
 
 _NOTICE_LINE = f"# {NOTICE}\n"
@@ -23,46 +21,11 @@ _Identities = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
-class ChartSlice:
-    """A chart, or a part of one that Helm can verify by itself: files by path below its root, identities by app.
-
-    `build_content` makes both on demand. `input_digest` identifies the inputs, empty if they are unknown.
-    """
-
-    chart: Chart
-    build_content: Callable[[], tuple[FileSet, _Identities]]
-    input_digest: str = ""
-
-    @functools.cached_property
-    def files(self) -> FileSet:
-        """The files that Helm renders."""
-        return self._built_content[0]
-
-    @functools.cached_property
-    def applications(self) -> _Identities:
-        """The identity of each Application that Helm must render from them."""
-        return self._built_content[1]
-
-    @functools.cached_property
-    def _built_content(self) -> tuple[FileSet, _Identities]:
-        return self.build_content()
-
-
-@dataclass(frozen=True)
 class RenderedTree:
-    """Every generated file by path below the output folder, and each Application's identity by `<env>/<app>`.
-
-    `build_slices` makes the `slices`.
-    """
+    """Every generated file by path below the output folder, and each Application's identity by `<env>/<app>`."""
 
     files: FileSet
     applications: _Identities
-    build_slices: Callable[[], Iterable[ChartSlice]] = tuple
-
-    @functools.cached_property
-    def slices(self) -> tuple[ChartSlice, ...]:
-        """All charts, in slices that Helm verifies one by one; made on demand, since writing needs none."""
-        return tuple(self.build_slices())
 
     @property
     def digests(self) -> Mapping[str, str]:
@@ -74,14 +37,13 @@ class TreePart(NamedTuple):
     """What some of the apps contribute to a tree: whole files, and their lines of each chart's values.yaml.
 
     `entries` and `projects` are the lines of values.yaml by the chart's folder, and by app or project;
-    `applications` are the identities by environment; `input_digest` identifies the inputs, empty if unknown.
+    `applications` are the identities by environment.
     """
 
     files: FileSet
     entries: Mapping[str, Mapping[str, str]]
     projects: Mapping[str, Mapping[str, str]]
     applications: Mapping[str, _Identities]
-    input_digest: str = ""
 
 
 def render_plan(plan: ChartPlan) -> RenderedTree:
@@ -118,8 +80,7 @@ def assemble_tree(plan: ChartPlan, parts: Iterable[TreePart]) -> RenderedTree:
     # These few files are the largest and are read several times, so their bytes are kept.
     own = FileSet.from_bytes({path: "".join(pieces).encode() for path, pieces in shared.items()})
     files = FileSet.join_sets([*(part.files for part in parts), own])
-    slices = functools.partial(_slice_charts, charts, files)
-    return RenderedTree(files, dict(sorted(identities.items())), slices)
+    return RenderedTree(files, dict(sorted(identities.items())))
 
 
 def _list_identities(env: EnvironmentPlan, parts: list[TreePart]) -> Iterator[tuple[str, Mapping[str, str]]]:
@@ -193,44 +154,6 @@ def _render_values(chart_text: _ChartText, parts: list[TreePart]) -> TextPieces:
         *chart_text.values_head,
         *(_join_chart_blocks(chart_text.chart, parts) if chart_text.shards is None else ()),
     )
-
-
-def _slice_charts(charts: Iterable[_ChartText], files: FileSet) -> Iterator[ChartSlice]:
-    for one in charts:
-        yield from _slice_chart(one, files)
-
-
-def _slice_chart(chart_text: _ChartText, files: FileSet) -> Iterator[ChartSlice]:
-    """Divide a chart into slices that Helm verifies one by one: a template reads only its project's apps."""
-    for parts in chart_text.part_groups:
-        marks = [part.input_digest for part in parts]
-        mark = digest_data((tuple(chart_text.chart), chart_text.values_head, marks)) if marks and all(marks) else ""
-        yield ChartSlice(chart_text.chart, functools.partial(_build_slice_content, chart_text, parts, files), mark)
-
-
-def _build_slice_content(chart_text: _ChartText, parts: list[TreePart], files: FileSet) -> tuple[FileSet, _Identities]:
-    folder = chart_text.chart.folder
-    values = "".join(_render_values(chart_text, parts)).encode()
-    names = [SHARDS_TEMPLATE] if chart_text.shards else [app for part in parts for app in part.entries[folder]]
-    helpers = [HELPERS_FILE] if chart_text.shards is None else []
-    paths = ["Chart.yaml", "values.schema.json", *helpers, *(f"templates/{name}.yaml" for name in names)]
-    digests = {path: files.digests[f"{folder}/{path}"] for path in paths}
-    judged = FileSet(
-        {**digests, "values.yaml": sha256_hex(values)}, functools.partial(_read_slice_file, files, folder, values)
-    )
-    return judged, _expected_identities(chart_text, parts)
-
-
-def _read_slice_file(files: FileSet, folder: str, values: bytes, path: str) -> bytes:
-    return values if path == "values.yaml" else files[f"{folder}/{path}"]
-
-
-def _expected_identities(chart_text: _ChartText, parts: list[TreePart]) -> _Identities:
-    environment, shard = chart_text.chart
-    if chart_text.shards is not None:
-        return {name: {"name": shard_application_name(environment, name)} for name in chart_text.shards}
-    told = (item for part in parts for item in part.applications[environment].items())
-    return {app: identity for app, identity in told if identity.get("shard", "") == shard}
 
 
 def _join_chart_blocks(chart: Chart, parts: list[TreePart]) -> TextPieces:

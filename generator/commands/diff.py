@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from generator.commands.options import json_option, registry_option, require_known_names
+from generator.commands.options import json_option, registry_option
+from generator.registry.problems import require_known_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,7 +96,8 @@ def _resolve_commit(checkout: Checkout, revision: str) -> str:
 def _load_head_side(checkout: Checkout, path: Path, revision: str | None) -> Side:
     from functools import partial
 
-    from generator.diff.sides import CommittedFiles, render_side
+    from generator.diff.sides import render_side
+    from generator.pipeline import CommittedFiles
     from generator.publishing.context import find_chart_location
     from generator.registry.files import FolderFiles
 
@@ -109,7 +111,8 @@ def _load_head_side(checkout: Checkout, path: Path, revision: str | None) -> Sid
 def _load_base_side(checkout: Checkout, path: Path, head: Side, revision: str | None) -> Side:
     from functools import partial
 
-    from generator.diff.sides import CommittedFiles, find_default_base, load_base_side
+    from generator.diff.sides import find_default_base, load_base_side
+    from generator.pipeline import CommittedFiles
     from generator.publishing.context import find_chart_location
 
     locate = partial(find_chart_location, path)

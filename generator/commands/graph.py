@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from generator.commands.options import registry_option, require_known_names
+from generator.commands.options import registry_option
+from generator.registry.problems import require_known_names
 
 
 @click.command("graph")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from generator.commands.options import json_option, registry_option, require_known_names
+from generator.commands.options import json_option, registry_option
+from generator.registry.problems import require_known_names
 
 if TYPE_CHECKING:
     from generator.promotion.history import History, RevisionChange

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
-from generator.cache import open_user_cache
 from generator.charts.inventory import INVENTORY_FILE, parse_inventory
 from generator.charts.layout import CHARTS_FOLDER, OutputLocation
-from generator.charts.team_partition import render_charts
-from generator.errors import GeneratorError, LocalError, Problem
+from generator.charts.plan import plan_charts
+from generator.charts.render import render_plan
+from generator.errors import GeneratorError, Problem
 from generator.git.checkout import Checkout
 from generator.git.commit_plan import blob_id
-from generator.git.object_reader import UnreadableObjectError
+from generator.pipeline import CommittedFiles
 from generator.publishing.removal_guard import ApplicationIdentities
-from generator.registry.files import RegistryFiles, filter_by_pattern
+from generator.registry.files import RegistryFiles
 from generator.registry.reader import read_registry_with_violations
 from generator.registry.registry import Registry
 
@@ -45,38 +44,6 @@ class Side:
     rewritten_templates: frozenset[str] = frozenset()
 
 
-class CommittedFiles:
-    """The files below a folder at a revision, as `RegistryFiles`; one Git process lists them, one reads many."""
-
-    def __init__(self, checkout: Checkout, folder: Path, revision: str) -> None:
-        self.revision = revision
-        self.folder = folder.absolute()
-        self.blob_ids = checkout.committed_blob_ids(self.folder, revision)
-        self._objects = checkout.objects
-        self._read_contents: dict[str, bytes] = {}
-
-    def read_bytes(self, name: str) -> bytes | None:
-        if name not in self._read_contents:
-            # The registry files are read one by one, so read all of them in one batch.
-            wanted = [path for path in self.blob_ids if path == name or path.endswith(".toml")]
-            self._read_contents.update(self.read_files(wanted))
-        return self._read_contents.get(name)
-
-    def list_matching(self, pattern: str) -> list[str]:
-        return filter_by_pattern(pattern, self.blob_ids)
-
-    def read_files(self, paths: Iterable[str]) -> dict[str, bytes]:
-        """Read the files that exist at the revision. Raises LocalError if this clone lacks them."""
-        ids = {name: self.blob_ids[name] for name in paths if name in self.blob_ids}
-        try:
-            found = self._objects.read_blobs(ids.values())
-            return {name: found[oid] for name, oid in ids.items()}
-        except UnreadableObjectError:
-            raise LocalError(
-                f"this clone lacks files of {self.revision[:12]}", remedy="clone without --filter, or fetch them"
-            ) from None
-
-
 #: Finds the repository location from which Argo CD reads the charts of a registry.
 ChartLocator = Callable[[Registry], OutputLocation]
 
@@ -91,7 +58,7 @@ def render_side(
 ) -> Side:
     """Render the charts of a registry. Raises what reading it raises, except for policy and tenancy violations."""
     registry, refused = read_registry_with_violations(files, registry_file, display_folder)
-    tree = render_charts(registry, open_user_cache(), locate_charts(registry))
+    tree = render_plan(plan_charts(registry, locate_charts(registry)))
     ids = tree.files.compute_file_ids(f"git-{blob_id_length}", partial(blob_id, length=blob_id_length))
 
     def read_rendered_files(paths: Iterable[str]) -> dict[str, bytes]:

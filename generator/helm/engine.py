@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -26,6 +26,7 @@ MAX_FILE_BYTES = 5_242_880
 # Helm's own separator (pkg/release/util, SplitManifests), here on whole lines.
 _LINE_BREAK, _INDENTED_LINE_BREAK = "\n", "\n  "
 _DOCUMENT_SEPARATOR = re.compile(r"^---\s*$", re.MULTILINE)
+_SOURCE_LINE = re.compile(r"^# Source: [^/\n]+/(.+)$", re.MULTILINE)
 
 
 class HelmRefusal(Exception):  # noqa: N818 - an answer of Helm, not a failure of this program
@@ -33,7 +34,12 @@ class HelmRefusal(Exception):  # noqa: N818 - an answer of Helm, not a failure o
 
 
 def render_chart(files: Mapping[str, bytes], values: Mapping[str, Any] | None = None) -> list[Manifest]:
-    """Render a chart with Helm and return its objects, in the order of its templates.
+    """Render a chart with Helm and return its objects. Takes and raises what `render_templates` does."""
+    return [item for items in render_templates(files, values).values() for item in items]
+
+
+def render_templates(files: Mapping[str, bytes], values: Mapping[str, Any] | None = None) -> dict[str, list[Manifest]]:
+    """Render a chart with Helm and return the objects of each template, by the template's path below the chart.
 
     `files` are the chart's files by path below its root; `values` override its values.yaml. Raises HelmRefusal,
     and LocalError if Helm is not installed.
@@ -42,7 +48,8 @@ def render_chart(files: Mapping[str, bytes], values: Mapping[str, Any] | None = 
     large = next((path for path, data in needed.items() if len(data) > MAX_FILE_BYTES), None)
     if large:
         raise HelmRefusal(f"{large} has {len(needed[large])} bytes; Helm takes files of at most {MAX_FILE_BYTES}")
-    return _render_in_process(needed, values) if _import_helm_library() else _render_with_binary(needed, values)
+    found = _render_in_process(needed, values) if _import_helm_library() else _render_with_binary(needed, values)
+    return found | _read_crds(needed)
 
 
 def parse_values(text: str) -> dict[str, Any]:
@@ -95,18 +102,44 @@ def _pack_chart(files: Mapping[str, bytes]) -> bytes:
     return gzip.compress(b"".join([*blocks, bytes(2 * tarfile.BLOCKSIZE)]), compresslevel=0)
 
 
-def _render_in_process(files: Mapping[str, bytes], values: Mapping[str, Any] | None) -> list[Manifest]:
+def _render_in_process(files: Mapping[str, bytes], values: Mapping[str, Any] | None) -> dict[str, list[Manifest]]:
     helm = _import_helm_library()
     try:
         with helm.Chart.load_archive(_pack_chart(files)) as chart:
             chart.validate_schema(dict(values or {}))
             rendered = chart.render(dict(values or {}), name="apps", namespace="argocd")
-        parts = (part for text in rendered.values() for part in _DOCUMENT_SEPARATOR.split(text))
-        documents = [part for part in parts if part.strip()]
-        parsed = _parse_documents_together(documents) or map(helm.values_from_yaml, documents)
-        return [document for document in parsed if document]
+        parts = [
+            (name.partition("/")[2], part)
+            for name, text in rendered.items()
+            if not name.endswith("/NOTES.txt")
+            for part in _DOCUMENT_SEPARATOR.split(text)
+            if part.strip()
+        ]
+        documents = [part for _, part in parts]
+        parsed = _parse_documents_together(documents) or [helm.values_from_yaml(part) for part in documents]
     except helm.HelmError as error:
         raise HelmRefusal(str(error)) from error
+    return _group_by_template((template, item) for (template, _), item in zip(parts, parsed, strict=True))
+
+
+def _group_by_template(items: Iterable[tuple[str, Manifest | None]]) -> dict[str, list[Manifest]]:
+    found: dict[str, list[Manifest]] = {}
+    for template, item in items:
+        if item:
+            found.setdefault(template, []).append(item)
+    return found
+
+
+def _read_crds(files: Mapping[str, bytes]) -> dict[str, list[Manifest]]:
+    """The objects in `crds/`, which Argo CD installs as they are."""
+    try:
+        return {
+            path: [item for item in yaml.load_all(data.decode()) if item]
+            for path, data in files.items()
+            if path.startswith("crds/")
+        }
+    except (yaml.YamlError, UnicodeDecodeError) as error:
+        raise HelmRefusal(f"crds: {error}") from error
 
 
 def _parse_documents_together(documents: list[str]) -> list[Any] | None:
@@ -126,7 +159,7 @@ def _parse_documents_together(documents: list[str]) -> list[Any] | None:
     return None
 
 
-def _render_with_binary(files: Mapping[str, bytes], values: Mapping[str, Any] | None) -> list[Manifest]:
+def _render_with_binary(files: Mapping[str, bytes], values: Mapping[str, Any] | None) -> dict[str, list[Manifest]]:
     binary = shutil.which("helm")
     if binary is None:
         raise LocalError(
@@ -145,6 +178,17 @@ def _render_with_binary(files: Mapping[str, bytes], values: Mapping[str, Any] | 
     if done.returncode:
         raise HelmRefusal(done.stderr.strip())
     try:
-        return [document for document in yaml.load_all(done.stdout) if document]
+        return _group_by_template(
+            (_template_of(text), item)
+            for text in _DOCUMENT_SEPARATOR.split(done.stdout)
+            if text.strip()
+            for item in yaml.load_all(text)
+        )
     except yaml.YamlError as error:
         raise HelmRefusal(str(error)) from error
+
+
+def _template_of(document: str) -> str:
+    """The template that `helm template` names in the first line of a document."""
+    found = _SOURCE_LINE.search(document)
+    return found[1] if found else ""

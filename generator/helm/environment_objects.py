@@ -15,17 +15,26 @@ ChartFiles = Mapping[Chart, Mapping[str, bytes]]
 def render_environment_objects(
     files: ChartFiles, environment: str, values: Mapping[str, Any] | None = None
 ) -> Iterator[tuple[Chart, list[helm.Manifest]]]:
+    """The objects of an environment's charts. Takes and raises what `render_environment_templates` does."""
+    for chart, templates in render_environment_templates(files, environment, values):
+        yield chart, [item for items in templates.values() for item in items]
+
+
+def render_environment_templates(
+    files: ChartFiles, environment: str, values: Mapping[str, Any] | None = None
+) -> Iterator[tuple[Chart, dict[str, list[helm.Manifest]]]]:
     """Render the environment's own chart, and each of its shards with the values that this chart passes to it.
 
-    `values` are what a bootstrap passes. Raises HelmRefusal, and LocalError if Helm is not installed.
+    Yields the objects of each chart by template. `values` are what a bootstrap passes. Raises HelmRefusal, and
+    LocalError if Helm is not installed.
     """
     own = Chart(environment)
     if own not in files:
         return
-    above = helm.render_chart(files[own], values)
+    above = helm.render_templates(files[own], values)
     yield own, above
-    for chart, values in find_shard_values(above, files):
-        yield chart, helm.render_chart(files[chart], values)
+    for chart, values in find_shard_values((item for items in above.values() for item in items), files):
+        yield chart, helm.render_templates(files[chart], values)
 
 
 def find_shard_values(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from generator.argocd.permissions import is_destination_permitted, is_repository_permitted
@@ -16,18 +16,18 @@ _ALLOWED_KINDS = ("AppProject", "Application")
 _SOURCE_FORMS = ("source", "sources", "sourceHydrator")
 
 
-def find_object_problems(objects: Sequence[Manifest], expected: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
-    """Find the problems of the objects that one chart renders.
+def find_object_problems(objects: Sequence[Manifest], expected_names: Collection[str]) -> Iterator[str]:
+    """Find the problems of the objects that the generated files of one chart render.
 
-    `expected` are the identities of its Applications by app; the chart may yield no others, and no object
-    but Applications and AppProjects.
+    `expected_names` are the names of its Applications; the files may yield no others, and no object but Applications
+    and AppProjects.
     """
     keys = Counter(_format_object_key(item) for item in objects)
     yield from (f"{key} is rendered {count} times" for key, count in sorted(keys.items()) if count > 1)
     for item in objects:
         for problem in _validate_object(item):
             yield f"{_format_object_key(item)}: {problem}"
-    yield from _compare_applications(objects, expected)
+    yield from _compare_applications(objects, expected_names)
     projects = {item["metadata"]["name"]: item["spec"] for item in objects if item.get("kind") == "AppProject"}
     for item in objects:
         if item.get("kind") == "Application" and item["spec"].get("project") in projects:
@@ -40,9 +40,9 @@ def _format_object_key(item: Manifest) -> str:
     return f"{item.get('kind')} {metadata.get('namespace')}/{metadata.get('name')}"
 
 
-def _compare_applications(objects: Sequence[Manifest], expected: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+def _compare_applications(objects: Sequence[Manifest], expected_names: Collection[str]) -> Iterator[str]:
     found = {item["metadata"].get("name") for item in objects if item.get("kind") == "Application"}
-    named = {identity["name"] for identity in expected.values()}
+    named = set(expected_names)
     yield from (f"Application {name} is missing" for name in sorted(named - found))
     yield from (f"Application {name} is not in the registry" for name in sorted(map(str, found - named)))
 

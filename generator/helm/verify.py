@@ -1,23 +1,31 @@
-"""Check the size of rendered charts, and verify with Helm that Argo CD will accept them."""
+"""Verify the output folder as it will lie: Helm renders every chart whole, with the foreign files that stay."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, NamedTuple
 
+from generator.charts.chart_folder import OverlaidFolder
+from generator.charts.file_set import sha256_hex
 from generator.charts.layout import Chart
-from generator.charts.render import ChartSlice, RenderedTree
-from generator.errors import GeneratorError
+from generator.errors import GeneratorError, RefusedError
 from generator.helm import engine as helm
 from generator.helm.chart_size import ChartSize, describe_oversized_charts, measure_charts
 from generator.helm.environment_objects import find_shard_values
 from generator.helm.objects import find_object_problems
 from generator.registry.registry import Registry
 from generator.registry.result_cache import NO_CACHE, ResultCache, digest_data
+from generator.registry.shards import shard_application_name, shard_project_name
 
 _VERDICT_KIND = "helm"
+_ARGO_GROUP = "argoproj.io/"
+#: The kind and name of an Application or AppProject.
+ArgoName = tuple[str, str]
 
 
 class ChartError(GeneratorError):
@@ -26,104 +34,203 @@ class ChartError(GeneratorError):
     exit_code = 3
 
 
-def validate_charts(
-    tree: RenderedTree, registry: Registry, memo: ResultCache = NO_CACHE, *, with_helm: bool = True
-) -> list[ChartSize]:
-    """Check the size of every chart, verify the charts with Helm, and return the sizes.
+class HelmScope(Enum):
+    """Which charts Helm renders to verify them."""
 
-    Raises ChartError for what Helm or Argo CD would refuse, LocalError if Helm is not installed. If `with_helm` is
-    false, only the sizes are checked.
+    ALL = "all"
+    WITH_FOREIGN_FILES = "with foreign files"
+    NONE = "none"
+
+
+class ForeignObject(NamedTuple):
+    """An object that a foreign file renders; `path` is the file's path below the output folder."""
+
+    path: str
+    kind: str
+    namespace: str
+    name: str
+
+
+class Verified(NamedTuple):
+    """The result of a verification without problems: each chart's size, and the objects of foreign files."""
+
+    sizes: list[ChartSize]
+    foreign_objects: list[ForeignObject]
+
+
+@dataclass
+class _Verdict:
+    """The result for one chart. `problems` are the registry's to solve, `refusals` those of foreign files."""
+
+    foreign_objects: list[ForeignObject] = field(default_factory=list)
+    shard_values: list[tuple[Chart, dict[str, Any]]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+
+
+def verify_charts(
+    folder: OverlaidFolder, registry: Registry, cache: ResultCache = NO_CACHE, scope: HelmScope = HelmScope.ALL
+) -> Verified:
+    """Check the size of every chart, and verify the charts in `scope` with Helm.
+
+    `cache` remembers charts without problems. Raises ChartError for what Helm or Argo CD would refuse, RefusedError
+    where a foreign file is the reason, and LocalError if Helm is not installed.
     """
-    found = measure_charts(tree, registry)
-    # A chart that is in no slice would go unverified.
-    assert {load.chart for load in found} == {piece.chart for piece in tree.slices}  # noqa: S101
-    too_large = describe_oversized_charts(found, tree.applications, registry)
+    sizes = measure_charts(folder.tree, registry)
+    too_large = describe_oversized_charts(sizes, folder.tree.applications, registry)
     if too_large:
         raise ChartError("\n".join(too_large))
-    if with_helm:
-        verify_with_helm(tree, registry.environments, memo)
-    return found
-
-
-def verify_with_helm(tree: RenderedTree, environments: Iterable[str], memo: ResultCache = NO_CACHE) -> None:
-    """Have Helm render every chart, slice by slice and in parallel, and validate the rendered objects.
-
-    A slice that passed before, by `memo`, with the same content and the same Helm engine, is not rendered again.
-    Raises ChartError with all problems, LocalError if Helm is not installed.
-    """
-    chosen = set(environments)
-    problems = _SliceVerification(
-        (piece for piece in tree.slices if piece.chart.environment in chosen), memo
-    ).find_problems()
+    if scope is HelmScope.NONE:
+        return Verified(sizes, [])
+    verdicts = _FolderVerification(folder, registry, cache, scope).verify_all()
+    refusals = list(dict.fromkeys(text for verdict in verdicts for text in verdict.refusals))
+    problems = list(dict.fromkeys(text for verdict in verdicts for text in verdict.problems))
     if problems:
-        raise ChartError("\n".join(problems), remedy="nothing of this may reach a cluster: mend the registry")
+        raise ChartError("\n".join([*problems, *refusals]), remedy="correct the registry; nothing of this is written")
+    if refusals:
+        raise RefusedError("\n".join(refusals), remedy="change or delete the files that workloads did not write")
+    return Verified(sizes, sorted(item for verdict in verdicts for item in verdict.foreign_objects))
 
 
-class _SliceVerdict(NamedTuple):
-    """The problems of a slice, and the values that its chart passes to its shards."""
-
-    problems: list[str]
-    shard_values: list[tuple[Chart, dict[str, Any]]]
-
-
-class _SliceVerification:
-    def __init__(self, slices: Iterable[ChartSlice], memo: ResultCache) -> None:
-        self._memo = memo
+class _FolderVerification:
+    def __init__(self, folder: OverlaidFolder, registry: Registry, cache: ResultCache, scope: HelmScope) -> None:
+        self._folder, self._registry, self._cache = folder, registry, cache
         self._engine = helm.identify_engine()
-        slices = list(slices)
-        self._parent_slices = {piece.chart.environment: piece for piece in slices if not piece.chart.shard}
-        self._shard_charts = [piece.chart for piece in slices if piece.chart.shard]
-        self._unverified = [piece for piece in slices if not self._is_verified(piece)]
+        charts = folder.generated_charts
+        if scope is HelmScope.WITH_FOREIGN_FILES:
+            foreign = {chart.environment for chart in charts if self._list_foreign(chart)}
+            charts = tuple(chart for chart in charts if chart.environment in foreign)
+        self._charts = charts
 
-    def find_problems(self) -> list[str]:
-        """Find the problems of all unverified slices, and store the verdict of each slice that has none."""
-        # A shard is rendered with values from its parent chart, which is rendered first even if it is already verified.
-        divided = sorted({piece.chart.environment for piece in self._unverified if piece.chart.shard})
-        first = [self._parent_slices[env] for env in divided]
-        then = [piece for piece in self._unverified if piece.chart not in {Chart(env) for env in divided}]
+    def verify_all(self) -> list[_Verdict]:
+        """Verify all charts in parallel; a shard after its parent chart, which passes values to it."""
+        parents = [chart for chart in self._charts if not chart.shard]
+        shards = [chart for chart in self._charts if chart.shard]
         # Helm's engine runs outside of Python's global lock.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            above = list(pool.map(self._verify_slice, first))
-            values = {chart: given for one in above for chart, given in one.shard_values}
-            below = list(pool.map(lambda piece: self._verify_slice(piece, values.get(piece.chart)), then))
-        for piece, judged in zip([*first, *then], [*above, *below], strict=True):
-            if not judged.problems:
-                self._store_verdicts(self._list_verdict_keys(piece))
-        return list(dict.fromkeys(problem for judged in [*above, *below] for problem in judged.problems))
+            above = list(pool.map(self._verify_chart, parents))
+            values = dict(given for verdict in above for given in verdict.shard_values)
+            below = list(pool.map(lambda chart: self._verify_chart(chart, values.get(chart)), shards))
+        return [*above, *below]
 
-    def _verify_slice(self, piece: ChartSlice, values: Mapping[str, Any] | None = None) -> _SliceVerdict:
+    def _verify_chart(self, chart: Chart, values: Mapping[str, Any] | None = None) -> _Verdict:
+        key = self._verdict_key(chart, values)
+        known = self._cache.get(_VERDICT_KIND, key)
+        if known is not None:
+            objects, shard_values = known
+            return _Verdict(
+                [ForeignObject(*item) for item in objects], [(Chart(*place), given) for place, given in shard_values]
+            )
+        verdict = self._render_and_verify(chart, values)
+        if not verdict.problems and not verdict.refusals:
+            shards = [(tuple(place), given) for place, given in verdict.shard_values]
+            self._cache.put(_VERDICT_KIND, key, ([tuple(item) for item in verdict.foreign_objects], shards))
+        return verdict
+
+    def _verdict_key(self, chart: Chart, values: Mapping[str, Any] | None) -> str:
+        """A digest of everything that the verdict depends on: engine, bytes of the chart, overrides, names."""
+        paths = [path for name, path in self._folder.paths_by_chart[chart].items() if helm.is_read_by_helm(name)]
+        generated = self._folder.tree.digests
+        foreign = self._folder.read_files([path for path in paths if path not in generated])
+        digests = sorted((path, generated.get(path) or sha256_hex(foreign[path])) for path in paths)
+        names = sorted(self._expected_names(chart)), sorted(self._reserved_names(chart.environment) if foreign else ())
+        return digest_data((self._engine, digests, dict(values or {}), names))
+
+    def _render_and_verify(self, chart: Chart, values: Mapping[str, Any] | None) -> _Verdict:
+        files, foreign = self._folder.read_chart(chart), self._list_foreign(chart)
+        own_files = {name: data for name, data in files.items() if name not in foreign}
         try:
-            objects = helm.render_chart(piece.files, values)
-            handed = [] if piece.chart.shard else find_shard_values(objects, self._shard_charts)
+            own = helm.render_templates(own_files, values)
         except helm.HelmRefusal as refusal:
-            return _SliceVerdict([f"chart {piece.chart}: Helm refuses it: {refusal}"], [])
-        problems = find_object_problems(objects, piece.applications)
-        return _SliceVerdict([f"chart {piece.chart}: {text}" for text in problems], handed)
+            return _Verdict(problems=[f"chart {chart}: Helm refuses it: {refusal}"])
+        objects = [item for items in own.values() for item in items]
+        problems = find_object_problems(objects, self._expected_names(chart))
+        verdict = _Verdict(problems=[f"chart {chart}: {text}" for text in problems])
+        if not chart.shard:
+            verdict.shard_values = find_shard_values(objects, self._charts)
+        if foreign:
+            self._verify_foreign_files(chart, files, foreign, own, values, verdict)
+        return verdict
 
-    def _is_verified(self, piece: ChartSlice) -> bool:
-        asked: list[str] = []
-        for key in self._list_verdict_keys(piece):
-            if self._memo.get(_VERDICT_KIND, key) is not None:
-                self._store_verdicts(asked)
-                return True
-            asked.append(key)
-        return False
+    def _verify_foreign_files(
+        self,
+        chart: Chart,
+        files: Mapping[str, bytes],
+        foreign: Collection[str],
+        own: Mapping[str, list[helm.Manifest]],
+        values: Mapping[str, Any] | None,
+        verdict: _Verdict,
+    ) -> None:
+        """Render the chart again with its foreign files, and add what is wrong with them to the verdict."""
+        try:
+            whole = helm.render_templates(files, values)
+        except helm.HelmRefusal as refusal:
+            blamed = [name for name in foreign if name in str(refusal)] or foreign
+            verdict.refusals = [f"{self._display(chart, blamed)}: Helm refuses chart {chart} with it: {refusal}"]
+            return
+        if {name: items for name, items in whole.items() if name in own} != own:
+            verdict.refusals = [f"{self._display(chart, foreign)}: changes what generated templates render"]
+            return
+        added = {name: items for name, items in whole.items() if name not in own}
+        verdict.refusals = list(self._find_name_clashes(chart, own, added))
+        verdict.foreign_objects = [
+            ForeignObject(f"{chart.folder}/{name}", *_object_identity(item))
+            for name, items in added.items()
+            for item in items
+        ]
 
-    def _store_verdicts(self, keys: Iterable[str]) -> None:
-        for key in keys:
-            self._memo.put(_VERDICT_KIND, key, True)
+    def _find_name_clashes(
+        self, chart: Chart, own: Mapping[str, list[helm.Manifest]], added: Mapping[str, list[helm.Manifest]]
+    ) -> Iterator[str]:
+        """Names that foreign files take: those of the registry, and those of other objects in the chart."""
+        reserved = self._reserved_names(chart.environment)
+        counts = Counter(_object_identity(item) for part in (own, added) for items in part.values() for item in items)
+        for name, items in added.items():
+            path = self._display(chart, [name])
+            for item in items:
+                kind, namespace, object_name = identity = _object_identity(item)
+                if str(item.get("apiVersion")).startswith(_ARGO_GROUP) and (kind, object_name) in reserved:
+                    yield f"{path}: {kind} {object_name} has a name that the registry uses"
+                elif counts[identity] > 1:
+                    yield f"{path}: chart {chart} renders {kind} {namespace}/{object_name} {counts[identity]} times"
 
-    def _list_verdict_keys(self, piece: ChartSlice) -> Iterator[str]:
-        """The cache keys of a slice's verdict; those of a shard include its parent chart.
+    def _list_foreign(self, chart: Chart) -> list[str]:
+        """The foreign files of a chart that Helm reads, by path below it."""
+        paths = self._folder.paths_by_chart[chart].items()
+        return sorted(name for name, path in paths if path in self._folder.foreign_paths and helm.is_read_by_helm(name))
 
-        The key by inputs comes first, since it needs no rendering. A promotion changes the inputs of all slices of a
-        team but the bytes of only one: the others are then found by the key of their bytes.
-        """
-        pieces = [piece, *([self._parent_slices[piece.chart.environment]] if piece.chart.shard else [])]
-        if piece.input_digest:
-            yield digest_data((self._engine, [one.input_digest or _slice_content(one) for one in pieces]))
-        yield digest_data((self._engine, [_slice_content(one) for one in pieces]))
+    def _display(self, chart: Chart, names: Iterable[str]) -> str:
+        return ", ".join(self._folder.display(f"{chart.folder}/{name}") for name in names)
+
+    def _expected_names(self, chart: Chart) -> set[str]:
+        """The names of the Applications that the generated part of a chart renders."""
+        environment, shard = chart
+        if not shard and self._registry.environments[environment].shards is not None:
+            return {shard_application_name(environment, place.shard) for place in self._shards_of(environment)}
+        prefix = f"{environment}/"
+        applications = self._folder.tree.applications.items()
+        return {one["name"] for key, one in applications if key.startswith(prefix) and one.get("shard", "") == shard}
+
+    def _shards_of(self, environment: str) -> list[Chart]:
+        return [chart for chart in self._folder.generated_charts if chart.shard and chart.environment == environment]
+
+    def _reserved_names(self, environment: str) -> set[ArgoName]:
+        """The Applications and AppProjects of the registry in the Argo CD of an environment."""
+        environments = self._registry.environments
+        argocd = environments[environment].argocd
+        same = {name for name, other in environments.items() if other.argocd == argocd}
+        applications = self._folder.tree.applications.items()
+        identities = [one for key, one in applications if key.partition("/")[0] in same]
+        shards = [chart for name in same for chart in self._shards_of(name)]
+        return {
+            *(("Application", one["name"]) for one in identities),
+            *(("Application", shard_application_name(*chart)) for chart in shards),
+            *(("AppProject", one["project"]) for one in identities),
+            *(("AppProject", name) for name in self._registry.projects),
+            *(("AppProject", shard_project_name(chart.environment)) for chart in shards),
+        }
 
 
-def _slice_content(piece: ChartSlice) -> Any:
-    return tuple(piece.chart), sorted(piece.files.digests.items()), sorted(piece.applications.items())
+def _object_identity(item: helm.Manifest) -> tuple[str, str, str]:
+    metadata = item.get("metadata") or {}
+    return str(item.get("kind")), str(metadata.get("namespace") or ""), str(metadata.get("name"))

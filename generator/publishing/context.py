@@ -21,6 +21,8 @@ from generator.git.failure import RemoteFaultError
 from generator.git.messages import redact
 from generator.git.remote_clone import PublishTarget, open_clone
 from generator.git.runner import IdleBudget
+from generator.helm.adoption import find_deployed_applications
+from generator.pipeline import CommittedFiles, PreparedCharts, find_digests, open_committed_folder
 from generator.promotion.app_edits import PublishedApplications, RegistryEdit
 from generator.promotion.history import History, find_checkout, find_registry_folder, read_registry_history
 from generator.publishing.removal_guard import Removal, RemovalConsent, find_removals, guard_removals
@@ -87,15 +89,20 @@ def _read_committed_inventory(checkout: Checkout, folder: Path, revision: str) -
 
 
 def check_working_copy_removals(
-    path: Path, registry: Registry, after: PublishedApplications, consent: RemovalConsent, revision: str = "HEAD"
+    path: Path, charts: PreparedCharts, consent: RemovalConsent, revision: str = "HEAD", *, with_helm: bool = True
 ) -> None:
-    """Check the removals between the charts at a revision of the checkout and `after`.
+    """Check the removals between the charts at a revision of the checkout and those to be written.
 
     Raises RemovalError as the removal guard does; outside of any repository there is nothing to compare with.
     """
     checkout = find_checkout(path)
-    if checkout is not None:
-        guard_removals(registry, read_committed_applications(checkout, path, registry, revision), after, consent)
+    commit = checkout.resolve_commit(revision) if checkout else None
+    if checkout is None or commit is None:
+        return
+    committed = open_committed_folder(CommittedFiles(checkout, path.parent, commit), charts.registry.workloads.path)
+    digests = find_digests(committed, charts.tree)
+    deployed = find_deployed_applications(committed, digests, charts.after, with_helm=with_helm)
+    guard_removals(charts.registry, deployed, charts.tree.applications, consent)
 
 
 def find_removals_since_head(path: Path, registry: Registry, after: PublishedApplications) -> tuple[Removal, ...]:

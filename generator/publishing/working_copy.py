@@ -1,31 +1,73 @@
-"""Edit the registry in the working copy and render its charts."""
+"""Take the working copy's registry through the pipeline: render, check, or edit it."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Mapping
+import secrets
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from generator.cache import open_user_cache
 from generator.charts.change_set import ChangeSet, compute_changes
-from generator.charts.output_folder import OutputFolder
-from generator.charts.render import RenderedTree
-from generator.charts.team_partition import render_charts
-from generator.errors import GeneratorError, LocalError, RefusedError
-from generator.helm.verify import validate_charts
+from generator.charts.output_folder import OutputFolder, lock_folder
+from generator.charts.plan import plan_charts
+from generator.charts.render import render_plan
+from generator.errors import ConflictError, GeneratorError, LocalError, UsageError
+from generator.helm.chart_size import describe_large_charts
+from generator.helm.manifests import render_manifest_files
+from generator.helm.verify import ForeignObject, HelmScope
+from generator.pipeline import PreparedCharts, open_working_folder, prepare_charts, refuse_files_in_the_way
 from generator.promotion.app_edits import RegistryEdit
 from generator.publishing.context import (
     EditContext,
     EditOperation,
     check_working_copy_removals,
     find_chart_location,
+    find_removals_since_head,
     read_edit_context,
 )
-from generator.publishing.removal_guard import RemovalConsent
-from generator.registry.files import FolderFiles
+from generator.publishing.removal_guard import Removal, RemovalConsent
+from generator.registry.files import FolderFiles, find_registry
+from generator.registry.problems import require_known_names
+from generator.registry.reader import read_registry
+from generator.registry.registry import Registry
 
-__all__ = ["EditContext", "EditOperation", "EditOutcome", "edit_working_copy"]
+__all__ = [
+    "CheckOutcome",
+    "EditContext",
+    "EditOperation",
+    "EditOutcome",
+    "RenderOutcome",
+    "check_working_copy",
+    "edit_working_copy",
+    "render_manifests",
+    "render_working_copy",
+]
+
+#: Shows a progress bar for so many steps; the context's value is called with the number done.
+ShowProgress = Callable[[int], contextlib.AbstractContextManager[Callable[[int], None]]]
+
+
+@dataclass(frozen=True)
+class RenderOutcome:
+    """What `render` changes below `folder`, and the Applications of the last commit that are deleted."""
+
+    folder: Path
+    change: ChangeSet
+    removals: tuple[Removal, ...] = ()
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """The result of a check: the charts' differences from the folder, warnings, and objects of foreign files."""
+
+    folder: OutputFolder
+    charts: PreparedCharts
+    warnings: list[str]
+
+    @property
+    def foreign_objects(self) -> list[ForeignObject]:
+        return self.charts.verified.foreign_objects
 
 
 @dataclass(frozen=True)
@@ -35,6 +77,93 @@ class EditOutcome:
     edit: RegistryEdit
     chart_changes: ChangeSet | None
     edited_files: tuple[str, ...] = ()
+
+
+def render_working_copy(
+    registry_path: str | None,
+    environments: Collection[str],
+    *,
+    adopt: bool = False,
+    dry_run: bool = False,
+    without_helm: bool = False,
+    show_progress: ShowProgress,
+) -> RenderOutcome:
+    """Write the charts of all environments, or of the given ones.
+
+    Helm verifies the charts with foreign files, and with `adopt` all charts. Raises RegistryError, ChartError,
+    RefusedError, ConflictError (a file changed meanwhile) and LocalError.
+    """
+    path = find_registry(registry_path)
+    with _name_what_is_undone("nothing was written"), _lock_working_copy(path, needed=not dry_run):
+        registry = read_registry(path)
+        require_known_names(environments, registry.environments, "environment")
+        folder = _open_output_folder(path, registry)
+        scope = HelmScope.ALL if adopt else HelmScope.WITH_FOREIGN_FILES
+        charts = prepare_charts(
+            registry,
+            find_chart_location(path, registry),
+            open_working_folder(folder),
+            environments=environments,
+            adopt=adopt,
+            helm_scope=HelmScope.NONE if without_helm else scope,
+        )
+        removals = tuple(
+            removal
+            for removal in find_removals_since_head(path, registry, charts.tree.applications)
+            if not environments or removal.key.partition("/")[0] in environments
+        )
+        _write_charts(folder, charts, dry_run, show_progress)
+    return RenderOutcome(folder.root, charts.change, removals)
+
+
+def render_manifests(
+    registry_path: str | None,
+    environments: Collection[str],
+    target: Path,
+    *,
+    adopt: bool = False,
+    dry_run: bool = False,
+    show_progress: ShowProgress,
+) -> RenderOutcome:
+    """Write the objects that Helm renders of the charts to the folder `target`, which has its own inventory."""
+    path = find_registry(registry_path)
+    registry = read_registry(path)
+    require_known_names(environments, registry.environments, "environment")
+    charts = _open_output_folder(path, registry)
+    if target.resolve().is_relative_to(charts.root.resolve()):
+        raise UsageError(f"{target} is in the folder of the charts", remedy="name another folder")
+    tree = render_plan(plan_charts(registry, find_chart_location(path, registry)))
+    manifests = render_manifest_files(tree, environments or tuple(registry.environments))
+    folder = OutputFolder(target)
+    change = compute_changes(manifests, folder.read_inventory(), folder.read_digest, frozenset(environments) or None)
+    if not adopt:
+        refuse_files_in_the_way(open_working_folder(folder), change)
+    if change and not dry_run:
+        with show_progress(len(change.files_to_write)) as step:
+            folder.apply_changes(change, folder.read_inventory(), step)
+    return RenderOutcome(folder.root, change)
+
+
+def check_working_copy(
+    registry_path: str | None, consent: RemovalConsent, base: str | None, *, without_helm: bool = False
+) -> CheckOutcome:
+    """Verify the charts of the working copy, and check its removals against the revision `base`.
+
+    Raises RegistryError, ChartError, RefusedError, RemovalError and LocalError.
+    """
+    path = find_registry(registry_path)
+    registry = read_registry(path)
+    folder = _open_output_folder(path, registry)
+    charts = prepare_charts(
+        registry,
+        find_chart_location(path, registry),
+        open_working_folder(folder),
+        adopt=True,  # A file in the way is reported as out of date.
+        helm_scope=HelmScope.NONE if without_helm else HelmScope.ALL,
+    )
+    check_working_copy_removals(path, charts, consent, base or "HEAD", with_helm=not without_helm)
+    warnings = list(describe_large_charts(charts.verified.sizes, charts.tree.applications, registry))
+    return CheckOutcome(folder, charts, warnings)
 
 
 def edit_working_copy(
@@ -48,65 +177,99 @@ def edit_working_copy(
     """Edit the registry at `path` and render its charts.
 
     Everything is read, validated and rendered before the first file is written. Raises what the operation raises,
-    RegistryError where its edit would make the registry invalid, ChartError, RefusedError, LocalError, and
-    RemovalError for a deleted Application that is not in `removals` (`<env>/<app>`).
+    RegistryError where its edit would make the registry invalid, ChartError, RefusedError, LocalError, ConflictError
+    if a file changed meanwhile, and RemovalError for a deleted Application that is not in `removals` (`<env>/<app>`).
     """
-    try:
+    with _name_what_is_undone("nothing was changed"), _lock_working_copy(path, needed=not dry_run):
         return _edit_and_render(path, operation, dry_run, verify_with_helm, removals)
-    except GeneratorError as error:
-        error.not_done = error.not_done or "nothing was changed"
-        raise
 
 
 def _edit_and_render(
     path: Path, operation: EditOperation, dry_run: bool, verify_with_helm: bool, removals: Collection[str]
 ) -> EditOutcome:
-    ground = read_edit_context(path)
-    edited = operation(ground)
-    files = edited.editable.changed_files(ground.editable, FolderFiles(path.parent))
+    context = read_edit_context(path)
+    originals = FolderFiles(path.parent)
+    edited = operation(context)
+    files = edited.editable.changed_files(context.editable, originals)
     if not files:
         return EditOutcome(edited, None)
     registry = edited.editable.revalidate().registry
-    tree = render_charts(registry, open_user_cache(), find_chart_location(path, registry))
-    validate_charts(tree, registry, open_user_cache(), with_helm=verify_with_helm)
-    check_working_copy_removals(path, registry, tree.applications, RemovalConsent(frozenset(removals)))
-    folder = OutputFolder(path.parent / registry.workloads.path)
-    change = _compare_charts(folder, tree)
+    folder = _open_output_folder(path, registry)
+    charts = prepare_charts(
+        registry,
+        find_chart_location(path, registry),
+        open_working_folder(folder),
+        helm_scope=HelmScope.ALL if verify_with_helm else HelmScope.NONE,
+    )
+    consent = RemovalConsent(frozenset(removals))
+    check_working_copy_removals(path, charts, consent, with_helm=verify_with_helm)
     if not dry_run:
-        _write_registry_files(path.parent, files)
-        folder.apply_changes(change, folder.read_inventory())
-    return EditOutcome(edited, change, tuple(files))
+        _write_registry_files(path.parent, files, context.editable.file_contents())
+        folder.apply_changes(charts.change, charts.before.inventory)
+    return EditOutcome(edited, charts.change, tuple(files))
 
 
-def _compare_charts(folder: OutputFolder, tree: RenderedTree) -> ChangeSet:
-    change = compute_changes(tree, folder.read_inventory(), folder.read_digest)
-    if change.foreign:
-        raise RefusedError(
-            f"{folder.root / change.foreign[0]} is in the way and was not written by workloads",
-            remedy="move it away, or run 'workloads render --adopt'",
-        )
-    return change
+def _open_output_folder(path: Path, registry: Registry) -> OutputFolder:
+    return OutputFolder(path.parent / registry.workloads.path)
 
 
-def _write_registry_files(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Replace registry files; restore the earlier ones if one cannot be written."""
+def _write_charts(
+    folder: OutputFolder,
+    charts: PreparedCharts,
+    dry_run: bool,
+    show_progress: ShowProgress,
+) -> None:
+    if charts.change and not dry_run:
+        with show_progress(len(charts.change.files_to_write)) as step:
+            folder.apply_changes(charts.change, charts.before.inventory, step)
+
+
+@contextlib.contextmanager
+def _name_what_is_undone(text: str) -> Iterator[None]:
+    try:
+        yield
+    except GeneratorError as error:
+        error.not_done = error.not_done or text
+        raise
+
+
+def _lock_working_copy(path: Path, *, needed: bool) -> contextlib.AbstractContextManager[None]:
+    """The lock under which a command reads and writes the working copy of the registry at `path`."""
+    return lock_folder(path.parent) if needed else contextlib.nullcontext()
+
+
+def _write_registry_files(folder: Path, files: Mapping[str, bytes], read_before: Mapping[str, bytes]) -> None:
+    """Replace registry files; restore the earlier ones if one cannot be written.
+
+    Raises ConflictError if a file is no longer what was read before the edit.
+    """
     done: list[tuple[Path, bytes]] = []
     try:
         for name, data in files.items():
-            before = (folder / name).read_bytes()
-            _replace_registry_file(folder / name, data)
-            done.append((folder / name, before))
+            target = folder / name
+            before = target.read_bytes()
+            if before.replace(b"\r\n", b"\n") != read_before[name].replace(b"\r\n", b"\n"):
+                raise ConflictError(f"{target} changed while this command ran", remedy="run it again")
+            _replace_registry_file(target, data)
+            done.append((target, before))
     except OSError as error:
-        for target, before in done:
-            with contextlib.suppress(OSError):
-                _replace_registry_file(target, before)
+        _restore_registry_files(done)
         raise LocalError(f"{error.filename or folder} cannot be written: {error.strerror}") from error
+    except ConflictError:
+        _restore_registry_files(done)
+        raise
+
+
+def _restore_registry_files(done: list[tuple[Path, bytes]]) -> None:
+    for target, before in done:
+        with contextlib.suppress(OSError):
+            _replace_registry_file(target, before)
 
 
 def _replace_registry_file(target: Path, data: bytes) -> None:
     # Edit the target of a symbolic link, and keep the link.
     real = target.resolve()
-    temporary = real.with_name(f".{real.name}.tmp")
+    temporary = real.with_name(f".{real.name}.{secrets.token_hex(4)}.tmp")
     try:
         temporary.write_bytes(data)
         temporary.chmod(real.stat().st_mode & 0o7777)

@@ -243,6 +243,12 @@ def require_known_name(name: str, names: Iterable[str], kind: str) -> None:
         raise UsageError(f'unknown {kind} "{name}"{suggest_nearest(name, names) or _list_choices(names)}')
 
 
+def require_known_names(chosen: Iterable[str], names: Iterable[str], kind: str) -> None:
+    """Raise UsageError for the first chosen name that is not among `names`."""
+    for name in chosen:
+        require_known_name(name, names, kind)
+
+
 def _list_choices(names: Iterable[str]) -> str:
     choices = sorted(names)
     return f" (choose from {', '.join(choices)})" if 0 < len(choices) <= _MAX_LISTED_CHOICES else ""

@@ -49,7 +49,7 @@ def write_site(folder: OutputFolder, change: ChangeSet, inventory: Inventory) ->
 def _contains_files(root: Path) -> bool:
     try:
         # A killed first run leaves only its inventory, or a part of it.
-        return any(path.name not in (INVENTORY_FILE, f".{INVENTORY_FILE}.tmp") for path in root.iterdir())
+        return any(not path.name.lstrip(".").startswith(INVENTORY_FILE.lstrip(".")) for path in root.iterdir())
     except FileNotFoundError:
         return False
     except OSError as error:

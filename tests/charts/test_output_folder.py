@@ -181,7 +181,7 @@ def test_a_link_under_a_temporary_name_is_not_followed(folder: OutputFolder, tmp
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_bytes(b"mine\n")
     (folder.root / "argo-app-projects").mkdir(parents=True)
-    (folder.root / "argo-app-projects/.p.yaml.tmp").symlink_to(elsewhere)
+    (folder.root / "argo-app-projects/.p.yaml.0123abcd.tmp").symlink_to(elsewhere)
     _apply(folder, _OLD)
     assert elsewhere.read_bytes() == b"mine\n"
     assert _there(folder) == _OLD
@@ -213,7 +213,7 @@ def test_a_file_where_a_folder_belongs_is_named_itself(folder: OutputFolder, fir
     shutil.rmtree(folder.root / "argo-app-of-apps")
     (folder.root / "argo-app-of-apps").write_text("no folder")
     with pytest.raises(RefusedError, match=r"argo-app-of-apps is not a folder$"):
-        OutputFolder(folder.root).stat_files([f"argo-app-of-apps/dev/{first}/a.yaml", "argo-app-of-apps/a.yaml"])
+        OutputFolder(folder.root).read_output_files([f"argo-app-of-apps/dev/{first}/a.yaml"])
 
 
 def test_a_folder_that_cannot_be_entered_is_named(folder: OutputFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,4 +227,4 @@ def test_a_folder_that_cannot_be_entered_is_named(folder: OutputFolder, monkeypa
 
     monkeypatch.setattr(os, "lstat", denied)
     with pytest.raises(LocalError, match=r"argo-app-of-apps/dev cannot be read: Permission denied"):
-        OutputFolder(folder.root).stat_files(list(_OLD))
+        OutputFolder(folder.root).read_output_files(list(_OLD))

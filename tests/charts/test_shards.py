@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from generator.charts.chart_folder import EMPTY_FOLDER, overlay_tree
 from generator.charts.file_set import FileSet
 from generator.charts.layout import Chart, OutputLocation, group_by_chart
 from generator.charts.plan import plan_charts
-from generator.charts.render import ChartSlice, RenderedTree, render_plan
-from generator.charts.team_partition import render_charts
+from generator.charts.render import RenderedTree, render_plan
 from generator.helm.engine import HelmRefusal
 from generator.helm.manifests import render_manifest_files
-from generator.helm.verify import ChartError, verify_with_helm
+from generator.helm.verify import ChartError, verify_charts
 from tests.charts.rendered import SAMPLE, SHARED_HUB, Objects, registry_of, sharded, through_parent, tree_of
 from tests.workspace import REGISTRY
 
@@ -233,10 +233,10 @@ def test_confirmation_is_asked_of_shards_too_but_not_of_what_is_handed_over() ->
 def test_the_charts_lie_where_they_are_said_to() -> None:
     registry = registry_of(sharded(REGISTRY, '"team"'))
     deep = OutputLocation("https://github.com/acme/other.git", "deep/multi-repo")
-    for tree in (render_plan(plan_charts(registry, deep)), render_charts(registry, location=deep)):
-        source = _above(tree)["Application", "dev-applications-payments"]["spec"]["source"]
-        assert source["path"] == "deep/multi-repo/argo-app-shards/dev/payments"
-        assert source["repoURL"] == "https://github.com/acme/other.git"
+    tree = render_plan(plan_charts(registry, deep))
+    source = _above(tree)["Application", "dev-applications-payments"]["spec"]["source"]
+    assert source["path"] == "deep/multi-repo/argo-app-shards/dev/payments"
+    assert source["repoURL"] == "https://github.com/acme/other.git"
     top = render_plan(plan_charts(registry, deep._replace(path=".")))
     at_the_top = _above(top)["Application", "dev-applications-payments"]["spec"]["source"]
     assert at_the_top["path"] == "argo-app-shards/dev/payments"
@@ -245,22 +245,18 @@ def test_the_charts_lie_where_they_are_said_to() -> None:
 @pytest.mark.parametrize("shards", ['"team"', "4"])
 def test_helm_and_argo_cd_take_every_shard(shards: str) -> None:
     registry = registry_of(sharded(SHARED_HUB.read_text(encoding="utf-8"), shards))
-    verify_with_helm(render_plan(plan_charts(registry)), registry.environments)
+    verify_charts(overlay_tree(render_plan(plan_charts(registry)), EMPTY_FOLDER), registry)
 
 
 def test_what_is_wrong_in_a_shard_is_told_with_its_name() -> None:
     registry = registry_of(sharded(REGISTRY, '"team"'))
     tree = render_plan(plan_charts(registry))
-    broken = tuple(_broken(piece) if piece.chart == Chart("dev", "payments") else piece for piece in tree.slices)
+    path = "argo-app-shards/dev/payments/templates/ledger.yaml"
+    files = {**tree.files, path: b"a: b\n"}
+    broken = replace(tree, files=FileSet.from_bytes(files))
     with pytest.raises(ChartError) as refused:
-        verify_with_helm(replace(tree, build_slices=lambda: broken), registry.environments)
+        verify_charts(overlay_tree(broken, EMPTY_FOLDER), registry)
     assert "chart dev, shard payments: Application ledger is missing" in str(refused.value)
-
-
-def _broken(piece: ChartSlice) -> ChartSlice:
-    path = "templates/ledger.yaml"
-    files = {**piece.files, path: piece.files[path].replace(b'"name" "ledger"', b'"name" "other"')}
-    return ChartSlice(piece.chart, lambda: (FileSet.from_bytes(files), piece.applications))
 
 
 def test_the_objects_of_shards_are_among_an_environments_manifests() -> None:

@@ -30,7 +30,7 @@ def test_what_is_valid_and_up_to_date_passes(rendered: Path, workloads: Run) -> 
 def test_the_json_document_of_what_passes(rendered: Path, workloads: Run) -> None:
     data = json.loads(workloads("check", "--json", cwd=rendered).out)
     drift: dict[str, list[str]] = {"added": [], "changed": [], "removed": []}
-    assert data == {"upToDate": True, "applications": 5, "warnings": [], "drift": drift}
+    assert data == {"upToDate": True, "applications": 5, "warnings": [], "foreign": [], "drift": drift}
 
 
 def test_charts_that_lag_behind_are_shown_as_a_diff(rendered: Path, workloads: Run) -> None:
@@ -40,7 +40,7 @@ def test_charts_that_lag_behind_are_shown_as_a_diff(rendered: Path, workloads: R
     assert done.code == 1
     assert f"--- {VALUES}\n+++ {VALUES}\n" in done.out
     assert '-      targetRevision: "v1.0.0"\n+      targetRevision: "v1.1.0"\n' in done.out
-    assert done.err == "multi-repo is not what the registry says: run 'workloads render' and commit it\n"
+    assert done.err == "multi-repo is out of date: run 'workloads render' and commit the result\n"
 
 
 def test_charts_edited_by_hand_are_drift(rendered: Path, workloads: Run) -> None:
@@ -79,7 +79,7 @@ def test_new_files_are_named_and_not_shown(place: Path, workloads: Run) -> None:
 def test_a_record_alone_that_is_missing_is_drift(rendered: Path, workloads: Run) -> None:
     (rendered / "multi-repo" / ".generated.json").unlink()
     done = workloads("check", cwd=rendered)
-    assert (done.code, done.out) == (1, "the record of generated files is missing or out of date\n")
+    assert (done.code, done.out) == (1, "the inventory of generated files is missing or out of date\n")
 
 
 def test_every_problem_is_told_with_its_place(rendered: Path, workloads: Run) -> None:
@@ -135,13 +135,13 @@ def test_a_chart_that_helm_took_is_not_rendered_again(
     rendered: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
-    real = helm.render_chart
+    real = helm.render_templates
 
-    def counted(*given: Any) -> list[dict[str, Any]]:
+    def counted(*given: Any) -> dict[str, list[dict[str, Any]]]:
         asked.append(1)
         return real(*given)
 
-    monkeypatch.setattr(helm, "render_chart", counted)
+    monkeypatch.setattr(helm, "render_templates", counted)
     assert workloads("check", cwd=rendered).code == 0
     first = len(asked)
     assert workloads("check", cwd=rendered).code == 0
@@ -208,13 +208,13 @@ def test_after_a_promotion_helm_is_asked_about_the_shard_and_what_is_above_it(
     (place / "apps.toml").write_text(text)
     assert workloads("render", cwd=place).code == 0
     asked: list[str] = []
-    real = helm.render_chart
+    real = helm.render_templates
 
-    def counted(files: dict[str, bytes], *given: Any) -> list[dict[str, Any]]:
+    def counted(files: dict[str, bytes], *given: Any) -> dict[str, list[dict[str, Any]]]:
         asked.append(next(line for line in files["Chart.yaml"].decode().splitlines() if line.startswith("name:")))
         return real(files, *given)
 
-    monkeypatch.setattr(helm, "render_chart", counted)
+    monkeypatch.setattr(helm, "render_templates", counted)
     assert workloads("check", cwd=place).code == 0
     assert sorted(asked) == sorted({*asked})
     assert len(asked) == 3 + 4
@@ -223,4 +223,4 @@ def test_after_a_promotion_helm_is_asked_about_the_shard_and_what_is_above_it(
     assert asked == []
     (place / "apps.toml").write_text(text.replace('  "audit",', '  "audit@v2",'))
     assert workloads("check", cwd=place).code == 1
-    assert asked == ["name: dev-applications", "name: dev-applications-audit"]
+    assert asked == ["name: dev-applications-audit"]

@@ -1,181 +1,188 @@
-"""That the slices which Helm judges one by one are together what the charts are."""
+"""Helm verifies every chart whole, with the foreign files that stay in its folder."""
 
 from __future__ import annotations
 
-from collections import Counter
+import datetime
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from benchmarks.registries import files as registry_files
-from benchmarks.registries import promoted
-from generator.charts.layout import SHARDS_TEMPLATE, Chart, group_by_chart
-from generator.charts.render import ChartSlice, RenderedTree
-from generator.charts.team_partition import render_charts
+from generator.charts.chart_folder import ChartFolder, OverlaidFolder, overlay_tree
+from generator.charts.file_set import FileSet
+from generator.charts.plan import plan_charts
+from generator.charts.render import RenderedTree, render_plan
+from generator.errors import RefusedError
 from generator.helm import engine as helm
-from generator.helm.environment_objects import find_shard_values
-from generator.helm.verify import ChartError, validate_charts, verify_with_helm
-from generator.registry.files import MemoryFiles
-from generator.registry.reader import read_registry_from
+from generator.helm.verify import ChartError, ForeignObject, HelmScope, verify_charts
 from generator.registry.registry import Registry
-from generator.registry.result_cache import NO_CACHE
-from tests.charts.rendered import SAMPLE, SHARED_HUB, registry_of, sharded, through_parent
-from tests.charts.test_golden import EVERY_FIELD
+from generator.registry.result_cache import digest_data
+from tests.charts.rendered import registry_of, sharded
 from tests.remembering import Remembering
+from tests.workspace import REGISTRY
 
-_MANY = {name: text.encode() for name, text in registry_files(60, 7).items()}
-
-
-def _registries() -> dict[str, Registry]:
-    texts = {place.parent.name: place.read_text(encoding="utf-8") for place in (SAMPLE, EVERY_FIELD / "apps.toml")}
-    texts["hub"] = SHARED_HUB.read_text(encoding="utf-8")
-    found = {name: registry_of(text) for name, text in texts.items()}
-    found |= {
-        f"{name}-{how}": registry_of(sharded(texts[name], toml)) for name in ("hub",) for how, toml in _HOW.items()
-    }
-    return found | {"many": read_registry_from(MemoryFiles(_MANY), "apps.toml")}
-
-
-_HOW = {"team": '"team"', "hash": "3"}
-REGISTRIES = _registries()
-registries = pytest.mark.parametrize("registry", REGISTRIES.values(), ids=REGISTRIES)
+_TEMPLATES = "argo-app-of-apps/dev/templates"
+_EXTRA = """\
+apiVersion: argoproj.io/v1alpha1
+kind: {kind}
+metadata:
+  name: {name}
+  namespace: argocd
+spec:
+  project: default
+  source: {{ repoURL: "https://github.com/acme/extra.git", path: x, targetRevision: main }}
+  destination: {{ namespace: extra, server: "https://kubernetes.default.svc" }}
+"""
 
 
-def _objects_of_slices(tree: RenderedTree) -> dict[Chart, list[helm.Manifest]]:
-    found: dict[Chart, list[helm.Manifest]] = {}
-    values: dict[Chart, dict[str, Any]] = {}
-    for piece in sorted(tree.slices, key=lambda piece: piece.chart.shard):
-        objects = helm.render_chart(piece.files, values.get(piece.chart))
-        values.update(find_shard_values(objects, [one.chart for one in tree.slices]))
-        found.setdefault(piece.chart, []).extend(objects)
-    return found
+def extra(name: str, kind: str = "Application") -> bytes:
+    return _EXTRA.format(name=name, kind=kind).encode()
 
 
-@registries
-def test_the_slices_yield_what_the_charts_yield(registry: Registry) -> None:
-    tree = render_charts(registry)
-    sliced = [item for items in _objects_of_slices(tree).values() for item in items]
-    files = group_by_chart(tree.files)
-    whole = [item for env in registry.environments for part in through_parent(files, env) for item in part.values()]
-    assert Counter(map(repr, sliced)) == Counter(map(repr, whole))
+def tree_of(registry: Registry) -> RenderedTree:
+    return render_plan(plan_charts(registry))
 
 
-@registries
-def test_every_template_and_every_application_is_in_one_slice(registry: Registry) -> None:
-    tree = render_charts(registry)
-    files = [f"{piece.chart.folder}/{path}" for piece in tree.slices for path in piece.files if "templates/" in path]
-    assert set(files) == {path for path in tree.files if "/templates/" in path}
-    apps = [f"{piece.chart.environment}/{app}" for piece in tree.slices for app in piece.applications]
-    divided = {piece.chart for piece in tree.slices if piece.chart.shard}
-    shards = [f"{chart.environment}/{chart.shard}" for chart in divided]
-    assert sorted(apps) == sorted([*tree.applications, *shards])
-
-
-@registries
-def test_the_values_of_a_slice_are_lines_of_the_charts(registry: Registry) -> None:
-    tree = render_charts(registry)
-    for piece in tree.slices:
-        whole = tree.files[f"{piece.chart.folder}/values.yaml"].decode().splitlines()
-        assert Counter(piece.files["values.yaml"].decode().splitlines()) <= Counter([*whole, "  apps: {}"])
-
-
-_PROD = 'labels = { env = "prod" }\n'
-_EDITS = (
-    ("", ""),
-    ('replicaCount = "', 'replicaCount = "7'),
-    (_PROD, 'labels = { env = "x" }\n'),
-    (_PROD, f'nameSuffix = "-x"\n{_PROD}'),
-    (_PROD, f'server = "https://x.example.com"\n{_PROD}'),
-    (_PROD, f"handOver = true\n{_PROD}"),
-    (_PROD, f'shards = "team"\n{_PROD}'),
-    (_PROD, f"shards = 2\n{_PROD}"),
-    (_PROD, f"policy = {{ confirmDeletion = true }}\n{_PROD}"),
-    ("[argocd]\n", '[argocd]\nnamespace = "x"\n'),
-    ("[argocd]\n", "[defaults]\nsyncWave = 9\n[argocd]\n"),
-)
-
-
-def test_slices_of_one_mark_are_one_slice() -> None:
-    known: dict[str, tuple[object, ...]] = {}
-    seen = 0
-    for before, after in _EDITS:
-        edited = {name: text.replace(before.encode(), after.encode()) for name, text in _MANY.items()}
-        assert (edited == _MANY) == (before == after), before
-        for piece in render_charts(read_registry_from(MemoryFiles(edited), "apps.toml")).slices:
-            told = piece.chart, piece.files.digests, piece.applications
-            # Of a chart above shards only its bytes tell.
-            assert bool(piece.input_digest) == (piece.files.keys().isdisjoint({f"templates/{SHARDS_TEMPLATE}.yaml"}))
-            assert not piece.input_digest or known.setdefault(piece.input_digest, told) == told
-            seen += 1
-    assert len(_EDITS) < len(known) < seen
-
-
-def test_a_chart_in_no_slice_is_never_trusted() -> None:
-    registry = REGISTRIES["many"]
-    tree = render_charts(registry)
-    lacking = replace(
-        tree, build_slices=lambda: tuple(piece for piece in tree.slices if piece.chart.environment != "prod")
+def folder_with(registry: Registry, foreign: Mapping[str, bytes] | None = None) -> OverlaidFolder:
+    """The folder of a registry's charts, with foreign files."""
+    files = dict(foreign or {})
+    there = ChartFolder(
+        "multi-repo", frozenset(files), lambda paths: {path: files[path] for path in paths if path in files}
     )
-    with pytest.raises(AssertionError):
-        validate_charts(lacking, registry, NO_CACHE, with_helm=False)
+    return overlay_tree(tree_of(registry), there)
+
+
+@pytest.fixture(scope="module")
+def registry() -> Registry:
+    return registry_of(REGISTRY)
 
 
 @pytest.fixture
 def rendered(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The files of each slice that Helm has rendered since."""
+    """The files of each chart that Helm has rendered since."""
     asked: list[list[str]] = []
-    known = helm.render_chart
+    known = helm.render_templates
 
-    def counted(files: Mapping[str, bytes], values: Mapping[str, Any] | None = None) -> list[helm.Manifest]:
+    def counted(files: Mapping[str, bytes], values: Mapping[str, Any] | None = None) -> dict[str, list[helm.Manifest]]:
         asked.append(sorted(files))
         return known(files, values)
 
-    monkeypatch.setattr(helm, "render_chart", counted)
+    monkeypatch.setattr(helm, "render_templates", counted)
     return asked
 
 
-def test_only_the_slices_that_changed_are_rendered_again(rendered: list[list[str]]) -> None:
-    memo, registry = Remembering(), REGISTRIES["many"]
-    verify_with_helm(render_charts(registry), registry.environments, memo)
-    rendered.clear()
-    verify_with_helm(render_charts(registry), registry.environments, memo)
-    assert not rendered
-    changed = _MANY["teams/team-003.toml"].replace(b'replicaCount = "', b'replicaCount = "7', 1)
-    after = read_registry_from(MemoryFiles({**_MANY, "teams/team-003.toml": changed}), "apps.toml")
-    verify_with_helm(render_charts(after), after.environments, memo)
-    assert 0 < len(rendered) <= len(after.environments)
-    assert all(len(paths) < 30 for paths in rendered)
+def test_objects_of_foreign_files_are_listed(registry: Registry) -> None:
+    files = {f"{_TEMPLATES}/extra.yaml": extra("extra"), f"{_TEMPLATES}/_notes.tpl": b'{{ define "x" }}{{ end }}'}
+    found = verify_charts(folder_with(registry, files), registry).foreign_objects
+    assert found == [ForeignObject(f"{_TEMPLATES}/extra.yaml", "Application", "argocd", "extra")]
 
 
-def test_a_promotion_has_one_slice_rendered_and_what_stayed_is_then_known_by_what_it_is_made_of(
-    rendered: list[list[str]],
+def test_objects_of_a_foreign_subchart_and_of_crds_are_listed(registry: Registry) -> None:
+    subchart = "argo-app-of-apps/dev/charts/sub"
+    files = {
+        f"{subchart}/Chart.yaml": b"apiVersion: v2\nname: sub\nversion: 1.0.0\n",
+        f"{subchart}/templates/a.yaml": extra("from-subchart"),
+        "argo-app-of-apps/dev/crds/b.yaml": b"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: from-crds\n",
+    }
+    found = verify_charts(folder_with(registry, files), registry).foreign_objects
+    assert [item.name for item in found] == ["from-subchart", "from-crds"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("extra.yaml", extra("billing"), "Application billing has a name that the registry uses"),
+        ("extra.yaml", extra("ledger", "AppProject"), "AppProject ledger has a name that the registry uses"),
+        ("extra.yaml", b"{{ .Values.spec.apps.nobody.path }}", "Helm refuses chart dev with it"),
+        ("extra.yaml", b"no table\n", "Helm refuses chart dev with it"),
+        (
+            "extra.yaml",
+            extra("twice") + b"---\n" + extra("twice"),
+            "renders Application argocd/twice 2 times",
+        ),
+    ],
+)
+def test_a_foreign_template_that_spoils_the_chart_is_refused_with_its_name(
+    registry: Registry, name: str, data: bytes, message: str
 ) -> None:
-    memo, registry = Remembering(), REGISTRIES["many"]
-    verify_with_helm(render_charts(registry), registry.environments, memo)
+    with pytest.raises(RefusedError) as refused:
+        verify_charts(folder_with(registry, {f"{_TEMPLATES}/{name}": data}), registry)
+    assert f"multi-repo/{_TEMPLATES}/{name}: " in refused.value.message
+    assert message in refused.value.message
+
+
+def test_a_name_of_another_environment_of_the_same_argo_cd_is_taken_too() -> None:
+    text = REGISTRY.replace("[environments.prod]", '[environments.prod]\nnameSuffix = "-live"')
+    for argocd, refused in (("", True), ('argocd = "hub"\n', False)):
+        registry = registry_of(text.replace('nameSuffix = "-live"', f'nameSuffix = "-live"\n{argocd}'))
+        folder = folder_with(registry, {f"{_TEMPLATES}/extra.yaml": extra("billing-live")})
+        if refused and registry.environments["prod"].argocd == registry.environments["dev"].argocd:
+            with pytest.raises(RefusedError, match="billing-live has a name that the registry uses"):
+                verify_charts(folder, registry)
+        else:
+            assert verify_charts(folder, registry).foreign_objects
+
+
+def test_a_foreign_helper_that_changes_generated_objects_is_refused(registry: Registry) -> None:
+    helper = b'{{ define "applications.app" }}a: b{{ end }}'
+    with pytest.raises(RefusedError, match="changes what generated templates render"):
+        verify_charts(folder_with(registry, {f"{_TEMPLATES}/_a.tpl": helper}), registry)
+
+
+def test_what_is_wrong_with_the_generated_part_is_the_registrys_to_solve(registry: Registry) -> None:
+    tree = tree_of(registry)
+    path = f"{_TEMPLATES}/billing.yaml"
+    broken = replace(tree, files=FileSet.from_bytes({**tree.files, path: b"{{ nonsense }}"}))
+    with pytest.raises(ChartError, match="chart dev: Helm refuses it"):
+        verify_charts(overlay_tree(broken, ChartFolder("", (), lambda paths: {})), registry)
+
+
+def test_a_scope_of_charts_with_foreign_files_renders_no_others(registry: Registry, rendered: list[list[str]]) -> None:
+    verify_charts(folder_with(registry), registry, scope=HelmScope.WITH_FOREIGN_FILES)
+    assert not rendered
+    files = {f"{_TEMPLATES}/extra.yaml": extra("extra")}
+    verify_charts(folder_with(registry, files), registry, scope=HelmScope.WITH_FOREIGN_FILES)
+    assert ["templates/extra.yaml" in names for names in rendered] == [False, True]
+
+
+def test_a_verified_chart_is_not_rendered_again_until_one_of_its_bytes_changes(rendered: list[list[str]]) -> None:
+    cache, files = Remembering(), {f"{_TEMPLATES}/extra.yaml": extra("extra")}
+    first = registry_of(REGISTRY)
+    found = verify_charts(folder_with(first, files), first, cache)
     rendered.clear()
-    name = "dusky-order-00003"
-    file = next(file for file, text in _MANY.items() if f"[apps.{name}]".encode() in text)
-    edited = promoted(_MANY[file].decode(), name, "prod", "v99.0.0").encode()
-    after = render_charts(read_registry_from(MemoryFiles({**_MANY, file: edited}), "apps.toml"))
-    verify_with_helm(after, registry.environments, memo)
-    assert len(rendered) == 1
-    unmade = replace(after, build_slices=lambda: [replace(piece, build_content=_never) for piece in after.slices])
-    verify_with_helm(unmade, registry.environments, memo)
-    assert len(rendered) == 1
+    assert verify_charts(folder_with(first, files), first, cache) == found
+    assert not rendered
+    verify_charts(folder_with(first, {f"{_TEMPLATES}/extra.yaml": extra("other")}), first, cache)
+    assert len(rendered) == 2  # dev alone, without and with the foreign file
 
 
-def _never() -> Any:
-    raise AssertionError
-
-
-def test_a_slice_that_was_refused_is_judged_again() -> None:
-    memo, registry = Remembering(), REGISTRIES["many"]
-    tree = render_charts(registry)
-    first, *others = tree.slices
-    expected = {**first.applications, "ghost": {"name": "ghost"}}
-    broken = replace(tree, build_slices=lambda: (ChartSlice(first.chart, lambda: (first.files, expected)), *others))
+def test_a_refused_chart_is_rendered_again(registry: Registry, rendered: list[list[str]]) -> None:
+    cache = Remembering()
     for _ in range(2):
-        with pytest.raises(ChartError, match="Application ghost is missing"):
-            verify_with_helm(broken, registry.environments, memo)
+        rendered.clear()
+        with pytest.raises(RefusedError):
+            verify_charts(folder_with(registry, {f"{_TEMPLATES}/extra.yaml": b"no table"}), registry, cache)
+        assert rendered
+
+
+def test_a_shard_is_rendered_again_when_the_values_from_its_parent_change(rendered: list[list[str]]) -> None:
+    cache = Remembering()
+    text = sharded(REGISTRY, '"team"')
+    first = registry_of(text)
+    verify_charts(folder_with(first), first, cache)
+    rendered.clear()
+    verify_charts(folder_with(first), first, cache)
+    assert not rendered
+    labelled = registry_of(text.replace('labels = { env = "dev" }', 'labels = { env = "x" }', 1))
+    verify_charts(folder_with(labelled), labelled, cache)
+    assert len(rendered) > 1
+
+
+def test_equal_data_has_an_equal_digest_however_it_was_made() -> None:
+    data = {"name": ["a-b", 1, None]}
+    assert digest_data(data) == digest_data({"".join(("na", "me")): ["-".join("ab"), 1, None]})
+    different = [{"name": ["a-b", True, None]}, {"name": ["a-b", 1.0, None]}, {"name": ("a-b", 1, None)}, [data], {}]
+    assert len({digest_data(each) for each in (data, *different)}) == 1 + len(different)
+    dates = [{"from": datetime.date(2026, 1, day)} for day in (1, 2)]
+    assert digest_data(dates[0]) == digest_data({"from": datetime.date(2026, 1, 1)}) != digest_data(dates[1])

@@ -10,11 +10,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from generator.charts.chart_folder import EMPTY_FOLDER, overlay_tree
 from generator.charts.plan import plan_charts
 from generator.charts.render import render_plan
 from generator.errors import RefusedError, UsageError
 from generator.git.remote_refs import RemoteRefs
-from generator.helm.verify import verify_with_helm
+from generator.helm.verify import verify_charts
 from generator.promotion import app_edits as operations
 from generator.promotion.app_edits import RegistryEdit
 from generator.promotion.history import History, RevisionChange
@@ -278,7 +279,7 @@ class Life(RuleBasedStateMachine):
         assert not find_removals(self.published, tree.applications), "an operation deletes a workload"
         self.published = {key: dict(value) for key, value in tree.applications.items()}
         if self.with_helm:
-            verify_with_helm(tree, self.book.registry.environments)
+            verify_charts(overlay_tree(tree, EMPTY_FOLDER), self.book.registry)
 
     @invariant()
     def the_registry_says_what_the_account_says(self) -> None:

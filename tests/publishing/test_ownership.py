@@ -61,10 +61,10 @@ def test_a_foreign_file_in_the_way_is_named_and_kept(published: Arrangement) -> 
 
 def test_a_foreign_file_in_an_owned_folder_is_kept(published: Arrangement) -> None:
     foreign = "multi-repo/argo-app-of-apps/prod/templates/extra.yaml"
-    published.others({foreign: "theirs\n", "README.md": "theirs\n"})
+    published.others({foreign: "# theirs\n", "README.md": "# theirs\n"})
     published.edit(onboarded(published.text))
     assert published.publish().code == 0
-    assert published.read(foreign) == published.read("README.md") == "theirs\n"
+    assert published.read(foreign) == published.read("README.md") == "# theirs\n"
 
 
 def test_a_foreign_file_is_kept_when_its_environment_leaves(published: Arrangement) -> None:
@@ -101,16 +101,10 @@ def test_a_record_that_is_missing_stops_everything(published: Arrangement) -> No
     assert f"{RECORD} is missing, and there are charts" in done.err
 
 
-def test_without_a_record_taking_over_deletes_nothing_and_still_guards_what_runs(published: Arrangement) -> None:
+def test_without_an_inventory_adopting_refuses_to_orphan_a_template(published: Arrangement) -> None:
     published.others({}, gone=(RECORD,))
     published.edit(without(published.text, "ledger", "test"))
-    assert (
-        "test/ledger: Application ledger: deletes everything that runs in namespace unknown"
-        in published.refused(5, "--adopt").err
-    )
-    assert published.publish("--adopt", "--allow-removal", "test/ledger").code == 0
-    assert TEMPLATE in published.charts()
-    assert "test/ledger" not in published.record()["applications"]
+    assert f"{TEMPLATE}: Helm refuses chart test with it" in published.refused(4, "--adopt").err
 
 
 def test_charts_written_by_hand_are_taken_over_on_request(apart: Arrangement) -> None:

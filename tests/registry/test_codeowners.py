@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from generator.charts.team_partition import render_charts
+from generator.charts.plan import plan_charts
+from generator.charts.render import render_plan
 from generator.cli import workloads
 from generator.errors import GeneratorError, RefusedError
 from generator.registry.codeowners import BLOCK_BEGIN, BLOCK_END, generate_codeowners_lines, replace_codeowners_block
@@ -114,7 +115,7 @@ def test_every_file_of_a_shard_is_somebodys() -> None:
         for line in generate_codeowners_lines(book(**{"apps.toml": SHARDED}), "", include_charts=True)
     ]
     owners = {pattern: who for pattern, _, who in lines}
-    tree = render_charts(book(**{"apps.toml": SHARDED}).registry)
+    tree = render_plan(plan_charts(book(**{"apps.toml": SHARDED}).registry))
     for path in (f"/multi-repo/{path}" for path in tree.files):
         # In CODEOWNERS the last pattern that matches wins; a folder's matches all below it.
         found = [who for pattern, who in owners.items() if fnmatch(path, f"{pattern}*")]

@@ -1,0 +1,131 @@
+"""What Helm renders of a folder that is there already: its Applications, and templates that an adoption orphans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from generator.charts.change_set import ChangeSet
+from generator.charts.chart_folder import ChartFolder, OverlaidFolder, list_chart_environments
+from generator.charts.layout import Chart, parse_chart_path, parse_template_path
+from generator.errors import RefusedError
+from generator.helm import engine as helm
+from generator.helm.environment_objects import render_environment_templates
+from generator.registry.shards import shard_application_name
+
+_Identities = Mapping[str, Mapping[str, str]]
+
+
+def refuse_orphaned_templates(before: ChartFolder, after: OverlaidFolder, change: ChangeSet) -> None:
+    """Raise RefusedError if taking over files changes what a foreign template that stays renders."""
+    charts = {place.chart for path in change.foreign if (place := parse_chart_path(path))}
+    orphaned = [path for chart in sorted(charts) for path in _find_orphaned_templates(before, after, chart)]
+    if orphaned:
+        raise RefusedError(
+            "these templates would render something else with the generated values.yaml:\n"
+            + "\n".join(f"  {after.display(path)}" for path in orphaned),
+            remedy="list their apps in apps.toml, or move the templates to another chart",
+        )
+
+
+def _find_orphaned_templates(before: ChartFolder, after: OverlaidFolder, chart: Chart) -> Iterator[str]:
+    try:
+        old = helm.render_templates(before.read_chart(chart))
+    except helm.HelmRefusal:
+        return  # Argo CD cannot render the chart either.
+    new = helm.render_templates(after.read_chart(chart))
+    for name in sorted(old.keys() | new.keys()):
+        if after.keeps_foreign(chart, name) and old.get(name) != new.get(name):
+            yield f"{chart.folder}/{name}"
+
+
+def find_deployed_applications(
+    before: ChartFolder, digests: Mapping[str, str], after: OverlaidFolder, *, with_helm: bool = True
+) -> _Identities:
+    """The identity of each Application of a folder, by `<env>/<app>`.
+
+    They come from the inventory where the charts agree with it, by `digests`; otherwise from what Helm renders.
+    Applications of foreign files that stay in `after` are left out. Raises LocalError if Helm is needed and not
+    installed.
+    """
+    recorded = before.inventory.applications
+    environments = {key.partition("/")[0] for key in recorded} | {*list_chart_environments(before.chart_paths)}
+    found: dict[str, Mapping[str, str]] = {}
+    for environment in sorted(environments):
+        own = {key: identity for key, identity in recorded.items() if key.startswith(f"{environment}/")}
+        if not _charts_agree(before, digests, environment, own):
+            rendered = _render_identities(before, after, environment, own) if with_helm else None
+            own = _infer_identities(before, after, environment, own) if rendered is None else rendered
+        found |= own
+    return found
+
+
+def _charts_agree(before: ChartFolder, digests: Mapping[str, str], environment: str, recorded: _Identities) -> bool:
+    """Whether the files of an environment's charts are as the inventory says, and have exactly its apps."""
+    files = [
+        path
+        for path in before.inventory.files
+        if (place := parse_chart_path(path)) and place.chart.environment == environment
+    ]
+    apps = {f"{environment}/{found[1]}" for path in files if (found := parse_template_path(path))}
+    known = all(digests.get(path) == before.inventory.files[path] for path in files)
+    return bool(files) and known and apps == recorded.keys()
+
+
+def _render_identities(
+    before: ChartFolder, after: OverlaidFolder, environment: str, recorded: _Identities
+) -> dict[str, Mapping[str, str]] | None:
+    """The identities of the Applications that Helm renders; None if it refuses a chart or there is none."""
+    charts = [chart for chart in before.paths_by_chart if chart.environment == environment]
+    prefix = f"{environment}/"
+    known = {
+        identity["name"]: (key, identity)
+        for identities in (recorded, after.tree.applications)
+        for key, identity in identities.items()
+        if key.startswith(prefix)
+    }
+    shards = {shard_application_name(environment, chart.shard) for chart in charts if chart.shard}
+    found: dict[str, Mapping[str, str]] = {}
+    try:
+        for chart, templates in render_environment_templates(
+            {chart: before.read_chart(chart) for chart in charts}, environment
+        ):
+            for name, items in templates.items():
+                for item in () if after.keeps_foreign(chart, name) else items:
+                    object_name = str((item.get("metadata") or {}).get("name"))
+                    if item.get("kind") == "Application" and object_name not in shards:
+                        key, identity = known.get(object_name, (prefix + object_name, {}))
+                        found[key] = _identity_of(item, chart, identity)
+    except helm.HelmRefusal:
+        return None
+    return found if charts else None
+
+
+def _identity_of(item: helm.Manifest, chart: Chart, known: Mapping[str, str]) -> dict[str, str]:
+    """The identity of a rendered Application, in the inventory's fields."""
+    metadata, spec = item.get("metadata") or {}, item.get("spec") or {}
+    destination = spec.get("destination") or {}
+    field = "name" if destination.get("name") else "server"
+    namespace = metadata.get("namespace") or known.get("argocdNamespace") or "argocd"
+    return {
+        "name": str(metadata.get("name")),
+        "argocdNamespace": str(namespace),
+        "project": str(spec.get("project")),
+        "cluster": f"{field}:{destination.get('name') or destination.get('server')}",
+        "namespace": str(destination.get("namespace")),
+        **({"shard": chart.shard} if chart.shard else {}),
+    }
+
+
+def _infer_identities(
+    before: ChartFolder, after: OverlaidFolder, environment: str, recorded: _Identities
+) -> dict[str, Mapping[str, str]]:
+    """The recorded identities, and one for each template without one, where Helm does not render the chart."""
+    inferred: dict[str, Mapping[str, str]] = {}
+    for path in sorted(before.chart_paths):
+        place, template = parse_chart_path(path), parse_template_path(path)
+        if place and template and template[0] == environment and not after.keeps_foreign(*place):
+            key = f"{environment}/{template[1]}"
+            identity = {**after.tree.applications.get(key, {"name": template[1], "namespace": "unknown"})}
+            identity.pop("shard", None)
+            inferred[key] = {**identity, **({"shard": place.chart.shard} if place.chart.shard else {})}
+    return {**inferred, **recorded}

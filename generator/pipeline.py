@@ -1,0 +1,169 @@
+"""The one path from a registry to its charts: plan, render, overlay, verify, compare; then write or commit.
+
+Commands differ in where the registry and the folder come from (working tree, commit, branch of a remote) and in what
+they do with the result, not in the stages that run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from generator.cache import open_user_cache
+from generator.charts.change_set import ChangeSet, compute_changes
+from generator.charts.chart_folder import ChartFolder, OverlaidFolder, overlay_tree
+from generator.charts.file_set import sha256_hex
+from generator.charts.inventory import INVENTORY_FILE
+from generator.charts.layout import OutputLocation
+from generator.charts.output_folder import OutputFolder
+from generator.charts.plan import plan_charts
+from generator.charts.render import RenderedTree, render_plan
+from generator.errors import LocalError, RefusedError
+from generator.git.branch_snapshot import BranchSnapshot
+from generator.git.checkout import Checkout
+from generator.git.commit_plan import blob_id
+from generator.git.object_reader import UnreadableObjectError
+from generator.helm.adoption import refuse_orphaned_templates
+from generator.helm.verify import HelmScope, Verified, verify_charts
+from generator.registry.files import filter_by_pattern
+from generator.registry.registry import Registry
+
+
+@dataclass(frozen=True)
+class PreparedCharts:
+    """The charts of a registry, compared with the folder in which they will lie.
+
+    `before` is the folder as it lies now, `after` the same with the generated files, and `change` the difference.
+    `digests` are those of the files in `before` that are, or will be, generated.
+    """
+
+    registry: Registry
+    tree: RenderedTree
+    before: ChartFolder
+    after: OverlaidFolder
+    change: ChangeSet
+    digests: Mapping[str, str]
+    verified: Verified
+
+
+def prepare_charts(
+    registry: Registry,
+    location: OutputLocation,
+    before: ChartFolder,
+    *,
+    environments: Collection[str] = (),
+    adopt: bool = False,
+    helm_scope: HelmScope = HelmScope.ALL,
+) -> PreparedCharts:
+    """Take a valid registry through every stage but the last; the caller writes or commits the change.
+
+    Argo CD reads the charts at `location`. `environments`, unless empty, limits the change to their charts. With
+    `adopt`, foreign files at the paths of generated files may be replaced. Raises ChartError, RefusedError (foreign
+    files, a damaged inventory) and LocalError.
+    """
+    tree = render_plan(plan_charts(registry, location))
+    after = overlay_tree(tree, before)
+    digests = find_digests(before, tree)
+    change = compute_changes(tree, before.inventory, digests.get, frozenset(environments) or None)
+    if not adopt:
+        refuse_files_in_the_way(before, change)
+    verified = verify_charts(after, registry, open_user_cache(), helm_scope)
+    if change.foreign and helm_scope is not HelmScope.NONE:
+        refuse_orphaned_templates(before, after, change)
+    return PreparedCharts(registry, tree, before, after, change, digests, verified)
+
+
+def refuse_files_in_the_way(folder: ChartFolder, change: ChangeSet) -> None:
+    """Raise RefusedError if foreign files have the paths of generated files."""
+    if change.foreign:
+        raise RefusedError(
+            list_paths("files that workloads did not write are in the way", map(folder.display, change.foreign)),
+            remedy="move them away, or take them over with --adopt",
+        )
+
+
+def list_paths(heading: str, paths: Iterable[str], limit: int = 10) -> str:
+    """A heading, and the first paths below it."""
+    lines = [f"  {path}" for path in paths]
+    more = [f"  and {len(lines) - limit} more"] if len(lines) > limit else []
+    return "\n".join([f"{heading}:", *lines[:limit], *more])
+
+
+def find_digests(folder: ChartFolder, tree: RenderedTree) -> Mapping[str, str]:
+    """The SHA-256 of each file in a folder that is generated, or will be; equal committed files are not read."""
+    wanted = {**dict.fromkeys(folder.inventory.files), **tree.digests, INVENTORY_FILE: ""}
+    equal: dict[str, str] = {}
+    if folder.blob_ids is not None:
+        length = len(next(iter(folder.blob_ids.values()), "0" * 40))
+        rendered = tree.files.compute_file_ids(f"git-{length}", partial(blob_id, length=length))
+        equal = {path: tree.digests[path] for path, oid in rendered.items() if folder.blob_ids.get(path) == oid}
+    others = folder.read_files([path for path in wanted if path not in equal])
+    return equal | {path: sha256_hex(data) for path, data in others.items()}
+
+
+def open_working_folder(folder: OutputFolder) -> ChartFolder:
+    """The output folder in a working tree."""
+    return ChartFolder(str(folder.root), folder.list_chart_paths(), folder.read_output_files)
+
+
+def open_committed_folder(files: CommittedFiles, output_folder: str) -> ChartFolder:
+    """The output folder in a commit, below the folder of `files`."""
+    prefix = folder_prefix(output_folder)
+    ids = {path.removeprefix(prefix): oid for path, oid in files.blob_ids.items() if path.startswith(prefix)}
+
+    def read_files(paths: Collection[str]) -> Mapping[str, bytes]:
+        found = files.read_files(prefix + path for path in paths)
+        return {path.removeprefix(prefix): data for path, data in found.items()}
+
+    return ChartFolder.of_commit(f"{files.revision[:12]}:{output_folder}", ids, read_files)
+
+
+def open_branch_folder(base: BranchSnapshot, output_folder: str) -> ChartFolder:
+    """The output folder on a branch, as it was fetched."""
+    prefix = folder_prefix(output_folder)
+    ids = {path.removeprefix(prefix): entry.oid for path, entry in base.list_entries(prefix).items()}
+
+    def read_files(paths: Collection[str]) -> Mapping[str, bytes]:
+        found = base.read_branch_files([prefix + path for path in paths])
+        return {path.removeprefix(prefix): data for path, data in found.items()}
+
+    return ChartFolder.of_commit(output_folder, ids, read_files)
+
+
+def folder_prefix(folder: str) -> str:
+    """A folder with a slash at its end; empty for the top folder."""
+    return "" if folder in ("", ".") else f"{folder.strip('/')}/"
+
+
+class CommittedFiles:
+    """The files below a folder at a commit, as `RegistryFiles`; one Git process lists them, one reads many."""
+
+    def __init__(self, checkout: Checkout, folder: Path, revision: str) -> None:
+        self.revision = revision
+        self.folder = folder.absolute()
+        self.blob_ids = checkout.committed_blob_ids(self.folder, revision)
+        self._objects = checkout.objects
+        self._read_contents: dict[str, bytes] = {}
+
+    def read_bytes(self, name: str) -> bytes | None:
+        if name not in self._read_contents:
+            # The registry files are read one by one, so read all of them in one batch.
+            wanted = [path for path in self.blob_ids if path == name or path.endswith(".toml")]
+            self._read_contents.update(self.read_files(wanted))
+        return self._read_contents.get(name)
+
+    def list_matching(self, pattern: str) -> list[str]:
+        return filter_by_pattern(pattern, self.blob_ids)
+
+    def read_files(self, paths: Iterable[str]) -> dict[str, bytes]:
+        """Read the files that exist at the commit. Raises LocalError if this clone lacks them."""
+        ids = {name: self.blob_ids[name] for name in paths if name in self.blob_ids}
+        try:
+            found = self._objects.read_blobs(ids.values())
+            return {name: found[oid] for name, oid in ids.items()}
+        except UnreadableObjectError:
+            raise LocalError(
+                f"this clone lacks files of {self.revision[:12]}", remedy="clone without --filter, or fetch them"
+            ) from None

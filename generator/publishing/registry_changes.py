@@ -1,0 +1,58 @@
+"""List what the working copy's registry changes since a Git revision, by team."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from generator.errors import RefusedError, UsageError
+from generator.git.checkout import Checkout
+from generator.pipeline import CommittedFiles
+from generator.registry.changes import Change, changes_outside_team, list_registry_changes
+from generator.registry.editable import read_editable_registry
+from generator.registry.files import FolderFiles, find_registry
+from generator.registry.problems import require_known_names
+
+
+def list_changes_since(
+    registry_path: str | None, base: str | None, team: str | None, report: Callable[[Change], None]
+) -> list[Change]:
+    """List the registry's changes since `base`, and pass each to `report`; none without `base`.
+
+    Raises UsageError for an unknown revision or team, and RefusedError for changes that do not belong to `team`.
+    """
+    if base is None:
+        if team is not None:
+            raise UsageError("--team needs a revision to compare with", remedy="add --base REF")
+        return []
+    changes = _compare_registries(registry_path, base, team)
+    for change in changes:
+        report(change)
+    others = changes_outside_team(changes, team) if team is not None else []
+    if others:
+        raise RefusedError(
+            f'the change is not team "{team}"\'s alone:\n'
+            + "\n".join(f"  {describe_change(change)}" for change in others),
+            remedy="take these out of the change, or ask their owners to make them",
+        )
+    return changes
+
+
+def describe_change(change: Change) -> str:
+    """Format a change for people, with the team that it belongs to."""
+    whose = f"team {change.team}" if change.team else "the root file"
+    return f"{whose}: {change.kind} {change.name}: {change.change}"
+
+
+def _compare_registries(registry_path: str | None, base: str, team: str | None) -> list[Change]:
+    path = find_registry(registry_path)
+    checkout = Checkout.discover(path.parent)
+    commit = checkout.resolve_commit(base) if checkout else None
+    if checkout is None or commit is None:
+        raise UsageError(f"git knows no revision {base!r} here", remedy="fetch it, or name another one")
+    new = read_editable_registry(FolderFiles(path.parent), path.name, str(path.parent))
+    files = CommittedFiles(checkout, path.parent, commit)
+    existed = files.read_bytes(path.name) is not None
+    old = read_editable_registry(files, path.name, f"{base}:{path.parent}") if existed else None
+    teams = {**new.registry.teams, **(old.registry.teams if old else {})}
+    require_known_names((team,) if team is not None else (), teams, "team")
+    return list_registry_changes(old, new)
