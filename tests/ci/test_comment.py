@@ -97,7 +97,7 @@ def test_the_comment_is_made_once_and_then_kept_up_to_date(
     (tmp_path / "temp").mkdir()
     runner = Runner(tmp_path / "shop", tmp_path / "temp", values, variables)
     others = json.dumps(_Forge.comments)
-    after = ((changed(), "9 of them dangerous"), ("no registry", "There is no diff"), (BEFORE, "nothing changes"))
+    after = ((changed(), "5 to delete"), ("no registry", "There is no diff"), (BEFORE, "nothing changes"))
     for registry, said in after:
         (tmp_path / "shop" / "apps.toml").write_text(registry)
         done = runner.run_workflow(WORKFLOW)

@@ -76,16 +76,16 @@ allowSchemes = ["http"]
 [environments.dev]
 createProjects = true
 apps = [
-  "billing",
-  "cart",
+  "billing@v1.1.0",
+  "cart@v1.1.0",
 ]
 
 [environments.test]
 promotesFrom = ["dev"]
 policy.pin = "commit"
 apps = [
-  "billing@{commit}",
-  "cart@{commit}",
+  "billing@{commit}", # v1.0.0
+  "cart@{commit}", # v1.0.0
 ]
 
 [environments.prod]
@@ -126,11 +126,13 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     isolate(tmp_path / "home", monkeypatch)
     monkeypatch.setenv("GIT_TERMINAL_PROMPT", "0")
     workloads = create_repository(tmp_path / "own" / "acme" / "workloads.git")
-    commit = create_repository(tmp_path / "own" / "acme" / "billing.git").write({"chart/Chart.yaml": "name: billing\n"})
-    create_repository(tmp_path / "foreign" / "shop" / "cart.git").write({"chart/Chart.yaml": "name: cart\n"})
+    for name in ("own/acme/billing", "foreign/shop/cart"):
+        app = create_repository(tmp_path / f"{name}.git")
+        commit = app.write({"chart/Chart.yaml": "name: app\n"})
+        app.git("tag", "v1.0.0")
+        app.git("tag", "v1.1.0", app.write({"chart/Chart.yaml": "name: next\n"}))
     with serve(tmp_path / "own", {PUSH_TOKEN, READ_TOKEN}) as own, serve(tmp_path / "foreign", {"another"}) as foreign:
-        text = REGISTRY.format(own=own.url, foreign=foreign.url, commit=commit)
-        workloads.write({"apps.toml": text})
+        workloads.write({"apps.toml": REGISTRY.format(own=own.url, foreign=foreign.url, commit=commit)})
         checkout, temp = tmp_path / "checkout", tmp_path / "temp"
         temp.mkdir()
         git(tmp_path, "clone", "--quiet", workloads.url, str(checkout))
