@@ -1,4 +1,4 @@
-# `make` lists what there is. Everything runs in .venv, which is made and kept up to date on demand.
+# `make` lists the targets. Everything runs in .venv, which is created and updated when a target needs it.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 SHELL := /bin/sh
@@ -43,7 +43,7 @@ lint: $(STAMP) ## ruff and mypy, changing nothing
 	$(BIN)/mypy
 
 .PHONY: fmt
-fmt: $(STAMP) ## mend what ruff can mend, and format
+fmt: $(STAMP) ## fix what ruff can fix, and format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
