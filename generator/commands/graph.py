@@ -10,23 +10,21 @@ from generator.registry.problems import require_known_names
 
 @click.command("graph")
 @registry_option
-@click.option("--format", "form", type=click.Choice(["mermaid", "dot", "svg"]), default="mermaid", show_default=True)
+@click.option("--format", "form", type=click.Choice(["mermaid", "dot"]), default="mermaid", show_default=True)
 @click.option("--of", "what", type=click.Choice(["promotion", "apps"]), default="promotion", show_default=True)
 @click.option("--env", "environments", multiple=True, metavar="ENV", help="Only this environment (repeatable).")
 def graph_command(registry_path: str | None, form: str, what: str, environments: tuple[str, ...]) -> None:
-    """Print the promotion graph, or the contents of each app-of-apps chart, as Mermaid, DOT or SVG.
+    """Print the promotion graph, or the contents of each app-of-apps chart, as Mermaid or DOT.
 
     An environment with many apps shows its teams, each with the number of its apps.
     """
     from generator import console
     from generator.registry.files import find_registry
     from generator.registry.reader import read_registry
-    from generator.site import graph_formats as drawing
+    from generator.site.graph_formats import format_dot, format_mermaid
     from generator.site.graphs import build_apps_graph, build_promotion_graph
 
     registry = read_registry(find_registry(registry_path))
     require_known_names(environments, registry.environments, "environment")
     graph = (build_promotion_graph if what == "promotion" else build_apps_graph)(registry, environments)
-    console.print_result(
-        {"mermaid": drawing.draw_mermaid, "dot": drawing.draw_dot, "svg": drawing.draw_svg}[form](graph)
-    )
+    console.print_result(format_mermaid(graph) if form == "mermaid" else format_dot(graph))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from typing import NamedTuple
 
 from generator.promotion.history import shorten_commit
@@ -35,10 +36,8 @@ class Edge(NamedTuple):
 
 @dataclass(frozen=True)
 class Graph:
-    """An acyclic graph; `description` is the alternative text of its picture."""
+    """An acyclic graph."""
 
-    title: str
-    description: str
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
 
@@ -55,10 +54,16 @@ def build_promotion_graph(registry: Registry, environments: Iterable[str] = ()) 
         for source in env.promotes_from
         if source in chosen
     )
-    told = [f"{edge.source} to {edge.target}{f' ({edge.label})' if edge.label else ''}" for edge in edges]
-    return Graph(
-        "Promotion", f"Promotion goes from {'; '.join(told)}." if told else "Nothing is promoted.", nodes, edges
-    )
+    return Graph(nodes, edges)
+
+
+def rank_environments(registry: Registry) -> list[list[str]]:
+    """Group the environments by the longest way from a first environment: `[["dev"], ["test"]]`."""
+    ranks: dict[str, int] = {}
+    sources = {name: env.promotes_from for name, env in registry.environments.items()}
+    for name in TopologicalSorter(sources).static_order():
+        ranks[name] = max((ranks[source] + 1 for source in sources[name]), default=0)
+    return [[name for name in sources if ranks[name] == rank] for rank in sorted(set(ranks.values()))]
 
 
 def summarize_policy(environment: Environment) -> str:
@@ -78,7 +83,7 @@ def build_apps_graph(registry: Registry, environments: Iterable[str] = ()) -> Gr
         for above, node in _list_descendants(registry, name):
             nodes.append(node)
             edges.append(Edge(above, node.key))
-    return Graph("App of apps", f"The Applications of {', '.join(names)}.", tuple(nodes), tuple(edges))
+    return Graph(tuple(nodes), tuple(edges))
 
 
 def _list_descendants(registry: Registry, environment: str) -> Iterator[tuple[str, Node]]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from generator.html_templates import open_html_templates
 from generator.promotion.history import History
 from generator.promotion.metrics import DeliveryMetrics
 from generator.promotion.times import format_age, format_time
-from generator.site.graph_formats import draw_svg
-from generator.site.graphs import build_promotion_graph, summarize_policy
-from generator.site.plots import Bar, draw_bar_chart, draw_column_chart
-from generator.site.views import CELL_STATES, OPEN_STATES, Site
+from generator.site.graphs import rank_environments, summarize_policy
+from generator.site.views import CELL_STATES, OPEN_STATES, EnvironmentView, Site
 
 #: Names that Windows reserves for devices, with any extension. App names have no underscore, so `_` is safe.
 _WINDOWS_DEVICE_NAMES = {
@@ -24,7 +22,7 @@ _WINDOWS_DEVICE_NAMES = {
     "nul",
     *(f"{kind}{number}" for kind in ("com", "lpt") for number in range(10)),
 }
-_MAX_PLOT_ROWS = 15
+_MAX_BARS = 15
 
 
 def render_pages(site: Site) -> dict[str, bytes]:
@@ -36,7 +34,7 @@ def render_pages(site: Site) -> dict[str, bytes]:
 
 def _render_page_texts(site: Site) -> Iterator[tuple[str, str]]:
     yield "index.html", render_index_page(site)
-    yield "metrics.html", _render_template("metrics", site, root="", **_render_plots(site))
+    yield "metrics.html", _render_template("metrics", site, root="", **_list_bars(site))
     for app in site.apps:
         yield page_path("apps", app.name), _render_template("app", site, app=app)
     for environment in site.environments:
@@ -48,8 +46,12 @@ def _render_page_texts(site: Site) -> Iterator[tuple[str, str]]:
 
 def render_index_page(site: Site) -> str:
     """Render the index page: the matrix, and the promotion graph below it."""
-    picture = draw_svg(build_promotion_graph(site.editable.registry), standalone=False, id_prefix="promotion")
-    return _render_template("index", site, root="", picture=picture)
+    return _render_template("index", site, root="", ranks=_rank_views(site))
+
+
+def _rank_views(site: Site) -> list[list[EnvironmentView]]:
+    views = {environment.name: environment for environment in site.environments}
+    return [[views[name] for name in rank] for rank in rank_environments(site.editable.registry)]
 
 
 def page_path(folder: str, name: str) -> str:
@@ -57,18 +59,21 @@ def page_path(folder: str, name: str) -> str:
     return f"{folder}/{name}{'_' if name in _WINDOWS_DEVICE_NAMES else ''}.html"
 
 
-def _render_plots(site: Site) -> dict[str, Any]:
-    found = site.delivery
-    weeks = [Bar(f"{each.begin:%m-%d}", each.deployments, str(each.deployments), each.failures) for each in found.weeks]
-    teams = found.teams[:_MAX_PLOT_ROWS]
-    leads = [
-        Bar(each.team, each.lead_time.total_seconds(), format_age(each.lead_time)) for each in teams if each.lead_time
-    ]
-    failed = [Bar(each.team, each.failure_rate or 0, f"{each.failure_rate or 0:.0%}") for each in teams]
+class Bar(NamedTuple):
+    """A bar of a chart: `value` in proportion to the largest, `text` as people read it."""
+
+    name: str
+    value: float
+    text: str
+
+
+def _list_bars(site: Site) -> dict[str, list[Bar]]:
+    """The bars of the delivery page, by chart."""
+    teams = site.delivery.teams[:_MAX_BARS]
+    leads = [(each.team, each.lead_time) for each in teams if each.lead_time is not None]
     return {
-        "weekly": draw_column_chart(weeks, "Deployments by week", "weekly"),
-        "leads": draw_bar_chart(leads, "Median lead time by team", "leads"),
-        "failed": draw_bar_chart(failed, "Share of deployments rolled back by team", "failed"),
+        "leads": [Bar(team, time.total_seconds(), format_age(time)) for team, time in leads],
+        "failed": [Bar(each.team, each.failure_rate or 0, f"{each.failure_rate or 0:.0%}") for each in teams],
     }
 
 

@@ -104,7 +104,7 @@ def test_an_address_that_was_sent_on_shows_the_same(tab: Page, folder: Path) -> 
     tab.wait_for_function("location.search === ''")
     assert len(shown(tab)) == 24
     tab.get_by_label("Search").fill("no such app")
-    assert tab.get_by_text("No app is like that.").is_visible()
+    assert tab.get_by_text("No app matches.").is_visible()
 
 
 def test_the_keyboard_reaches_everything_in_the_order_that_is_read(tab: Page, folder: Path) -> None:
@@ -113,7 +113,7 @@ def test_the_keyboard_reaches_everything_in_the_order_that_is_read(tab: Page, fo
     for _ in range(23):
         tab.keyboard.press("Tab")
         seen.append(tab.evaluate(_FOCUSED))
-    assert seen[0] == "To the content"
+    assert seen[0] == "Skip to content"
     assert seen[9:21] == [
         *("q", "team", "env"),
         *("blocked", "held", "frozen", "behind", "retired", "current", "absent"),
@@ -168,7 +168,7 @@ def test_without_javascript_everything_is_shown(browser: Browser, folder: Path) 
     tab = context.new_page()
     tab.goto(f"{folder.as_uri()}/index.html?q=checkout")
     assert tab.locator(".matrix tbody tr:visible").count() == 24
-    assert "The filters need JavaScript" in tab.inner_text("main")
+    assert "Filters need JavaScript" in tab.inner_text("main")
     assert tab.get_by_label("Search").is_disabled()
     context.close()
 

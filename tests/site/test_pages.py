@@ -10,6 +10,7 @@ import pytest
 
 from generator.git.remote_refs import RemoteRepositories
 from generator.promotion.history import History, RevisionChange
+from generator.site.delivery import DELIVERY_WEEKS
 from generator.site.pages import page_path, render_pages
 from generator.site.views import CELL_STATES, Site, build_site
 from tests.registry.writer import toml
@@ -148,7 +149,7 @@ def test_a_page_for_every_app_and_environment_and_no_link_that_leads_nowhere(fil
 def test_an_apps_page_says_its_sources_owners_revisions_and_moves(files: dict[str, bytes]) -> None:
     found = page(files, "apps/checkout.html")
     assert found.all("a", href="https://github.com/logistics/checkout.git")
-    for words in ("@acme/logistics", "deploy/chart", "hold: 2026-11-16 pen test", "pinned by the list to v1.3.0"):
+    for words in ("@acme/logistics", "deploy/chart", "hold: 2026-11-16 pen test", "pinned to v1.3.0"):
         assert words in found.text
     moves = next(app.revision_changes for app in sample().apps if app.name == "checkout")
     assert found.text.count(" UTC · ") == len(moves)
@@ -169,8 +170,9 @@ def test_the_measures_are_plotted_and_tabled(files: dict[str, bytes]) -> None:
     assert sum(week.deployments for week in weeks) == sum(
         each.deployments for each in sample().delivery.measures if not each.app
     )
-    assert len(found.all("rect", **{"class": "bar marked"})) == sum(bool(week.failures) for week in weeks)
-    assert {svg["role"] for svg in found.all("svg")} == {"img"}
+    assert len(found.all("td", **{"class": "some"})) == sum(bool(week.failures) for week in weeks)
+    bars = [bar for bar in found.all("progress") if bar["max"] == str(max(week.deployments for week in weeks))]
+    assert [bar["value"] for bar in bars][: len(weeks)] == [str(week.deployments) for week in weeks]
 
 
 def test_only_the_pages_that_tell_the_time_change_with_it(files: dict[str, bytes]) -> None:
@@ -228,4 +230,4 @@ def test_no_page_has_a_name_that_a_file_system_keeps_for_itself(hostile: dict[st
 def test_an_empty_registry_has_a_site() -> None:
     files = render_pages(build_site(book_of("version = 1\n"), History(), MOMENT, RemoteRepositories()))
     assert "0 apps" in Page(files["index.html"]).text
-    assert Page(files["metrics.html"]).all("svg")
+    assert len(Page(files["metrics.html"]).all("progress")) == DELIVERY_WEEKS
