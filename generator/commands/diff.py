@@ -111,8 +111,9 @@ def _load_head_side(checkout: Checkout, path: Path, revision: str | None) -> Sid
 def _load_base_side(checkout: Checkout, path: Path, head: Side, revision: str | None) -> Side:
     from functools import partial
 
-    from generator.diff.sides import find_default_base, load_base_side
+    from generator.diff.sides import load_base_side
     from generator.pipeline import CommittedFiles
+    from generator.publishing.comparison_base import find_comparison_base
     from generator.publishing.context import find_chart_location
 
     locate = partial(find_chart_location, path)
@@ -121,7 +122,7 @@ def _load_base_side(checkout: Checkout, path: Path, head: Side, revision: str | 
     if revision is None and start is None:
         return load_base_side(None, path.name, output, locate)
     if revision is None and head.registry is not None and start is not None:
-        revision = find_default_base(checkout, head.registry, start)
+        revision = find_comparison_base(checkout, path, head.registry, start)
     files = CommittedFiles(checkout, path.parent, _resolve_commit(checkout, revision or "HEAD"))
     return load_base_side(files, path.name, output, locate)
 

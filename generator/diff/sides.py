@@ -11,7 +11,6 @@ from generator.charts.layout import CHARTS_FOLDER, OutputLocation
 from generator.charts.plan import plan_charts
 from generator.charts.render import render_plan
 from generator.errors import GeneratorError, Problem
-from generator.git.checkout import Checkout
 from generator.git.commit_plan import blob_id
 from generator.pipeline import CommittedFiles
 from generator.publishing.removal_guard import ApplicationIdentities
@@ -111,12 +110,3 @@ def _committed_side(files: CommittedFiles, output_folder: str, registry: Registr
     place = f"{files.revision[:12]}:{prefix}{INVENTORY_FILE}"
     record = parse_inventory(read_committed_files([INVENTORY_FILE]).get(INVENTORY_FILE), place)
     return Side(files.revision, "charts", ids, read_committed_files, record.applications, registry, record.files)
-
-
-def find_default_base(checkout: Checkout, registry: Registry, head: str) -> str:
-    """Find the default base: the merge base with the target branch, otherwise `head`."""
-    for ref in ("refs/remotes/origin/HEAD", f"refs/remotes/origin/{registry.workloads.branch}"):
-        found = checkout.merge_base(head, ref) if checkout.resolve_commit(ref) else None
-        if found is not None:
-            return found
-    return head

@@ -12,6 +12,11 @@ from generator.git.config import GitConfig
 from generator.git.object_reader import GitObject, ObjectReader
 from generator.git.runner import GitRunner
 
+#: Where forges, and their checkout actions, put the merge of a pull request.
+_MERGE_REFS = tuple(
+    f"refs/{place}*/merge"
+    for place in ("pull/", "merge-requests/", "remotes/pull/", "remotes/merge-requests/", "remotes/*/pull/")
+)
 _SUBMODULE_MODE = "160000"
 
 
@@ -113,6 +118,18 @@ class Checkout:
         output = self._git.run_git("merge-base", "--end-of-options", first, second)
         return output.stdout.decode().split()[0] if output.succeeded else None
 
+    def find_merged_into(self, commit: str) -> str | None:
+        """Return the first parent of a commit with which a forge tests the merge of a pull request.
+
+        None if no ref says that `commit` is one, or if the history is cut off before that parent.
+        """
+        listed = self._git.run_git("for-each-ref", "--format=%(refname)", f"--points-at={commit}", *_MERGE_REFS)
+        if not (listed.succeeded and listed.stdout.strip()):
+            return None
+        found = self.objects.read_object(commit)
+        parents = [line[7:] for line in _header_lines(found) if line.startswith("parent ")]
+        return self.resolve_commit(parents[0]) if len(parents) > 1 else None
+
     def is_shallow(self) -> bool:
         """Whether this is a shallow clone, whose history is incomplete."""
         try:
@@ -187,6 +204,10 @@ class Checkout:
 @lru_cache(maxsize=4)
 def _open_objects(top: Path, git_dir_inode: int) -> ObjectReader:
     return ObjectReader(GitRunner(top), str(top))
+
+
+def _header_lines(commit: GitObject | None) -> list[str]:
+    return commit.content.partition(b"\n\n")[0].decode("utf-8", "replace").splitlines() if commit else []
 
 
 def _working_tree_content(path: Path) -> bytes | None:

@@ -122,7 +122,7 @@ def find_chart_location(path: Path, registry: Registry) -> OutputLocation:
     if checkout is not None:
         # This also holds in a fork, which has a different origin.
         record = (path.parent / registry.workloads.path / INVENTORY_FILE).absolute()
-        if _charts_beside_registry(checkout, registry) or checkout.committed_blob_id(record) is not None:
+        if charts_beside_registry(checkout, registry) or checkout.committed_blob_id(record) is not None:
             folder = PurePosixPath(find_registry_folder(checkout, path))
     return chart_location(registry, checkout.origin_url() if checkout else None, str(folder / registry.workloads.path))
 
@@ -151,7 +151,7 @@ def _has_shards(registry: Registry) -> bool:
     return any(env.shards is not None for env in registry.environments.values())
 
 
-def _charts_beside_registry(checkout: Checkout | None, registry: Registry) -> bool:
+def charts_beside_registry(checkout: Checkout | None, registry: Registry) -> bool:
     """Whether the charts are committed to the repository that contains the registry."""
     url, origin = registry.workloads.repository, checkout.origin_url() if checkout else None
     return url is None or (origin is not None and repository_key(url) == repository_key(origin))
@@ -164,7 +164,7 @@ def read_published_applications(checkout: Checkout | None, path: Path, registry:
     those in a repository of their own are read there. Raises NetworkError, LocalError.
     """
     url, branch = registry.workloads.repository, registry.workloads.branch
-    if url is None or _charts_beside_registry(checkout, registry):
+    if url is None or charts_beside_registry(checkout, registry):
         fetched = f"refs/remotes/origin/{branch}"
         known = checkout is not None and checkout.resolve_commit(fetched) is not None
         return read_committed_applications(checkout, path, registry, fetched if known else "HEAD")

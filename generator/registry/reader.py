@@ -53,6 +53,14 @@ def read_workloads_settings(path: FilePath) -> model.Workloads:
         return read_registry(path).workloads
 
 
+def parse_workloads_settings(raw: bytes) -> model.Workloads | None:
+    """Parse the `workloads` table of a root file; None if the file or the table is invalid."""
+    try:
+        return model.Workloads.model_validate(_parse_root_data(raw).get("workloads", {}))
+    except (TomlError, ValidationError):
+        return None
+
+
 def read_registry_from(files: RegistryFiles, root_name: str, display_folder: str = ".") -> Registry:
     """Read and validate the registry with root file `root_name`. Raises what `read_declarations` raises."""
     return build_registry(read_declarations(files, root_name, display_folder))
