@@ -20,25 +20,23 @@ from tests.workspace import ROOT
 _HEAD = """\
 # Stress
 
-`make stress` makes this file; it takes about ten minutes and is no part of `make test`, which runs the same trials
-small. Every publisher is a process of its own, `workloads publish` in a checkout, a home and a cache that it shares
-with nobody, and its change is an edit of `apps.toml` by hand, merged into what the others published meanwhile.
-Afterwards the branch is looked at: is every change there, once, on a line; is the repository sound; are the charts
-what the registry says; is each checkout what it was, byte for byte.
+`make stress` writes this page. It takes about ten minutes; `make test` runs the same trials in a small size. Every
+publisher is a process of its own that runs `workloads publish` in a checkout, with its own home folder and cache. Its
+change is an edit of `apps.toml` by hand, merged into what the others published meanwhile. After each trial the branch
+must have every change, once, on a linear history; the repository must be sound; the charts must be up to date; and each
+checkout must be as it was, byte for byte.
 
 """
 _FOOT = """
-- *seconds* are those of the clock from the first start to the last end, starting Python included; *processor seconds*
-  are what all processes together used. Where the second is twice the first on two cores, the machine was the limit.
-- *attempts* of a publisher are how often it carried out its change on a new head; {most} are allowed.
-- Every second publisher also changes the very entry that one of the removers takes away: who comes second finds that
-  its change no longer fits, and is told so with exit status 6. Every commit on the branch is compared with its
-  operation, made on the commit before.
-- A kill strikes one run in five anywhere, the others after the first contact with the server. After every kill
-  the branch's last commit is walked through to the last file; after every fourth the same change is published in
-  peace.
-- *fetched* is what the private clone holds after one publish, from a shallow checkout. The history is of bytes that
-  nothing shrinks, and the last commit keeps none of them.
+- *seconds* are clock time from the first start to the last end, with the start of Python; *processor seconds* are
+  those of all processes together. If they are twice the clock time on two cores, the machine was the limit.
+- *attempts*: how often a publisher made its change on a new head; {most} are allowed.
+- *16 publish and 16 remove*: every second publisher also changes the entry that a remover deletes. The second one to
+  arrive gets a conflict, exit status 6. Every commit on the branch is compared with its operation on the commit before.
+- *SIGKILL*: one run in five is killed at any time, the others after the first contact with the server. After every kill
+  all files of the branch's last commit are read; after every fourth the same change is published without a kill.
+- *fetched*: the size of the private clone after one publish from a shallow checkout. The history consists of bytes that
+  do not compress, and the last commit contains none of them.
 """
 
 
