@@ -14,6 +14,8 @@ from generator.toml.document import KeyPath
 
 #: The newest Argo CD version whose fields this generator supports.
 NEWEST_KNOWN_ARGOCD = "3.6"
+#: The first Argo CD, as (major, minor), whose AppProject can allow one object of a cluster-scoped kind by its name.
+NAMED_KINDS_SINCE = (3, 3)
 
 
 class _VersionedField(NamedTuple):

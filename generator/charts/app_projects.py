@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from generator.argocd.versions import NAMED_KINDS_SINCE, major_minor
 from generator.registry.effective import EffectiveApp
 from generator.registry.registry import IN_CLUSTER_SERVER, Environment, Registry
 from generator.registry.shards import shard_project_name
@@ -29,9 +30,8 @@ def compute_project_fields(
     repositories = [url for app, _ in apps_elsewhere for url in app.repositories]
     destinations = [_app_destination(app, env) for app, env in apps_elsewhere]
     fields = _add_sources_and_destinations(fields, repositories, destinations)
-    if any(creates_namespace(app) for app in [*members, *(app for app, _ in apps_elsewhere)]):
-        fields = _allow_namespace_kind(fields)
-    return fields
+    created = {app.namespace for app in [*members, *(app for app, _ in apps_elsewhere)] if creates_namespace(app)}
+    return _allow_namespaces(fields, sorted(created), registry.argocd.version) if created else fields
 
 
 def _add_sources_and_destinations(
@@ -53,11 +53,17 @@ def creates_namespace(app: EffectiveApp) -> bool:
     return "CreateNamespace=true" in app.fields.get("syncPolicy", {}).get("syncOptions", ())
 
 
-def _allow_namespace_kind(fields: dict[str, Any]) -> dict[str, Any]:
-    # An absent cluster whitelist denies every cluster-scoped kind, Namespace included.
-    namespace = {"group": "", "kind": "Namespace"}
+def _allow_namespaces(fields: dict[str, Any], namespaces: Iterable[str], argocd_version: str) -> dict[str, Any]:
+    """Whitelist the namespaces that Argo CD creates, by name where its version can.
+
+    An absent cluster whitelist denies every cluster-scoped kind, Namespace included.
+    """
+    kind = {"group": "", "kind": "Namespace"}
+    named = major_minor(argocd_version) >= NAMED_KINDS_SINCE
+    needed = [{**kind, "name": namespace} for namespace in namespaces] if named else [kind]
     allowed = fields.get("clusterResourceWhitelist", [])
-    return fields if namespace in allowed else {**fields, "clusterResourceWhitelist": [namespace, *allowed]}
+    missing = [] if kind in allowed else [entry for entry in needed if entry not in allowed]
+    return {**fields, "clusterResourceWhitelist": [*missing, *allowed]} if missing else fields
 
 
 def _app_destination(app: EffectiveApp, env: Environment) -> dict[str, str]:

@@ -100,22 +100,44 @@ apps = ["a"]
     assert {"server": "https://kubernetes.default.svc", "namespace": "a"} in found
 
 
-def test_namespace_is_whitelisted_exactly_where_it_is_created() -> None:
-    creating = 'syncPolicy.syncOptions = ["CreateNamespace=true"]'
-    found = _dev(_app("a", creating) + _app("b") + _app("c", 'syncPolicy.syncOptions = ["CreateNamespace=false"]'))
-    namespace = {"group": "", "kind": "Namespace"}
-    assert found["AppProject a"]["spec"]["clusterResourceWhitelist"] == [namespace]
-    for name in ("b", "c"):
-        assert "clusterResourceWhitelist" not in found[f"AppProject {name}"]["spec"]
+_CREATING = 'syncPolicy.syncOptions = ["CreateNamespace=true"]'
+_ANY_NAMESPACE = {"group": "", "kind": "Namespace"}
+
+
+def test_a_namespace_is_whitelisted_by_name_exactly_where_it_is_created() -> None:
+    found = _dev(
+        _app("a", f'project = "p"\nnamespace = "a"\n{_CREATING}')
+        + _app("b", f'project = "p"\n{_CREATING}\nhelm.releaseName = "b"')
+        + _app("c", 'syncPolicy.syncOptions = ["CreateNamespace=false"]')
+    )
+    assert found["AppProject p"]["spec"]["clusterResourceWhitelist"] == [
+        {**_ANY_NAMESPACE, "name": "a"},
+        {**_ANY_NAMESPACE, "name": "b"},
+    ]
+    assert "clusterResourceWhitelist" not in found["AppProject c"]["spec"]
+
+
+def test_the_plain_project_whitelists_the_namespaces_of_all_environments() -> None:
+    text = '[environments.dev]\napps = ["a"]\n[environments.prod]\napps = ["a"]\nnameSuffix = "-prod"\n'
+    text += f'{_app("a", _CREATING)}[apps.a.environments.prod]\nnamespace = "b"\n'
+    assert _plan(text).projects["a"]["spec"]["clusterResourceWhitelist"] == [
+        {**_ANY_NAMESPACE, "name": "a"},
+        {**_ANY_NAMESPACE, "name": "b"},
+    ]
+
+
+def test_an_argo_cd_that_knows_no_names_in_a_whitelist_gets_the_kind() -> None:
+    found = _dev(_app("a", _CREATING) + '[argocd]\nversion = "3.2"\n', '"a"')
+    assert found["AppProject a"]["spec"]["clusterResourceWhitelist"] == [_ANY_NAMESPACE]
 
 
 def test_a_whitelist_of_the_registry_is_kept_and_not_repeated() -> None:
     project = """[projects.a]
 clusterResourceWhitelist = [{ group = "", kind = "Namespace" }, { group = "*", kind = "ClusterRole" }]
 """
-    found = _dev(_app("a", 'syncPolicy.syncOptions = ["CreateNamespace=true"]') + project, '"a"')
+    found = _dev(_app("a", _CREATING) + project, '"a"')
     assert found["AppProject a"]["spec"]["clusterResourceWhitelist"] == [
-        {"group": "", "kind": "Namespace"},
+        _ANY_NAMESPACE,
         {"group": "*", "kind": "ClusterRole"},
     ]
 
