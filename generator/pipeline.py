@@ -14,7 +14,7 @@ from pathlib import Path
 from generator.cache import open_user_cache
 from generator.charts.change_set import ChangeSet, compute_changes
 from generator.charts.chart_folder import ChartFolder, OverlaidFolder, overlay_tree
-from generator.charts.file_set import sha256_hex
+from generator.charts.file_set import digest_file
 from generator.charts.inventory import INVENTORY_FILE
 from generator.charts.layout import OutputLocation
 from generator.charts.output_folder import OutputFolder
@@ -92,7 +92,7 @@ def list_paths(heading: str, paths: Iterable[str], limit: int = 10) -> str:
 
 
 def find_digests(folder: ChartFolder, tree: RenderedTree) -> Mapping[str, str]:
-    """The SHA-256 of each file in a folder that is generated, or will be; equal committed files are not read."""
+    """The digest of each file in a folder that is generated, or will be; equal committed files are not read."""
     wanted = {**dict.fromkeys(folder.inventory.files), **tree.digests, INVENTORY_FILE: ""}
     equal: dict[str, str] = {}
     if folder.blob_ids is not None:
@@ -100,7 +100,7 @@ def find_digests(folder: ChartFolder, tree: RenderedTree) -> Mapping[str, str]:
         rendered = tree.files.compute_file_ids(f"git-{length}", partial(blob_id, length=length))
         equal = {path: tree.digests[path] for path, oid in rendered.items() if folder.blob_ids.get(path) == oid}
     others = folder.read_files([path for path in wanted if path not in equal])
-    return equal | {path: sha256_hex(data) for path, data in others.items()}
+    return equal | {path: digest_file(path, data) for path, data in others.items()}
 
 
 def open_working_folder(folder: OutputFolder) -> ChartFolder:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from generator.charts.inventory import INVENTORY_FILE, Inventory, parse_inventory
+from generator.charts.inventory import INVENTORY_FILE, Inventory, parse_inventory, update_digests
 from generator.charts.layout import CHARTS_FOLDER, SHARDS_FOLDER, Chart, parse_chart_path
 from generator.charts.render import RenderedTree
 
@@ -36,7 +36,7 @@ class ChartFolder:
     def inventory(self) -> Inventory:
         """The inventory; an empty one if there is none. Raises RefusedError if it is damaged."""
         data = self.read_files([INVENTORY_FILE]).get(INVENTORY_FILE)
-        return parse_inventory(data, self.display(INVENTORY_FILE))
+        return update_digests(parse_inventory(data, self.display(INVENTORY_FILE)), self.read_files)
 
     @cached_property
     def has_inventory(self) -> bool:

@@ -13,6 +13,19 @@ PROJECTS_FOLDER = "argo-app-projects"
 SHARDS_TEMPLATE = "app_of_apps"
 #: The template that holds what the templates of a chart's apps share.
 HELPERS_FILE = "templates/_helpers.tpl"
+#: The suite of what overrides change in every app's template: no app can have its name.
+OVERRIDES_SUITE = "every_app"
+_NAME = r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?"
+#: Every path that the generator can write: those of charts, of plain AppProjects, and of `render --manifests`.
+_GENERATED_PATH = re.compile(
+    rf"""\.gitattributes | {PROJECTS_FOLDER}/{_NAME}\.yaml
+    | (?: {CHARTS_FOLDER}/{_NAME} | {SHARDS_FOLDER}/{_NAME}/{_NAME} ) /
+      (?: Chart\.yaml | values\.yaml | values\.schema\.json | \.helmignore | README\.md | {re.escape(HELPERS_FILE)}
+        | templates/(?: {_NAME} | {SHARDS_TEMPLATE} )\.yaml
+        | tests/(?: {_NAME} | {SHARDS_TEMPLATE} | {OVERRIDES_SUITE} )_test\.yaml
+        | (?: application | appproject )-{_NAME}\.yaml )""",
+    re.VERBOSE,
+)
 _TEMPLATE_PATH = re.compile(r"templates/([^/]+)\.yaml")
 _V = TypeVar("_V")
 
@@ -55,6 +68,11 @@ class ChartPath(NamedTuple):
 
     chart: Chart
     path: str
+
+
+def is_generated_path(path: str) -> bool:
+    """Whether the generator can write a file of this path below its output folder."""
+    return _GENERATED_PATH.fullmatch(path) is not None
 
 
 def parse_chart_path(path: str) -> ChartPath | None:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from generator.charts.change_set import ChangeSet
-from generator.charts.file_set import sha256_hex
-from generator.charts.inventory import INVENTORY_FILE, Inventory, parse_inventory
-from generator.charts.layout import CHARTS_FOLDER, SHARDS_FOLDER
+from generator.charts.file_set import digest_file
+from generator.charts.inventory import INVENTORY_FILE, Inventory, parse_inventory, update_digests
+from generator.charts.layout import CHARTS_FOLDER, SHARDS_FOLDER, is_generated_path
 from generator.errors import LocalError, RefusedError
 
 # Never wait for something that is not a regular file, and never follow a link.
@@ -27,25 +27,29 @@ _WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEX
 class OutputFolder:
     """The folder of the charts on disk. Links below it are refused, so that nothing is written elsewhere."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, is_generated: Callable[[str], bool] = is_generated_path) -> None:
+        """`is_generated` says which paths below `root` can be those of generated files."""
         self.root = root
+        self._is_generated = is_generated
         self._root = os.fspath(root)
         self._checked_parents: set[str] = set()
         self._missing_parents: set[str] = set()
         self._created_folders: set[str] = set()
 
     def read_inventory(self) -> Inventory:
-        """Read the inventory. Raises RefusedError if it is damaged."""
-        return parse_inventory(self.read_output_file(INVENTORY_FILE), str(self.root / INVENTORY_FILE))
-
-    def read_digest(self, path: str) -> str | None:
-        """The SHA-256 of a file below the folder, None if there is none. Raises what `read_output_file` does."""
-        data = self.read_output_file(path)
-        return None if data is None else sha256_hex(data)
+        """Read the inventory. Raises RefusedError as `parse_inventory` does."""
+        data = self.read_output_file(INVENTORY_FILE)
+        inventory = parse_inventory(data, str(self.root / INVENTORY_FILE), self._is_generated)
+        return update_digests(inventory, self.read_output_files)
 
     def read_output_files(self, paths: Iterable[str]) -> dict[str, bytes]:
         """The bytes of files below the folder, without those that do not exist. Raises what `read_output_file` does."""
         return {path: data for path in paths if (data := self.read_output_file(path)) is not None}
+
+    def read_digest(self, path: str) -> str | None:
+        """The digest of a file below the folder, None if there is none. Raises what `read_output_file` does."""
+        data = self.read_output_file(path)
+        return None if data is None else digest_file(path, data)
 
     def list_chart_paths(self) -> list[str]:
         """List all files in the folders of charts. Raises RefusedError for a link among them, and LocalError."""

@@ -162,7 +162,7 @@ def _join_chart_blocks(chart: Chart, parts: list[TreePart]) -> TextPieces:
         _sort_texts(told[chart.folder] for told in each if chart.folder in told)
         for each in ([part.projects for part in parts], [part.entries for part in parts])
     )
-    return join_blocks(projects, apps)
+    return (join_blocks(projects, apps),)
 
 
 def _render_shards_parent(

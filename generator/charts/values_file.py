@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from generator.charts.file_set import TextPieces
-
+VALUES_FILE = "values.yaml"
+#: The parts of a values.yaml that have digests of their own: its head, and `<name>.<key>` for each block.
+HEAD_PART, PROJECTS_PART, APPS_PART = "head", "spec.projects", "spec.apps"
 _SPEC, _PROJECTS, _APPS = "\nspec:\n", "  projects:\n", "  apps:\n"
 _NO_APPS = "  apps: {}\n"
 _BLOCK_KEY = r' {4}"?([A-Za-z0-9][A-Za-z0-9._-]*)"?:'
@@ -22,11 +23,22 @@ class ValuesParts(NamedTuple):
     projects: Mapping[str, str]
     apps: Mapping[str, str]
 
+    @property
+    def by_name(self) -> Mapping[str, str]:
+        """The text of each part by its name."""
+        blocks = ((PROJECTS_PART, self.projects), (APPS_PART, self.apps))
+        return {HEAD_PART: self.head, **{f"{of}.{key}": text for of, part in blocks for key, text in part.items()}}
 
-def join_blocks(projects: Iterable[str], apps: Iterable[str]) -> TextPieces:
+    @property
+    def full_text(self) -> str:
+        """The whole text of the values.yaml."""
+        return self.head + join_blocks(self.projects.values(), self.apps.values())
+
+
+def join_blocks(projects: Iterable[str], apps: Iterable[str]) -> str:
     """Join the blocks of projects and apps, each in order, to the text below the head of a values.yaml."""
-    projects, apps = tuple(projects), tuple(apps)
-    return (*((_PROJECTS, *projects) if projects else ()), *((_APPS, *apps) if apps else (_NO_APPS,)))
+    projects, apps = "".join(projects), "".join(apps)
+    return (_PROJECTS + projects if projects else "") + (_APPS + apps if apps else _NO_APPS)
 
 
 def split_values(data: bytes) -> ValuesParts:

@@ -23,19 +23,18 @@ def site_command(folder: Path, registry_path: str | None, dry_run: bool, as_json
     foreign files are never replaced or deleted.
     """
     from generator import console
-    from generator.charts.output_folder import OutputFolder
     from generator.commands.edit_options import current_time, open_history
     from generator.git.remote_refs import RemoteRepositories
     from generator.registry.editable import read_editable_registry
     from generator.registry.files import FolderFiles, find_registry
     from generator.site.pages import render_pages
-    from generator.site.site_folder import compare_site_folder, write_site
+    from generator.site.site_folder import compare_site_folder, open_site_folder, write_site
     from generator.site.views import build_site
 
     path = find_registry(registry_path)
     book = read_editable_registry(FolderFiles(path.parent), path.name, str(path.parent))
     moment = (at.replace(tzinfo=UTC) if at else current_time()).replace(second=0, microsecond=0)
-    output = OutputFolder(folder)
+    output = open_site_folder(folder)
     change, owned = compare_site_folder(
         output, render_pages(build_site(book, open_history(path), moment, RemoteRepositories()))
     )

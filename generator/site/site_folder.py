@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,12 @@ from generator.charts.render import RenderedTree
 from generator.errors import LocalError, RefusedError
 
 _SITE_MARKER = "index.html"
+_SITE_PATH = re.compile(r"(?:[a-z]+/)?[a-z0-9](?:[-_.a-z0-9]*[a-z0-9_])?\.(?:html|css|js|json|svg)")
+
+
+def open_site_folder(root: Path) -> OutputFolder:
+    """Open the folder of a site; `compare_site_folder` judges what its inventory lists."""
+    return OutputFolder(root, lambda path: True)
 
 
 def compare_site_folder(folder: OutputFolder, files: Mapping[str, bytes]) -> tuple[ChangeSet, Inventory]:
@@ -22,7 +29,8 @@ def compare_site_folder(folder: OutputFolder, files: Mapping[str, bytes]) -> tup
     foreign file has the path of a page; LocalError if the folder cannot be read.
     """
     owned = folder.read_inventory()
-    if _SITE_MARKER not in owned.files and _contains_files(folder.root):
+    is_site = _SITE_MARKER in owned.files and all(map(_SITE_PATH.fullmatch, owned.files))
+    if not is_site and (owned.files or _contains_files(folder.root)):
         raise RefusedError(
             f"{folder.root} is not empty, and no site that workloads wrote",
             remedy="name a folder that does not exist yet",

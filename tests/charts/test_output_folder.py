@@ -19,13 +19,13 @@ from generator.errors import LocalError, RefusedError
 from tests.charts.rendered import SAMPLE, tree_at
 
 _OLD = {
-    "argo-app-of-apps/dev/a.yaml": b"a\n",
-    "argo-app-of-apps/dev/b.yaml": b"b\n",
+    "argo-app-of-apps/dev/templates/a.yaml": b"a\n",
+    "argo-app-of-apps/dev/templates/b.yaml": b"b\n",
     "argo-app-projects/p.yaml": b"p\n",
 }
 _NEW = {
-    "argo-app-of-apps/dev/a.yaml": b"a2\n",
-    "argo-app-of-apps/dev/c.yaml": b"c\n",
+    "argo-app-of-apps/dev/templates/a.yaml": b"a2\n",
+    "argo-app-of-apps/dev/templates/c.yaml": b"c\n",
     "argo-app-projects/p.yaml": b"p\n",
 }
 
@@ -57,8 +57,10 @@ def test_files_are_written_replaced_and_removed(folder: OutputFolder) -> None:
     change = _apply(folder, _NEW)
     assert _there(folder) == _NEW
     assert (set(change.added), set(change.changed), change.removed) == (
-        {"argo-app-of-apps/dev/c.yaml"}, {"argo-app-of-apps/dev/a.yaml"}, ("argo-app-of-apps/dev/b.yaml",)
-    )  # fmt: skip
+        {"argo-app-of-apps/dev/templates/c.yaml"},
+        {"argo-app-of-apps/dev/templates/a.yaml"},
+        ("argo-app-of-apps/dev/templates/b.yaml",),
+    )
     assert set(folder.read_inventory().files) == set(_NEW)
 
 
@@ -80,7 +82,7 @@ def test_only_what_changes_is_written(folder: OutputFolder) -> None:
         os.utime(folder.root / path, ns=(1, 1))
     _apply(folder, _NEW)
     assert (folder.root / "argo-app-projects/p.yaml").stat().st_mtime_ns == 1
-    assert (folder.root / "argo-app-of-apps/dev/a.yaml").stat().st_mtime_ns != 1
+    assert (folder.root / "argo-app-of-apps/dev/templates/a.yaml").stat().st_mtime_ns != 1
 
 
 def test_other_files_are_neither_changed_nor_removed(folder: OutputFolder) -> None:
@@ -95,11 +97,11 @@ def test_other_files_are_neither_changed_nor_removed(folder: OutputFolder) -> No
 
 
 def test_a_foreign_file_in_the_way_is_told(folder: OutputFolder) -> None:
-    path = folder.root / "argo-app-of-apps/dev/a.yaml"
+    path = folder.root / "argo-app-of-apps/dev/templates/a.yaml"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"mine\n")
     assert compute_changes(_tree(_OLD), folder.read_inventory(), folder.read_digest).foreign == (
-        "argo-app-of-apps/dev/a.yaml",
+        "argo-app-of-apps/dev/templates/a.yaml",
     )
     path.write_bytes(b"a\n")
     assert compute_changes(_tree(_OLD), folder.read_inventory(), folder.read_digest).foreign == ()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from generator.charts.inventory import Inventory, parse_inventory
 from tests.git.remotes import Remote, git
 from tests.workspace import Done, Run, untouched
 
@@ -66,9 +65,8 @@ class Arrangement:
     def charts(self) -> dict[str, str]:
         return {path: text for path, text in self.remote.files().items() if path.startswith("multi-repo/")}
 
-    def record(self) -> dict[str, Any]:
-        record: dict[str, Any] = json.loads(self.read(RECORD))
-        return record
+    def record(self) -> Inventory:
+        return parse_inventory(self.read(RECORD).encode(), RECORD)
 
     def others(self, files: dict[str, str], gone: tuple[str, ...] = ()) -> None:
         """Somebody else's commit on the branch, by hand."""

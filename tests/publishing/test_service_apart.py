@@ -29,7 +29,7 @@ def test_the_first_publish_commits_every_chart_and_names_the_registry_commit(apa
         "Apps-Changed: dev/billing, dev/ledger, test/billing, test/ledger, prod/billing",
     ]
     assert set(apart.remote.files()) == set(apart.charts())
-    assert set(apart.record()["files"]) | {".generated.json"} == {
+    assert set(apart.record().files) | {".generated.json"} == {
         path.removeprefix("multi-repo/") for path in apart.charts()
     }
 

@@ -348,7 +348,7 @@ def test_two_who_publish_at_once_both_land(within: Arrangement, workloads: Run) 
     assert [each.code for each in done] == [0, 0], done
     assert [contents(folder) for folder in folders] == before
     assert sorted(within.remote.subjects()[1:]) == ["update audit: dev", "update fraud: dev"]
-    assert {"dev/audit", "dev/fraud"} <= set(within.record()["applications"])
+    assert {"dev/audit", "dev/fraud"} <= set(within.record().applications)
     assert within.publish().out == "nothing to publish: the branch is up to date\n"
 
 
