@@ -166,7 +166,7 @@ def open_history(path: Path) -> History:
     checkout = find_checkout(path)
     if checkout and checkout.is_shallow():
         console.print_message("this checkout's history is cut off: what is older seems to begin where it begins")
-    return read_registry_history(checkout, path, open_user_cache())
+    return read_registry_history(checkout, path, open_user_cache(), current_time())
 
 
 def open_remotes(path: Path) -> RemoteRepositories:

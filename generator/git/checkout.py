@@ -64,6 +64,24 @@ class Checkout:
         output = self._git.run_git("symbolic-ref", "--quiet", "--short", "HEAD")
         return output.stdout.decode("utf-8", "surrogateescape").strip() if output.succeeded else None
 
+    def read_reflog(self, branch: str | None, max_bytes: int) -> bytes:
+        """Return the end of the reflog of a branch, by default of the current one; empty if there is none."""
+        name = f"refs/heads/{branch}" if branch else self._head_reference()
+        path = self._common_git_dir / "logs" / name
+        try:
+            with path.open("rb") as file:
+                file.seek(max(0, path.stat().st_size - max_bytes))
+                return file.read(max_bytes)
+        except OSError:
+            return b""
+
+    def _head_reference(self) -> str:
+        try:
+            text = (self.git_dir / "HEAD").read_text("utf-8", "surrogateescape")
+        except OSError:
+            return "HEAD"
+        return text.removeprefix("ref: ").strip() if text.startswith("ref: refs/heads/") else "HEAD"
+
     def resolve_commit(self, revision: str) -> str | None:
         """Return the commit that `revision` names in this checkout; None if there is none."""
         found = self._read_object(f"{revision}^{{commit}}")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from generator.errors import NetworkError
 from generator.git import remote_url as address
@@ -20,9 +22,18 @@ from generator.git.object_reader import ObjectReader
 from generator.git.repository import create_bare_repository, object_format
 from generator.git.runner import GitRunner
 
-_LOG_FORMAT = "%x01%H%x00%cd%x00%an%x00%B"
+_LOG_FORMAT = "%x01%H%x00%P%x00%cd%x00%an%x00%B"
 _COMMIT_LINE = re.compile(r"\n?\x01([0-9a-f]{40,64})")
-_CHANGE_LINE = re.compile(r"\n?:[0-7]{6} [0-7]{6} [0-9a-f]{40,64} ([0-9a-f]{40,64}) [A-Z]\d*")
+_CHANGE_LINE = re.compile(r"\n?:[0-7]{6} ([0-7]{6}) ([0-9a-f]{40,64}) ([0-9a-f]{40,64}) [A-Z]\d*")
+_LINK_MODE = "120000"
+_FAST_FORWARD = re.compile(
+    r"([0-9a-f]{40,64}) ([0-9a-f]{40,64}) [^\t]* (\d{1,12}) [-+]\d{4}\tmerge (\S+): Fast-forward"
+)
+#: Names of merged revisions that only bring a branch up to date with its remote or with the main branch.
+_UPSTREAM_NAMES = re.compile(r"(origin|upstream|refs/remotes)/.*|FETCH_HEAD|HEAD|@\{.*|main|master")
+_MAX_REFLOG_BYTES = 1024 * 1024
+#: How far another machine's clock may be ahead without its commits' dates being taken as wrong.
+_CLOCK_TOLERANCE_SECONDS = 300
 _RAW_DATE = re.compile(r"(-?\d{1,20}) ([+-])(\d{2})(\d{2})")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_SECOND = int((datetime.max.replace(tzinfo=UTC) - timedelta(days=2) - _EPOCH).total_seconds())
@@ -34,7 +45,8 @@ _MAX_BLOB_BYTES = 4 * 1024 * 1024
 class LoggedCommit:
     """A commit on the first-parent history that changed the files, with the blob id of each file by path.
 
-    `committed_at` is 1970 for a commit without a valid date, and at most the year 9999.
+    `committed_at` is 1970 for a commit without a valid date, and at most the year 9999. `changed_blobs` has the old
+    and the new blob of each file that this commit changed. Symbolic links do not count as files.
     """
 
     commit: str
@@ -42,6 +54,69 @@ class LoggedCommit:
     author: str
     message: str
     blob_ids: Mapping[str, str]
+    parents: tuple[str, ...] = ()
+    changed_blobs: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
+
+
+class FastForward(NamedTuple):
+    """A fast-forward merge that the checkout's reflog records: a branch moved from `old` to `new` at a time."""
+
+    old: str
+    new: str
+    seconds: int
+
+
+@dataclass(frozen=True)
+class CommitGraph:
+    """The parents and committer times of all commits of a history, and its first-parent line, oldest first."""
+
+    parents: Mapping[str, tuple[str, ...]]
+    seconds: Mapping[str, int]
+    first_parent_line: tuple[str, ...]
+
+    def find_merging_commits(self) -> dict[str, str]:
+        """Map each commit beside the first-parent line to the commit of the line that merged it."""
+        line = set(self.first_parent_line)
+        merged_by: dict[str, str] = {}
+        for commit in self.first_parent_line:
+            waiting = list(self.parents[commit][1:])
+            while waiting:
+                merged = waiting.pop()
+                if merged not in line and merged not in merged_by and merged in self.parents:
+                    merged_by[merged] = commit
+                    waiting += self.parents[merged]
+        return merged_by
+
+    def compute_arrival_times(
+        self, now: datetime | None, fast_forwards: Iterable[FastForward] = ()
+    ) -> dict[str, datetime]:
+        """Compute when each commit of the first-parent line came onto the branch.
+
+        That is its own time, but never before its parent came. A time in the future is wrong: such a commit came when
+        the next one with a possible time did, or now. A fast-forward came when the reflog says so.
+        """
+        merged_at = self._fast_forward_times(fast_forwards)
+        latest = now.timestamp() + _CLOCK_TOLERANCE_SECONDS if now else float(_LAST_SECOND)
+        found: dict[str, datetime] = {}
+        waiting: list[str] = []
+        floor = 0
+        for commit in self.first_parent_line:
+            waiting.append(commit)
+            if self.seconds[commit] > latest:
+                continue
+            floor = max(floor, self.seconds[commit], merged_at.get(commit, 0))
+            found.update(dict.fromkeys(waiting, _EPOCH + timedelta(seconds=floor)))
+            waiting.clear()
+        return {**found, **dict.fromkeys(waiting, now or _EPOCH + timedelta(seconds=_LAST_SECOND))}
+
+    def _fast_forward_times(self, fast_forwards: Iterable[FastForward]) -> dict[str, int]:
+        position = {commit: index for index, commit in enumerate(self.first_parent_line)}
+        return {
+            commit: move.seconds
+            for move in fast_forwards
+            if move.old in position and move.new in position
+            for commit in self.first_parent_line[position[move.old] + 1 : position[move.new] + 1]
+        }
 
 
 @dataclass(frozen=True)
@@ -51,15 +126,44 @@ class CommitLog:
     runner: GitRunner
     commit: str
     objects: ObjectReader
+    fast_forwards: tuple[FastForward, ...] = ()
 
     def iterate_commits(self, *pathspecs: str) -> Iterator[LoggedCommit]:
         """Yield each commit that changed files matching `pathspecs`, oldest first, with blob ids by path."""
+        return self._read_log("--first-parent", "--diff-merges=first-parent", pathspecs=pathspecs)
+
+    def iterate_all_commits(self, *pathspecs: str) -> Iterator[LoggedCommit]:
+        """Yield each commit that is no merge and changed files matching `pathspecs`, also off the first-parent line."""
+        return self._read_log("--no-merges", "--full-history", "--topo-order", pathspecs=pathspecs)
+
+    def _read_log(self, *options: str, pathspecs: Sequence[str]) -> Iterator[LoggedCommit]:
         out = self.runner.check_output(
-            *("log", "--first-parent", "--diff-merges=first-parent", "--reverse", "--raw", "--no-abbrev"),
+            *("log", *options, "--reverse", "--raw", "--no-abbrev"),
             *("--no-renames", "--no-show-signature", "--encoding=UTF-8", "--date=raw", "-z"),
             *(f"--format={_LOG_FORMAT}", self.commit, "--", *pathspecs),
         )
         return _parse_log(out.decode("utf-8", "replace"))
+
+    def read_graph(self) -> CommitGraph:
+        """Read the graph of all commits."""
+        out = self.runner.check_output("rev-list", "--parents", "--timestamp", self.commit, "--")
+        rows = [line.split() for line in out.decode("ascii", "replace").splitlines()]
+        parents = {row[1]: tuple(row[2:]) for row in rows}
+        line = [self.commit]
+        while parents.get(line[-1]):
+            line.append(parents[line[-1]][0])
+        seconds = {row[1]: max(0, min(int(row[0]), _LAST_SECOND)) if row[0].isdigit() else 0 for row in rows}
+        known = [commit for commit in reversed(line) if commit in parents]
+        return CommitGraph(parents, seconds, tuple(known))
+
+    def list_earlier_paths(self, path: str) -> list[str]:
+        """List the paths from which a file was renamed to `path`, the latest first."""
+        out = self.runner.check_output(
+            *("log", "--follow", "--first-parent", "--diff-merges=first-parent", "--diff-filter=R", "--name-status"),
+            *("-M", "-z", "--format=", self.commit, "--", path),
+        )
+        fields = out.decode("utf-8", "surrogateescape").split("\0")
+        return [fields[index + 1] for index, name in enumerate(fields[:-2]) if re.fullmatch(r"\n?R\d+", name)]
 
     def read_blobs(self, oids: Iterable[str]) -> dict[str, bytes]:
         """Return the content of blobs by id. A blob that is too large for a registry file is left out.
@@ -71,26 +175,33 @@ class CommitLog:
 
 def _parse_log(log_output: str) -> Iterator[LoggedCommit]:
     files: dict[str, str] = {}
-    head: tuple[str, str, str, str] | None = None
+    changed: dict[str, tuple[str | None, str | None]] = {}
+    header: list[str] = []
     pieces = iter(log_output.split("\0"))
     for piece in pieces:
         if commit := _COMMIT_LINE.fullmatch(piece):
-            if head:
-                yield _create_logged_commit(head, files)
-            head = (commit[1], next(pieces, ""), next(pieces, ""), next(pieces, ""))
+            if header:
+                yield _create_logged_commit(header, files, changed)
+            header, changed = [commit[1], *islice(pieces, 4)], {}
         elif change := _CHANGE_LINE.fullmatch(piece):
-            path, oid = next(pieces, ""), change[1]
-            if set(oid) == {"0"}:
+            path, mode, old, new = next(pieces, ""), *change.groups()
+            gone = mode == _LINK_MODE or set(new) == {"0"}
+            changed[path] = (None if set(old) == {"0"} else old, None if gone else new)
+            if gone:
                 files.pop(path, None)
             else:
-                files[path] = oid
-    if head:
-        yield _create_logged_commit(head, files)
+                files[path] = new
+    if header:
+        yield _create_logged_commit(header, files, changed)
 
 
-def _create_logged_commit(header: tuple[str, str, str, str], blob_ids: Mapping[str, str]) -> LoggedCommit:
-    commit, when, author, message = header
-    return LoggedCommit(commit, parse_raw_date(when), author, message.strip(), dict(blob_ids))
+def _create_logged_commit(
+    header: list[str], blob_ids: Mapping[str, str], changed: Mapping[str, tuple[str | None, str | None]]
+) -> LoggedCommit:
+    commit, parents, when, author, message = (*header, "", "", "", "")[:5]
+    return LoggedCommit(
+        commit, parse_raw_date(when), author, message.strip(), dict(blob_ids), tuple(parents.split()), changed
+    )
 
 
 def parse_raw_date(text: str) -> datetime:
@@ -106,7 +217,21 @@ def parse_raw_date(text: str) -> datetime:
 def open_head_log(checkout: Checkout) -> CommitLog | None:
     """Return the history of the checkout's HEAD; None if there is no commit yet."""
     head = checkout.head_commit()
-    return CommitLog(GitRunner(checkout.top), head, checkout.objects) if head else None
+    if head is None:
+        return None
+    return CommitLog(GitRunner(checkout.top), head, checkout.objects, _read_fast_forwards(checkout, None))
+
+
+def _read_fast_forwards(checkout: Checkout, branch: str | None) -> tuple[FastForward, ...]:
+    """Read from the reflog of a branch, by default of the current one, which local merges were fast-forwards.
+
+    Such a merge leaves no trace in the commits, whose own times may be much older.
+    """
+    data = checkout.read_reflog(branch, _MAX_REFLOG_BYTES)
+    found = (_FAST_FORWARD.fullmatch(line) for line in data.decode("utf-8", "replace").splitlines())
+    return tuple(
+        FastForward(move[1], move[2], int(move[3])) for move in found if move and not _UPSTREAM_NAMES.fullmatch(move[4])
+    )
 
 
 @contextmanager
@@ -117,7 +242,8 @@ def open_branch_log(checkout: Checkout, commit: str, url: str, branch: str) -> I
     """
     complete = not (checkout.is_shallow() or checkout.is_partial())
     if complete and checkout.resolve_commit(commit):
-        yield CommitLog(GitRunner(checkout.top), commit, checkout.objects)
+        fast_forwards = _read_fast_forwards(checkout, branch)
+        yield CommitLog(GitRunner(checkout.top), commit, checkout.objects, fast_forwards)
         return
     where = checkout.git_config.fetch_url(url)
     bare, credentials = address.split_credentials(where)

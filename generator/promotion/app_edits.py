@@ -9,9 +9,9 @@ from datetime import datetime
 from generator.errors import RefusedError, UsageError
 from generator.promotion.history import History, shorten_commit
 from generator.promotion.pins import Pin, RemoteLookup, WantedRevision, choose_pin
-from generator.promotion.policy import PolicyOverride
 from generator.promotion.policy_rules import format_hold
 from generator.promotion.times import format_day, format_time
+from generator.promotion.trailers import PolicyOverride
 from generator.registry.editable import EditableRegistry
 from generator.registry.effective import EffectiveApp
 from generator.registry.problems import require_known_name

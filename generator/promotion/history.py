@@ -10,9 +10,11 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from generator.errors import UsageError
 from generator.git.checkout import Checkout
 from generator.git.commit_log import CommitLog, LoggedCommit, open_head_log
 from generator.promotion.snapshots import RevisionReader, RunningRevisions
+from generator.promotion.trailers import parse_override_trailers, parse_reason_trailer
 from generator.registry.files import filter_by_pattern
 from generator.registry.result_cache import NO_CACHE, ResultCache
 
@@ -21,7 +23,11 @@ _VERSIONS_PER_BATCH = 200
 
 
 class RevisionChange(NamedTuple):
-    """A change of an app's revision in one environment; a revision is None where the app does not run."""
+    """A change of an app's revision in one environment; a revision is None where the app does not run.
+
+    `changed_at` is when the change came onto the branch, with `commit`. Of a merge, `author`, `subject` and `reason`
+    are those of the merged commits. `overrides` are the policy rules that were overridden, with their reasons.
+    """
 
     environment: str
     app: str
@@ -32,6 +38,7 @@ class RevisionChange(NamedTuple):
     commit: str
     subject: str
     reason: str
+    overrides: tuple[str, ...] = ()
 
 
 class RunInterval(NamedTuple):
@@ -148,22 +155,58 @@ def shorten_commit(revision: str) -> str:
     return revision[:12] if len(revision) in (40, 64) and not set(revision) - set("0123456789abcdef") else revision
 
 
-def read_history(commit_log: CommitLog, folder: str, root_file: str, memo: ResultCache = NO_CACHE) -> History:
-    """Read the history of the registry whose root file is `root_file` in `folder` of the repository.
+class RegistryLocation(NamedTuple):
+    """Where a registry is in its repository: its root file, and the folder of its included files ("" is the top)."""
 
-    Raises LocalError if Git cannot be run.
+    root_path: str
+    folder: str
+
+    @classmethod
+    def from_root_path(cls, root_path: str) -> RegistryLocation:
+        """The location of a registry whose root file is no link."""
+        return cls(root_path, root_path.rpartition("/")[0])
+
+    @property
+    def pathspec(self) -> str:
+        """The pathspec that matches the root file."""
+        return f":(top,literal){self.root_path}"
+
+    @property
+    def prefix(self) -> str:
+        """The folder as the start of a path."""
+        return f"{self.folder}/" if self.folder not in ("", ".") else ""
+
+
+def read_history(
+    commit_log: CommitLog, location: RegistryLocation, memo: ResultCache = NO_CACHE, now: datetime | None = None
+) -> History:
+    """Read the history of a registry, also from where its root file was before it was renamed.
+
+    Commits dated after `now` have a wrong clock. Raises LocalError if Git cannot be run.
     """
-    prefix = "" if folder == "." else f"{folder}/"
-    reader = _HistoryReader(prefix, root_file, memo)
-    roots = [f":(top,literal){prefix}{root_file}"]
-    for batch in _batch_versions(commit_log.iterate_commits(*roots)):
-        oids = {oid for version in batch for oid in version.blob_ids.values()}
-        reader.revision_reader.read_blobs(commit_log.read_blobs(oids - reader.revision_reader.fragments_by_blob.keys()))
-    included = [f":(top,glob){prefix}{pattern}" for pattern in sorted(reader.revision_reader.all_include_patterns)]
+    revisions = RevisionReader(memo)
+    versions = list(commit_log.iterate_commits(location.pathspec))
+    # Only a file that came into an existing repository can have been renamed.
+    earlier = commit_log.list_earlier_paths(location.root_path) if versions and versions[0].parents else []
+    locations = list(dict.fromkeys([location, *map(RegistryLocation.from_root_path, earlier)]))
+    roots = [each.pathspec for each in locations]
+    for batch in _batch_versions(commit_log.iterate_commits(*roots) if earlier else iter(versions)):
+        _read_new_blobs(commit_log, revisions, {oid for version in batch for oid in version.blob_ids.values()})
+    patterns = sorted(revisions.all_include_patterns)
+    included = [f":(top,glob){each.prefix}{pattern}" for each in locations for pattern in patterns]
+    reader = _HistoryReader(commit_log, locations, revisions, now, [*roots, *included])
     for batch in _batch_versions(commit_log.iterate_commits(*roots, *included)):
-        reader.revision_reader.read_blobs(commit_log.read_blobs(reader.list_unread_blobs(batch)))
+        _read_new_blobs(commit_log, revisions, reader.list_registry_blobs(batch))
         reader.record_changes(batch)
-    return History(tuple(reader.revision_changes), reader.revision_reader.tag_by_commit)
+    return History(tuple(reader.revision_changes), revisions.tag_by_commit)
+
+
+def _read_new_blobs(commit_log: CommitLog, revisions: RevisionReader, oids: Collection[str]) -> None:
+    wanted = set(oids) - revisions.fragments_by_blob.keys()
+    found = commit_log.read_blobs(wanted)
+    revisions.read_blobs(found)
+    # A blob that is too large for a registry is as unreadable as one that is no TOML.
+    revisions.fragments_by_blob.update(dict.fromkeys(wanted - found.keys()))
 
 
 def _batch_versions(versions: Iterator[LoggedCommit]) -> Iterator[list[LoggedCommit]]:
@@ -183,62 +226,133 @@ def find_checkout(path: Path) -> Checkout | None:
     return Checkout.discover(folder) if known else None
 
 
-def read_registry_history(checkout: Checkout | None, path: Path, memo: ResultCache = NO_CACHE) -> History:
-    """Read the history of the registry at `path`; empty if it is not in a repository."""
-    past = open_head_log(checkout) if checkout else None
-    if checkout is None or past is None:
+def find_registry_location(checkout: Checkout, registry_path: Path) -> RegistryLocation:
+    """Return where the registry is in its repository; a root file that is a link is followed.
+
+    Raises UsageError if the link leaves the repository.
+    """
+    folder = find_registry_folder(checkout, registry_path)
+    location = RegistryLocation("" if folder == "." else folder, "" if folder == "." else folder)
+    real = registry_path.absolute().resolve()
+    try:
+        root_path = real.relative_to(checkout.top.resolve()).as_posix()
+    except ValueError:
+        raise UsageError(
+            f"{registry_path.name} is a link to {real}, outside of this repository, so its history is not here",
+            remedy=f"run the command on the file itself: --registry {real}",
+        ) from None
+    return location._replace(root_path=root_path)
+
+
+def read_registry_history(
+    checkout: Checkout | None, path: Path, memo: ResultCache = NO_CACHE, now: datetime | None = None
+) -> History:
+    """Read the history of the registry at `path` up to HEAD; empty if it is not in a repository."""
+    log = open_head_log(checkout) if checkout else None
+    if checkout is None or log is None:
         return History()
-    return read_history(past, find_registry_folder(checkout, path), path.name, memo)
+    return read_history(log, find_registry_location(checkout, path), memo, now)
 
 
 class _HistoryReader:
     """Reads registry versions, oldest first, and collects the revision changes between them."""
 
-    def __init__(self, prefix: str, root_file: str, memo: ResultCache) -> None:
+    def __init__(
+        self,
+        commit_log: CommitLog,
+        locations: Sequence[RegistryLocation],
+        revisions: RevisionReader,
+        now: datetime | None,
+        pathspecs: Sequence[str],
+    ) -> None:
         self.revision_changes: list[RevisionChange] = []
-        self.revision_reader = RevisionReader(memo)
-        self._prefix = prefix
-        self._root = root_file
+        self._commit_log = commit_log
+        self._locations = locations
+        self._revisions = revisions
+        self._pathspecs = pathspecs
         self._previous_revisions: RunningRevisions = {}
+        self._graph = commit_log.read_graph()
+        self._arrived = self._graph.compute_arrival_times(now, commit_log.fast_forwards)
 
-    def list_unread_blobs(self, batch: Iterable[LoggedCommit]) -> set[str]:
-        """Return the IDs of the registry blobs that have not been read yet."""
-        names = (oid for version in batch for oid in self._list_registry_blobs(version) or ())
-        return {oid for oid in names if oid not in self.revision_reader.fragments_by_blob}
+    def list_registry_blobs(self, batch: Iterable[LoggedCommit]) -> set[str]:
+        """Return the IDs of all registry blobs of some versions."""
+        return {oid for version in batch for oid in self._registry_blobs(version) or ()}
 
     def record_changes(self, batch: Iterable[LoggedCommit]) -> None:
         """Record the revision changes from version to version."""
         for version in batch:
-            names = self._list_registry_blobs(version)
-            after = self.revision_reader.running_revisions(names) if names is not None else None
+            oids = self._registry_blobs(version)
+            after = self._revisions.running_revisions(oids) if oids is not None else None
             if after is not None:  # Skip versions that do not parse.
-                self.revision_changes += _list_revision_changes(version, self._previous_revisions, after)
+                self.revision_changes += self._list_changes(version, after)
                 self._previous_revisions = after
 
-    def _list_registry_blobs(self, version: LoggedCommit) -> list[str] | None:
+    def _registry_blobs(self, version: LoggedCommit) -> list[str] | None:
         """List the blob IDs of the root file and its includes; None if the root file cannot be read."""
-        files = {path.removeprefix(self._prefix): oid for path, oid in version.blob_ids.items()}
-        if self._root not in files:
+        location = next((each for each in self._locations if each.root_path in version.blob_ids), None)
+        if location is None:
             return []
-        patterns = self.revision_reader.root_include_patterns(files[self._root])
+        root = version.blob_ids[location.root_path]
+        patterns = self._revisions.root_include_patterns(root)
         if patterns is None:
             return None
-        names = [
-            self._root,
-            *(name for each in patterns for name in filter_by_pattern(str(PurePosixPath(each)), files)),
-        ]
-        return [files[name] for name in dict.fromkeys(names)]
+        files = {path.removeprefix(location.prefix): oid for path, oid in version.blob_ids.items()}
+        names = (name for each in patterns for name in filter_by_pattern(str(PurePosixPath(each)), files))
+        return [root, *(files[name] for name in dict.fromkeys(names) if files[name] != root)]
 
+    def _list_changes(self, version: LoggedCommit, after: RunningRevisions) -> Iterator[RevisionChange]:
+        before = self._previous_revisions
+        changed = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+        arrived = self._arrived.get(version.commit, version.committed_at)
+        for key in changed:
+            origins = self._find_origins(version, key)
+            yield RevisionChange(
+                *key,
+                before.get(key),
+                after.get(key),
+                arrived,
+                ", ".join(dict.fromkeys(origin.author for origin in origins)),
+                version.commit,
+                origins[-1].message.partition("\n")[0],
+                "; ".join(dict.fromkeys(filter(None, (parse_reason_trailer(each.message) for each in origins)))),
+                tuple(
+                    f"{override.rule}: {override.reason}"
+                    for origin in {each.commit: each for each in (*origins, version)}.values()
+                    for override in parse_override_trailers(origin.message)
+                    if override.covers(*key)
+                ),
+            )
 
-def _list_revision_changes(
-    version: LoggedCommit, before: RunningRevisions, after: RunningRevisions
-) -> Iterator[RevisionChange]:
-    changed = [key for key in before.keys() | after.keys() if before.get(key) != after.get(key)]
-    subject, reason = version.message.partition("\n")[0], _parse_reason_trailer(version.message)
-    for key in sorted(changed):
-        ends = before.get(key), after.get(key)
-        yield RevisionChange(*key, *ends, version.committed_at, version.author, version.commit, subject, reason)
+    def _find_origins(self, version: LoggedCommit, key: tuple[str, str]) -> Sequence[LoggedCommit]:
+        """Find the commits that say who made a change, and why: of a merge, the merged commits that made it."""
+        merged = self._merged_commits.get(version.commit, []) if len(version.parents) > 1 else []
+        if len(merged) > 1:
+            own = [commit for commit in merged if key in self._changed_keys(commit)]
+            merged = own[-1:] or merged
+        return merged or [version]
 
+    @cached_property
+    def _merged_commits(self) -> Mapping[str, Sequence[LoggedCommit]]:
+        """The commits that changed registry files and came by a merge, by merge, oldest first."""
+        merged_by = self._graph.find_merging_commits()
+        found: dict[str, list[LoggedCommit]] = {}
+        for commit in self._commit_log.iterate_all_commits(*self._pathspecs):
+            if commit.commit in merged_by:
+                found.setdefault(merged_by[commit.commit], []).append(commit)
+        return found
 
-def _parse_reason_trailer(message: str) -> str:
-    return next((line[len("Reason: ") :] for line in message.splitlines() if line.startswith("Reason: ")), "")
+    def _changed_keys(self, commit: LoggedCommit) -> set[tuple[str, str]]:
+        """The (environment, app) pairs whose revision a commit changes in its files, each read by itself."""
+        if commit.commit not in self._keys_by_commit:
+            pairs = commit.changed_blobs.values()
+            _read_new_blobs(self._commit_log, self._revisions, {oid for pair in pairs for oid in pair if oid})
+            keys: set[tuple[str, str]] = set()
+            for pair in pairs:
+                old, new = (dict(self._revisions.running_revisions([oid] if oid else []) or {}) for oid in pair)
+                keys |= {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
+            self._keys_by_commit[commit.commit] = keys
+        return self._keys_by_commit[commit.commit]
+
+    @cached_property
+    def _keys_by_commit(self) -> dict[str, set[tuple[str, str]]]:
+        return {}

@@ -6,7 +6,6 @@ The same rules hold on every way in: commands that promote check a candidate wit
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,13 +23,13 @@ from generator.promotion.policy_rules import (
     find_source_states,
     list_fixed_sources,
 )
+from generator.promotion.trailers import PolicyOverride
 from generator.registry.editable import EditableRegistry
 from generator.registry.effective import EffectiveApp
 from generator.registry.registry import Environment, Registry
 
 #: The order in which the refusals of an app are listed.
 _RULE_ORDER = ("order", "pin", "retired", "soak", "freeze", "hold")
-_OVERRIDE_TRAILER = re.compile(r"Policy-Override: (\S+) ([^\s/]+)/(\S+) (\S.*)")
 
 
 @dataclass(frozen=True)
@@ -40,23 +39,6 @@ class PromotionContext:
     history: History
     now: datetime
     remotes: RemoteLookup
-
-
-class PolicyOverride(NamedTuple):
-    """A rule that the user overrides, with the reason, for one entry; an empty name matches every entry."""
-
-    rule: str
-    reason: str
-    environment: str = ""
-    app: str = ""
-
-    def covers(self, environment: str, app: str) -> bool:
-        """Whether the override applies to an entry."""
-        return self.environment in ("", environment) and self.app in ("", app)
-
-    def format_trailer(self, environment: str, app: str) -> str:
-        """Format the commit trailer that records the override of one entry."""
-        return f"Policy-Override: {self.rule} {environment}/{app} {' '.join(self.reason.split())}"
 
 
 class PolicyViolation(NamedTuple):
@@ -257,12 +239,3 @@ def require_allowed_overrides(environment: Environment, overrides: Collection[Po
         )
     if any(not override.reason.strip() for override in overrides):
         raise UsageError("an override needs a reason", remedy="give the reason with --reason TEXT")
-
-
-def parse_override_trailers(message: str) -> list[PolicyOverride]:
-    """Parse the `Policy-Override: RULE ENV/APP REASON` trailers in the last paragraph of a commit message."""
-    paragraphs = re.split(r"\n[ \t]*\n", message.strip().replace("\r\n", "\n"))
-    if len(paragraphs) < 2:
-        return []
-    found = (_OVERRIDE_TRAILER.fullmatch(line.strip()) for line in paragraphs[-1].splitlines()[:200])
-    return [PolicyOverride(each[1], each[4], each[2], each[3]) for each in found if each]

@@ -19,7 +19,7 @@ from generator.promotion.app_edits import (
 from generator.promotion.direction import Direction, compare_phrase, compare_revisions, describe_running_revision
 from generator.promotion.history import History, shorten_commit
 from generator.promotion.pins import Pin, WantedRevision, choose_pin, list_repositories_to_query
-from generator.promotion.policy import PolicyOverride, PromotionContext, require_allowed_overrides
+from generator.promotion.policy import PromotionContext, require_allowed_overrides
 from generator.promotion.policy_rules import (
     Candidate,
     Refusal,
@@ -27,6 +27,7 @@ from generator.promotion.policy_rules import (
     find_source_states,
     list_fixed_sources,
 )
+from generator.promotion.trailers import PolicyOverride
 from generator.registry.application_rules import revision_kind
 from generator.registry.editable import EditableRegistry
 from generator.registry.effective import EffectiveApp, build_base_layer, build_effective_app

@@ -9,7 +9,7 @@ from generator.charts.inventory import INVENTORY_FILE, parse_inventory
 from generator.git.branch_snapshot import BranchSnapshot
 from generator.git.checkout import Checkout
 from generator.git.commit_log import open_branch_log
-from generator.promotion.history import History, find_registry_folder, read_history
+from generator.promotion.history import History, RegistryLocation, find_registry_folder, read_history
 from generator.publishing.context import EditContext, EditOperation
 from generator.publishing.sources import BranchFiles, RegistryToPublish
 from generator.registry.editable import read_editable_registry
@@ -52,7 +52,8 @@ class BranchEdit:
         if base.commit is None:
             return History()
         with open_branch_log(self._checkout, base.commit, *self._remote) as past:
-            return read_history(past, self._folder, self._name, open_user_cache())
+            location = RegistryLocation(self._prefix + self._name, self._prefix.rstrip("/"))
+            return read_history(past, location, open_user_cache())
 
     def has_ancestor(self, older: str, newer: str) -> bool:
         return True

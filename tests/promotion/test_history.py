@@ -12,7 +12,7 @@ import tomli
 
 from generator.git.checkout import Checkout
 from generator.git.commit_log import open_head_log
-from generator.promotion.history import History, RevisionChange, find_registry_folder, read_history
+from generator.promotion.history import History, RevisionChange, find_registry_location, read_history
 from generator.promotion.snapshots import RevisionReader
 from tests.git.remotes import git
 
@@ -29,6 +29,7 @@ class Place:
         self.registry.parent.mkdir(parents=True)
         git(folder, "init", "--quiet")
         self.hours = 0
+        self.now = datetime(2026, 11, 20, tzinfo=UTC)
 
     def commit(self, message: str = "x", *args: str, **files: str) -> str:
         for name, text in files.items():
@@ -47,7 +48,7 @@ class Place:
         checkout = Checkout(self.top)
         past = open_head_log(checkout)
         assert past is not None
-        return read_history(past, find_registry_folder(checkout, self.registry), self.registry.name)
+        return read_history(past, find_registry_location(checkout, self.registry), now=self.now)
 
     def moves(self, **of: Any) -> list[tuple[str, str, str | None, str | None]]:
         return [
@@ -151,7 +152,7 @@ def test_windows_line_ends_and_tags(place: Place) -> None:
     assert len(place.history.revision_changes) == 2
 
 
-def test_a_merge_is_one_move_when_it_was_merged(place: Place) -> None:
+def test_a_merge_is_one_change_at_the_time_of_the_merge(place: Place) -> None:
     base = APPS + '[environments.dev]\napps = ["a"]\n'
     place.commit(apps=base)
     git(place.top, "switch", "--quiet", "-c", "side")
@@ -165,7 +166,7 @@ def test_a_merge_is_one_move_when_it_was_merged(place: Place) -> None:
     moves = place.history.filter_changes(app="a")
     assert [(move.new_revision, move.subject, move.changed_at.hour) for move in moves] == [
         ("main", "x", 1),
-        ("v2", "merge", 9),
+        ("v2", "side 2", 9),
     ]
 
 
