@@ -15,9 +15,8 @@ from generator.promotion.trailers import PolicyOverride
 from generator.registry.editable import EditableRegistry
 from generator.registry.effective import EffectiveApp
 from generator.registry.problems import require_known_name
-from generator.registry.promotion_lists import format_entry_comment
+from generator.registry.promotion_lists import ListEntry, format_entry_comment
 from generator.registry.registry import Environment
-from generator.registry.text_edits import EntryEdit
 
 
 @dataclass(frozen=True)
@@ -251,17 +250,17 @@ def _remove_entry_and_notes(editable: EditableRegistry, name: str, environment: 
 def _remove_app_table(editable: EditableRegistry, name: str) -> EditableRegistry:
     for env in editable.registry.environments.values():
         editable = editable.with_note(env.name, "holds", name, None) if name in env.holds else editable
-    return editable.without_table(("apps", name), editable.app_files[name])
+    return editable.without_app(name)
 
 
 def _format_reason_trailers(reason: str) -> tuple[str, ...]:
     return (f"Reason: {reason}",) if reason else ()
 
 
-def build_list_entry(editable: EditableRegistry, environment: str, name: str, pin: Pin) -> EntryEdit:
+def build_list_entry(editable: EditableRegistry, environment: str, name: str, pin: Pin) -> ListEntry:
     """Build the promotion list entry for a pin, with the remark of the entry that it replaces."""
     item = editable.find_entry(environment, name)
-    return EntryEdit(name, pin.revision, format_entry_comment(pin.tag, item.user_comment if item else ""))
+    return ListEntry(name, pin.revision, format_entry_comment(pin.tag, item.user_comment if item else ""))
 
 
 def format_pin(pin: Pin) -> str:

@@ -22,9 +22,8 @@ from generator.promotion.times import format_day
 from generator.registry.editable import EditableRegistry
 from generator.registry.effective import build_base_layer, build_effective_app
 from generator.registry.problems import require_known_name
+from generator.registry.promotion_lists import ListEntry
 from generator.registry.registry import Registry
-from generator.registry.text_edits import EntryEdit, extract_tables, set_value
-from generator.toml.document import parse_document
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def onboard_app(
     told = []
     for env in places:
         pin = _choose_first_pin(editable, new_app, env, remotes)
-        after = after.with_entries(env, [EntryEdit(new_app.name, *pin)])
+        after = after.with_entries(env, [ListEntry(new_app.name, *pin)])
         told.append(
             f"{new_app.name}: {env} nothing → {format_pin(pin) if pin.revision else new_app.revision or 'HEAD'}"
         )
@@ -131,14 +130,10 @@ def migrate_app(
     require_app(editable, old_name)
     _refuse_existing_app(editable, new_name)
     places = [env for env in editable.registry.environments if find_running_app(editable, env, old_name)]
-    after = editable.with_app_tables(
-        new_name, _copy_app_tables(editable, old_name, new_name, namespace, places), editable.app_files[old_name]
-    )
+    after = editable.with_copied_app(old_name, new_name, namespace or _current_namespace(editable, old_name, places))
     for env in places:
         if item := editable.find_entry(env, old_name):
-            after = after.with_entries(
-                env, [EntryEdit(new_name, item.pinned_revision, item.comment.removeprefix("#").strip())]
-            )
+            after = after.with_entries(env, [item._replace(app=new_name)])
         notes = editable.registry.environments[env]
         if old_name in notes.holds:
             after = after.with_note(env, "holds", new_name, notes.holds[old_name])
@@ -153,23 +148,6 @@ def migrate_app(
     return RegistryEdit(after, f"migrate {old_name} to {new_name}", (), steps)
 
 
-def _copy_app_tables(
-    editable: EditableRegistry, old_name: str, new_name: str, namespace: str | None, environments: list[str]
-) -> str:
-    """Copy the tables of `old_name` under `new_name`, with `namespace` or else the current namespace."""
-    document = editable.documents[editable.app_files[old_name]]
-    block = extract_tables(document.text, ("apps", old_name))
-    if not block.lstrip().startswith("["):
-        raise UsageError(
-            f"{old_name} has no [apps.{old_name}] of its own to copy", remedy=f"write [apps.{new_name}] by hand"
-        )
-    block = re.sub(
-        rf"""(?m)^([ \t]*\[[ \t]*apps[ \t]*\.[ \t]*)["']?{re.escape(old_name)}["']?(?=[ \t]*[\].])""",
-        rf"\g<1>{new_name}",
-        block,
-    )
-    running = next((app for env in environments if (app := find_running_app(editable, env, old_name))), None)
-    target = namespace or (
-        running.namespace if running else str(editable.registry.apps[old_name].get("namespace", old_name))
-    )
-    return set_value(parse_document("block", block.encode()), ("apps", new_name), "namespace", target)
+def _current_namespace(editable: EditableRegistry, name: str, environments: list[str]) -> str:
+    running = next((app for env in environments if (app := find_running_app(editable, env, name))), None)
+    return running.namespace if running else str(editable.registry.apps[name].get("namespace", name))

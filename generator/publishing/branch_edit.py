@@ -43,7 +43,7 @@ class BranchEdit:
             lambda: parse_inventory(base.read_branch_file(record), record).applications,
         )
         edited = self._operation(ground)
-        changed = {self._prefix + name: data for name, data in edited.editable.changed_files(book, files).items()}
+        changed = {self._prefix + name: data for name, data in edited.editable.changed_files(book).items()}
         registry = edited.editable.revalidate().registry if changed else book.registry
         return RegistryToPublish(registry, output, changed, edited)
 

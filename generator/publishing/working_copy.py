@@ -27,7 +27,7 @@ from generator.publishing.context import (
     read_edit_context,
 )
 from generator.publishing.removal_guard import Removal, RemovalConsent
-from generator.registry.files import FolderFiles, find_registry
+from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
 from generator.registry.reader import read_registry
 from generator.registry.registry import Registry
@@ -188,9 +188,8 @@ def _edit_and_render(
     path: Path, operation: EditOperation, dry_run: bool, verify_with_helm: bool, removals: Collection[str]
 ) -> EditOutcome:
     context = read_edit_context(path)
-    originals = FolderFiles(path.parent)
     edited = operation(context)
-    files = edited.editable.changed_files(context.editable, originals)
+    files = edited.editable.changed_files(context.editable)
     if not files:
         return EditOutcome(edited, None)
     registry = edited.editable.revalidate().registry
@@ -248,7 +247,7 @@ def _write_registry_files(folder: Path, files: Mapping[str, bytes], read_before:
         for name, data in files.items():
             target = folder / name
             before = target.read_bytes()
-            if before.replace(b"\r\n", b"\n") != read_before[name].replace(b"\r\n", b"\n"):
+            if before != read_before[name]:
                 raise ConflictError(f"{target} changed while this command ran", remedy="run it again")
             _replace_registry_file(target, data)
             done.append((target, before))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Concatenate, ParamSpec
 
 from generator.argocd.strings import COMMIT_PATTERN
-from generator.registry import text_edits as edit
+from generator.errors import Problem, RegistryError
 from generator.registry.files import MemoryFiles, RegistryFiles
-from generator.registry.promotion_lists import WrittenEntry
+from generator.registry.promotion_lists import ListEntry, read_entries, remove_entry, set_entries
 from generator.registry.reader import build_registry, read_declarations
 from generator.registry.registry import Registry
-from generator.registry.text_edits import EntryEdit
-from generator.toml.document import Document, KeyPath, parse_document
+from generator.toml import edit
+from generator.toml.document import Document, format_key_path
+
+_Arguments = ParamSpec("_Arguments")
 
 
 @dataclass(frozen=True)
@@ -30,22 +32,17 @@ class EditableRegistry:
     app_files: Mapping[str, str]
     entry_files: Mapping[tuple[str, str], str]
 
-    def find_entry(self, environment: str, app: str) -> WrittenEntry | None:
+    def find_entry(self, environment: str, app: str) -> ListEntry | None:
         """The app's entry as written in the environment's promotion list; None if it is not listed there."""
         name = self.entry_files.get((environment, app))
-        return None if name is None else self._entries_by_app(name, environment).get(app)
-
-    def _entries_by_app(self, file_name: str, environment: str) -> Mapping[str, WrittenEntry]:
-        """The entries of one file's promotion list by app, parsed on first use."""
-        if (file_name, environment) not in self._entries_cache:
-            listing = edit.find_entry_list(self.documents[file_name], environment)
-            self._entries_cache[file_name, environment] = (
-                {item.app_name: item for item in listing.entries} if listing else {}
-            )
-        return self._entries_cache[file_name, environment]
+        if name is None:
+            return None
+        if (name, environment) not in self._entries_by_app:
+            self._entries_by_app[name, environment] = read_entries(self.documents[name], environment)
+        return self._entries_by_app[name, environment].get(app)
 
     @cached_property
-    def _entries_cache(self) -> dict[tuple[str, str], Mapping[str, WrittenEntry]]:
+    def _entries_by_app(self) -> dict[tuple[str, str], Mapping[str, ListEntry]]:
         return {}
 
     def pinned_tag(self, environment: str, app: str) -> str:
@@ -80,68 +77,80 @@ class EditableRegistry:
     def _declares_apps(self, file_name: str) -> bool:
         return "apps" in self.documents[file_name].data
 
-    def with_entries(self, environment: str, entries: list[EntryEdit]) -> EditableRegistry:
+    def with_entries(self, environment: str, entries: list[ListEntry]) -> EditableRegistry:
         """The registry with `entries` set in the environment's promotion list; edits each file once."""
-        by_file: dict[str, list[EntryEdit]] = {}
+        by_file: dict[str, list[ListEntry]] = {}
         for entry in entries:
             by_file.setdefault(self.find_entry_file(environment, entry.app), []).append(entry)
-        book = self
-        for name, mine in by_file.items():
-            book = book._with_text(name, edit.set_entries(book.documents[name], environment, mine))
-        return book
+        edited = self
+        for name, entries_of_file in by_file.items():
+            edited = edited._edited(name, set_entries, environment, entries_of_file)
+        return edited
 
     def without_entry(self, environment: str, app: str) -> EditableRegistry:
         """The registry without `app` in the environment's promotion list."""
-        name = self.entry_files[environment, app]
-        return self._with_text(name, edit.remove_entry(self.documents[name], environment, app))
+        return self._edited(self.entry_files[environment, app], remove_entry, environment, app)
 
     def with_note(self, environment: str, table: str, app: str, note: str | None) -> EditableRegistry:
         """The registry with a note for an app in an environment's `holds` or `retired` table; None removes it."""
-        return self._with_root_value(("environments", environment, table), app, note)
+        path = ("environments", environment, table, app)
+        if note is None:
+            return self._edited(self.root, edit.remove_value, path)
+        return self._edited(self.root, edit.set_value, path, edit.quote_string(note))
 
     def with_setting(self, environment: str, key: str, value: str | int | None) -> EditableRegistry:
         """The registry with a string, number or boolean at a key of the environment; None removes the key."""
-        return self._with_root_value(("environments", environment), key, value, keep_table=True)
-
-    def _with_root_value(
-        self, table: KeyPath, key: str, value: str | int | None, *, keep_table: bool = False
-    ) -> EditableRegistry:
-        root = self.documents[self.root]
+        path = ("environments", environment, key)
         if value is None:
-            return self._with_text(self.root, edit.remove_value(root, table, key, keep_table=keep_table))
-        return self._with_text(self.root, edit.set_value(root, table, key, value))
+            return self._edited(self.root, edit.remove_value, path, keep_table=True)
+        literal = edit.quote_string(value) if isinstance(value, str) else str(value).lower()
+        return self._edited(self.root, edit.set_value, path, literal)
 
     def with_app(self, app: str, values: Mapping[str, str], file_name: str) -> EditableRegistry:
         """The registry with a new app, made of string values, in one file; its entries go into the same file."""
-        after = self._with_text(file_name, edit.add_app_table(self.documents[file_name], app, values))
+        after = self._edited(file_name, edit.add_table, ("apps", app), values)
         return replace(after, app_files={**self.app_files, app: file_name})
 
-    def with_app_tables(self, app: str, block: str, file_name: str) -> EditableRegistry:
-        """The registry with the TOML tables of a new app added to one file."""
-        after = self._with_text(file_name, edit.add_app_tables(self.documents[file_name].text, app, block))
-        return replace(after, app_files={**self.app_files, app: file_name})
+    def with_copied_app(self, app: str, new_name: str, namespace: str) -> EditableRegistry:
+        """The registry with a copy of an app beside it, under a new name and with its own namespace."""
+        file_name = self.app_files[app]
+        after = self._edited(file_name, edit.copy_table, ("apps", app), new_name)
+        after = after._edited(file_name, edit.set_value, ("apps", new_name, "namespace"), edit.quote_string(namespace))
+        return replace(after, app_files={**self.app_files, new_name: file_name})
 
-    def without_table(self, path: KeyPath, file_name: str) -> EditableRegistry:
-        """The registry without a table and its subtables in one file."""
-        return self._with_text(file_name, edit.remove_table(self.documents[file_name].text, path))
+    def without_app(self, app: str) -> EditableRegistry:
+        """The registry without an app's table and its subtables."""
+        return self._edited(self.app_files[app], edit.remove_value, ("apps", app))
 
-    def _with_text(self, file_name: str, text: str) -> EditableRegistry:
+    def _edited(
+        self,
+        file_name: str,
+        change: Callable[Concatenate[Document, _Arguments], Document],
+        *arguments: _Arguments.args,
+        **options: _Arguments.kwargs,
+    ) -> EditableRegistry:
+        """The registry with one file changed. Raises RegistryError if the file's layout cannot be edited."""
         # `app_files` and `entry_files` stay unchanged until the text is parsed again.
         document = self.documents[file_name]
-        if text == document.text:
+        try:
+            after = change(document, *arguments, **options)
+        except edit.EditError as error:
+            text = "cannot be edited in this layout: edit it by hand, or write the table with a [header]"
+            key = format_key_path(error.path)
+            problem = Problem(0, error.position.line, error.position.column, document.name, key, text)
+            raise RegistryError([problem], document.name) from error
+        if after.text == document.text:
             return self
-        return replace(self, documents={**self.documents, file_name: parse_document(document.name, text.encode())})
+        return replace(self, documents={**self.documents, file_name: after})
 
     def file_contents(self) -> dict[str, bytes]:
-        """The content of every file by name, with LF line endings."""
+        """The content of every file by name."""
         return {name: document.text.encode() for name, document in self.documents.items()}
 
-    def changed_files(self, original: EditableRegistry, files: RegistryFiles) -> dict[str, bytes]:
-        """The content of every file that differs from `original`, with the line endings that it has in `files`."""
-        changed = [name for name, now in self.documents.items() if original.documents[name].text != now.text]
-        return {
-            name: _restore_line_endings(self.documents[name].text, files.read_bytes(name) or b"") for name in changed
-        }
+    def changed_files(self, original: EditableRegistry) -> dict[str, bytes]:
+        """The content of every file that differs from `original`."""
+        before = original.file_contents()
+        return {name: data for name, data in self.file_contents().items() if before[name] != data}
 
     def revalidate(self) -> EditableRegistry:
         """Parse and validate the edited text. Raises RegistryError if an edit made it invalid."""
@@ -168,17 +177,3 @@ def read_editable_registry(files: RegistryFiles, root_name: str, display_folder:
             for env, entry in entries.items()
         },
     )
-
-
-def _restore_line_endings(text: str, original: bytes) -> bytes:
-    """`text` with the line endings of `original`; if those are mixed, unchanged lines keep their own."""
-    data, windows = text.encode(), original.count(b"\r\n")
-    if not windows:
-        return data
-    if windows == original.count(b"\n"):
-        return data.replace(b"\n", b"\r\n")
-    old, new = original.splitlines(keepends=True), data.splitlines(keepends=True)
-    bare = [line.replace(b"\r\n", b"\n") for line in old]
-    for block in difflib.SequenceMatcher(None, bare, new, autojunk=False).get_matching_blocks():
-        new[block.b : block.b + block.size] = old[block.a : block.a + block.size]
-    return b"".join(new)

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from generator.toml.positions import BARE_KEY_CHARACTERS, MAX_LISTED_PROBLEMS, KeyPath, Position, PositionIndex
+from generator.toml.limits import BARE_KEY_CHARACTERS, MAX_NESTING, find_unclosed
+from generator.toml.syntax import MAX_LISTED_PROBLEMS, KeyPath, Position, SyntaxIndex
 
 #: Position, dotted key or "", and message.
 SyntaxProblem = tuple[Position, str, str]
 FILE_START = Position(1, 1)
-#: Maximum nesting of tables and arrays, and maximum length of a key path in messages.
-MAX_NESTING = 32
+_DUPLICATES_WINDOW = 256 * 1024
 _MAX_ECHO_LENGTH = 60
 
 _POSITION_SUFFIX = re.compile(r"(?s)(.*) \(at (?:line (\d+), column (\d+)|end of document)\)")
@@ -55,36 +55,44 @@ def split_parser_error(error: Exception, text: str) -> tuple[str, Position]:
 
 
 def find_syntax_problems(text: str, parser_message: str, position: Position) -> list[SyntaxProblem]:
-    """The problem that stopped the parser, and every duplicate key."""
-    positions = PositionIndex(text)
-    twice = [*_duplicate_problems(positions)]
+    """The problem that stopped the parser, and every duplicate key before it or near it."""
+    stopped = _offset_of(text, position)
     if not _DUPLICATE_MESSAGE.match(parser_message):
-        return [
-            (position, "", _advice_for(parser_message, positions, position)),
-            *(p for p in twice if p[0] < position),
-        ]
-    return twice or [(position, "", "defined twice: remove one of them")]
+        problem = (position, "", _advice_for(parser_message, text[:stopped], position))
+        return [problem]
+    # Invalid text can take a parser that recovers from errors much memory.
+    searched_end = text.find("\n", stopped + _DUPLICATES_WINDOW)
+    index = SyntaxIndex(text[:searched_end] if searched_end >= 0 else text, expand_all=True)
+    found = [*_duplicate_problems(index)]
+    return found or [(position, "", "defined twice: remove one of them")]
 
 
-def _duplicate_problems(positions: PositionIndex) -> Iterator[SyntaxProblem]:
-    for duplicate in positions.duplicates[:MAX_LISTED_PROBLEMS]:
-        place = _format_position(positions.position_at(duplicate.first_offset))
+def _duplicate_problems(index: SyntaxIndex) -> Iterator[SyntaxProblem]:
+    found = sorted(index.duplicates, key=lambda duplicate: duplicate.entry.start)
+    for duplicate in found[:MAX_LISTED_PROBLEMS]:
+        place = _format_position(index.position_at(duplicate.first_start))
         text = f"defined twice: first at {place}; remove one of them"
         if duplicate.extends_value:
             text = f"has a value, at {place}, that no key can be added to: write all of it in one place"
-        yield positions.position_at(duplicate.offset), shorten_key_path(duplicate.path), text
-    yield from unlisted_problem(positions.position_at(d.offset) for d in positions.duplicates[MAX_LISTED_PROBLEMS:])
+        yield index.position_at(duplicate.entry.start), shorten_key_path(duplicate.entry.path), text
+    yield from unlisted_problem(index.position_at(twice.entry.start) for twice in found[MAX_LISTED_PROBLEMS:])
 
 
-def _advice_for(parser_message: str, positions: PositionIndex, position: Position) -> str:
+def _advice_for(parser_message: str, text_before: str, position: Position) -> str:
     known = (advice for start, advice in _ADVICE.items() if parser_message.startswith(start))
     advice = next(known, f"{parser_message[:_MAX_ECHO_LENGTH]}: correct it here")
-    opened = [at for at in map(positions.position_at, positions.unclosed_offsets) if at < position]
+    opened = [end_position(text_before[:offset]) for offset in find_unclosed(text_before)]
     if opened and _UNCLOSED_MESSAGE.match(parser_message):
         return f"{advice}; it is opened at {_format_position(opened[-1])}"
     if opened and opened[0].line < position.line and parser_message.startswith("Invalid value"):
         return f"{advice}, or close what is opened at {_format_position(opened[0])}"
     return advice
+
+
+def _offset_of(text: str, position: Position) -> int:
+    lines = islice(re.finditer("\n", text), position.line - 2, None) if position.line > 1 else iter(())
+    line_start = next((found.end() for found in lines), 0)
+    return line_start + position.column - 1
 
 
 def format_key_path(path: KeyPath) -> str:

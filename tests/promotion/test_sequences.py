@@ -293,7 +293,7 @@ class Life(RuleBasedStateMachine):
         for env, app in self.runs:
             item = self.book.find_entry(env, app)
             if env == "prod" and item is not None:
-                assert item.pinned_revision == commit(item.tag_comment)
+                assert item.pin == commit(item.tag_comment)
 
     @invariant()
     def comments_stay(self) -> None:

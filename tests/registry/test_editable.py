@@ -7,7 +7,7 @@ import pytest
 from generator.errors import RegistryError
 from generator.registry.editable import EditableRegistry, read_editable_registry
 from generator.registry.files import MemoryFiles
-from generator.registry.text_edits import EntryEdit
+from generator.registry.promotion_lists import ListEntry
 
 ROOT = """\
 version = 1
@@ -62,26 +62,26 @@ def test_an_entry_belongs_into(environment: str, app: str, file: str) -> None:
 
 def test_a_batch_is_one_edit_of_each_file() -> None:
     before = book()
-    after = before.with_entries("test", [EntryEdit(app, "v1") for app in ("a", "b")])
-    assert after.changed_files(before, tree()) == {
+    after = before.with_entries("test", [ListEntry(app, "v1") for app in ("a", "b")])
+    assert after.changed_files(before) == {
         "lists/test.toml": b'[environments.test]\napps = [\n  "a@v1",\n]\n',
         "teams/b.toml": (FILES["teams/b.toml"] + '\n[environments.test]\napps = [\n  "b@v1",\n]\n').encode(),
     }
     item = after.revalidate().find_entry("test", "b")
     assert item is not None
-    assert item.pinned_revision == "v1"
+    assert item.pin == "v1"
 
 
 def test_an_edit_that_makes_the_registry_invalid_is_refused_when_it_is_read_again() -> None:
     with pytest.raises(RegistryError):
-        book().with_entries("test", [EntryEdit("c", None)]).revalidate()
+        book().with_entries("test", [ListEntry("c", None)]).revalidate()
 
 
 @pytest.mark.parametrize("kept", [b"\r\n", b"\n"])
 def test_line_ends_stay_as_they_are(kept: bytes) -> None:
     files = MemoryFiles({name: text.encode().replace(b"\n", kept) for name, text in FILES.items()})
     before = read_editable_registry(files, "apps.toml")
-    (after,) = before.with_note("test", "holds", "a", "why").changed_files(before, files).values()
+    (after,) = before.with_note("test", "holds", "a", "why").changed_files(before).values()
     assert after.replace(b"[environments.test.holds]" + kept + b'a = "why"' + kept + kept, b"") == files.read_bytes(
         "apps.toml"
     )
@@ -90,7 +90,7 @@ def test_line_ends_stay_as_they_are(kept: bytes) -> None:
 def test_mixed_line_ends_stay_each_on_its_line() -> None:
     mixed = {**{n: t.encode() for n, t in FILES.items()}, "apps.toml": ROOT.encode().replace(b"\n", b"\r\n", 5)}
     before = read_editable_registry(MemoryFiles(mixed), "apps.toml")
-    (after,) = before.with_note("test", "holds", "a", "why").changed_files(before, MemoryFiles(mixed)).values()
+    (after,) = before.with_note("test", "holds", "a", "why").changed_files(before).values()
     assert [line for line in mixed["apps.toml"].splitlines(True) if line not in after.splitlines(True)] == []
     assert after.count(b"\r\n") == 5
 
@@ -99,4 +99,4 @@ def test_a_note_and_an_entry_go_one_after_the_other() -> None:
     before = book()
     after = before.with_note("test", "retired", "a", "gone").revalidate().without_entry("test", "a")
     after = after.with_note("test", "retired", "a", None)
-    assert after.changed_files(before, tree()) == {"lists/test.toml": b"[environments.test]\napps = []\n"}
+    assert after.changed_files(before) == {"lists/test.toml": b"[environments.test]\napps = []\n"}

@@ -91,7 +91,7 @@ def test_data_is_what_the_parser_reads() -> None:
 def test_crlf_gives_the_same_data_and_positions() -> None:
     text = '[a]\nb = """x\ny"""\nc = [\n  1,\n  2,\n]\n'
     unix, windows = parse_document("a", text.encode()), parse_document("a", text.replace("\n", "\r\n").encode())
-    assert unix == windows
+    assert unix.data == windows.data
     assert windows.value_position(("a", "c", 1)) == Position(6, 3)
 
 
@@ -294,7 +294,8 @@ INLINE = "put an inline table on one line, without a comma at its end"
         ),
         (
             "a = { b = 1\n}",
-            '1:12: text: the inline table is not closed: "," or "}" is missing here (it must fit on one line)',
+            '1:12: text: the inline table is not closed: "," or "}" is missing here (it must fit on one line); '
+            "it is opened at line 1, column 5",
         ),
         ("a = {b = 1,}", f"1:12: text: {INLINE}"),
         ("\na = {\n  b = 1\n}", f"2:6: text: {INLINE}"),
@@ -438,7 +439,8 @@ LONG_KEY = "a key of more than 8 parts: at most 8 are read"
 LONG_WORD = "a number or bare key of more than 512 characters: quote it if it is text"
 BRACKETS = "brackets nested deeper than 32 levels: at most 32 are read"
 TABLES = "more than 150000 tables, arrays and dots in keys: split the file with include"
-VALUES = "more than 250000 values: split the file with include"
+TOO_MANY_LINES = "more than 200000 lines: split the file with include"
+VALUES = "more than 150000 values: split the file with include"
 
 
 @pytest.mark.parametrize(
@@ -484,14 +486,14 @@ HOSTILE: dict[str, tuple[str, str]] = {
     "dotted keys": ("''.join(f'{i}.a.a.a.a.a.a.a=1\\n' for i in range(180_000))", f"21429:14 {TABLES}"),
     "quoted dotted key": ("'\"\".' * (MIB + MIB // 4)", f"1:450003 {TABLES}"),
     "tables": ("'[a]\\n' * MIB", f"150001:1 {TABLES}"),
-    "keys": ("'a=1\\n' * MIB", f"250001:2 {VALUES}"),
-    "duplicates": ("'a=1\\n' * 240_000", "2:1 defined twice: first at line 1, column 1"),
-    "integers": ("'x=[' + '1,' * 2 * (MIB - 2)", f"1:500003 {VALUES}"),
+    "keys": ("'a=1\\n' * MIB", f"150001:2 {VALUES}"),
+    "duplicates": ("'a=1\\n' * 140_000", "2:1 defined twice: first at line 1, column 1"),
+    "integers": ("'x=[' + '1,' * 2 * (MIB - 2)", f"1:300003 {VALUES}"),
     "one integer": ("'x=' + '1' * 4 * (MIB - 1)", f"1:3 {LONG_WORD}"),
     "one float": ("'x=1.' + '1' * 4 * (MIB - 2)", f"1:5 {LONG_WORD}"),
     "double quotes": ("'\"' * 4 * MIB", '1:3 no "=" after the key'),
-    "single quotes": ("'\\'\\'\\'\\n' * MIB", '1:3 no "=" after the key'),
-    "unclosed strings": ("'\"\\n' * 2 * MIB", "1:2 the string is not closed on its line"),
+    "single quotes": ("'\\'\\'\\'\\n' * MIB", f"200001:1 {TOO_MANY_LINES}"),
+    "unclosed strings": ("'\"\\n' * 2 * MIB", f"200001:1 {TOO_MANY_LINES}"),
     "comments": ("'#\\n' * (2 * MIB - 20) + 'a.a.a.a.a.a.a.a.a=1'", f"2097133:1 {LONG_KEY}"),
     "escapes": ("'\\\\\\\"' * 2 * MIB", "1:1 not a key"),
     "spaces": ("'a' + ' ' * 4 * (MIB - 1) + '.'", "1:4194303 not a key"),

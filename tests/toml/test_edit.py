@@ -1,4 +1,4 @@
-"""Edits of a registry file's text in any layout: data as meant, every comment kept, no other line touched."""
+"""Edits of a TOML file in any layout: the intended data, every comment kept, no other line touched."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.registry import text_edits as edit
-from generator.registry.text_edits import EntryEdit
+from generator.registry.promotion_lists import ListEntry, read_entries, remove_entry, set_entries
+from generator.toml import edit
 from generator.toml.document import Document, parse_document
 
 HOLDS = ("environments", "prod", "holds")
@@ -51,19 +51,19 @@ def changed(before: str, after: str) -> list[str]:
 
 @pytest.mark.parametrize("text", LAYOUTS.values(), ids=LAYOUTS)
 def test_entries_come_into_the_list_in_any_layout(text: str) -> None:
-    after = edit.set_entries(document(text), "prod", [EntryEdit("b", "v1", "why"), EntryEdit("a", "v2")])
+    after = set_entries(document(text), "prod", [ListEntry("b", "v1", "why"), ListEntry("a", "v2")]).text
     assert prod(after) == {**prod(text), "apps": ["a@v2", "b@v1"]}
     assert [c for c in comments.findall(after) if c != "# why"] == comments.findall(text)
 
 
 @pytest.mark.parametrize("text", LAYOUTS.values(), ids=LAYOUTS)
 def test_a_value_is_set_changed_and_taken_away_in_any_layout(text: str) -> None:
-    once = edit.set_value(document(text), HOLDS, "b", 'a "reason" # no comment')
-    twice = edit.set_value(document(once), HOLDS, "b", "another")
+    once = edit.set_value(document(text), (*HOLDS, "b"), edit.quote_string('a "reason" # no comment')).text
+    twice = edit.set_value(document(once), (*HOLDS, "b"), '"another"').text
     holds = prod(text).get("holds", {})
     assert prod(twice) == {**prod(text), "holds": {**holds, "b": "another"}}
     assert len(changed(once, twice)) == 2
-    gone = edit.remove_value(document(twice), HOLDS, "b")
+    gone = edit.remove_value(document(twice), (*HOLDS, "b")).text
     assert prod(gone).get("holds", {}) == holds
     assert comments.findall(gone) == comments.findall(text)
     if "[environments.prod" in text:
@@ -72,7 +72,7 @@ def test_a_value_is_set_changed_and_taken_away_in_any_layout(text: str) -> None:
 
 def test_the_last_value_takes_its_header_along_and_leaves_the_comments_of_what_follows() -> None:
     text = LAYOUTS["holds"]
-    assert changed(text, edit.remove_value(document(text), HOLDS, "z")) == [
+    assert changed(text, edit.remove_value(document(text), (*HOLDS, "z")).text) == [
         "-[environments.prod.holds] # h", '-z = "why" # z', "-",
     ]  # fmt: skip
 
@@ -95,15 +95,15 @@ def test_the_last_value_takes_its_header_along_and_leaves_the_comments_of_what_f
 )
 def test_a_table_that_is_to_stay_stays_without_its_last_value(text: str, rest: str) -> None:
     table = HOLDS[:2]
-    assert edit.remove_value(document(text), table, "z", keep_table=True) == rest
+    assert edit.remove_value(document(text), (*table, "z"), keep_table=True).text == rest
     assert prod(rest) == {key: value for key, value in prod(text).items() if key != "z"}
 
 
 def test_what_is_not_there_is_not_removed() -> None:
     text = LAYOUTS["header"]
-    assert edit.remove_value(document(text), HOLDS, "b") == text
-    assert edit.remove_entry(document(text), "prod", "zz") == text
-    assert edit.remove_entry(document(text), "dev", "a") == text
+    assert edit.remove_value(document(text), (*HOLDS, "b")).text == text
+    assert remove_entry(document(text), "prod", "zz").text == text
+    assert remove_entry(document(text), "dev", "a").text == text
 
 
 APPS = (
@@ -116,7 +116,7 @@ APPS = (
     [("a", "# ours\n[apps.b]"), ("c", "# about d\n[apps.d]"), ("e", None)],
 )
 def test_a_new_app_comes_in_the_order_of_names(name: str, before: str | None) -> None:
-    after = edit.add_app_table(document(APPS), name, {"team": "y"})
+    after = edit.add_table(document(APPS), ("apps", name), {"team": "y"}).text
     block = f'[apps.{name}]\nteam = "y"\n'
     assert f"{block}\n{before}" in after if before else after == f"{APPS}\n{block}"
     assert [line for line in changed(APPS, after) if line.startswith("-")] == []
@@ -124,24 +124,27 @@ def test_a_new_app_comes_in_the_order_of_names(name: str, before: str | None) ->
 
 def test_a_new_app_comes_behind_apps_that_are_in_no_order() -> None:
     text = '[apps.z]\nteam = "x"\n\n[apps.a]\nteam = "x"\n\n# next\n[teams.x]\n'
-    assert edit.add_app_table(document(text), "b", {"team": "y"}) == text.replace(
+    assert edit.add_table(document(text), ("apps", "b"), {"team": "y"}).text == text.replace(
         "\n# next", '\n[apps.b]\nteam = "y"\n\n# next'
     )
 
 
 def test_the_first_app_comes_to_the_end() -> None:
-    assert edit.add_app_table(document("version = 1\n"), "b", {"team": "y"}) == 'version = 1\n\n[apps.b]\nteam = "y"\n'
+    assert (
+        edit.add_table(document("version = 1\n"), ("apps", "b"), {"team": "y"}).text
+        == 'version = 1\n\n[apps.b]\nteam = "y"\n'
+    )
 
 
 def test_an_apps_tables_go_together_and_comments_of_others_stay() -> None:
-    after = edit.remove_table(APPS, ("apps", "b"))
+    after = edit.remove_value(document(APPS), ("apps", "b")).text
     assert after == '# ours\n\n# about d\n[apps.d]\nteam = "x"\n# end of d\n'
-    assert edit.extract_tables(APPS, ("apps", "b")) == '[apps.b] # b\nteam = "x"\n\n[apps.b.helm]\nvalues = "x"\n'
 
 
-def test_sections_are_not_taken_from_strings_arrays_or_comments() -> None:
-    text = 'a = """\n[no]\n"""\nb = [\n[1],\n]\n#[no]\n[yes]\nc = \'[no]\'\n[["x.y".z]]\n'
-    assert [section.path for section in edit.split_sections(text)] == [(), ("yes",), ("x.y", "z")]
+def test_a_copy_has_all_tables_of_the_original_under_the_new_name() -> None:
+    after = edit.copy_table(document(APPS), ("apps", "b"), "c").text
+    copy = '[apps.c] # b\nteam = "x"\n\n[apps.c.helm]\nvalues = "x"\n\n'
+    assert after == APPS.replace("# about d", f"{copy}# about d")
 
 
 # Layouts that nobody thought of.
@@ -188,21 +191,17 @@ def _files(draw: st.DrawFn) -> str:
 def test_random_layouts_read_back_to_what_was_meant_and_keep_their_comments(
     text: str, entries: list[tuple[str, str | None]], gone: str
 ) -> None:
-    listing = edit.find_entry_list(document(text), "prod")
-    items = {item.app_name: item for item in listing.entries} if listing else {}
-    placed = [
-        EntryEdit(app, pin, items[app].comment.removeprefix("#").strip() if app in items else "")
-        for app, pin in entries
-    ]
-    after = edit.set_entries(document(text), "prod", placed)
-    wanted = {item.app_name: item.pinned_revision for item in items.values()} | dict(entries)
+    items = read_entries(document(text), "prod")
+    placed = [ListEntry(app, pin, items[app].comment if app in items else "") for app, pin in entries]
+    after = set_entries(document(text), "prod", placed).text
+    wanted = {item.app: item.pin for item in items.values()} | dict(entries)
     assert {e.partition("@")[0]: e.partition("@")[2] or None for e in prod(after)["apps"]} == wanted
     assert sorted(comments.findall(after)) == sorted(comments.findall(text))
-    held = edit.set_value(document(after), HOLDS, gone, "why")
+    held = edit.set_value(document(after), (*HOLDS, gone), '"why"').text
     assert prod(held)["holds"][gone] == "why"
-    removed = edit.remove_entry(document(held), "prod", gone)
+    removed = remove_entry(document(held), "prod", gone).text
     assert all(entry.partition("@")[0] != gone for entry in prod(removed)["apps"])
-    assert edit.set_entries(document(after), "prod", placed) == after
+    assert set_entries(document(after), "prod", placed).text == after
     everything = tomllib.loads(removed)
     everything["environments"]["prod"].pop("apps")
     everything["environments"]["prod"].pop("holds")
