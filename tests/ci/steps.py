@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from tests.workspace import ROOT
 
-_EXPRESSION = re.compile(r"\$\{\{ *([\w.]+) *\}\}")
+_EXPRESSION = re.compile(r"\$\{\{ *([\w.| ]+?) *\}\}")
 _INSTALL = "Install workloads"
 
 
@@ -90,9 +90,13 @@ class Runner:
         return done
 
     def _evaluate(self, text: str) -> str:
+        return _EXPRESSION.sub(lambda match: self._evaluate_names(match[1].split(" || ")), text)
+
+    def _evaluate_names(self, names: list[str]) -> str:
+        """Return the first value that is not empty. A secret that is not set is empty."""
         known = {"runner.temp": str(self.temp), "github.actor": "octocat", **self.expressions}
-        # A secret that is not set is empty.
-        return _EXPRESSION.sub(lambda match: known.get(match[1], "") if "secrets." in text else known[match[1]], text)
+        values = [known.get(name, "") if name.startswith("secrets.") else known[name] for name in names]
+        return next(filter(None, values), "")
 
     def _run_shell(self, script: str, folder: Path, variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
         own = {"RUNNER_TEMP": str(self.temp), "GITHUB_WORKSPACE": str(self.checkout)}

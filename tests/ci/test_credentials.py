@@ -201,3 +201,10 @@ def test_the_read_token_reaches_only_repositories_of_its_owner(world: World, nam
     assert world.foreign.received == ({"/shop/cart": set()} if "/shop/cart" in reads else {})
     assert PUSH_TOKEN not in done.stdout + done.stderr
     assert READ_TOKEN not in done.stdout + done.stderr
+
+
+def test_a_secret_is_used_instead_of_the_token_of_the_job(world: World) -> None:
+    world.own.accepted = {"cAn4ry-app"}
+    done = workflow("publish")(world.runner(WORKLOADS_TOKEN="cAn4ry-app"))
+    assert done.returncode == 0, done
+    assert world.own.received == {"/acme/workloads": {"cAn4ry-app"}}
