@@ -56,7 +56,7 @@ def files(apps: int, teams: int = TEAMS, *, single: bool = False, sharded: bool 
         tables = (table(number, teams) for number in range(apps))
         return {"apps.toml": _root(members, teams, "", entries, sharded) + "".join(tables)}
     named = {f"teams/{_team(team)}.toml": _team_file(numbers, teams) for team, numbers in sorted(members.items())}
-    return {"apps.toml": _root(members, teams, 'include = ["teams/*.toml"]\n', {}, sharded), **named}
+    return {"apps.toml": _root(members, teams, 'include = ["teams/{team}.toml"]\n', {}, sharded), **named}
 
 
 def write(folder: Path, apps: int, teams: int = TEAMS, *, sharded: bool = False) -> None:
@@ -174,7 +174,8 @@ def _team_table(number: int, apps: list[int]) -> str:
     team = _team(number)
     namespaces = [team, *(name_of(app) for app in apps if app % 4)]
     lines = [f"\n[teams.{team}]", f'owners = ["@acme/{team}"]', f'repositories = ["https://git.example.com/{team}/"]']
-    return "\n".join([*lines, "namespaces = [", *(f'  "{name}",' for name in namespaces), "]", ""])
+    projects = f'projects = ["{team}-shared"]'
+    return "\n".join([*lines, projects, "namespaces = [", *(f'  "{name}",' for name in namespaces), "]", ""])
 
 
 def promoted(text: str, app: str, environment: str, revision: str) -> str:

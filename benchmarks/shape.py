@@ -74,6 +74,7 @@ class Team(Table):
     owners: list[str]
     repositories: list[str]
     namespaces: list[str]
+    projects: list[str] = []
 
 
 class File(Table):

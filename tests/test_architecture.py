@@ -28,6 +28,7 @@ ROOMS = {
         "console",
         "diff",
         "errors",
+        "forges",
         "git",
         "helm",
         "pipeline",

@@ -13,11 +13,14 @@ from pydantic import Field
 from generator.argocd.project_strings import Duration
 from generator.argocd.strings import (
     BranchName,
+    ChartName,
+    Component,
     DnsLabel,
     JsonPointer,
     RefName,
     RelativePath,
     ReleaseName,
+    RequiredLine,
     Revision,
     SingleLineText,
     SyncOption,
@@ -29,13 +32,13 @@ from generator.argocd.urls import RepositoryUrl
 
 
 class Parameter(Table):
-    name: SingleLineText = Field(min_length=1)
+    name: RequiredLine
     value: WritableText
     force_string: bool = False
 
 
 class FileParameter(Table):
-    name: SingleLineText = Field(min_length=1)
+    name: RequiredLine
     path: RelativePath
 
 
@@ -45,7 +48,7 @@ class Helm(Table):
     ignore_missing_value_files: bool | None = None
     values: WritableText | None = None
     values_object: Annotated[dict[str, Any] | None, Since("2.8")] = None
-    parameters: union_by_toml_type(table=StringMap, list=list[Parameter]) | None = None  # type: ignore[valid-type]
+    parameters: union_by_toml_type(table=dict[RequiredLine, WritableText], list=list[Parameter]) | None = None  # type: ignore[valid-type]
     file_parameters: list[FileParameter] | None = None
     skip_crds: bool | None = None
     pass_credentials: bool | None = None
@@ -58,7 +61,7 @@ class Helm(Table):
 
 
 class KustomizeReplica(Table):
-    name: SingleLineText
+    name: RequiredLine
     count: Count
 
 
@@ -92,7 +95,7 @@ class Kustomize(Table):
     replicas: Annotated[list[KustomizeReplica] | None, Since("2.7")] = None
     common_annotations_envsubst: Annotated[bool | None, Since("2.7")] = None
     patches: Annotated[list[KustomizePatch] | None, Since("2.9")] = None
-    components: Annotated[list[RelativePath] | None, Since("2.10")] = None
+    components: Annotated[list[Component] | None, Since("2.10")] = None
     label_without_selector: Annotated[bool | None, Since("2.11")] = None
     kube_version: Annotated[SingleLineText | None, Since("2.13")] = None
     api_versions: Annotated[list[SingleLineText] | None, Since("2.13")] = None
@@ -101,7 +104,7 @@ class Kustomize(Table):
 
 
 class JsonnetVariable(Table):
-    name: SingleLineText
+    name: RequiredLine
     value: WritableText
     code: bool | None = None
 
@@ -121,12 +124,12 @@ class Directory(Table):
 
 
 class PluginVariable(Table):
-    name: SingleLineText
+    name: RequiredLine
     value: WritableText
 
 
 class PluginParameter(Table):
-    name: SingleLineText
+    name: RequiredLine
     string: WritableText | None = None
     array: list[WritableText] | None = None
     map: StringMap | None = None
@@ -152,7 +155,7 @@ class SourceFields(Tool):
 
     repo_url: RepositoryUrl | None = None
     path: RelativePath | None = None
-    chart: SingleLineText | None = Field(default=None, min_length=1)
+    chart: ChartName | None = None
     target_revision: Revision | None = None
     tag_prefix: Annotated[SingleLineText | None, Since("3.5")] = None
 
@@ -224,7 +227,7 @@ class SyncPolicy(Table):
 
 class IgnoreDifference(Table):
     group: SingleLineText | None = None
-    kind: SingleLineText = Field(min_length=1)
+    kind: RequiredLine
     name: SingleLineText | None = None
     namespace: SingleLineText | None = None
     json_pointers: list[JsonPointer] | None = None

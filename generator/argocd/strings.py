@@ -52,6 +52,13 @@ _SUFFIX = re.compile(r"(?:[-a-z0-9]{0,30}[a-z0-9])?")
 _OWNER = re.compile(
     r"@[A-Za-z0-9][-A-Za-z0-9_.]*(?:/[-A-Za-z0-9_.]+)*|[A-Za-z0-9][-A-Za-z0-9_.+]*@[A-Za-z0-9][-A-Za-z0-9.]*"
 )
+# What a URL begins with; one letter would be a drive of Windows.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+# A URL, scp form, query or host, by which kustomize knows a remote base.
+_REMOTE_BASE = re.compile(
+    r"[:?@]|//|(?:\A|/)_git(?:/|\Z)|\.git(?:/|\Z)|\A[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}/"
+)
+_CHART = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?(?:/[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?)*")
 _BRANCH_PART = re.compile(r"(?:^|/)\.|\.lock(?:/|\Z)")
 
 
@@ -113,10 +120,28 @@ def name_problem(value: str, max_length: int) -> str | None:
 
 
 def _relative_path_problem(value: str) -> str | None:
-    parts = value.split("/")
-    if value.startswith(("/", "~")) or ".." in parts or "\\" in value or "://" in value:
-        return f"{quoted_excerpt(value)} must be a path inside the repository: relative, without '..' or '\\'"
+    # Some servers and tools ignore what follows ";" in a segment.
+    parts = [part.partition(";")[0] for part in value.split("/")]
+    if value.startswith(("/", "~")) or ".." in parts or "\\" in value or _SCHEME.match(value):
+        return f"{quoted_excerpt(value)} is not inside the repository: write a relative path without '..' or '\\'"
     return line_problem(value) or ("is empty: name a path" if not value else None)
+
+
+def _component_problem(value: str) -> str | None:
+    # Kustomize clones what is not a folder but looks like a repository.
+    if _REMOTE_BASE.search(value):
+        return f"{quoted_excerpt(value)} is a remote base: name a folder of the repository"
+    return _relative_path_problem(value)
+
+
+def _chart_problem(value: str) -> str | None:
+    if _CHART.fullmatch(value):
+        return None
+    return f"{quoted_excerpt(value)} is not the name of a chart: write letters, digits, '.', '_', '-' and inner '/'"
+
+
+def _required_line_problem(value: str) -> str | None:
+    return line_problem(value) if value else "is empty: fill it in, or remove it"
 
 
 def _folder_problem(value: str) -> str | None:
@@ -215,6 +240,9 @@ SingleLineText = Annotated[str, string_validator(line_problem)]
 MultiLineText = Annotated[str, string_validator(prose_problem)]
 AppName = Annotated[str, string_validator(lambda value: name_problem(value, 53))]
 DnsLabel = Annotated[str, string_validator(lambda value: name_problem(value, 63))]
+RequiredLine = Annotated[str, string_validator(_required_line_problem)]
+ChartName = Annotated[str, string_validator(_chart_problem)]
+Component = Annotated[str, string_validator(_component_problem)]
 RelativePath = Annotated[str, string_validator(_relative_path_problem)]
 FolderPath = Annotated[str, string_validator(_folder_problem)]
 BranchName = Annotated[str, string_validator(_branch_problem)]

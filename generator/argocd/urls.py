@@ -54,8 +54,8 @@ def repository_grant_problem(url: str) -> str | None:
         return f"{redact_url(url)} is not a URL in printable ASCII of at most {_MAX_URL_LENGTH} characters"
     if GLOB_CHARACTERS.search(url) and "?" not in url:
         return f"{redact_url(url)}: Argo CD reads * ? [ ] {{ }} ! \\ in a project as globs; they may not stand in a URL"
-    if re.search(r"[?#%<>\"'`|^]", url):
-        return f"{redact_url(url)} may not have a query, a fragment, quotes or percent-encoding"
+    if re.search(r"[?#%<>\"'`|^;]", url):
+        return f"{redact_url(url)} may not have a query, a fragment, quotes, ';' or percent-encoding: remove it"
     found = _URL.fullmatch(url)
     return _absolute_url_problem(url, found["scheme"], found["rest"]) if found else _schemeless_url_problem(url)
 

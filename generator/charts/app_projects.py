@@ -9,7 +9,7 @@ from typing import Any
 from generator.argocd.versions import NAMED_KINDS_SINCE, major_minor
 from generator.registry.effective import EffectiveApp
 from generator.registry.registry import IN_CLUSTER_SERVER, Environment, Registry
-from generator.registry.shards import shard_project_name
+from generator.registry.shards import bootstrap_name
 from generator.registry.uniqueness import app_destination
 
 #: An AppProject is created before, and deleted after, its Applications.
@@ -108,4 +108,4 @@ def build_shards_project(registry: Registry, env: Environment, repository: str) 
             {"group": "argoproj.io", "kind": kind} for kind in ("AppProject", "Application")
         ],
     }
-    return _wrap_project_spec(registry, shard_project_name(env.name), spec)
+    return _wrap_project_spec(registry, bootstrap_name(env.name), spec)

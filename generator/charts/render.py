@@ -14,7 +14,7 @@ from generator.charts.plan import APPLICATION_WAVE, AppPlan, ChartPlan, Environm
 from generator.charts.templates import NOTICE
 from generator.charts.unittest_suites import render_app_suite, render_shards_suite
 from generator.charts.values_file import join_blocks
-from generator.registry.shards import shard_application_name, shard_project_name
+from generator.registry.shards import bootstrap_name, shard_application_name
 
 _NOTICE_LINE = f"# {NOTICE}\n"
 _Identities = Mapping[str, Mapping[str, str]]
@@ -176,7 +176,7 @@ def _render_shards_parent(
     leaving = {told.get("shard") for _, told in _list_identities(env, parts) if "handOver" in told}
     text = templates.render_template(
         f"templates/{SHARDS_TEMPLATE}.yaml",
-        project=shard_project_name(env.name),
+        project=bootstrap_name(env.name),
         shards=[(shard, shard_application_name(env.name, shard), shard in leaving) for shard in shards],
         sync_options=env.shards.sync_options,
         argocd_namespace=plan.argocd_namespace,
@@ -190,7 +190,7 @@ def _render_shards_parent(
         f"{folder}/tests/{SHARDS_TEMPLATE}_test.yaml",
         (_NOTICE_LINE, render_shards_suite(env.name, env.shards, shards)),
     )
-    yield f"{PROJECTS_FOLDER}/{shard_project_name(env.name)}.yaml", (_NOTICE_LINE, yaml.dump(env.shards.project))
+    yield f"{PROJECTS_FOLDER}/{bootstrap_name(env.name)}.yaml", (_NOTICE_LINE, yaml.dump(env.shards.project))
 
 
 def _sort_texts(texts: Iterable[Mapping[str, str]]) -> list[str]:

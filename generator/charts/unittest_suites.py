@@ -13,7 +13,7 @@ from generator.charts.app_projects import PROJECT_WAVE
 from generator.charts.layout import SHARDS_TEMPLATE
 from generator.charts.plan import NO_FINALIZER, AppPlan, EnvironmentPlan, ShardsPlan
 from generator.registry.effective import BUILT_IN_DEFAULTS, SOURCE_KEYS
-from generator.registry.shards import shard_application_name, shard_project_name
+from generator.registry.shards import bootstrap_name, shard_application_name
 
 _OTHER_SERVER = "https://other.example.com"
 _OTHER_NAME = "other"
@@ -96,7 +96,7 @@ def render_overrides_suite(env: EnvironmentPlan, apps: Sequence[AppPlan]) -> str
 def render_shards_suite(environment: str, shards: ShardsPlan, names: Sequence[str]) -> str:
     """Render the helm-unittest suite of the template for an environment's shards, `names`."""
     project = _format_test(
-        "renders their project", "AppProject", [_assert_equal("metadata.name", shard_project_name(environment))]
+        "renders their project", "AppProject", [_assert_equal("metadata.name", bootstrap_name(environment))]
     )
     tests = [_format_shard_tests(environment, name, shards) for name in names]
     return _format_suite(f"the shards of {environment}", [SHARDS_TEMPLATE], "".join([project, *tests]))
@@ -108,7 +108,7 @@ def _format_shard_tests(environment: str, name: str, shards: ShardsPlan) -> str:
         "spec.source.repoURL": shards.values["repoURL"],
         "spec.source.targetRevision": shards.values["targetRevision"],
         "spec.source.path": f"{shards.values['path']}/{name}",
-        "spec.project": shard_project_name(environment),
+        "spec.project": bootstrap_name(environment),
     }
     handed_on = {"path": "spec.source.helm.values", "pattern": "some-revision"}
     return _format_selected_test(

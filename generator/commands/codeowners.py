@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
 from generator.commands.options import dry_run_option, json_option, registry_option
 
-#: The paths of CODEOWNERS that GitHub reads, in order of precedence.
-_CODEOWNERS_PATHS = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
-
 
 @click.command("codeowners")
 @registry_option
 @json_option
 @dry_run_option
-@click.option("--write", is_flag=True, help="Keep the lines up to date in the repository's CODEOWNERS.")
+@click.option("--write", is_flag=True, help="Update the lines in the CODEOWNERS file that the forge reads.")
 def codeowners_command(registry_path: str | None, as_json: bool, dry_run: bool, write: bool) -> None:
     """Generate CODEOWNERS entries for the teams.
 
-    The team's owners own each included file with the team's apps and the generated files of these apps. The owners
-    in [workloads] own the root file and all other generated files. Without owners, no entry is generated.
+    The team's owners own the team's registry files and the generated files of its apps. The owners in [workloads]
+    own the root file, included files of no team and all other generated files. Without owners, no entry is generated.
     """
     from generator import console
+    from generator.forges.detect import detect_forge, parse_repository_url
     from generator.git.checkout import Checkout
-    from generator.registry.codeowners import generate_codeowners_lines, replace_codeowners_block
+    from generator.registry.codeowners import (
+        find_codeowners_file,
+        generate_codeowners_lines,
+        replace_codeowners_block,
+    )
     from generator.registry.editable import read_editable_registry
     from generator.registry.files import FolderFiles, find_registry
 
@@ -34,14 +37,16 @@ def codeowners_command(registry_path: str | None, as_json: bool, dry_run: bool, 
     checkout = Checkout.discover(path.parent)
     top = checkout.top if checkout else path.parent
     folder = path.parent.resolve().relative_to(top.resolve()).as_posix()
-    charts = _charts_in_registry_repository(
-        book.registry.workloads.repository, checkout.origin_url() if checkout else None
-    )
-    lines = generate_codeowners_lines(book, "" if folder == "." else folder, include_charts=charts)
+    origin = checkout.origin_url() if checkout else None
+    repository = parse_repository_url(origin or "")
+    forge = detect_forge(repository, os.environ) if repository else ""
+    forge, name = find_codeowners_file(forge, lambda name: os.path.lexists(top / name))
+    charts = _charts_in_registry_repository(book.registry.workloads.repository, origin)
+    lines = generate_codeowners_lines(book, "" if folder == "." else folder, include_charts=charts, forge=forge)
     if not write:
         console.print_json({"lines": lines}) if as_json else console.print_result("\n".join(lines))
         return
-    place = next((top / name for name in _CODEOWNERS_PATHS if (top / name).exists()), top / _CODEOWNERS_PATHS[1])
+    place = top / name
     before = _read_codeowners(place)
     after = replace_codeowners_block(before, lines)
     if after != before and not dry_run:
@@ -49,10 +54,8 @@ def codeowners_command(registry_path: str | None, as_json: bool, dry_run: bool, 
     if as_json:
         console.print_json({"file": str(place), "changed": after != before, "written": after != before and not dry_run})
         return
-    told = (
-        "up to date" if after == before else f"{len(lines)} lines{' (dry run: nothing was written)' if dry_run else ''}"
-    )
-    console.print_result(f"{place}: {told}")
+    written = "would write" if dry_run else "wrote"
+    console.print_result(f"{place}: {'up to date' if after == before else f'{written} {len(lines)} lines'}")
 
 
 def _charts_in_registry_repository(repository: str | None, origin: str | None) -> bool:

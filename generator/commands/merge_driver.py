@@ -59,7 +59,7 @@ def _install_merge_driver(registry_path: str | None) -> int:
     from generator.errors import UsageError
     from generator.git import merge_driver as driver
     from generator.git.checkout import Checkout
-    from generator.registry.files import find_registry, read_regular_file
+    from generator.registry.files import TEAM_PLACEHOLDER, find_registry, read_regular_file
     from generator.toml.document import TomlError, parse_document
 
     path = find_registry(registry_path).absolute()
@@ -69,7 +69,8 @@ def _install_merge_driver(registry_path: str | None) -> int:
     folder = path.parent.resolve().relative_to(checkout.top.resolve())
     patterns = [path.name]
     with suppress(TomlError):  # if the file is invalid, its includes are added by the next installation
-        patterns += parse_document(path.name, read_regular_file(path) or b"").data.get("include", [])
+        included = parse_document(path.name, read_regular_file(path) or b"").data.get("include", [])
+        patterns += [str(pattern).replace(TEAM_PLACEHOLDER, "*") for pattern in included]
     written = driver.install_merge_driver(checkout.top, [(folder / pattern).as_posix() for pattern in patterns])
     for line in written:
         console.print_result(f".gitattributes: {line}")

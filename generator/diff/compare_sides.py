@@ -34,7 +34,7 @@ from generator.helm import engine as helm
 from generator.helm.environment_objects import ChartFiles, render_environment_objects
 from generator.helm.verify import ChartError
 from generator.registry.registry import Environment, Registry
-from generator.registry.shards import shard_application_name, shard_project_name
+from generator.registry.shards import bootstrap_name, shard_application_name
 
 _PIN_STRICTNESS = ("any", "tag", "commit")
 
@@ -160,7 +160,7 @@ def _list_registered_objects(side: Side, environment: str) -> set[tuple[str, str
         *(("Application", str(identity.get("name"))) for identity in identities),
         *(("AppProject", str(identity.get("project"))) for identity in identities),
         *(("Application", name) for name in _list_shard_applications(side, environment)),
-        ("AppProject", shard_project_name(environment)),
+        ("AppProject", bootstrap_name(environment)),
     }
 
 

@@ -20,7 +20,7 @@ from generator.helm.environment_objects import find_shard_values
 from generator.helm.objects import find_object_problems
 from generator.registry.registry import Registry
 from generator.registry.result_cache import NO_CACHE, ResultCache, digest_data
-from generator.registry.shards import shard_application_name, shard_project_name
+from generator.registry.shards import bootstrap_name, shard_application_name
 
 _VERDICT_KIND = "helm"
 _ARGO_GROUP = "argoproj.io/"
@@ -227,7 +227,7 @@ class _FolderVerification:
             *(("Application", shard_application_name(*chart)) for chart in shards),
             *(("AppProject", one["project"]) for one in identities),
             *(("AppProject", name) for name in self._registry.projects),
-            *(("AppProject", shard_project_name(chart.environment)) for chart in shards),
+            *(("AppProject", bootstrap_name(chart.environment)) for chart in shards),
         }
 
 

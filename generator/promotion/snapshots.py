@@ -16,6 +16,7 @@ from typing import Any
 import tomli
 
 from generator.registry.effective import BUILT_IN_DEFAULTS, build_base_layer, build_effective_app
+from generator.registry.files import TEAM_PLACEHOLDER
 from generator.registry.result_cache import NO_CACHE, ResultCache
 
 #: The revision that runs, by (environment, app).
@@ -179,7 +180,11 @@ def _extract_fragment(data: dict[str, Any]) -> _Fragment:
         for env, table in _dict_or_empty(data.get("environments")).items()
     }
     return _Fragment(
-        include_patterns=tuple(pattern for pattern in _list_or_empty(data.get("include")) if isinstance(pattern, str)),
+        include_patterns=tuple(
+            pattern.replace(TEAM_PLACEHOLDER, "*")
+            for pattern in _list_or_empty(data.get("include"))
+            if isinstance(pattern, str)
+        ),
         defaults=_keep_revision_fields(_dict_or_empty(data.get("defaults"))),
         apps={name: layer for name, layer in apps.items() if layer},
         entries_by_environment={env: entries for env, entries in lists.items() if entries},

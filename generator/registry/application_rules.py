@@ -193,6 +193,14 @@ def pin_problems(app: EffectiveApp, policy: str) -> Iterator[tuple[str, bool]]:
     if revision_kind(revision, app.pin is not None) not in ("commit", policy):
         text = f"environment {app.environment} runs {policy}s only, and {quoted_excerpt(revision)} is not one"
         yield f'{text}: pin it here, "{app.app}@<{policy}>"', True
+    for source in app.sources if app.has_multiple_sources else ():
+        wanted = str(source.get("targetRevision", "HEAD"))
+        # A chart has versions and no commits.
+        allowed = ("commit", "tag" if "chart" in source else policy)
+        if wanted != revision and revision_kind(wanted, False) not in allowed:
+            what = f"source {quoted_excerpt(source['repoURL'])} follows {quoted_excerpt(wanted)}"
+            text = f"environment {app.environment} runs {policy}s only, and {what}"
+            yield f"{text}: write a {policy} as its targetRevision", True
 
 
 def revision_kind(revision: str, pinned: bool) -> str:
@@ -256,7 +264,10 @@ def metadata_problems(table: Mapping[str, str], kind: str) -> Iterator[Finding]:
     for key, value in table.items():
         prefix = key.partition("/")[0] if "/" in key else ""
         reserved = prefix in _RESERVED_KEY_PREFIXES or prefix.endswith("image-updater.argoproj.io")
-        if reserved or key == "app.kubernetes.io/instance":
+        if key.startswith("helm.sh/hook") or key == "helm.sh/resource-policy":
+            text = "would make Helm keep, delete or recreate the Application on its own: remove it"
+            yield Finding((key,), text, True)
+        elif reserved or key == "app.kubernetes.io/instance":
             yield Finding((key,), "is written by the generator, by Argo CD or by an image updater: remove it", True)
         elif not _QUALIFIED_NAME.fullmatch(key):
             yield Finding((key,), f"{quoted_excerpt(key)} is not a Kubernetes {kind[:-1]} key")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any, NamedTuple
 
-from generator.argocd.strings import NAME_PATTERN, line_problem
+from generator.argocd.strings import NAME_PATTERN, line_problem, quoted_excerpt
 from generator.registry import registry
 from generator.registry.effective import EffectiveApp, Layer
 from generator.registry.model import Environment, RootFile, Team
@@ -57,6 +57,7 @@ class RegistryBuilder:
         self.apps: dict[str, DeclaredApp] = {}
         self.entries_by_environment: dict[str, list[DeclaredEntry]] = defaultdict(list)
         self.entries_by_app: dict[str, dict[str, DeclaredEntry]] = defaultdict(dict)
+        #: The team of each included file that belongs to one, by the name of its document.
         self.team_by_file: dict[str, str] = {}
         self.effective_by_listing: dict[tuple[str, registry.Listing], EffectiveApp] = {}
         self._built_environments: dict[str, registry.Environment] = {}
@@ -99,19 +100,12 @@ class RegistryBuilder:
             )
         return self._built_environments[name]
 
-    def check_single_team(self, document: Document) -> None:
-        """Report apps of a second team: an included file belongs to one team, so that it has one code owner."""
-        first = ""
-        for name in _declared_app_names(document):
-            app = self.apps.get(name)
-            if app is None or app.document is not document:
-                continue
-            team = app.layer["team"]
-            first = first or team
-            if team != first:
-                text = f'"{team}" in a file of team "{first}": a file has one team\'s apps'
-                self.report.add_value_problem(document, ("apps", name, "team"), text)
-        self.team_by_file[document.name] = first
+    def check_app_owner(self, document: Document, name: str) -> None:
+        """Report an app of another team than the one that the included file belongs to."""
+        team, app = self.team_by_file.get(document.name), self.apps.get(name)
+        if team and app and app.document is document and app.layer["team"] != team:
+            text = f'{quoted_excerpt(app.layer["team"])} in a file of team "{team}": move the app to a file of its team'
+            self.report.add_value_problem(document, ("apps", name, "team"), text, refused=True)
 
     def locate_effective_value(self, app: str, environment: str, path: KeyPath) -> tuple[Document, KeyPath]:
         """The document and key path that set an effective app's value, from the best matching layer."""
@@ -143,11 +137,6 @@ def _environment_from_table(name: str, table: Environment, entries: list[Declare
         shards=table.shards,
         hand_over=tuple(table.hand_over) if isinstance(table.hand_over, list) else table.hand_over,
     )
-
-
-def _declared_app_names(document: Document) -> list[str]:
-    apps = document.data.get("apps", {})
-    return list(apps) if isinstance(apps, dict) else []
 
 
 def _matching_depth(value: Any, path: KeyPath) -> int:

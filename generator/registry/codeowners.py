@@ -1,21 +1,44 @@
-"""Generate CODEOWNERS entries for the teams, and update a CODEOWNERS file. Pure."""
+"""Generate CODEOWNERS entries for the teams, and update the CODEOWNERS file that the forge reads. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from generator.errors import RefusedError
 from generator.registry.editable import EditableRegistry
+from generator.registry.files import TEAM_PLACEHOLDER
 
 BLOCK_BEGIN = "# workloads: begin (written by 'workloads codeowners --write'; changes in here are lost)"
 BLOCK_END = "# workloads: end"
-# Characters that need no escaping; GitHub, GitLab and others escape differently.
-_PLAIN_PATTERN = re.compile(r"[A-Za-z0-9._/*-]+")
+#: Where each forge looks for CODEOWNERS: the first file that exists is in force.
+CODEOWNERS_PATHS = {
+    "github": (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"),
+    "gitlab": ("CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS"),
+    "gitea": ("CODEOWNERS", "docs/CODEOWNERS", ".gitea/CODEOWNERS"),
+}
+_NEW_FILE = "CODEOWNERS"
+_SECTION_OF_WORKLOADS = "[Workloads]"
+# A line that begins a section of GitLab's: `[Name]`, `^[Optional]`, `[Name][2] @default-owner`.
+_SECTION = re.compile(r"\^?\[[^\]]+\]")
+# What can be written for GitHub and GitLab: these characters, and spaces and "#" behind a backslash.
+_WRITABLE_PATTERN = re.compile(r"[\w./*?+=@,~ #-]+")
 
 
-def generate_codeowners_lines(editable: EditableRegistry, registry_folder: str, *, include_charts: bool) -> list[str]:
+def find_codeowners_file(forge: str, exists: Callable[[str], bool]) -> tuple[str, str]:
+    """The forge, and the path of the CODEOWNERS file that it reads or, if there is none, would read.
+
+    An unknown forge ("") is guessed from the folder that has the file.
+    """
+    folders = {name: f".{name}/CODEOWNERS" for name in CODEOWNERS_PATHS}
+    known = forge or next((name for name, path in folders.items() if exists(path)), "github")
+    return known, next((path for path in CODEOWNERS_PATHS[known] if exists(path)), _NEW_FILE)
+
+
+def generate_codeowners_lines(
+    editable: EditableRegistry, registry_folder: str, *, include_charts: bool, forge: str = "github"
+) -> list[str]:
     """Generate the CODEOWNERS lines, general ones first, because the last matching pattern wins.
 
     `registry_folder` is relative to the root of the repository ("" for the root itself). Set `include_charts` if
@@ -26,15 +49,20 @@ def generate_codeowners_lines(editable: EditableRegistry, registry_folder: str, 
         *_registry_file_owners(editable, prefix),
         *(_generated_file_owners(editable, prefix) if include_charts else ()),
     ]
-    return [f"{_require_plain_pattern(pattern)} {' '.join(owners)}" for pattern, owners in lines if owners]
+    write_pattern = _regular_expression if forge == "gitea" else _escape_pattern
+    return [f"{write_pattern(pattern)} {' '.join(owners)}" for pattern, owners in lines if owners]
 
 
 def _registry_file_owners(editable: EditableRegistry, prefix: str) -> Iterator[tuple[str, list[str]]]:
-    shared = editable.registry.workloads.owners
-    team_of = {file: str(editable.registry.apps[app]["team"]) for app, file in editable.app_files.items()}
-    yield prefix + editable.root, shared
-    for name in sorted(editable.documents.keys() - {editable.root}):
-        yield prefix + name, editable.registry.teams[team_of[name]].owners if name in team_of else shared
+    """Yield the owners of the root file, of each include pattern, and of each team's files, which need not exist."""
+    registry = editable.registry
+    yield prefix + editable.root, registry.workloads.owners
+    for entry in registry.include:
+        yield prefix + entry.replace(TEAM_PLACEHOLDER, "*"), registry.workloads.owners
+    for name, team in registry.teams.items():
+        patterns = [entry.replace(TEAM_PLACEHOLDER, name) for entry in registry.include if TEAM_PLACEHOLDER in entry]
+        for pattern in [*patterns, *team.files]:
+            yield prefix + pattern, team.owners
 
 
 def _generated_file_owners(editable: EditableRegistry, prefix: str) -> Iterator[tuple[str, list[str]]]:
@@ -61,34 +89,53 @@ def _generated_file_owners(editable: EditableRegistry, prefix: str) -> Iterator[
             yield f"{output}argo-app-projects/{project}.yaml", owners
 
 
-def _require_plain_pattern(pattern: str) -> str:
-    if _PLAIN_PATTERN.fullmatch(pattern):
-        return pattern
+def _escape_pattern(pattern: str) -> str:
+    """A pattern for GitHub and GitLab, which split lines at spaces."""
+    if _WRITABLE_PATTERN.fullmatch(pattern):
+        return re.sub("[ #]", r"\\\g<0>", pattern)
     raise RefusedError(
-        f"{pattern} cannot be written in CODEOWNERS without escaping",
-        remedy="rename it: letters, digits, '.', '_', '-'",
+        f"{pattern} cannot be written in CODEOWNERS",
+        remedy="rename the file or folder: letters, digits, spaces, '.', '_', '-'",
         not_done="nothing was written",
     )
+
+
+def _regular_expression(pattern: str) -> str:
+    """A pattern for Gitea, whose rules are regular expressions of whole paths; a backslash is written twice."""
+    text = re.escape(pattern.removeprefix("/")).replace(r"\*\*/", "(.*/)?").replace(r"\*", "[^/]*")
+    text = text.replace(r"\?", "[^/]").replace(r"\-", "-").replace(r"\ ", " ").replace(r"\#", "#")
+    return re.sub("[ #]", r"\\\g<0>", text.replace("\\", "\\\\")) + (".*" if pattern.endswith("/") else "")
 
 
 def replace_codeowners_block(text: str, lines: list[str]) -> str:
     """Replace the lines between the two markers with `lines`, and keep the rest of the file.
 
-    Without markers, the block is appended, so that its patterns win. Raises RefusedError unless there is
-    exactly one pair of markers.
+    Without markers, the block is appended, so that its patterns win. In a file with sections of GitLab's it becomes
+    the last section, so that the other sections keep their entries. Raises RefusedError unless there is exactly one
+    pair of markers.
     """
     ending = "\r\n" if "\r\n" in text else "\n"
-    own = ending.join([BLOCK_BEGIN, *lines, BLOCK_END]) + ending
-    found = text.splitlines(keepends=True)
-    begins = [index for index, line in enumerate(found) if line.rstrip() == BLOCK_BEGIN]
-    ends = [index for index, line in enumerate(found) if line.rstrip() == BLOCK_END]
+    before, after = _split_at_block(text.splitlines(keepends=True))
+    sectioned = any(map(_SECTION.match, [*before, *after]))
+    if sectioned:
+        before, after, lines = [*before, *after], [], [_SECTION_OF_WORKLOADS, *lines]
+    block = ending.join([BLOCK_BEGIN, *lines, BLOCK_END]) + ending
+    kept = "".join(before)
+    if kept.strip() and (sectioned or BLOCK_BEGIN not in text):
+        kept = kept.rstrip("\r\n") + ending * 2
+    return kept + block + "".join(after)
+
+
+def _split_at_block(lines: list[str]) -> tuple[list[str], list[str]]:
+    """The lines before and after the markers; all lines are before a block that is not there yet."""
+    begins = [index for index, line in enumerate(lines) if line.rstrip() == BLOCK_BEGIN]
+    ends = [index for index, line in enumerate(lines) if line.rstrip() == BLOCK_END]
     if not begins and not ends:
-        gap = "" if not text else ending if text.endswith("\n") else ending * 2
-        return text + gap + own
+        return lines, []
     if len(begins) != 1 or len(ends) != 1 or ends[0] < begins[0]:
         raise RefusedError(
             "CODEOWNERS does not have exactly one pair of the lines that mark what workloads writes",
             remedy=f'leave one "{BLOCK_BEGIN}" and, below it, one "{BLOCK_END}"',
             not_done="nothing was written",
         )
-    return "".join(found[: begins[0]]) + own + "".join(found[ends[0] + 1 :])
+    return lines[: begins[0]], lines[ends[0] + 1 :]

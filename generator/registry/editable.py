@@ -56,7 +56,7 @@ class EditableRegistry:
         """The file whose promotion list has, or should get, the app's entry for an environment.
 
         A new entry goes into the app's own file if that file lists apps, else into the root file if it has the
-        environment's list, else into a file that only has lists.
+        environment's list, else into a file that only has lists of the app's team.
         """
         listed = self.entry_files.get((environment, app))
         if listed:
@@ -66,10 +66,18 @@ class EditableRegistry:
             return own
         if self._has_list(self.root, environment):
             return self.root
+        team = self.documents[own].data["apps"][app]["team"]
         shared = [
-            name for name in self.documents if self._has_list(name, environment) and not self._declares_apps(name)
+            name
+            for name in self.documents
+            if self._has_list(name, environment)
+            and not self._declares_apps(name)
+            and self._teams_listed_in(name) == {team}
         ]
         return next(iter(shared), self.root)
+
+    def _teams_listed_in(self, file_name: str) -> set[str]:
+        return {self.registry.apps[app]["team"] for (_, app), name in self.entry_files.items() if name == file_name}
 
     def _has_list(self, file_name: str, environment: str) -> bool:
         return "apps" in self.documents[file_name].data.get("environments", {}).get(environment, {})

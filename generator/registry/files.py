@@ -1,17 +1,20 @@
-"""Sources of registry files: a folder on disk, or a mapping of names to bytes."""
+"""Where registry files come from, which files the root file includes, and which team each of them belongs to."""
 
 from __future__ import annotations
 
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
+from generator.argocd.strings import quoted_excerpt
 from generator.errors import LocalError, UsageError
 
 REGISTRY_NAME = "apps.toml"
+#: The part of an include pattern that stands for the name of the team that a file belongs to.
+TEAM_PLACEHOLDER = "{team}"
 _MAX_BYTES = 4 * 1024 * 1024
 
 
@@ -23,7 +26,7 @@ class RegistryFiles(Protocol):
         ...
 
     def list_matching(self, pattern: str) -> list[str]:
-        """List the file names that match a pattern (`*`, `?`, `**`), sorted."""
+        """List the file names that match a pattern (`*`, `?`, `**`, `{team}`), sorted."""
         ...
 
 
@@ -60,7 +63,11 @@ class FolderFiles:
         return read_regular_file(path)
 
     def list_matching(self, pattern: str) -> list[str]:
-        found = (path.relative_to(self._root).as_posix() for path in self._root.glob(pattern) if not path.is_dir())
+        found = (
+            path.relative_to(self._root).as_posix()
+            for path in self._root.glob(pattern.replace(TEAM_PLACEHOLDER, "*"))
+            if not path.is_dir()
+        )
         # The same rule as for a Git tree, also on a case-insensitive file system.
         return filter_by_pattern(pattern, found)
 
@@ -79,15 +86,101 @@ class MemoryFiles:
 
 
 def filter_by_pattern(pattern: str, names: Iterable[str]) -> list[str]:
-    """Filter `names` by a pattern of `*`, `?` and `**` as `Path.glob` does; sorted."""
+    """Filter `names` by a pattern of `*`, `?` and `**` as `Path.glob` does, and of `{team}`; sorted."""
+    compiled = _compile_pattern(pattern)
+    return sorted(name for name in names if compiled.fullmatch(name))
+
+
+def _compile_pattern(pattern: str) -> re.Pattern[str]:
     out = []
     for part in PurePosixPath(pattern).parts:
         if part == "**":
             out.append(r"(?:[^/]+/)*")
         else:
             out.append(re.escape(part).replace(r"\*", "[^/]*").replace(r"\?", "[^/]") + "/")
-    whole = re.compile("".join(out).removesuffix("/"))
-    return sorted(name for name in names if whole.fullmatch(name))
+    text, placeholder = "".join(out).removesuffix("/"), re.escape(TEAM_PLACEHOLDER)
+    return re.compile(text.replace(placeholder, "(?P<team>[^/]+)", 1).replace(placeholder, "[^/]+"))
+
+
+class ResolvedInclude(NamedTuple):
+    """One file that the list entry at `entry_index` includes, or the `problem` with that entry."""
+
+    entry_index: int
+    name: str
+    problem: str | None = None
+
+
+def resolve_includes(files: RegistryFiles, root_name: str, entries: list[Any]) -> Iterator[ResolvedInclude]:
+    """Resolve each included file once, in the order of entries and then of names; also yield invalid entries."""
+    seen = {root_name}
+    written: set[str] = set()
+    for index, entry in enumerate(entries):
+        wrong = _include_problem(entry, root_name, written) if isinstance(entry, str) else None
+        if wrong:
+            yield ResolvedInclude(index, "", wrong)
+        elif isinstance(entry, str):
+            written.add(entry)
+            for name in files.list_matching(entry) if is_file_pattern(entry) else [entry]:
+                if name not in seen:
+                    seen.add(name)
+                    yield ResolvedInclude(index, name)
+
+
+def is_file_pattern(entry: str) -> bool:
+    """Whether an entry of `include` or of a team's `files` is a pattern, not a file name."""
+    return "*" in entry or "?" in entry or TEAM_PLACEHOLDER in entry
+
+
+def _include_problem(entry: str, root_name: str, earlier_entries: set[str]) -> str | None:
+    wrong = file_entry_problem(entry, root_name)
+    if wrong:
+        return wrong
+    if entry in earlier_entries:
+        return f"{quoted_excerpt(entry)} is included twice: remove one"
+    if _is_ambiguous(entry):
+        return f"{quoted_excerpt(entry)} can match one file for two teams: write {{team}} once, and no '*' or '?' in the same folder or file name, or '**' before it"  # noqa: E501
+    return None
+
+
+def _is_ambiguous(entry: str) -> bool:
+    """Whether a pattern with `{team}` can match one file in two ways."""
+    before, placeholder, after = entry.partition(TEAM_PLACEHOLDER)
+    part = before.rpartition("/")[2] + after.partition("/")[0]
+    return bool(placeholder) and ("**" in before or TEAM_PLACEHOLDER in after or not {"*", "?"}.isdisjoint(part))
+
+
+def file_entry_problem(entry: str, root_name: str) -> str | None:
+    """Why an entry of `include` or of a team's `files` is not a file or pattern, or None if it is."""
+    parts = entry.split("/")
+    if any(part in ("", ".", "..") for part in parts) or "\\" in entry:
+        return f"{quoted_excerpt(entry)} is not below the registry's folder: write a relative path without '.' or '..'"
+    if "[" in entry or any("**" in part and part != "**" for part in parts):
+        return f"{quoted_excerpt(entry)} is not a pattern: use '*', '?' and, as a whole folder, '**'"
+    if not entry.endswith(".toml"):
+        return f'{quoted_excerpt(entry)} does not end in ".toml": rename the file'
+    if entry == root_name:
+        return f"{quoted_excerpt(entry)} is the root file itself: remove it"
+    return None
+
+
+class FileOwners:
+    """Finds the teams of included files, by `{team}` in the include patterns and by the `files` of each team."""
+
+    def __init__(self, include: Sequence[str], files_by_team: Mapping[str, Sequence[str]]) -> None:
+        self._team_patterns = [
+            _compile_pattern(entry) for entry in include if TEAM_PLACEHOLDER in entry and not _is_ambiguous(entry)
+        ]
+        entries = [(entry, team) for team, files in files_by_team.items() for entry in files]
+        self._patterns = [(_compile_pattern(entry), team) for entry, team in entries if is_file_pattern(entry)]
+        self._teams_by_name: dict[str, list[str]] = {}
+        for entry, team in entries:
+            self._teams_by_name.setdefault(entry, []).append(team)
+
+    def find_teams(self, name: str) -> list[str]:
+        """The teams that a file belongs to: one, unless the root file is wrong."""
+        named = [found["team"] for pattern in self._team_patterns if (found := pattern.fullmatch(name))]
+        matched = [team for pattern, team in self._patterns if pattern.fullmatch(name)]
+        return list(dict.fromkeys((*named, *matched, *self._teams_by_name.get(name, ()))))
 
 
 def read_regular_file(path: Path) -> bytes | None:

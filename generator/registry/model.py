@@ -160,9 +160,12 @@ class IncludedEnvironment(Table):
 class Team(Table):
     description: MultiLineText | None = None
     owners: list[CodeOwner] = []
+    platform: bool = False
+    files: list[SingleLineText] = []
     repositories: list[RepositoryGrant] = []
     namespaces: list[DnsLabel] = []
-    allow: list[Literal["plugin", "spec", "destination"]] = []
+    projects: list[DnsLabel] = []
+    allow: list[Literal["create-namespace", "destination", "pass-credentials", "plugin", "pod-security", "spec"]] = []
 
 
 class Workloads(Table):

@@ -14,8 +14,7 @@ from generator.argocd.strings import name_problem, quoted_excerpt
 from generator.errors import GeneratorError, LocalError, Problem, RefusedError, RegistryError
 from generator.registry import model
 from generator.registry.builder import RegistryBuilder
-from generator.registry.files import FolderFiles, RegistryFiles
-from generator.registry.includes import resolve_includes
+from generator.registry.files import FileOwners, FolderFiles, RegistryFiles, resolve_includes
 from generator.registry.problems import (
     ProblemCollector,
     TooManyProblemsError,
@@ -200,9 +199,9 @@ def _read_included_tables(builder: RegistryBuilder, document: Document) -> None:
     for name, raw in _named_tables(builder, document, "apps", 53):
         shaped = _validate_declared_table(builder, document, ("apps", name), model.App, raw)
         builder.declare_app(document, name, shaped)
+        builder.check_app_owner(document, name)
     for name, raw in _named_tables(builder, document, "environments", 63):
         _read_list_table(builder, document, name, raw)
-    builder.check_single_team(document)
 
 
 def _misplaced_key_message(key: str, root_model: type[BaseModel], *allowed_keys: str) -> str:
@@ -228,31 +227,56 @@ def _read_list_table(builder: RegistryBuilder, document: Document, name: str, ra
 def _read_included_documents(
     builder: RegistryBuilder, files: RegistryFiles, root_name: str, display_prefix: str
 ) -> Iterator[Document]:
-    """Read the included files; report those that cannot be read."""
-    for place, name, wrong in resolve_includes(files, root_name, builder.settings.include):
-        include = None
+    """Read the included files; report those that cannot be read, or that do not belong to one team."""
+    owners = FileOwners(builder.settings.include, {name: team.files for name, team in builder.teams.items()})
+    names_by_fold: dict[str, str] = {}
+    for index, name, wrong in resolve_includes(files, root_name, builder.settings.include):
+        if not wrong and (other := names_by_fold.setdefault(name.casefold(), name)) != name:
+            wrong = f'"{other}" and {quoted_excerpt(name)} are one file on some disks: rename one'
         if wrong:
-            builder.add_root_problem(("include", place), wrong)
-        else:
-            include = _read_included_file(builder, files, place, name, display_prefix)
-        if include is None:
+            builder.add_root_problem(("include", index), wrong)
+        document = None if wrong else _read_included_file(builder, files, index, name, display_prefix)
+        if document is None:
             builder.is_complete = False
+            continue
+        teams = owners.find_teams(name)
+        if len(teams) == 1 and teams[0] in builder.declared_names["teams"]:
+            builder.team_by_file[document.name] = teams[0]
         else:
-            yield include
+            text = _file_owner_problem(builder, name, teams, document)
+            builder.add_root_problem(("include", index), text, refused=True)
+        yield document
+
+
+def _file_owner_problem(builder: RegistryBuilder, name: str, teams: list[str], document: Document) -> str:
+    """Why an included file does not belong to one team that exists, and what to write."""
+    if len(teams) > 1:
+        return f"{quoted_excerpt(name)} is a file of the teams {' and '.join(teams)}: remove it from the files of one"
+    if teams:
+        hint = suggest_nearest(teams[0], builder.declared_names["teams"])
+        return f"{quoted_excerpt(name)} belongs to team {quoted_excerpt(teams[0])}, which does not exist{hint}: rename the file, or add [teams.{teams[0]}]"  # noqa: E501
+    apps = document.data.get("apps")
+    tables = apps.values() if isinstance(apps, dict) else ()
+    found = {str(app.get("team")) for app in tables if isinstance(app, dict)}
+    if len(found) == 1 and (team := found.pop()) in builder.teams:
+        files = ", ".join(f'"{entry}"' for entry in [*builder.teams[team].files, name])
+        return f"{quoted_excerpt(name)} belongs to no team: write files = [{files}] in [teams.{team}]"
+    return (
+        f"{quoted_excerpt(name)} belongs to no team: add it to the files of one team, "
+        f'[teams.NAME] files = ["{name}"], or move its content to the root file'
+    )
 
 
 def _read_included_file(
     builder: RegistryBuilder, files: RegistryFiles, entry_index: int, name: str, display_prefix: str
 ) -> Document | None:
+    wrong, raw = f"{quoted_excerpt(name)} does not exist: create it, or remove it here", None
     try:
         raw = files.read_bytes(name)
     except GeneratorError as error:
-        builder.add_root_problem(("include", entry_index), error.message)
-        return None
+        wrong = error.message
     if raw is None:
-        builder.add_root_problem(
-            ("include", entry_index), f"{quoted_excerpt(name)} does not exist: create it, or remove it here"
-        )
+        builder.add_root_problem(("include", entry_index), wrong)
         return None
     builder.report.file_order(display_prefix + name)
     return _parse_or_report(builder.report, display_prefix + name, raw)
@@ -269,6 +293,7 @@ def build_registry(builder: RegistryBuilder) -> Registry:
         projects=builder.projects,
         apps={name: app.layer for name, app in builder.apps.items()},
         defaults=builder.defaults,
+        include=tuple(settings.include),
     )
     registry.effective_app_cache.update(builder.effective_by_listing)
     return registry

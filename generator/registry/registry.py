@@ -81,6 +81,7 @@ class Registry:
     projects: Mapping[str, Mapping[str, Any]]
     apps: Mapping[str, Layer]
     defaults: Layer = field(default_factory=dict)
+    include: tuple[str, ...] = ()
     effective_app_cache: dict[tuple[str, Listing], EffectiveApp] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 from generator.registry.model import SHARD_BY_TEAM
 from generator.registry.registry import Environment
@@ -33,11 +34,16 @@ def _jump_hash_bucket(name: str, buckets: int) -> int:
     return bucket
 
 
+def bootstrap_name(environment: str) -> str:
+    """The name of the Application that deploys an environment's chart, and of the AppProject of its shards."""
+    return f"{environment}-applications"
+
+
+def is_bootstrap_name(name: str, environments: Iterable[str]) -> bool:
+    """Whether an Application or AppProject of an environment's charts has, or may get, this name."""
+    return any(f"{name}-".startswith(f"{bootstrap_name(environment)}-") for environment in environments)
+
+
 def shard_application_name(environment: str, shard: str) -> str:
     """The name of the Application that deploys a shard's chart."""
-    return f"{environment}-applications-{shard}"
-
-
-def shard_project_name(environment: str) -> str:
-    """The name of the AppProject for an environment's shard Applications."""
-    return f"{environment}-applications"
+    return f"{bootstrap_name(environment)}-{shard}"

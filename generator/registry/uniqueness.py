@@ -50,13 +50,11 @@ def find_promotion_cycles(promotes_from: Mapping[str, Iterable[str]]) -> Iterato
 class IdentityClaim(NamedTuple):
     """The names that an app in an environment occupies in its Argo CD, and that no other app may use.
 
-    `running` is False if the promotion list does not have the app (`environment` is "" if no list has it).
     `creates_project` is True if its chart creates its project, `app_creates_project` if the app itself asks for it.
     """
 
     app: str
     environment: str
-    running: bool
     argocd: str
     application: str
     cluster: tuple[str, str]
@@ -72,7 +70,6 @@ class IdentityClaim(NamedTuple):
         return cls(
             app.app,
             app.environment,
-            True,
             environment.argocd,
             app.app + environment.name_suffix,
             _normalized_destination(app, environment),
@@ -82,11 +79,6 @@ class IdentityClaim(NamedTuple):
             bool(app.fields.get("createProject", environment.create_projects)),
             bool(app.fields.get("createProject")),
         )
-
-    @classmethod
-    def for_project_only(cls, app: EffectiveApp) -> IdentityClaim:
-        """The identity claim of an app that does not run in the environment: only its project."""
-        return cls(app.app, app.environment, False, "", "", ("", ""), "", "", app.project, False, False)
 
 
 class IdentityConflict(NamedTuple):

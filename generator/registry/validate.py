@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
 
 from generator.argocd.project import ProjectFields
 from generator.argocd.strings import quoted_excerpt, revision_problem
@@ -172,13 +173,13 @@ def _promotion_entry_problems(
 
 
 def _validate_entry_owner(builder: RegistryBuilder, entry: DeclaredEntry) -> None:
-    """Report an entry for another team's app: a file with a team's apps may list only these."""
+    """Report an entry for another team's app in a file that belongs to a team."""
     owner = builder.team_by_file.get(entry.document.name)
     declared = builder.apps.get(entry.listing.app)
     if owner and declared and declared.layer["team"] != owner:
         text = (
-            f'{quoted_excerpt(entry.text)} is team "{declared.layer["team"]}"\'s, in a file of team "{owner}": '
-            "list it in the root file, or in a file without apps"
+            f'{quoted_excerpt(entry.text)} is an app of team "{declared.layer["team"]}" in a file of team "{owner}": '
+            "list it in the root file, or in a file of its team"
         )
         builder.report.add_problem_at_path(entry.document, entry.path, text, refused=True)
 
@@ -196,7 +197,10 @@ def _validate_helm_keys(builder: RegistryBuilder) -> None:
 
 def _validate_teams(builder: RegistryBuilder) -> None:
     for path, text, refused in team_ownership_problems(
-        builder.teams, builder.settings.argocd, frozenset(builder.settings.allow_schemes)
+        builder.teams,
+        builder.settings,
+        PurePosixPath(builder.root.name).name if builder.root else "",
+        builder.environments,
     ):
         builder.add_root_problem(("teams", *path), text, refused=refused)
 

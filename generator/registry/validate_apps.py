@@ -27,7 +27,7 @@ from generator.registry.model import App
 from generator.registry.problems import suggest_nearest
 from generator.registry.project_rules import find_project_denials
 from generator.registry.registry import Environment
-from generator.registry.shards import find_app_shard, shard_application_name, shard_project_name
+from generator.registry.shards import find_app_shard, is_bootstrap_name, shard_application_name
 from generator.registry.tenancy import TenancyValidator, find_privilege_violations
 from generator.registry.uniqueness import IdentityClaim, IdentityConflict, app_destination, find_identity_conflicts
 from generator.registry.validate_table import overlaps_refused_path
@@ -37,13 +37,12 @@ from generator.toml.document import KeyPath
 def validate_apps(builder: RegistryBuilder) -> None:
     """Report the problems of each app and the conflicts between apps."""
     validator = _AppValidator(builder)
-    claims = [claim for name in builder.apps for claim in validator.validate_app(name)]
-    _validate_project_owners(builder, claims)
-    running = [claim for claim in claims if claim.running]
+    running = [claim for name in builder.apps for claim in validator.validate_app(name)]
     for clash in find_identity_conflicts(running):
         _report_identity_conflict(builder, clash)
-    _validate_shard_applications(builder, running)
+    _validate_bootstrap_names(builder, running)
     _validate_project_creators(builder, running)
+    _validate_unknown_projects(builder, running)
 
 
 class _AppValidator:
@@ -52,10 +51,8 @@ class _AppValidator:
     def __init__(self, builder: RegistryBuilder) -> None:
         self._builder = builder
         self._base_layer = build_base_layer(builder.defaults)
-        sharded = [name for name, env in builder.environments.items() if env.shards is not None]
-        self._tenancy = TenancyValidator(
-            builder.teams, builder.settings.argocd, frozenset(map(shard_project_name, sharded))
-        )
+        team_by_app = {name: str(app.layer["team"]) for name, app in builder.apps.items()}
+        self._tenancy = TenancyValidator(builder.teams, builder.settings.argocd, team_by_app, builder.environments)
         self._settings_by_environment = {
             env: _build_validation_settings(builder, env) for env in ("", *builder.environments)
         }
@@ -89,8 +86,6 @@ class _AppValidator:
                 _validate_pin(draft, merged)
                 _validate_project_denials(draft, merged, draft.build_environment(env))
                 yield IdentityClaim.for_running_app(merged, draft.build_environment(env))
-            else:
-                yield IdentityClaim.for_project_only(merged)
 
     def _validate_effective_app(self, app: DeclaredApp, merged: EffectiveApp) -> bool:
         """Report the problems of a merged app, and return whether it has none."""
@@ -99,20 +94,6 @@ class _AppValidator:
         told = (found for found in findings if not overlaps_refused_path(found.path, _refused_paths(app, env)))
         _report_findings(self._builder, merged.app, env, told)
         return not findings
-
-
-def _validate_project_owners(builder: RegistryBuilder, claims: Iterable[IdentityClaim]) -> None:
-    """Report each app that uses the project of another team; the first team to use a project owns it."""
-    owners: dict[str, str] = {}
-    for claim in claims:
-        team = builder.apps[claim.app].layer["team"]
-        other = owners.setdefault(claim.project, team)
-        if other == team or overlaps_refused_path(
-            ("project",), _refused_paths(builder.apps[claim.app], claim.environment)
-        ):
-            continue
-        text = f'project "{claim.project}" is team "{other}"\'s: two teams never share one'
-        _report_findings(builder, claim.app, claim.environment, [Finding(("project",), text, True)])
 
 
 def _validate_declaration(builder: RegistryBuilder, name: str, app: DeclaredApp) -> bool:
@@ -131,7 +112,9 @@ def _validate_declaration(builder: RegistryBuilder, name: str, app: DeclaredApp)
         builder.report.add_value_problem(app.document, (*at, "team"), text)
     if team not in builder.teams:
         return False
-    for path, text, refused in find_privilege_violations(app.layer, team, builder.teams[team]):
+    for path, text, refused in find_privilege_violations(
+        app.layer, team, builder.teams[team], builder.settings.argocd.version
+    ):
         builder.report.add_value_problem(app.document, (*at, *path), text, refused=refused)
     return True
 
@@ -189,13 +172,15 @@ def _report_identity_conflict(builder: RegistryBuilder, conflict: IdentityConfli
     builder.report.add_problem_at_path(entry.document, entry.path, text)
 
 
-def _validate_shard_applications(builder: RegistryBuilder, running: Iterable[IdentityClaim]) -> None:
-    """Report shard Applications whose name another Application in the same Argo CD has."""
-    running = list(running)
-    finished = {name: builder.build_environment(name) for name in builder.environments}
+def _validate_bootstrap_names(builder: RegistryBuilder, running: Iterable[IdentityClaim]) -> None:
+    """Report apps whose Application would replace one that deploys a chart, and charts that share such a name."""
     taken: dict[tuple[str, str], str] = {}
     for claim in running:
-        env = finished[claim.environment]
+        if is_bootstrap_name(claim.application, builder.environments):
+            entry = builder.entries_by_app[claim.app][claim.environment]
+            text = f'Application "{claim.application}" is reserved for the charts of the environments: rename the app'
+            builder.report.add_problem_at_path(entry.document, entry.path, text, refused=True)
+        env = builder.build_environment(claim.environment)
         if env.shards is not None:
             shard = find_app_shard(env, builder.apps[claim.app].layer["team"], claim.project)
             application = shard_application_name(env.name, shard)
@@ -203,12 +188,6 @@ def _validate_shard_applications(builder: RegistryBuilder, running: Iterable[Ide
             if first != env.name:
                 text = f'Application "{application}" is the name of a shard of {first} too: rename team or environment'
                 builder.add_root_problem(("environments", env.name, "shards"), text)
-    for claim in running if taken else ():
-        sharded = taken.get((claim.argocd, claim.application))
-        if sharded is not None:
-            entry = builder.entries_by_app[claim.app][claim.environment]
-            text = f'Application "{claim.application}" is the name of a shard of {sharded}: rename the app'
-            builder.report.add_problem_at_path(entry.document, entry.path, text)
 
 
 def _validate_project_creators(builder: RegistryBuilder, running: Iterable[IdentityClaim]) -> None:
@@ -227,3 +206,21 @@ def _validate_project_creators(builder: RegistryBuilder, running: Iterable[Ident
             _report_findings(builder, claim.app, env, [Finding(("createProject",), text)])
         else:
             builder.add_root_problem(place, text)
+
+
+def _validate_unknown_projects(builder: RegistryBuilder, running: Iterable[IdentityClaim]) -> None:
+    """Report apps that keep their project from being created, and so would run in whatever project has that name."""
+    running = list(running)
+    created = {claim.project for claim in running if claim.creates_project}
+    for claim in running:
+        layer = builder.apps[claim.app].layer
+        overlay = layer.get("environments", {}).get(claim.environment, {})
+        if overlay.get("createProject", layer.get("createProject")) is not False or claim.project in created:
+            continue
+        team = builder.teams[layer["team"]]
+        if claim.project not in team.projects and not (team.platform and claim.project == "default"):
+            text = (
+                f'no chart creates project "{claim.project}": remove createProject, '
+                f"or add the project to teams.{layer['team']}.projects in the root file"
+            )
+            _report_findings(builder, claim.app, claim.environment, [Finding(("createProject",), text, True)])

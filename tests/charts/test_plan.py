@@ -14,6 +14,8 @@ _TEAM = """
 [teams.t]
 repositories = ["https://example.com/"]
 namespaces = ["a", "b", "c"]
+projects = ["p"]
+allow = ["create-namespace"]
 """.replace("https://example.com/", "https://example.com/t/")
 
 

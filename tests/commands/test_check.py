@@ -161,7 +161,10 @@ def heavy(place: Path, megabytes: float) -> None:
     tables = [f"\n[apps.{app}.environments.dev.helm]\nvalues = '''\n{values}'''\n" for app in ("billing", "ledger")]
     (place / "ledger.toml").write_text(mark + ledger + tables[1])
     (place / "apps.toml").write_text(
-        head.replace("version = 1\n", 'version = 1\ninclude = ["ledger.toml"]\n') + tables[0]
+        head.replace("version = 1\n", 'version = 1\ninclude = ["ledger.toml"]\n').replace(
+            "[teams.payments]\n", '[teams.payments]\nfiles = ["ledger.toml"]\n'
+        )
+        + tables[0]
     )
 
 

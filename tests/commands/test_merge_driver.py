@@ -106,7 +106,7 @@ def test_a_rebase_uses_it_too(checkout: Path, workloads: Run) -> None:
 
 
 def test_installing_covers_included_files_and_twice_is_once(checkout: Path, workloads: Run) -> None:
-    text = 'include = ["teams/*.toml", "more.toml"]\n' + REGISTRY
+    text = 'include = ["teams/{team}.toml", "more.toml"]\n' + REGISTRY
     commit(checkout, text, "registry", "plat form/apps.toml")
     (checkout / ".gitattributes").write_text("*.png binary")
     for _ in range(2):

@@ -25,6 +25,7 @@ apps = ["billing@v1.0.0", "cart@v1.0.0"]
 policy.pin = "tag"
 
 [teams.shop]
+projects = ["mail", "pages"]
 repositories = ["https://github.com/acme/", "https://gitlab.com/acme/"]
 namespaces = ["shop", "docs"]
 

@@ -101,6 +101,7 @@ def test_projects_count_where_they_are_created() -> None:
     found = statuses(REGISTRY)
     assert found[Chart("dev")] == 2 * found[Chart("test")]
     shared = REGISTRY.replace('team = "payments"\n', 'team = "payments"\nproject = "money"\n')
+    shared = shared.replace("[teams.payments]\n", '[teams.payments]\nprojects = ["money"]\n')
     assert statuses(shared)[Chart("dev")] == weight("billing", "ledger", "money")
 
 

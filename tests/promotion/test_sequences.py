@@ -49,6 +49,7 @@ repositories = ["https://example.com/one/"]
 namespaces = ["api", "billing"]
 
 [teams.two]
+files = ["web.toml"]
 repositories = ["https://example.com/two/"]
 namespaces = ["web"]
 

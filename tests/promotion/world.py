@@ -20,7 +20,7 @@ TAGS = ("v1.0.0", "v1.1.0", "v1.2.0")
 REGISTRY = """\
 version = 1
 allowSchemes = ["file"]
-include = ["teams/*.toml"]
+include = ["teams/{team}.toml"]
 
 [environments.dev]
 createProjects = true

@@ -267,7 +267,7 @@ def test_a_registry_in_a_folder_of_the_repository_has_its_charts_there(within: A
 
 
 def including(text: str) -> str:
-    return text.replace("version = 1\n", 'version = 1\ninclude = ["teams/*.toml"]\n')
+    return text.replace("version = 1\n", 'version = 1\ninclude = ["teams/{team}.toml"]\n')
 
 
 TEAM_FILE = AUDIT.partition("[apps.audit]")[1] + AUDIT.partition("[apps.audit]")[2]

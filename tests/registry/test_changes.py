@@ -25,7 +25,9 @@ def test_nothing() -> None:
 
 
 def test_an_app_of_one_team() -> None:
-    new = book(**{"teams/a.toml": TEAM_A + 'project = "store"\n', "lists.toml": LISTS.replace('"shop"', '"shop@v1"')})
+    new = book(
+        **{"teams/a.toml": TEAM_A + 'project = "store"\n', "lists/dev.toml": LISTS.replace('"shop"', '"shop@v1"')}
+    )
     assert touched(book(), new) == [
         ("a", "app", "shop", "changed"),
         ("a", "environment", "dev: shop", "its own → v1"),
@@ -40,7 +42,8 @@ def test_an_app_moves_to_another_file_and_nothing_is_touched() -> None:
 
 def test_an_app_that_is_given_away_is_of_both() -> None:
     given = TEAM_A.replace('"a"', '"b"').replace("/a/", "/b/") + 'namespace = "cart"\n'
-    teams = {team for team, kind, _, _ in touched(book(), book(**{"teams/a.toml": given})) if kind == "app"}
+    new = book(**{"teams/a.toml": "", "teams/b.toml": given + LISTS, "lists/dev.toml": ""})
+    teams = {team for team, kind, _, _ in touched(book(), new) if kind == "app"}
     assert teams == {"a", "b"}
 
 
@@ -49,13 +52,13 @@ def test_an_app_that_is_given_away_is_of_both() -> None:
     [
         ('owners = ["@acme/a", "@ada"]', "", "teams.a"),
         ("[environments.dev]", "[environments.dev]\ncreateProjects = true", "environments.dev"),
-        ("[environments.dev]", '[environments.dev.policy]\npin = "any"', "environments.dev"),
+        ("[environments.dev]", '[environments.dev]\npolicy.pin = "any"', "environments.dev"),
         ("[environments.dev]", "[environments.new]\n\n[environments.dev]", "environments.new"),
         ("[environments.dev]", "[projects.shop]\n\n[environments.dev]", "projects.shop"),
         ("[environments.dev]", '[argocd]\nversion = "3.3"\n\n[environments.dev]', "argocd"),
         ("[environments.dev]", "[defaults]\nrevisionHistoryLimit = 1\n\n[environments.dev]", "defaults"),
         ("[workloads]", '[workloads]\nbranch = "other"', "workloads"),
-        ('"lists.toml"]', '"lists.toml", "more/*.toml"]', "include"),
+        ('"lists/*.toml"]', '"lists/*.toml", "more/*.toml"]', "include"),
         ("version = 1", 'version = 1\nallowSchemes = ["http"]', "allowSchemes"),
     ],
 )
@@ -85,7 +88,8 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     Path("apps.toml").write_text(ROOT)
     Path("teams/a.toml").write_text(TEAM_A)
-    Path("lists.toml").write_text(LISTS)
+    Path("lists").mkdir()
+    Path("lists/dev.toml").write_text(LISTS)
     git("init", "--quiet", str(tmp_path))
     git("add", ".")
     git("commit", "--quiet", "-m", "first")
@@ -142,7 +146,7 @@ def test_usage(repository: Path, arguments: list[str], message: str) -> None:
 def test_an_edit_in_a_file_that_the_base_had_by_pattern(repository: Path) -> None:
     Path("teams/b.toml").write_text("")
     Path("teams/a.toml").unlink()
-    Path("lists.toml").write_text('[environments.dev]\napps = ["cart"]\n')
+    Path("lists/dev.toml").write_text("")
     assert "team a: app shop: removed" in check("--base", "HEAD").output
 
 

@@ -13,22 +13,31 @@ from generator.charts.plan import plan_charts
 from generator.charts.render import render_plan
 from generator.cli import workloads
 from generator.errors import GeneratorError, RefusedError
-from generator.registry.codeowners import BLOCK_BEGIN, BLOCK_END, generate_codeowners_lines, replace_codeowners_block
+from generator.registry.codeowners import (
+    BLOCK_BEGIN,
+    BLOCK_END,
+    find_codeowners_file,
+    generate_codeowners_lines,
+    replace_codeowners_block,
+)
 from generator.registry.editable import EditableRegistry, read_editable_registry
 from generator.registry.files import MemoryFiles
 
 ROOT = """version = 1
-include = ["teams/*.toml", "lists.toml"]
+include = ["teams/{team}.toml", "lists/*.toml"]
 
 [workloads]
 owners = ["@acme/platform", "ops@example.com"]
 
 [environments.dev]
+apps = ["cart"]
 
 [teams.a]
+files = ["lists/dev.toml"]
 owners = ["@acme/a", "@ada"]
 repositories = ["https://git.example.com/a/"]
 namespaces = ["shop"]
+projects = ["store"]
 
 [teams.b]
 repositories = ["https://git.example.com/b/"]
@@ -44,11 +53,11 @@ team = "a"
 repoURL = "https://git.example.com/a/shop.git"
 path = "chart"
 """
-LISTS = '[environments.dev]\napps = ["cart", "shop"]\n'
+LISTS = '[environments.dev]\napps = ["shop"]\n'
 
 
 def files(**changed: str) -> dict[str, bytes]:
-    texts = {"apps.toml": ROOT, "teams/a.toml": TEAM_A, "lists.toml": LISTS, **changed}
+    texts = {"apps.toml": ROOT, "teams/a.toml": TEAM_A, "lists/dev.toml": LISTS, **changed}
     return {name: text.encode() for name, text in texts.items()}
 
 
@@ -59,8 +68,10 @@ def book(**changed: str) -> EditableRegistry:
 def test_lines() -> None:
     assert generate_codeowners_lines(book(), "", include_charts=True) == [
         "/apps.toml @acme/platform ops@example.com",
-        "/lists.toml @acme/platform ops@example.com",
+        "/teams/*.toml @acme/platform ops@example.com",
+        "/lists/*.toml @acme/platform ops@example.com",
         "/teams/a.toml @acme/a @ada",
+        "/lists/dev.toml @acme/a @ada",
         "/multi-repo/ @acme/platform ops@example.com",
         "/multi-repo/argo-app-of-apps/*/templates/shop.yaml @acme/a @ada",
         "/multi-repo/argo-app-of-apps/*/tests/shop_test.yaml @acme/a @ada",
@@ -99,14 +110,14 @@ SHARDED = ROOT.replace("[workloads]", '[workloads]\nrepository = "https://git.ex
 
 def test_where_an_environment_is_in_shards_their_files_are_the_teams_too() -> None:
     lines = generate_codeowners_lines(book(**{"apps.toml": SHARDED}), "", include_charts=True)
-    assert lines[4:] == [
+    assert lines[6:] == [
         "/multi-repo/argo-app-of-apps/*/templates/shop.yaml @acme/a @ada",
         "/multi-repo/argo-app-of-apps/*/tests/shop_test.yaml @acme/a @ada",
         "/multi-repo/argo-app-shards/*/*/templates/shop.yaml @acme/a @ada",
         "/multi-repo/argo-app-shards/*/*/tests/shop_test.yaml @acme/a @ada",
         "/multi-repo/argo-app-projects/shop.yaml @acme/a @ada",
     ]
-    assert lines[:4] == generate_codeowners_lines(book(), "", include_charts=True)[:4]
+    assert lines[:6] == generate_codeowners_lines(book(), "", include_charts=True)[:6]
 
 
 def test_every_file_of_a_shard_is_somebodys() -> None:
@@ -123,9 +134,30 @@ def test_every_file_of_a_shard_is_somebodys() -> None:
         assert found[-1] == ("@acme/a @ada" if of_shop else "@acme/platform ops@example.com"), path
 
 
-def test_a_name_that_codeowners_reads_otherwise() -> None:
-    with pytest.raises(RefusedError, match=r"teams/b c\.toml cannot be written"):
-        generate_codeowners_lines(book(**{"teams/b c.toml": ""}), "", include_charts=True)
+def test_spaces_and_hashes_are_escaped() -> None:
+    text = ROOT.replace('files = ["lists/dev.toml"]', 'files = ["lists/dev.toml", "lists/b #1.toml"]')
+    lines = generate_codeowners_lines(book(**{"apps.toml": text}), "", include_charts=False)
+    assert r"/lists/b\ \#1.toml @acme/a @ada" in lines
+
+
+def test_a_folder_that_codeowners_cannot_name_is_refused() -> None:
+    with pytest.raises(RefusedError, match=r"/\[x\]/apps\.toml cannot be written"):
+        generate_codeowners_lines(book(), "[x]", include_charts=True)
+
+
+def test_a_file_that_does_not_exist_yet_has_its_owners() -> None:
+    text = ROOT.replace('files = ["lists/dev.toml"]', 'files = ["lists/dev.toml", "lists/later.toml"]')
+    text = text.replace("[teams.b]", '[teams.b]\nowners = ["@acme/b"]')
+    lines = generate_codeowners_lines(book(**{"apps.toml": text}), "", include_charts=False)
+    assert {"/lists/later.toml @acme/a @ada", "/teams/b.toml @acme/b"} <= set(lines)
+
+
+def test_gitea_reads_regular_expressions_of_whole_paths() -> None:
+    text = ROOT.replace('"lists/*.toml"]', '"lists/**/*.toml", "a b/?.toml"]')
+    lines = generate_codeowners_lines(book(**{"apps.toml": text}), "", include_charts=True, forge="gitea")
+    assert r"lists/(.*/)?[^/]*\\.toml @acme/platform ops@example.com" in lines
+    assert r"a\ b/[^/]\\.toml @acme/platform ops@example.com" in lines
+    assert r"multi-repo/.* @acme/platform ops@example.com" in lines
 
 
 OWN = f"{BLOCK_BEGIN}\n/x @a\n{BLOCK_END}\n"
@@ -148,9 +180,38 @@ def test_written(before: str, after: str) -> None:
 
 
 @pytest.mark.parametrize("text", [BLOCK_BEGIN, BLOCK_END, f"{BLOCK_END}\n{BLOCK_BEGIN}\n", f"{OWN}{OWN}"])
-def test_markers_that_are_no_pair(text: str) -> None:
+def test_without_exactly_one_pair_of_markers_nothing_is_written(text: str) -> None:
     with pytest.raises(RefusedError, match="exactly one pair"):
         replace_codeowners_block(text, [])
+
+
+def test_sections_of_gitlab_keep_their_entries() -> None:
+    before = f"{OWN}[Docs] @writers\n/docs/\n^[Optional]\n*.md @all\n"
+    after = "[Docs] @writers\n/docs/\n^[Optional]\n*.md @all\n\n" + OWN.replace("/x", "[Workloads]\n/x")
+    assert replace_codeowners_block(before, ["/x @a"]) == after
+    assert replace_codeowners_block(after, ["/x @a"]) == after
+
+
+@pytest.mark.parametrize(
+    ("forge", "files", "found"),
+    [
+        ("github", ["CODEOWNERS", ".github/CODEOWNERS"], ("github", ".github/CODEOWNERS")),
+        ("github", ["docs/CODEOWNERS", ".gitlab/CODEOWNERS"], ("github", "docs/CODEOWNERS")),
+        ("gitlab", ["CODEOWNERS", ".gitlab/CODEOWNERS"], ("gitlab", "CODEOWNERS")),
+        ("gitlab", [".gitlab/CODEOWNERS"], ("gitlab", ".gitlab/CODEOWNERS")),
+        ("gitea", [".gitea/CODEOWNERS", "docs/CODEOWNERS"], ("gitea", "docs/CODEOWNERS")),
+        ("gitea", [".github/CODEOWNERS"], ("gitea", "CODEOWNERS")),
+        ("", [".gitlab/CODEOWNERS"], ("gitlab", ".gitlab/CODEOWNERS")),
+        ("", [".gitea/CODEOWNERS"], ("gitea", ".gitea/CODEOWNERS")),
+        ("", [".gitlab/CODEOWNERS", "CODEOWNERS"], ("gitlab", "CODEOWNERS")),
+        ("", ["docs/CODEOWNERS"], ("github", "docs/CODEOWNERS")),
+        ("", [], ("github", "CODEOWNERS")),
+    ],
+)
+def test_the_file_in_force_is_the_one_that_the_forge_reads(
+    forge: str, files: list[str], found: tuple[str, str]
+) -> None:
+    assert find_codeowners_file(forge, files.__contains__) == found
 
 
 @pytest.fixture
@@ -176,14 +237,14 @@ def test_the_command_prints_and_writes_nothing(repository: Path) -> None:
     assert not (repository / "CODEOWNERS").exists()
 
 
-@pytest.mark.parametrize("place", [".github/CODEOWNERS", "CODEOWNERS"])
+@pytest.mark.parametrize("place", [".github/CODEOWNERS", "CODEOWNERS", ".gitlab/CODEOWNERS"])
 def test_the_command_keeps_the_file_up_to_date(repository: Path, place: str) -> None:
     file = repository / place
     file.parent.mkdir(exist_ok=True)
     file.write_text("* @all\n")
-    assert "dry run" in run("--write", "--dry-run")
+    assert "would write 9 lines" in run("--write", "--dry-run")
     assert file.read_text() == "* @all\n"
-    assert "7 lines" in run("--write")
+    assert "wrote 9 lines" in run("--write")
     assert file.read_text().startswith(f"* @all\n\n{BLOCK_BEGIN}\n/apps.toml ")
     assert "up to date" in run("--write")
     assert '"changed": false' in run("--write", "--json")

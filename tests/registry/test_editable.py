@@ -20,6 +20,7 @@ apps = ["a"]
 promotesFrom = ["dev"]
 
 [teams.one]
+files = ["teams/*.toml", "lists/*.toml"]
 repositories = ["https://example.com/acme/"]
 namespaces = ["a", "b", "c"]
 

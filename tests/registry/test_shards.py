@@ -73,5 +73,6 @@ def test_an_app_that_is_added_moves_no_other(how: str) -> None:
 @pytest.mark.parametrize("number", range(1, 40))
 def test_the_apps_of_a_project_are_in_one_shard(number: int) -> None:
     text = sharded(REGISTRY, str(number)).replace('team = "payments"\n', 'team = "payments"\nproject = "money"\n')
+    text = text.replace("[teams.payments]\n", '[teams.payments]\nprojects = ["money"]\n')
     found = shards(registry_of(text), "dev")
     assert found["billing"] == found["ledger"]
