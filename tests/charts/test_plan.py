@@ -15,7 +15,7 @@ _TEAM = """
 repositories = ["https://example.com/"]
 namespaces = ["a", "b", "c"]
 projects = ["p"]
-allow = ["create-namespace"]
+allow = ["create-namespace", "spec"]
 """.replace("https://example.com/", "https://example.com/t/")
 
 
@@ -195,7 +195,7 @@ def test_no_automation_at_all() -> None:
 
 def test_a_field_that_only_a_newer_argo_cd_has_is_carried_as_it_is() -> None:
     text = _app("a", 'spec = { novelty = { on = "yes", many = [1, {}] } }') + '[argocd]\nversion = "9.0"\n'
-    allowed = f'version = 1\n{_TEAM}allow = ["spec"]\n[environments.dev]\napps = ["a"]\n{text}'
+    allowed = f'version = 1\n{_TEAM}[environments.dev]\napps = ["a"]\n{text}'
     spec = objects(chart_of(tree_of(allowed), "dev"))["Application", "a"]["spec"]
     assert spec["novelty"] == {"on": "yes", "many": [1, {}]}
 
