@@ -20,20 +20,24 @@ if TYPE_CHECKING:
 @click.command("diff")
 @registry_option
 @json_option
-@click.option("--base", metavar="REF", help="Compare with this revision; default: where the branch set out from.")
-@click.option("--head", metavar="REF", help="The registry at this revision; default: the working copy.")
+@click.option(
+    "--base",
+    metavar="REV",
+    help="Compare with this revision, or A..B, or A...B; default: where the branch left the workloads branch.",
+)
+@click.option("--head", metavar="REV", help="The registry at this revision; default: the working copy.")
 @click.option("--env", "environments", multiple=True, metavar="ENV", help="Only this environment (repeatable).")
 @click.option(
     "--format",
     "form",
     type=click.Choice(["text", "markdown", "html", "json"]),
     default="text",
-    help="How to tell it; default: text.",
+    help="Output format; default: text.",
 )
 @click.option(
-    "--limit", type=click.IntRange(min=200), default=60_000, show_default=True, help="Characters of Markdown at most."
+    "--limit", type=click.IntRange(min=200), default=60_000, show_default=True, help="Maximum characters of Markdown."
 )
-@click.option("--exit-code", is_flag=True, help="End with 1 where an object differs.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if Argo CD would change an object.")
 def diff_command(
     registry_path: str | None,
     as_json: bool,
@@ -44,15 +48,15 @@ def diff_command(
     limit: int,
     exit_code: bool,
 ) -> int:
-    """Show which Applications and AppProjects are created, changed, moved or deleted, dangers first.
+    """Show what Argo CD would create, change or delete, and what happens to the workloads. Dangers come first.
 
-    The charts committed at the base are compared with the charts that the registry renders now, both rendered by
-    Helm; nothing is checked out or written. Violations are listed but do not fail the command; 'workloads check'
-    fails on them.
+    The charts committed at the base are compared with the charts that the registry generates now, both with their
+    foreign files and rendered by Helm. Nothing is checked out or written. Violations are listed but do not fail the
+    command; 'workloads check' fails on them.
     """
-    found = _build_report(registry_path, base, head, environments)
-    _print_report(found, "json" if as_json else form, limit)
-    return int(exit_code and found.has_differences)
+    report = _build_report(registry_path, base, head, environments)
+    _print_report(report, "json" if as_json else form, limit)
+    return int(exit_code and report.has_differences)
 
 
 def _build_report(
@@ -66,6 +70,7 @@ def _build_report(
 
     path = find_registry(registry_path)
     checkout = _require_checkout(path)
+    base, head = _split_range(checkout, base, head)
     new = _load_head_side(checkout, path, head)
     old = _load_base_side(checkout, path, new, base)
     known = list_environments(old, new)
@@ -80,7 +85,7 @@ def _require_checkout(path: Path) -> Checkout:
 
     checkout = find_checkout(path)
     if checkout is None:
-        raise UsageError(f"{path} is in no git repository: there is nothing to compare it with")
+        raise UsageError(f"{path} is not in a Git repository: there is nothing to compare with")
     return checkout
 
 
@@ -89,42 +94,73 @@ def _resolve_commit(checkout: Checkout, revision: str) -> str:
 
     commit = checkout.resolve_commit(revision)
     if commit is None:
-        raise UsageError(f"git knows no revision {revision!r} here", remedy="fetch it, or name another one")
+        raise UsageError(f"no commit {revision} in this clone", remedy="fetch it, or name another revision")
     return commit
+
+
+def _split_range(checkout: Checkout, base: str | None, head: str | None) -> tuple[str | None, str | None]:
+    """Resolve `A..B` and `A...B` as Git does: B with A, or with the merge base of both."""
+    from generator.errors import UsageError
+
+    first, dots, second = (base or "").partition("..")
+    if not dots:
+        return base, head
+    if head is not None:
+        raise UsageError(f"--base {base} names both sides", remedy="leave out --head, or name one revision as the base")
+    three, second = second.startswith("."), second.removeprefix(".") or "HEAD"
+    commits = [_resolve_commit(checkout, revision) for revision in (first or "HEAD", second)]
+    merge_base = checkout.merge_base(*commits) if three else commits[0]
+    if merge_base is None:
+        raise UsageError(
+            f"{first or 'HEAD'} and {second} have no common commit in this clone",
+            remedy="fetch the whole history: git fetch --unshallow",
+        )
+    return merge_base, commits[1]
 
 
 def _load_head_side(checkout: Checkout, path: Path, revision: str | None) -> Side:
     from functools import partial
 
-    from generator.diff.sides import render_side
-    from generator.pipeline import CommittedFiles
+    from generator.charts.output_folder import OutputFolder
+    from generator.diff.sides import RegistrySource, render_side
+    from generator.pipeline import CommittedFiles, open_working_folder
     from generator.publishing.context import find_chart_location
     from generator.registry.files import FolderFiles
 
     locate = partial(find_chart_location, path)
-    if revision is None:
-        return render_side(FolderFiles(path.parent), path.name, str(path.parent), None, locate)
-    commit = _resolve_commit(checkout, revision)
-    return render_side(CommittedFiles(checkout, path.parent, commit), path.name, commit[:12], commit, locate)
+    if revision is not None:
+        files = CommittedFiles(checkout, path.parent, _resolve_commit(checkout, revision))
+        return render_side(RegistrySource.of_commit(files, path.name, locate))
+    folder, length = path.parent, len(checkout.head_commit() or "0" * 40)
+    return render_side(
+        RegistrySource(
+            FolderFiles(folder),
+            path.name,
+            str(folder),
+            None,
+            lambda output: open_working_folder(OutputFolder(folder / output)),
+            locate,
+            length,
+        )
+    )
 
 
 def _load_base_side(checkout: Checkout, path: Path, head: Side, revision: str | None) -> Side:
     from functools import partial
 
-    from generator.diff.sides import load_base_side
+    from generator.diff.sides import RegistrySource, Side, load_base_side
     from generator.pipeline import CommittedFiles
     from generator.publishing.comparison_base import find_comparison_base
     from generator.publishing.context import find_chart_location
 
-    locate = partial(find_chart_location, path)
     start = head.revision or checkout.head_commit()
-    output = head.registry.workloads.path if head.registry else ""
     if revision is None and start is None:
-        return load_base_side(None, path.name, output, locate)
+        return Side(None, "nothing")
     if revision is None and head.registry is not None and start is not None:
         revision = find_comparison_base(checkout, path, head.registry, start)
     files = CommittedFiles(checkout, path.parent, _resolve_commit(checkout, revision or "HEAD"))
-    return load_base_side(files, path.name, output, locate)
+    source = RegistrySource.of_commit(files, path.name, partial(find_chart_location, path))
+    return load_base_side(source, head.registry.workloads.path if head.registry else "")
 
 
 def _print_report(report: DiffReport, form: str, limit: int) -> None:

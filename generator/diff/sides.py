@@ -1,112 +1,125 @@
-"""Load the chart files that Argo CD reads, or would read, for a revision or the working copy."""
+"""Load the chart folders that Argo CD reads, or would read, for a commit or the working copy."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from generator.charts.inventory import INVENTORY_FILE, parse_inventory
-from generator.charts.layout import CHARTS_FOLDER, OutputLocation
+from generator.charts.chart_folder import EMPTY_FOLDER, ChartFolder, overlay_tree
+from generator.charts.layout import OutputLocation
 from generator.charts.plan import plan_charts
 from generator.charts.render import render_plan
 from generator.errors import GeneratorError, Problem
 from generator.git.commit_plan import blob_id
-from generator.pipeline import CommittedFiles
+from generator.pipeline import CommittedFiles, open_committed_folder
 from generator.publishing.removal_guard import ApplicationIdentities
 from generator.registry.files import RegistryFiles
 from generator.registry.reader import read_registry_with_violations
 from generator.registry.registry import Registry
 
-#: The `origin` of files that were just rendered from a registry.
-REGISTRY_ORIGIN = "registry"
-
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a comparison: the files below the output folder, by path.
+    """One side of a comparison: the files below the output folder by path, generated and foreign.
 
-    `committed_blob_ids` are Git's ids; `read_files` reads many files at once. `generated_digests` are the sha256
-    digests of the files as generated, even if they were edited since. `revision` is None for the working copy.
-    `origin` is `charts` (committed charts), `registry` (rendered) or `nothing`. `violations` break
-    policy or tenancy rules.
+    `blob_ids` are Git's ids; `read_files` reads many files at once. `generated_digests` are the SHA-256 digests of the
+    files as generated, even if they were edited since; `digest_again` gives those of this version of the generator.
+    `revision` is None for the working copy. `origin` is `charts` (committed charts), `registry` (rendered) or
+    `nothing`. `violations` break policy or tenancy rules.
     """
 
     revision: str | None
     origin: str
-    blob_ids: Mapping[str, str]
-    read_files: Callable[[Iterable[str]], Mapping[str, bytes]]
-    applications: ApplicationIdentities
-    registry: Registry | None
+    blob_ids: Mapping[str, str] = field(default_factory=dict)
+    read_files: Callable[[Collection[str]], Mapping[str, bytes]] = EMPTY_FOLDER.read_files
+    applications: ApplicationIdentities = field(default_factory=dict)
+    registry: Registry | None = None
     generated_digests: Mapping[str, str] = field(default_factory=dict)
     violations: tuple[Problem, ...] = ()
-    rewritten_templates: frozenset[str] = frozenset()
+    digest_again: Callable[[], Mapping[str, str]] = dict
 
 
 #: Finds the repository location from which Argo CD reads the charts of a registry.
 ChartLocator = Callable[[Registry], OutputLocation]
 
 
-def render_side(
-    files: RegistryFiles,
-    registry_file: str,
-    display_folder: str,
-    revision: str | None,
-    locate_charts: ChartLocator,
-    blob_id_length: int = 40,
-) -> Side:
-    """Render the charts of a registry. Raises what reading it raises, except for policy and tenancy violations."""
-    registry, refused = read_registry_with_violations(files, registry_file, display_folder)
-    tree = render_plan(plan_charts(registry, locate_charts(registry)))
-    ids = tree.files.compute_file_ids(f"git-{blob_id_length}", partial(blob_id, length=blob_id_length))
+@dataclass(frozen=True)
+class RegistrySource:
+    """Where a registry is read from: `revision` is None for the working copy, `display_folder` is its name in errors.
 
-    def read_rendered_files(paths: Iterable[str]) -> dict[str, bytes]:
-        return {path: tree.files[path] for path in paths}
-
-    return Side(revision, REGISTRY_ORIGIN, ids, read_rendered_files, tree.applications, registry, tree.digests, refused)
-
-
-def load_base_side(
-    files: CommittedFiles | None, registry_file: str, output_folder: str, locate_charts: ChartLocator
-) -> Side:
-    """Load the base side: the charts committed in `output_folder`, otherwise the rendered registry of that revision.
-
-    Raises RefusedError if the inventory is damaged, RegistryError if there are no charts and the registry is
-    invalid.
+    `open_folder` opens the output folder by its path; `id_length` is the length of the repository's object ids.
     """
-    if files is None:
-        return Side(None, "nothing", {}, lambda paths: {}, {}, None)
-    registry = None
-    if files.read_bytes(registry_file) is not None:
+
+    files: RegistryFiles
+    registry_file: str
+    display_folder: str
+    revision: str | None
+    open_folder: Callable[[str], ChartFolder]
+    locate_charts: ChartLocator
+    id_length: int = 40
+
+    @classmethod
+    def of_commit(cls, files: CommittedFiles, registry_file: str, locate_charts: ChartLocator) -> RegistrySource:
+        """The registry in a commit."""
+        open_folder = partial(open_committed_folder, files)
+        revision = files.revision
+        return cls(files, registry_file, revision[:12], revision, open_folder, locate_charts, len(revision))
+
+
+def render_side(source: RegistrySource) -> Side:
+    """Render the charts of a registry over the foreign files of its output folder.
+
+    Raises what reading the registry raises, except for policy and tenancy violations.
+    """
+    registry, violations = read_registry_with_violations(source.files, source.registry_file, source.display_folder)
+    tree = render_plan(plan_charts(registry, source.locate_charts(registry)))
+    folder = overlay_tree(tree, source.open_folder(registry.workloads.path))
+    identify = partial(blob_id, length=source.id_length)
+    foreign = {path: identify(data) for path, data in folder.read_files(folder.foreign_paths).items()}
+    ids = {**tree.files.compute_file_ids(f"git-{source.id_length}", identify), **foreign}
+
+    def read_files(paths: Collection[str]) -> Mapping[str, bytes]:
+        generated = {path: tree.files[path] for path in paths if path in tree.files}
+        return {**generated, **folder.read_files([path for path in paths if path in foreign])}
+
+    return Side(
+        source.revision, "registry", ids, read_files, tree.applications, registry, tree.digests, violations
+    )
+
+
+def load_base_side(source: RegistrySource, head_folder: str) -> Side:
+    """Load the base side: the charts that are committed there, otherwise the rendered registry of that commit.
+
+    The charts are where the registry of the commit has them; `head_folder` is the output folder of the other side.
+    Raises RefusedError if the inventory is damaged, RegistryError if there are no charts and the registry is invalid.
+    """
+    registry, error = None, None
+    if source.files.read_bytes(source.registry_file) is not None:
         try:
-            registry, _ = read_registry_with_violations(files, registry_file, files.revision[:12])
-        except GeneratorError:
-            if not _has_charts(files, output_folder):
-                raise
-    for place in dict.fromkeys((output_folder, registry.workloads.path if registry else output_folder)):
-        if _has_charts(files, place):
-            return _committed_side(files, place, registry)
-    if registry is None:
-        return Side(files.revision, "nothing", {}, lambda paths: {}, {}, None)
-    return render_side(files, registry_file, files.revision[:12], files.revision, locate_charts, len(files.revision))
+            registry, _ = read_registry_with_violations(source.files, source.registry_file, source.display_folder)
+        except GeneratorError as caught:
+            error = caught
+    for place in dict.fromkeys((registry.workloads.path if registry else head_folder, head_folder)):
+        folder = source.open_folder(place)
+        if folder.chart_paths:
+            return _committed_side(source, folder, registry)
+    if error is not None:
+        raise error
+    return render_side(source) if registry else Side(source.revision, "nothing")
 
 
-def _has_charts(files: CommittedFiles, output_folder: str) -> bool:
-    return any(path.startswith(f"{_folder_prefix(output_folder)}{CHARTS_FOLDER}/") for path in files.blob_ids)
+def _committed_side(source: RegistrySource, folder: ChartFolder, registry: Registry | None) -> Side:
+    def digest_again() -> Mapping[str, str]:
+        return render_plan(plan_charts(registry, source.locate_charts(registry))).digests if registry else {}
 
-
-def _folder_prefix(output_folder: str) -> str:
-    return "" if output_folder in ("", ".") else f"{output_folder.strip('/')}/"
-
-
-def _committed_side(files: CommittedFiles, output_folder: str, registry: Registry | None) -> Side:
-    prefix = _folder_prefix(output_folder)
-    ids = {path.removeprefix(prefix): oid for path, oid in files.blob_ids.items() if path.startswith(prefix)}
-
-    def read_committed_files(paths: Iterable[str]) -> dict[str, bytes]:
-        found = files.read_files(prefix + path for path in paths)
-        return {path.removeprefix(prefix): data for path, data in found.items()}
-
-    place = f"{files.revision[:12]}:{prefix}{INVENTORY_FILE}"
-    record = parse_inventory(read_committed_files([INVENTORY_FILE]).get(INVENTORY_FILE), place)
-    return Side(files.revision, "charts", ids, read_committed_files, record.applications, registry, record.files)
+    return Side(
+        source.revision,
+        "charts",
+        folder.blob_ids or {},
+        folder.read_files,
+        folder.inventory.applications,
+        registry,
+        folder.inventory.files,
+        digest_again=digest_again,
+    )
