@@ -61,7 +61,7 @@ def compare_sides(
         report_progress(done)
     shown = [chapter for chapter in chapters if chapter.file_count]
     plain = PlainProjects() if selected_environments else _compare_plain_projects(base, head, shown)
-    return DiffReport(base, head, tuple(shown), plain, tuple(_list_notes(base, head)))
+    return DiffReport(base, head, tuple(shown), plain, tuple(_list_notes(base, head, shown)))
 
 
 def list_environments(base: Side, head: Side) -> list[str]:
@@ -189,6 +189,7 @@ def _build_context(
         frozenset(was.retired if was else ()),
         frozenset(now.retired if now else ()),
         _list_shard_applications(base, name) | _list_shard_applications(head, name),
+        {**_map_applications_to_apps(base, name), **_map_applications_to_apps(head, name)},
         _list_other_users(head.registry, name),
     )
 
@@ -228,7 +229,8 @@ def _read_plain_manifests(side: Side, files: list[str]) -> dict[ObjectKey, Manif
     return index_objects(found)
 
 
-def _list_notes(base: Side, head: Side) -> Iterator[str]:
+def _list_notes(base: Side, head: Side, chapters: Sequence[DiffChapter]) -> Iterator[str]:
+    """List what a reader has to know of the comparison itself."""
     if base.registry and head.registry:
         old, new = base.registry.workloads, head.registry.workloads
         if old.path != new.path:
@@ -240,6 +242,13 @@ def _list_notes(base: Side, head: Side) -> Iterator[str]:
             yield (
                 f"workloads.branch changes from {old.branch} to {new.branch}: Argo CD reads {old.branch} until each "
                 f"environment is bootstrapped from {new.branch}"
+            )
+    for chapter in chapters:
+        gone = not any(path.startswith(f"{Chart(chapter.environment).folder}/") for path in head.blob_ids)
+        if chapter.differences and gone:
+            yield (
+                f"the chart of {chapter.environment} is gone: Argo CD reports an error, and deletes nothing until the "
+                "parent Application is deleted"
             )
     count = len(_find_rewritten_templates(base, head))
     if count:

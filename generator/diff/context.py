@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from generator.diff import applications as argocd
-from generator.diff.compare import Manifest, ObjectsByKey
+from generator.diff.compare import AppsByApplication, Manifest, ObjectsByKey
 
 #: The title of each danger by its machine-readable name, gravest first.
 DANGERS = {
@@ -38,8 +38,8 @@ class EnvironmentContext:
 
     `before` and `after` are its objects. `pin` is its pin policy; `pinned_before` and `pinned_after` are the apps that
     its list pins, `retired_before` and `retired_after` its retired apps, `shards` the Applications of its shards.
-    `other_users` are the Applications of other environments that use AppProjects of this environment's chart, by
-    project.
+    `apps` are the names of the apps by Application. `other_users` are the Applications of other environments that use
+    AppProjects of this environment's chart, by project.
     """
 
     before: ObjectsByKey = field(default_factory=dict)
@@ -50,6 +50,7 @@ class EnvironmentContext:
     retired_before: frozenset[str] = frozenset()
     retired_after: frozenset[str] = frozenset()
     shards: frozenset[str] = frozenset()
+    apps: AppsByApplication = field(default_factory=dict)
     other_users: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property

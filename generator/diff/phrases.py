@@ -27,6 +27,8 @@ def headline(report: DiffReport) -> str:
     """Summarize the report in one line, as a plan: `3 to create, 1 to update, 1 to delete, 1 orphaned`."""
     if not report.has_differences:
         files = sum(chapter.file_count for chapter in report.chapters)
+        if report.notes and not files:
+            return "no object changes; see the notes"
         return f"no object changes: {count_differing_files(files)} in text alone" if files else "nothing changes"
     first = report.chapters[0]
     lead = f" · {first.environment} first" if first.has_policy and len(report.chapters) > 1 else ""

@@ -13,7 +13,7 @@ from generator.argocd.permissions import (
     normalize_git_url,
 )
 from generator.diff import applications as argocd
-from generator.diff.compare import Manifest, ObjectDifference, value_at
+from generator.diff.compare import Manifest, ObjectDifference, object_key, value_at
 from generator.diff.context import Danger, EnvironmentContext
 
 
@@ -26,16 +26,23 @@ def find_project_dangers(difference: ObjectDifference, context: EnvironmentConte
         yield from _find_project_deletion(name, before, context)
         return
     users, former = context.users_after.get(name, []), context.users_before.get(name, [])
-    single = len(
-        {str(value_at(user, "metadata", "name")) for user in (*users, *former)}
-    ) == 1 and not context.other_users.get(name)
     for change in find_widened_permissions(before, after):
-        # A project of one app that follows its app permits nothing to anybody else.
-        if not (single and _is_needed(change, users)):
+        if not (_is_needed(change, users) and _follows_its_apps(name, change.field, before, after, context)):
             yield Danger("widens-project", str(change))
     for change in find_narrowed_permissions(before, after):
         if not _is_needed(change, former) or _is_needed(change, users):
             yield Danger("narrows-project", str(change))
+
+
+def _follows_its_apps(name: str, field: str, before: Manifest, after: Manifest, context: EnvironmentContext) -> bool:
+    """Whether a list of a project changes only with the apps that used the project before, so that no other gains."""
+    old, new = (
+        {context.apps.get(object_key(user), str(value_at(user, "metadata", "name"))) for user in users.get(name, [])}
+        for users in (context.users_before, context.users_after)
+    )
+    others = {user.partition("/")[2] for user in context.other_users.get(name, ())}
+    lengths = [len(value_at(item, "spec", field) or ()) for item in (before, after)]
+    return len(old | new | others) == 1 or (old == new and lengths[1] <= lengths[0])
 
 
 def _find_project_deletion(name: str, before: Manifest, context: EnvironmentContext) -> Iterator[Danger]:

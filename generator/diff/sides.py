@@ -83,9 +83,7 @@ def render_side(source: RegistrySource) -> Side:
         generated = {path: tree.files[path] for path in paths if path in tree.files}
         return {**generated, **folder.read_files([path for path in paths if path in foreign])}
 
-    return Side(
-        source.revision, "registry", ids, read_files, tree.applications, registry, tree.digests, violations
-    )
+    return Side(source.revision, "registry", ids, read_files, tree.applications, registry, tree.digests, violations)
 
 
 def load_base_side(source: RegistrySource, head_folder: str) -> Side:

@@ -241,6 +241,14 @@ def test_a_shared_project_that_gains_a_namespace_is_widened_for_its_other_apps()
     assert dangers(before, after) == {"AppProject shop": ["widens-project"]}
 
 
+def test_a_shared_project_that_follows_all_its_apps_to_another_cluster_is_not_widened() -> None:
+    before = [application("cart", "shop"), application("menu", "shop", "menu"), project("shop", "cart", "menu")]
+    moved = [changed(item, lambda each: each["spec"]["destination"].update(server="two")) for item in before[:2]]
+    both = [{"server": "two", "namespace": each} for each in ("cart", "menu")]
+    found = dangers(before, [*moved, changed(before[2], lambda item: item["spec"].update(destinations=both))])
+    assert "AppProject shop" not in found
+
+
 def test_a_project_that_loses_what_an_app_uses_is_narrowed() -> None:
     found = dangers([application(), project()], [application(), project("cart", "other")])
     assert sorted(found["AppProject cart"]) == ["narrows-project", "widens-project"]

@@ -106,8 +106,8 @@ def test_before_the_first_commit_everything_is_new(tmp_path: Path, workloads: Ru
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["--base", "nowhere"], "git knows no revision 'nowhere' here"),
-        (["--head", "nowhere"], "git knows no revision 'nowhere' here"),
+        (["--base", "nowhere"], "no commit nowhere in this clone"),
+        (["--head", "nowhere"], "no commit nowhere in this clone"),
         (["--env", "prd"], 'unknown environment "prd" (did you mean "prod"?)'),
         (["--limit", "10"], "--limit"),
     ],
@@ -122,7 +122,7 @@ def test_outside_of_a_repository_there_is_nothing_to_compare_with(tmp_path: Path
     _edit(tmp_path, BEFORE)
     done = workloads("diff", cwd=tmp_path)
     assert done.code == 2
-    assert "is in no git repository" in done.err
+    assert "is not in a Git repository" in done.err
 
 
 def test_a_registry_that_cannot_be_read_is_told_as_everywhere(shop: Path, workloads: Run) -> None:

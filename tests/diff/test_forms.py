@@ -19,7 +19,7 @@ from generator.diff.report import FOLD_THRESHOLD, AssessedDifference, DiffChapte
 from generator.diff.sides import Side
 from generator.diff.text import format_text_lines
 
-_NOWHERE = Side(None, "nothing", {}, lambda paths: {}, {}, None)
+_NOWHERE = Side(None, "nothing")
 _HOSTILE = (
     "@everyone </code></summary><script>alert(1)</script> ``` `` ![x](https://e.vil/x) "
     "[a](javascript:b) \x1b[31m \u202e | \n# x"
