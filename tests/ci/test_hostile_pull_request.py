@@ -98,11 +98,12 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
         remote, checkout, marks = folder / "workloads.git", folder / "checkout", folder / "marks"
         git(folder, "init", "--quiet", "--bare", str(remote))
         git(folder, "clone", "--quiet", f"file://{remote}", str(checkout))
-        (checkout / "apps.toml").write_text('include = ["teams/*.toml"]\n' + REGISTRY)
+        registry = REGISTRY.replace("[teams.payments]\n", '[teams.payments]\nfiles = ["teams/payments.toml"]\n')
+        (checkout / "apps.toml").write_text('include = ["teams/*.toml"]\n' + registry)
         assert spawn("publish", cwd=checkout).code == 0
         git(checkout, "fetch", "--quiet")
         git(checkout, "reset", "--quiet", "--hard", "origin/main")
-        for name, text in {**hostile_files(marks), "teams/empty.toml": ""}.items():
+        for name, text in {**hostile_files(marks), "teams/payments.toml": ""}.items():
             path = checkout / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
