@@ -78,10 +78,10 @@ def _format_table(report: DiffReport) -> Iterator[str]:
     """A table of the environments, if there are several."""
     if len(report.chapters) < 2 or not report.has_differences:
         return
-    rows = [f"| environment | {' | '.join(ACTIONS)} | orphaned | dangerous |", "|---|" + "---:|" * (len(ACTIONS) + 2)]
+    rows = [f"| environment | dangerous | orphaned | {' | '.join(ACTIONS)} |", "|---|" + "---:|" * (len(ACTIONS) + 2)]
     for chapter in report.chapters:
         counts = chapter.counts
-        numbers = (*(counts.actions[action] for action in ACTIONS), counts.orphaned, counts.dangerous)
+        numbers = (counts.dangerous, counts.orphaned, *(counts.actions[action] for action in ACTIONS))
         rows.append(f"| {code_span(chapter.environment)} | {' | '.join(str(number or '') for number in numbers)} |")
     yield "\n".join(rows)
 

@@ -53,7 +53,7 @@ def _find_project_deletion(name: str, before: Manifest, context: EnvironmentCont
     if using:
         yield Danger(
             "deletes-project-in-use",
-            f"still used by {', '.join(using)}: their syncs fail, and the deletion waits until none uses it",
+            f"used by {', '.join(using)}: syncs fail, and the deletion waits until no app uses the project",
         )
         return
     staying = {key.name for key in context.after if key.kind == "Application"}

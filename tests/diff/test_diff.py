@@ -57,6 +57,24 @@ def test_each_danger_of_the_sample_is_seen_where_it_is_and_nothing_is_touched(sh
     assert [problem for problem in report["refused"] if "runs tags only" in problem]
 
 
+def _members(value: object) -> set[str]:
+    """The names of all members, except those of values of objects."""
+    if isinstance(value, list):
+        return {name for item in value for name in _members(item)}
+    if not isinstance(value, dict):
+        return set()
+    inner = (_members(item) for name, item in value.items() if name not in ("before", "after"))
+    return {*value, *(name for names in inner for name in names)}
+
+
+def test_every_member_and_danger_is_documented(shop: Path, workloads: Run) -> None:
+    _edit(shop, changed())
+    page = (PAGE.parent / "json.md").read_text()
+    report = json.loads(workloads("diff", "--json", cwd=shop).out)
+    assert not [name for name in (*_members(report), *DANGERS) if f"`{name}`" not in page]
+    assert not [title for title in DANGERS.values() if f"| {title} |" not in PAGE.read_text()]
+
+
 def test_where_nothing_changes_nothing_is_told_and_helm_is_not_asked(
     shop: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
