@@ -7,12 +7,14 @@ import importlib
 import io
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
-from generator import __version__
+from generator import __version__, console
+from generator.errors import GeneratorError, LocalError
 
 #: Each command and its line in `--help`. A command's module is imported only when the command runs.
 COMMANDS = {
@@ -123,8 +125,6 @@ def _repair_output_streams() -> None:
 
 def _run_command_line() -> int:
     """Run the command and convert every error to an exit code."""
-    from generator.errors import GeneratorError
-
     try:
         code = workloads(prog_name="workloads", standalone_mode=False)
     except click.ClickException as error:
@@ -132,8 +132,6 @@ def _run_command_line() -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except GeneratorError as error:
-        from generator import console
-
         console.print_error(error, as_json="--json" in sys.argv)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort) as stop:
@@ -149,8 +147,6 @@ def _run_command_line() -> int:
 
 def _report_usage_error(error: click.ClickException) -> int:
     """Print click's error with control characters escaped, and return its exit code."""
-    from generator import console
-
     said = io.StringIO()
     error.show(said)
     console.print_message(said.getvalue().rstrip("\n"))
@@ -158,17 +154,11 @@ def _report_usage_error(error: click.ClickException) -> int:
 
 
 def _report_system_error(error: OSError) -> int:
-    from generator import console
-    from generator.errors import LocalError
-
     console.print_error(LocalError(f"{error.filename or 'the system'}: {error.strerror or error}"))
     return LocalError.exit_code
 
 
 def _report_bug() -> int:
-    import traceback
-
-    from generator import console
     from generator.git.messages import redact
 
     console.print_message(redact(traceback.format_exc()))

@@ -10,25 +10,32 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from generator.cache import open_user_cache
-from generator.charts.change_set import ChangeSet, compute_changes
-from generator.charts.chart_folder import ChartFolder, OverlaidFolder, overlay_tree
+from generator.charts.change_set import compute_changes
+from generator.charts.chart_folder import ChartFolder, overlay_tree
 from generator.charts.file_set import digest_file
 from generator.charts.inventory import INVENTORY_FILE
-from generator.charts.layout import OutputLocation
-from generator.charts.output_folder import OutputFolder
 from generator.charts.plan import plan_charts
-from generator.charts.render import RenderedTree, render_plan
+from generator.charts.render import render_plan
 from generator.errors import LocalError, RefusedError
-from generator.git.branch_snapshot import BranchSnapshot
-from generator.git.checkout import Checkout
 from generator.git.commit_plan import blob_id
 from generator.git.object_reader import UnreadableObjectError
 from generator.helm.adoption import refuse_orphaned_templates
-from generator.helm.verify import HelmScope, Verified, verify_charts
+from generator.helm.verify import HelmScope, verify_charts
 from generator.registry.files import filter_by_pattern
-from generator.registry.registry import Registry
+
+if TYPE_CHECKING:
+    from generator.charts.change_set import ChangeSet
+    from generator.charts.chart_folder import OverlaidFolder
+    from generator.charts.layout import OutputLocation
+    from generator.charts.output_folder import OutputFolder
+    from generator.charts.render import RenderedTree
+    from generator.git.branch_snapshot import BranchSnapshot
+    from generator.git.checkout import Checkout
+    from generator.helm.verify import Verified
+    from generator.registry.registry import Registry
 
 
 @dataclass(frozen=True)

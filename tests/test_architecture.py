@@ -107,6 +107,8 @@ ONLY = {
 SHAPELESS = {"utils", "util", "helpers", "helper", "types", "common", "misc", "shared"}
 LONGEST_FILE = 400
 MEDIAN_FUNCTION, P90_FUNCTION = 10, 30
+LONGEST_IMPORT_CHAIN = 16
+MOST_NESTED_IMPORTS = 20
 
 SOURCES = {
     "generator" if path.parent == PACKAGE and path.stem == "__init__" else _name: path
@@ -179,6 +181,30 @@ def test_there_are_no_cycles() -> None:
     list(TopologicalSorter(graph).static_order())
 
 
+def test_the_longest_chain_of_imports_is_short() -> None:
+    graph = {
+        name: {module for module in imports(tree, at_start=True) if module in SOURCES and module != name}
+        for name, tree in TREES.items()
+    }
+    chains: dict[str, list[str]] = {}
+    for name in TopologicalSorter(graph).static_order():
+        chains[name] = [name, *max((chains[other] for other in graph[name]), key=len, default=[])]
+    longest = max(chains.values(), key=len)
+    assert len(longest) <= LONGEST_IMPORT_CHAIN, longest
+
+
+def test_few_functions_import_anything() -> None:
+    nested = [
+        f"{name}:{node.lineno}"
+        for name, tree in TREES.items()
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    assert len(nested) <= MOST_NESTED_IMPORTS, nested
+
+
 def test_console_is_the_only_place_that_prints() -> None:
     printing = {
         name
@@ -238,7 +264,11 @@ def test_help_loads_nothing_but_click_and_the_standard_library() -> None:
     names = loaded("--help")
     tops = {name.split(".")[0] for name in names} - known_at_start()
     assert tops - sys.stdlib_module_names <= {"click", "generator", "__mp_main__"}
-    assert {name for name in names if name.startswith("generator.")} == {"generator.cli", "generator.errors"}
+    assert {name for name in names if name.startswith("generator.")} == {
+        "generator.cli",
+        "generator.console",
+        "generator.errors",
+    }
 
 
 @pytest.mark.parametrize(

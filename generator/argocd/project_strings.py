@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from typing import Annotated
+from zoneinfo import available_timezones
 
 from generator.argocd.strings import line_problem, quoted_excerpt, string_validator
 
@@ -73,7 +74,6 @@ def _is_cron_field(field: str, minimum: int, maximum: int, names: tuple[str, ...
 
 @functools.cache
 def _known_time_zones() -> frozenset[str]:
-    from zoneinfo import available_timezones
 
     return frozenset(available_timezones())
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from generator.charts.file_set import FileSet
 from generator.charts.inventory import INVENTORY_FILE, Inventory, build_inventory
-from generator.charts.render import RenderedTree
+
+if TYPE_CHECKING:
+    from generator.charts.render import RenderedTree
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,11 @@ def _limit_to_environments(
         for key, identity in source.items()
         if (key.partition("/")[0] in environments) is mine
     }
-    return RenderedTree(tree.files.select_files(dict(sorted(files.items()))), dict(sorted(applications.items())))
+    return replace(
+        tree,
+        files=tree.files.select_files(dict(sorted(files.items()))),
+        applications=dict(sorted(applications.items())),
+    )
 
 
 def _is_in_environments(path: str, environments: frozenset[str]) -> bool:

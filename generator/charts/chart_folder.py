@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from generator.charts.inventory import INVENTORY_FILE, Inventory, parse_inventory, update_digests
 from generator.charts.layout import CHARTS_FOLDER, SHARDS_FOLDER, Chart, parse_chart_path
-from generator.charts.render import RenderedTree
+
+if TYPE_CHECKING:
+    from generator.charts.render import RenderedTree
 
 #: Reads many files at once; paths without a file are left out.
 ReadFiles = Callable[[Collection[str]], Mapping[str, bytes]]

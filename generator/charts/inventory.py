@@ -14,16 +14,17 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from types import NoneType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from generator.argocd.strings import NAME_PATTERN
 from generator.charts.file_set import digest_file, sha256_hex
-from generator.charts.layout import Chart, is_generated_path
-from generator.charts.render import RenderedTree
-from generator.charts.templates import NOTICE
+from generator.charts.layout import NOTICE, Chart, is_generated_path
 from generator.charts.values_file import APPS_PART, VALUES_FILE
 from generator.errors import RefusedError
 from generator.registry.uniqueness import helm_values_key
+
+if TYPE_CHECKING:
+    from generator.charts.render import RenderedTree
 
 INVENTORY_FILE = ".generated.json"
 _FORMAT_VERSION = 3

@@ -9,9 +9,8 @@ from typing import NamedTuple
 from generator.charts import templates, yaml
 from generator.charts.app_projects import FINALIZER, PROJECT_WAVE
 from generator.charts.file_set import FileSet, TextPieces
-from generator.charts.layout import HELPERS_FILE, PROJECTS_FOLDER, SHARDS_TEMPLATE, Chart
+from generator.charts.layout import HELPERS_FILE, NOTICE, PROJECTS_FOLDER, SHARDS_TEMPLATE, Chart
 from generator.charts.plan import APPLICATION_WAVE, AppPlan, ChartPlan, EnvironmentPlan
-from generator.charts.templates import NOTICE
 from generator.charts.unittest_suites import render_app_suite, render_shards_suite
 from generator.charts.values_file import join_blocks
 from generator.registry.shards import bootstrap_name, shard_application_name

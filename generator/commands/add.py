@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import click
 
+from generator import console
 from generator.commands.edit_options import edit_options, open_remotes, registry_file, run_edit
-
-if TYPE_CHECKING:
-    from generator.git.remote_refs import RemoteRepositories
-    from generator.promotion.onboarding import NewApp
-    from generator.registry.registry import Registry
+from generator.errors import UsageError
+from generator.git.remote_refs import RemoteRepositories
+from generator.promotion.onboarding import NewApp, onboard_app, suggest_app_fields
+from generator.registry.reader import read_registry
+from generator.registry.registry import Registry
 
 _METAVARS = {"team": "TEAM", "repository": "URL", "path": "PATH"}
 _PROMPTS = {
@@ -39,10 +41,6 @@ def add_command(app: str, **flags: Any) -> None:
 
     A terminal prompts for missing options. The revision must exist in the repository.
     """
-    from dataclasses import replace
-
-    from generator.promotion.onboarding import onboard_app
-
     ask = None if flags["no_verify_remote"] else open_remotes(registry_file(flags))
     new = _complete_new_app(app, flags, ask)
     if new.revision is None and ask is not None:
@@ -52,10 +50,6 @@ def add_command(app: str, **flags: Any) -> None:
 
 def _complete_new_app(app: str, flags: dict[str, Any], remotes: RemoteRepositories | None) -> NewApp:
     """Build the new app from the flags and prompts. Raises UsageError for missing flags without a terminal."""
-    from generator.errors import UsageError
-    from generator.promotion.onboarding import NewApp
-    from generator.registry.reader import read_registry
-
     given = {key: flags[key] for key in _PROMPTS}
     missing = [key for key, value in given.items() if value is None]
     registry = read_registry(registry_file(flags)) if missing else None
@@ -73,8 +67,6 @@ def _complete_new_app(app: str, flags: dict[str, Any], remotes: RemoteRepositori
 
 
 def _prompt_for_revision(remotes: RemoteRepositories, repository: str) -> str:
-    from generator import console
-
     refs = remotes.read_refs(repository)
     console.print_message(f"branches: {', '.join(list(refs.branches)[:10])}")
     console.print_message(f"tags: {', '.join(list(refs.tags)[-10:]) or 'none'}")
@@ -83,8 +75,6 @@ def _prompt_for_revision(remotes: RemoteRepositories, repository: str) -> str:
 
 
 def _suggest_values(registry: Registry | None, app: str, team: str | None) -> dict[str, str]:
-    from generator.promotion.onboarding import suggest_app_fields
-
     if registry is None:
         return {}
     if team is None:

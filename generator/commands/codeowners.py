@@ -7,7 +7,19 @@ from pathlib import Path
 
 import click
 
+from generator import console
+from generator.argocd.urls import repository_key
 from generator.commands.options import dry_run_option, json_option, registry_option
+from generator.errors import LocalError, RefusedError
+from generator.forges.detect import detect_forge, parse_repository_url
+from generator.git.checkout import Checkout
+from generator.registry.codeowners import (
+    find_codeowners_file,
+    generate_codeowners_lines,
+    replace_codeowners_block,
+)
+from generator.registry.editable import read_editable_registry
+from generator.registry.files import FolderFiles, find_registry
 
 
 @click.command("codeowners")
@@ -21,16 +33,6 @@ def codeowners_command(registry_path: str | None, as_json: bool, dry_run: bool, 
     The team's owners own the team's registry files and the generated files of its apps. The owners in [workloads]
     own the root file, included files of no team and all other generated files. Without owners, no entry is generated.
     """
-    from generator import console
-    from generator.forges.detect import detect_forge, parse_repository_url
-    from generator.git.checkout import Checkout
-    from generator.registry.codeowners import (
-        find_codeowners_file,
-        generate_codeowners_lines,
-        replace_codeowners_block,
-    )
-    from generator.registry.editable import read_editable_registry
-    from generator.registry.files import FolderFiles, find_registry
 
     path = find_registry(registry_path)
     book = read_editable_registry(FolderFiles(path.parent), path.name, str(path.parent))
@@ -60,13 +62,11 @@ def codeowners_command(registry_path: str | None, as_json: bool, dry_run: bool, 
 
 def _charts_in_registry_repository(repository: str | None, origin: str | None) -> bool:
     """Whether the charts are committed to the repository that contains the registry."""
-    from generator.argocd.urls import repository_key
 
     return repository is None or (origin is not None and repository_key(repository) == repository_key(origin))
 
 
 def _read_codeowners(path: Path) -> str:
-    from generator.errors import LocalError, RefusedError
 
     if path.is_symlink():
         raise RefusedError(f"{path} is a link", remedy="write to the file itself", not_done="nothing was written")
@@ -79,7 +79,6 @@ def _read_codeowners(path: Path) -> str:
 
 
 def _write_codeowners(path: Path, text: str) -> None:
-    from generator.errors import LocalError
 
     temporary = path.with_name(f".{path.name}.tmp")
     try:

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from functools import partial
+from pathlib import Path
 
 import click
 
+from generator import console
+from generator.charts.output_folder import OutputFolder
 from generator.commands.options import json_option, registry_option
+from generator.diff.compare_sides import compare_sides, list_environments
+from generator.diff.html import format_html_page
+from generator.diff.json_report import report_as_json
+from generator.diff.markdown import format_markdown_comment
+from generator.diff.report import DiffReport
+from generator.diff.sides import RegistrySource, Side, load_base_side, render_side
+from generator.diff.text import format_text_lines
+from generator.errors import UsageError
+from generator.git.checkout import Checkout
+from generator.pipeline import CommittedFiles, open_working_folder
+from generator.promotion.history import find_checkout
+from generator.publishing.comparison_base import find_comparison_base
+from generator.publishing.context import find_chart_location
+from generator.registry.files import FolderFiles, find_registry
 from generator.registry.problems import require_known_names
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from generator.diff.report import DiffReport
-    from generator.diff.sides import Side
-    from generator.git.checkout import Checkout
 
 
 @click.command("diff")
@@ -62,11 +73,6 @@ def diff_command(
 def _build_report(
     registry_path: str | None, base: str | None, head: str | None, selected: tuple[str, ...]
 ) -> DiffReport:
-    import os
-
-    from generator import console
-    from generator.diff.compare_sides import compare_sides, list_environments
-    from generator.registry.files import find_registry
 
     path = find_registry(registry_path)
     checkout = _require_checkout(path)
@@ -80,8 +86,6 @@ def _build_report(
 
 
 def _require_checkout(path: Path) -> Checkout:
-    from generator.errors import UsageError
-    from generator.promotion.history import find_checkout
 
     checkout = find_checkout(path)
     if checkout is None:
@@ -90,7 +94,6 @@ def _require_checkout(path: Path) -> Checkout:
 
 
 def _resolve_commit(checkout: Checkout, revision: str) -> str:
-    from generator.errors import UsageError
 
     commit = checkout.resolve_commit(revision)
     if commit is None:
@@ -100,7 +103,6 @@ def _resolve_commit(checkout: Checkout, revision: str) -> str:
 
 def _split_range(checkout: Checkout, base: str | None, head: str | None) -> tuple[str | None, str | None]:
     """Resolve `A..B` and `A...B` as Git does: B with A, or with the merge base of both."""
-    from generator.errors import UsageError
 
     first, dots, second = (base or "").partition("..")
     if not dots:
@@ -119,13 +121,6 @@ def _split_range(checkout: Checkout, base: str | None, head: str | None) -> tupl
 
 
 def _load_head_side(checkout: Checkout, path: Path, revision: str | None) -> Side:
-    from functools import partial
-
-    from generator.charts.output_folder import OutputFolder
-    from generator.diff.sides import RegistrySource, render_side
-    from generator.pipeline import CommittedFiles, open_working_folder
-    from generator.publishing.context import find_chart_location
-    from generator.registry.files import FolderFiles
 
     locate = partial(find_chart_location, path)
     if revision is not None:
@@ -146,12 +141,6 @@ def _load_head_side(checkout: Checkout, path: Path, revision: str | None) -> Sid
 
 
 def _load_base_side(checkout: Checkout, path: Path, head: Side, revision: str | None) -> Side:
-    from functools import partial
-
-    from generator.diff.sides import RegistrySource, Side, load_base_side
-    from generator.pipeline import CommittedFiles
-    from generator.publishing.comparison_base import find_comparison_base
-    from generator.publishing.context import find_chart_location
 
     start = head.revision or checkout.head_commit()
     if revision is None and start is None:
@@ -164,22 +153,13 @@ def _load_base_side(checkout: Checkout, path: Path, head: Side, revision: str | 
 
 
 def _print_report(report: DiffReport, form: str, limit: int) -> None:
-    from generator import console
 
     if form == "json":
-        from generator.diff.json_report import report_as_json
-
         console.print_json(report_as_json(report))
     elif form == "markdown":
-        from generator.diff.markdown import format_markdown_comment
-
         console.print_result(format_markdown_comment(report, limit).rstrip("\n"))
     elif form == "html":
-        from generator.diff.html import format_html_page
-
         console.print_result(format_html_page(report).rstrip("\n"))
     else:
-        from generator.diff.text import format_text_lines
-
         for line in format_text_lines(report):
             console.print_result(line)

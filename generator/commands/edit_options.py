@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from generator import console
 from generator.commands import pull_request_options as requests
 from generator.commands.options import (
     dry_run_option,
@@ -18,13 +18,13 @@ from generator.commands.options import (
     registry_option,
     without_helm_option,
 )
-
-if TYPE_CHECKING:
-    from generator.git.remote_refs import RemoteRepositories
-    from generator.promotion.app_edits import RegistryEdit
-    from generator.promotion.history import History
-    from generator.publishing.context import EditOperation
-    from generator.publishing.working_copy import EditOutcome
+from generator.git.remote_refs import RemoteRepositories
+from generator.promotion.app_edits import RegistryEdit
+from generator.promotion.history import find_checkout
+from generator.publishing.context import EditOperation
+from generator.publishing.publish import PublishOrder, publish_registry
+from generator.publishing.working_copy import EditOutcome, edit_working_copy
+from generator.registry.files import find_registry
 
 environment_option = click.option("--in", "environment", required=True, metavar="ENV", help="The environment.")
 removals_option = click.option(
@@ -45,14 +45,7 @@ def edit_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def registry_file(flags: dict[str, Any]) -> Path:
     """Find the registry file from the command's flags."""
-    from generator.registry.files import find_registry
-
     return find_registry(flags["registry_path"])
-
-
-def current_time() -> datetime:
-    """The current time in UTC."""
-    return datetime.now(UTC)
 
 
 def run_edit(operation: EditOperation, flags: dict[str, Any]) -> None:
@@ -65,9 +58,6 @@ def run_edit(operation: EditOperation, flags: dict[str, Any]) -> None:
 
 
 def _run_in_working_copy(operation: EditOperation, path: Path, flags: dict[str, Any]) -> None:
-    from generator import console
-    from generator.publishing.working_copy import edit_working_copy
-
     outcome = edit_working_copy(
         path,
         operation,
@@ -115,16 +105,11 @@ def _count_files(count: int) -> str:
 
 
 def _print_edit_messages(edit: RegistryEdit) -> None:
-    from generator import console
-
     for line in edit.messages:
         console.print_result(line)
 
 
 def _publish_edit(operation: EditOperation, path: Path, flags: dict[str, Any]) -> None:
-    from generator import console
-    from generator.publishing.publish import PublishOrder, publish_registry
-
     order = PublishOrder(
         str(path),
         None,
@@ -157,22 +142,7 @@ def _publish_edit(operation: EditOperation, path: Path, flags: dict[str, Any]) -
     requests.print_pull_request(account.pull_request)
 
 
-def open_history(path: Path) -> History:
-    """Read the history of the registry at `path` from Git; empty outside of a repository."""
-    from generator import console
-    from generator.cache import open_user_cache
-    from generator.promotion.history import find_checkout, read_registry_history
-
-    checkout = find_checkout(path)
-    if checkout and checkout.is_shallow():
-        console.print_message("this checkout's history is cut off: what is older seems to begin where it begins")
-    return read_registry_history(checkout, path, open_user_cache(), current_time())
-
-
 def open_remotes(path: Path) -> RemoteRepositories:
     """Open the apps' repositories with the transport settings of the user's checkout."""
-    from generator.git.remote_refs import RemoteRepositories
-    from generator.promotion.history import find_checkout
-
     checkout = find_checkout(path)
     return RemoteRepositories(checkout.git_config if checkout else None)

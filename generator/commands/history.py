@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import click
 
-from generator.commands.options import json_option, registry_option
+from generator import console
+from generator.cache import open_user_cache
+from generator.commands.options import current_time, json_option, registry_option
+from generator.errors import UsageError
+from generator.promotion.history import History, RevisionChange, require_history
+from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
-
-if TYPE_CHECKING:
-    from generator.promotion.history import History, RevisionChange
+from generator.registry.reader import read_registry
 
 
 @click.command("history")
@@ -24,18 +26,12 @@ def history_command(
     app: str | None, registry_path: str | None, as_json: bool, environment: str | None, since: datetime | None
 ) -> None:
     """List the revision changes of an app, or of all apps, from the Git history, newest first."""
-    from generator import console
-    from generator.errors import UsageError
-    from generator.registry.files import find_registry
-
     path = find_registry(registry_path)
-    history = require_history(registry_path)
+    history = require_history(path, current_time(), console.print_message, open_user_cache())
     moves = history.filter_changes(app, environment, since.replace(tzinfo=UTC) if since else None)
     if not moves and app is not None and not history.filter_changes(app):
         raise UsageError(f"git knows of no move of {app} by {path}", remedy="workloads history lists all apps")
     if environment is not None and not moves:
-        from generator.registry.reader import read_registry
-
         known = {move.environment for move in history.revision_changes} | read_registry(path).environments.keys()
         require_known_names((environment,), known, "environment")
     if as_json:
@@ -45,19 +41,6 @@ def history_command(
         console.print_table(header, [_revision_change_row(move, history) for move in reversed(moves)])
     else:
         console.print_message("nothing moved")
-
-
-def require_history(registry_path: str | None) -> History:
-    """Read the history of the registry. Raises UsageError if it is not in a Git repository."""
-    from generator.commands.edit_options import open_history
-    from generator.errors import UsageError
-    from generator.promotion.history import find_checkout
-    from generator.registry.files import find_registry
-
-    path = find_registry(registry_path)
-    if find_checkout(path) is None:
-        raise UsageError(f"{path.parent.absolute()} is not in a git repository, so there is no history")
-    return open_history(path)
 
 
 def _revision_change_row(change: RevisionChange, history: History) -> list[str]:

@@ -6,7 +6,10 @@ from typing import Any
 
 import click
 
-from generator.commands.edit_options import current_time, edit_options, environment_option, run_edit
+from generator.commands.edit_options import edit_options, environment_option, run_edit
+from generator.commands.options import current_time
+from generator.promotion.app_edits import hold_apps
+from generator.promotion.times import parse_moment
 
 
 @click.command("hold")
@@ -17,9 +20,6 @@ from generator.commands.edit_options import current_time, edit_options, environm
 @edit_options
 def hold_command(apps: tuple[str, ...], environment: str, reason: str, until: str | None, **flags: Any) -> None:
     """Stop promotions of apps into an environment, until a time or until 'workloads unhold'."""
-    from generator.promotion.app_edits import hold_apps
-    from generator.promotion.times import parse_moment
-
     moment = current_time()
     end = parse_moment("--until", until, moment, future=True) if until else None
     run_edit(lambda context: hold_apps(context.editable, apps, environment, reason, moment, end), flags)

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import click
 
+from generator import console
 from generator.commands.options import registry_option
+from generator.errors import UsageError
+from generator.git import merge_driver as driver
+from generator.git.checkout import Checkout
+from generator.git.merge_driver import merge_text_files
+from generator.registry.files import TEAM_PLACEHOLDER, find_registry, read_regular_file
+from generator.registry.three_way_merge import merge_texts
+from generator.toml.document import TomlError, parse_document
 
 
 @click.command("merge-driver")
@@ -25,7 +33,6 @@ def merge_driver_command(
     The result is written to OURS. If both sides changed the same entry, Git's line-based merge writes conflict
     markers, and the exit status is 1.
     """
-    from generator.errors import UsageError
 
     if install:
         return _install_merge_driver(registry_path)
@@ -35,9 +42,6 @@ def merge_driver_command(
 
 
 def _merge_files(base: Path, ours: Path, theirs: Path, name: str) -> int:
-    from generator import console
-    from generator.git.merge_driver import merge_text_files
-    from generator.registry.three_way_merge import merge_texts
 
     texts = [path.read_bytes().decode("utf-8", "surrogateescape") for path in (base, ours, theirs)]
     before, mine, there = (text.replace("\r\n", "\n") for text in texts)
@@ -55,12 +59,6 @@ def _merge_files(base: Path, ours: Path, theirs: Path, name: str) -> int:
 
 
 def _install_merge_driver(registry_path: str | None) -> int:
-    from generator import console
-    from generator.errors import UsageError
-    from generator.git import merge_driver as driver
-    from generator.git.checkout import Checkout
-    from generator.registry.files import TEAM_PLACEHOLDER, find_registry, read_regular_file
-    from generator.toml.document import TomlError, parse_document
 
     path = find_registry(registry_path).absolute()
     checkout = Checkout.discover(path.parent)

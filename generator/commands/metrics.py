@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import io
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import click
 
-from generator.commands.options import json_option, registry_option
+from generator import console
+from generator.cache import open_user_cache
+from generator.commands.options import current_time, json_option, registry_option
+from generator.promotion.history import require_history
+from generator.promotion.metrics import DeliveryMetrics, compute_delivery_metrics
+from generator.promotion.times import format_age
+from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
-
-if TYPE_CHECKING:
-    from generator.promotion.metrics import DeliveryMetrics
+from generator.registry.reader import read_registry
 
 _DEFAULT_DAYS = 90
 
@@ -34,17 +37,12 @@ def metrics_command(
     These are the deployments per week, the median time from the first environment to the last, the share of
     deployments that were rolled back, and the median time until the rollback.
     """
-    from generator import console
-    from generator.commands.edit_options import current_time
-    from generator.commands.history import require_history
-    from generator.promotion.metrics import compute_delivery_metrics
-    from generator.registry.files import find_registry
-    from generator.registry.reader import read_registry
-
-    registry, until = read_registry(find_registry(registry_path)), current_time()
+    path, until = find_registry(registry_path), current_time()
+    registry = read_registry(path)
     require_known_names(teams, registry.teams, "team")
     begin = since.replace(tzinfo=UTC) if since else until - timedelta(days=_DEFAULT_DAYS)
-    found = compute_delivery_metrics(registry, require_history(registry_path), begin, until)
+    history = require_history(path, until, console.print_message, open_user_cache())
+    found = compute_delivery_metrics(registry, history, begin, until)
     found = [each for each in found if not teams or each.team in teams]
     if as_json:
         told = {"since": begin.isoformat(), "until": until.isoformat()}
@@ -57,8 +55,6 @@ def metrics_command(
 
 
 def _measures_row(measures: DeliveryMetrics) -> list[str]:
-    from generator.promotion.times import format_age
-
     rate = measures.failure_rate
     times = [format_age(time) if time is not None else "-" for time in (measures.lead_time, measures.time_to_restore)]
     failed = "-" if rate is None else f"{rate:.0%}"

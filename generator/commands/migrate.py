@@ -6,7 +6,9 @@ from typing import Any
 
 import click
 
-from generator.commands.edit_options import current_time, edit_options, run_edit
+from generator.commands.edit_options import edit_options, run_edit
+from generator.commands.options import current_time
+from generator.promotion.onboarding import migrate_app
 
 
 @click.command("migrate")
@@ -20,7 +22,5 @@ def migrate_command(old: str, new: str, namespace: str | None, **flags: Any) -> 
     Changing an Application's name, namespace, project or cluster in place deletes its workload. Keep both entries
     until NEW is healthy, then remove OLD with 'workloads remove'.
     """
-    from generator.promotion.onboarding import migrate_app
-
     moment = current_time()
     run_edit(lambda context: migrate_app(context.editable, old, new, namespace, moment), flags)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import click
 
 registry_option = click.option(
@@ -22,3 +24,8 @@ forge_option = click.option(
     default=None,
     help="What the repository's server is, where its name does not tell.",
 )
+
+
+def current_time() -> datetime:
+    """The current time in UTC."""
+    return datetime.now(UTC)

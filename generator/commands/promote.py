@@ -6,7 +6,11 @@ from typing import Any
 
 import click
 
-from generator.commands.edit_options import current_time, edit_options, open_remotes, registry_file, run_edit
+from generator.commands.edit_options import edit_options, open_remotes, registry_file, run_edit
+from generator.commands.options import current_time
+from generator.errors import UsageError
+from generator.promotion.policy import PromotionContext
+from generator.promotion.promote import PromotionOrder, promote_apps
 
 
 @click.command("promote")
@@ -38,10 +42,6 @@ def promote_command(apps: tuple[str, ...], **flags: Any) -> None:
     reason and when it expires. Several apps and environments are one change, all or none. A first environment
     requires --revision. --ready moves only apps that the environment lists, and only to a newer revision.
     """
-    from generator.errors import UsageError
-    from generator.promotion.policy import PromotionContext
-    from generator.promotion.promote import PromotionOrder, promote_apps
-
     if bool(apps) + bool(flags["every"]) + bool(flags["team"]) > 1:
         raise UsageError("apps, --all and --team exclude each other", remedy="give one of them")
     if not (apps or flags["every"] or flags["team"] or flags["ready"]):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from generator import console
 from generator.commands import pull_request_options as requests
 from generator.commands.options import (
     dry_run_option,
@@ -16,10 +17,9 @@ from generator.commands.options import (
     without_helm_option,
 )
 from generator.commands.pull_request_options import read_pull_request_options
-
-if TYPE_CHECKING:
-    from generator.git.push import PublishResult
-    from generator.publishing.summary import PublishSummary
+from generator.git.push import PublishResult
+from generator.publishing.publish import PublishOrder, publish_registry
+from generator.publishing.summary import PublishSummary
 
 
 @click.command("publish")
@@ -54,9 +54,6 @@ def publish_command(
     Your checkout is never changed. Nothing is committed if nothing changes, if an app is invalid, or if an
     Application would be deleted without --allow-removal.
     """
-    from generator import console
-    from generator.publishing.publish import PublishOrder, publish_registry
-
     order = PublishOrder(
         registry_path,
         repository,
@@ -87,8 +84,6 @@ def _publish_result_json(result: PublishResult, summary: PublishSummary, dry_run
 
 
 def _print_publish_result(result: PublishResult, summary: PublishSummary, dry_run: bool) -> None:
-    from generator import console
-
     if not result.changed_paths:
         console.print_result("nothing to publish: the branch is up to date")
         return

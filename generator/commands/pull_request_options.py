@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    from generator.publishing.pull_request import PullRequestOptions
-    from generator.publishing.summary import PublishedPullRequest
+from generator import console
+from generator.publishing.pull_request import PullRequestOptions
+from generator.publishing.summary import PublishedPullRequest
 
 #: Parameters that do not identify a pull request: how the command runs, and texts such as the reason.
 _IGNORED_PARAMETERS = {
@@ -22,8 +22,6 @@ def read_pull_request_options(requested: bool, forge: str | None) -> PullRequest
 
     The same command line identifies the same pull request, which is then updated.
     """
-    from generator.publishing.pull_request import PullRequestOptions
-
     context = click.get_current_context()
     if not requested:
         return None
@@ -53,8 +51,6 @@ def pull_request_json(pull_request: PublishedPullRequest | None) -> dict[str, An
 
 def print_pull_request(pull_request: PublishedPullRequest | None) -> None:
     """Print the pull request's URL, or the command that opens it."""
-    from generator import console
-
     if pull_request is None:
         return
     if pull_request.url:

@@ -7,6 +7,8 @@ from typing import Any
 import click
 
 from generator.commands.edit_options import edit_options, run_edit
+from generator.errors import UsageError
+from generator.promotion.app_edits import remove_retired_app
 
 
 @click.command("remove")
@@ -19,9 +21,6 @@ def remove_command(app: str, environment: str | None, forget: bool, **flags: Any
 
     Without --in, --forget removes an app that no environment lists from the registry.
     """
-    from generator.errors import UsageError
-    from generator.promotion.app_edits import remove_retired_app
-
     if environment is None and not forget:
         raise UsageError("no environment is named", remedy="name it with --in ENV")
     run_edit(

@@ -6,7 +6,9 @@ from typing import Any
 
 import click
 
-from generator.commands.edit_options import current_time, edit_options, environment_option, run_edit
+from generator.commands.edit_options import edit_options, environment_option, run_edit
+from generator.commands.options import current_time
+from generator.promotion.app_edits import retire_app, unretire_app
 
 
 @click.command("retire")
@@ -20,8 +22,6 @@ def retire_command(app: str, environment: str, reason: str, undo: bool, **flags:
 
     Once that is published, 'workloads remove' removes the entry, and the workload keeps running.
     """
-    from generator.promotion.app_edits import retire_app, unretire_app
-
     moment = current_time()
     if undo:
         run_edit(lambda context: unretire_app(context.editable, app, environment), flags)

@@ -7,13 +7,14 @@ from typing import Any
 import click
 
 from generator.commands.edit_options import (
-    current_time,
     edit_options,
     environment_option,
     open_remotes,
     registry_file,
     run_edit,
 )
+from generator.commands.options import current_time
+from generator.promotion.app_edits import roll_back_app
 
 
 @click.command("rollback")
@@ -24,8 +25,6 @@ from generator.commands.edit_options import (
 @edit_options
 def rollback_command(app: str, environment: str, to: str | None, reason: str, **flags: Any) -> None:
     """Roll back an app in an environment to its previous revision, and hold it there."""
-    from generator.promotion.app_edits import roll_back_app
-
     moment, ask = current_time(), open_remotes(registry_file(flags))
     run_edit(
         lambda context: roll_back_app(context.editable, app, environment, to, context.history, moment, reason, ask),

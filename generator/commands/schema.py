@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
+from generator import console
+from generator.registry.schema import json_schema
+
 
 @click.command("schema")
 def schema_command() -> None:
     """Print the JSON Schema of apps.toml, for editors and validators."""
-    from generator import console
-    from generator.registry.schema import json_schema
-
     console.print_json(json_schema())

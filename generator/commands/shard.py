@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import click
 
 from generator.commands.edit_options import edit_options, registry_file, run_edit
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from generator.promotion.app_edits import RegistryEdit
-    from generator.publishing.context import EditContext
+from generator.promotion.app_edits import RegistryEdit
+from generator.promotion.history import find_checkout
+from generator.promotion.resharding import build_resharding_step, parse_shard_setting
+from generator.publishing.context import EditContext, require_workloads_repository
 
 
 @click.command("shard")
@@ -28,8 +27,6 @@ def shard_command(environment: str, by: str, **flags: Any) -> None:
     over, move them, end the hand-over. Publish and sync each step, then run the same command again for the next
     one. If nothing is published yet, one step is enough.
     """
-    from generator.promotion.resharding import build_resharding_step, parse_shard_setting
-
     wanted, path = parse_shard_setting(by), registry_file(flags)
 
     def shard_environment(context: EditContext) -> RegistryEdit:
@@ -42,8 +39,5 @@ def shard_command(environment: str, by: str, **flags: Any) -> None:
 
 def _require_shard_repository(path: Path, context: EditContext, environment: str) -> None:
     """Require a workloads repository before the first step: the second step would fail without one."""
-    from generator.promotion.history import find_checkout
-    from generator.publishing.context import require_workloads_repository
-
     checkout = find_checkout(path)
     require_workloads_repository(context.editable.registry, checkout.origin_url() if checkout else None, environment)

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import click
 
-from generator.commands.options import dry_run_option, json_option, registry_option
+from generator import console
+from generator.cache import open_user_cache
+from generator.commands.options import current_time, dry_run_option, json_option, registry_option
+from generator.git.remote_refs import RemoteRepositories
+from generator.promotion.history import open_history
+from generator.registry.editable import read_editable_registry
+from generator.registry.files import FolderFiles, find_registry
+from generator.site.pages import render_pages
+from generator.site.site_folder import compare_site_folder, open_site_folder, write_site
+from generator.site.views import build_site
 
 
 @click.command("site")
@@ -22,22 +31,14 @@ def site_command(folder: Path, registry_path: str | None, dry_run: bool, as_json
     The site needs no server and loads nothing from other hosts. Only files with changed content are written, and
     foreign files are never replaced or deleted.
     """
-    from generator import console
-    from generator.commands.edit_options import current_time, open_history
-    from generator.git.remote_refs import RemoteRepositories
-    from generator.registry.editable import read_editable_registry
-    from generator.registry.files import FolderFiles, find_registry
-    from generator.site.pages import render_pages
-    from generator.site.site_folder import compare_site_folder, open_site_folder, write_site
-    from generator.site.views import build_site
 
     path = find_registry(registry_path)
     book = read_editable_registry(FolderFiles(path.parent), path.name, str(path.parent))
     moment = (at.replace(tzinfo=UTC) if at else current_time()).replace(second=0, microsecond=0)
     output = open_site_folder(folder)
-    change, owned = compare_site_folder(
-        output, render_pages(build_site(book, open_history(path), moment, RemoteRepositories()))
-    )
+    history = open_history(path, current_time(), console.print_message, open_user_cache())
+    site = build_site(book, history, moment, RemoteRepositories())
+    change, owned = compare_site_folder(output, render_pages(site))
     if change and not dry_run:
         write_site(output, change, owned)
     counts = {"added": len(change.added), "changed": len(change.changed), "removed": len(change.removed)}

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from generator.commands.options import json_option, registry_option
+from generator import console
+from generator.cache import open_user_cache
+from generator.commands.options import current_time, json_option, registry_option
+from generator.git.remote_refs import RemoteRepositories
+from generator.promotion.history import History, open_history
+from generator.promotion.policy import PromotionContext
+from generator.promotion.status import (
+    ABSENT,
+    MatrixRow,
+    PendingPromotion,
+    build_matrix_with_history,
+    find_pending_promotions,
+)
+from generator.registry.editable import read_editable_registry
+from generator.registry.files import FolderFiles, find_registry
 from generator.registry.problems import require_known_names
-
-if TYPE_CHECKING:
-    from generator.promotion.status import MatrixRow, PendingPromotion
 
 
 @click.command("status")
@@ -27,21 +38,12 @@ def status_command(registry_path: str | None, as_json: bool, environments: tuple
     A revision after @ is pinned in the environment's list; a commit is shown as the tag that it came from. Other
     apps follow their own targetRevision. Pending promotions are listed below the table.
     """
-    from generator import console
-    from generator.commands.edit_options import current_time, open_history
-    from generator.git.remote_refs import RemoteRepositories
-    from generator.promotion.history import History
-    from generator.promotion.policy import PromotionContext
-    from generator.promotion.status import build_matrix_with_history, find_pending_promotions
-    from generator.registry.editable import read_editable_registry
-    from generator.registry.files import FolderFiles, find_registry
-
     path = find_registry(registry_path)
     book = read_editable_registry(FolderFiles(path.parent), path.name, str(path.parent))
     require_known_names(environments, book.registry.environments, "environment")
     require_known_names(flags["teams"], book.registry.teams, "team")
     moment = current_time()
-    history = History() if flags["no_history"] else open_history(path)
+    history = History() if flags["no_history"] else open_history(path, moment, console.print_message, open_user_cache())
     columns = environments or tuple(book.registry.environments)
     teams = flags["teams"] or tuple(book.registry.teams)
     rows = [row for row in build_matrix_with_history(book, history) if row.team in teams]
@@ -71,9 +73,6 @@ def _print_status(
     moment: datetime,
     with_matrix: bool,
 ) -> None:
-    from generator import console
-    from generator.promotion.status import ABSENT
-
     if with_matrix:
         console.print_table(
             ["APP", *(name.upper() for name in columns)],

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from generator.commands.edit_options import edit_options, environment_option, run_edit
+from generator.promotion.app_edits import unhold_apps
 
 
 @click.command("unhold")
@@ -15,6 +16,4 @@ from generator.commands.edit_options import edit_options, environment_option, ru
 @edit_options
 def unhold_command(apps: tuple[str, ...], environment: str, **flags: Any) -> None:
     """Allow promotions of held apps into an environment again."""
-    from generator.promotion.app_edits import unhold_apps
-
     run_edit(lambda context: unhold_apps(context.editable, apps, environment), flags)

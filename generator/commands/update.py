@@ -6,7 +6,10 @@ from typing import Any
 
 import click
 
-from generator.commands.edit_options import current_time, edit_options, open_remotes, registry_file, run_edit
+from generator.commands.edit_options import edit_options, open_remotes, registry_file, run_edit
+from generator.commands.options import current_time
+from generator.promotion.policy import PromotionContext
+from generator.promotion.tracking import update_tracked_apps
 
 
 @click.command("update")
@@ -18,9 +21,6 @@ def update_command(apps: tuple[str, ...], **flags: Any) -> None:
     An app tracks tags, track = { tags = "v*", semver = ">=1,<2" }, or a branch, track = { branch = "main" }.
     Pre-releases count where the range names one.
     """
-    from generator.promotion.policy import PromotionContext
-    from generator.promotion.tracking import update_tracked_apps
-
     moment, ask = current_time(), open_remotes(registry_file(flags))
     run_edit(
         lambda context: update_tracked_apps(context.editable, apps, PromotionContext(context.history, moment, ask)),

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from generator.errors import UsageError
+from generator.forges.gitea import Gitea
+from generator.forges.github import GitHub
+from generator.forges.gitlab import GitLab
 from generator.forges.pull_request import Forge, PullRequest, RepositoryAccess
 from generator.git import remote_url as address
 
@@ -88,14 +91,9 @@ def _api_url(forge_name: str, repository: HostedRepository, environment: Mapping
 
 def _forge_class(forge_name: str) -> Callable[[RepositoryAccess], Forge]:
     if forge_name == "github":
-        from generator.forges.github import GitHub
-
         return GitHub
     if forge_name == "gitlab":
-        from generator.forges.gitlab import GitLab
-
         return GitLab
-    from generator.forges.gitea import Gitea
 
     return Gitea
 

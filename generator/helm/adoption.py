@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from generator.charts.change_set import ChangeSet
-from generator.charts.chart_folder import ChartFolder, OverlaidFolder, list_chart_environments
-from generator.charts.layout import Chart, parse_chart_path, parse_template_path
+from generator.charts.chart_folder import list_chart_environments
+from generator.charts.layout import parse_chart_path, parse_template_path
 from generator.errors import RefusedError
 from generator.helm import engine as helm
 from generator.helm.environment_objects import render_environment_templates
 from generator.registry.shards import shard_application_name
+
+if TYPE_CHECKING:
+    from generator.charts.change_set import ChangeSet
+    from generator.charts.chart_folder import ChartFolder, OverlaidFolder
+    from generator.charts.layout import Chart
 
 _Identities = Mapping[str, Mapping[str, str]]
 

@@ -6,14 +6,15 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from generator.charts.layout import Chart, parse_chart_path
-from generator.charts.render import RenderedTree
 from generator.helm.engine import MAX_FILE_BYTES
-from generator.registry.model import MAX_SHARDS, SHARD_BY_TEAM
-from generator.registry.registry import Environment, Registry
-from generator.registry.shards import find_app_shard, shard_application_name
+
+if TYPE_CHECKING:
+    from generator.charts.render import RenderedTree
+    from generator.registry.registry import Environment, Registry
+from generator.registry.shards import MAX_SHARDS, SHARD_BY_TEAM, find_app_shard, shard_application_name
 
 #: A values.yaml from this size gives a warning: Helm refuses files of more than `MAX_FILE_BYTES`.
 FILE_WARNING_BYTES = 4 * 1024 * 1024

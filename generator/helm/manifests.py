@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from generator.charts import yaml
 from generator.charts.file_set import FileSet
-from generator.charts.layout import Chart, group_by_chart
+from generator.charts.layout import NOTICE, Chart, group_by_chart
 from generator.charts.render import RenderedTree
-from generator.charts.templates import NOTICE
 from generator.helm import engine as helm
-from generator.helm.environment_objects import ChartFiles, render_environment_objects
+from generator.helm.environment_objects import render_environment_objects
 from generator.helm.verify import ChartError
+
+if TYPE_CHECKING:
+    from generator.helm.environment_objects import ChartFiles
 
 
 def render_manifest_files(tree: RenderedTree, environments: Iterable[str]) -> RenderedTree:

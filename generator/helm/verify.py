@@ -8,19 +8,23 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from generator.charts.chart_folder import OverlaidFolder
 from generator.charts.file_set import sha256_hex
 from generator.charts.layout import Chart
 from generator.errors import GeneratorError, RefusedError
 from generator.helm import engine as helm
-from generator.helm.chart_size import ChartSize, describe_oversized_charts, measure_charts
+from generator.helm.chart_size import describe_oversized_charts, measure_charts
 from generator.helm.environment_objects import find_shard_values
 from generator.helm.objects import find_object_problems
-from generator.registry.registry import Registry
-from generator.registry.result_cache import NO_CACHE, ResultCache, digest_data
+from generator.registry.result_cache import NO_CACHE, digest_data
 from generator.registry.shards import bootstrap_name, shard_application_name
+
+if TYPE_CHECKING:
+    from generator.charts.chart_folder import OverlaidFolder
+    from generator.helm.chart_size import ChartSize
+    from generator.registry.registry import Registry
+    from generator.registry.result_cache import ResultCache
 
 _VERDICT_KIND = "helm"
 _ARGO_GROUP = "argoproj.io/"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -252,6 +252,21 @@ def read_registry_history(
     if checkout is None or log is None:
         return History()
     return read_history(log, find_registry_location(checkout, path), memo, now)
+
+
+def open_history(path: Path, now: datetime, report: Callable[[str], None], memo: ResultCache = NO_CACHE) -> History:
+    """Read the history of the registry at `path`; empty outside of a repository. Reports a shallow clone."""
+    checkout = find_checkout(path)
+    if checkout and checkout.is_shallow():
+        report("this clone is shallow, so older changes are missing: run 'git fetch --unshallow' to see them")
+    return read_registry_history(checkout, path, memo, now)
+
+
+def require_history(path: Path, now: datetime, report: Callable[[str], None], memo: ResultCache = NO_CACHE) -> History:
+    """Read the history of the registry at `path`. Raises UsageError if it is not in a Git repository."""
+    if find_checkout(path) is None:
+        raise UsageError(f"{path.parent.absolute()} is not in a git repository, so there is no history")
+    return open_history(path, now, report, memo)
 
 
 class _HistoryReader:

@@ -6,14 +6,18 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from generator.promotion.history import History, RunInterval, shorten_commit
+from generator.promotion.history import shorten_commit
 from generator.promotion.times import format_day, format_time, parse_duration_seconds
 from generator.registry.application_rules import revision_kind
-from generator.registry.editable import EditableRegistry
-from generator.registry.effective import EffectiveApp, follows_app_revision
-from generator.registry.registry import Environment
+from generator.registry.effective import follows_app_revision
+
+if TYPE_CHECKING:
+    from generator.promotion.history import History, RunInterval
+    from generator.registry.editable import EditableRegistry
+    from generator.registry.effective import EffectiveApp
+    from generator.registry.registry import Environment
 
 _HOLD_UNTIL = re.compile(r"(\d{4}-\d\d-\d\d) until (\S+): (.*)")
 

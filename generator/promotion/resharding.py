@@ -13,9 +13,8 @@ from dataclasses import replace
 from generator.errors import RefusedError, UsageError
 from generator.promotion.app_edits import PublishedApplications, RegistryEdit, require_environment
 from generator.registry.editable import EditableRegistry
-from generator.registry.model import MAX_SHARDS, SHARD_BY_TEAM
 from generator.registry.registry import Environment
-from generator.registry.shards import find_app_shard
+from generator.registry.shards import MAX_SHARDS, SHARD_BY_TEAM, find_app_shard
 from generator.toml.edit import quote_string
 
 ShardSetting = str | int | None

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from generator.cache import open_user_cache
 from generator.charts.inventory import INVENTORY_FILE, parse_inventory
-from generator.git.branch_snapshot import BranchSnapshot
-from generator.git.checkout import Checkout
 from generator.git.commit_log import open_branch_log
 from generator.promotion.history import History, RegistryLocation, find_registry_folder, read_history
-from generator.publishing.context import EditContext, EditOperation
+from generator.publishing.context import EditContext
 from generator.publishing.sources import BranchFiles, RegistryToPublish
 from generator.registry.editable import read_editable_registry
+
+if TYPE_CHECKING:
+    from generator.git.branch_snapshot import BranchSnapshot
+    from generator.git.checkout import Checkout
+    from generator.publishing.context import EditOperation
 
 
 class BranchEdit:

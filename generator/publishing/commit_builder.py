@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from generator.charts.inventory import INVENTORY_FILE
 from generator.errors import ConflictError, RefusedError
-from generator.git.branch_snapshot import BranchSnapshot
-from generator.git.commit_plan import GitIdentity, Proposal
+from generator.git.commit_plan import Proposal
 from generator.helm.adoption import find_deployed_applications
 from generator.helm.verify import HelmScope
-from generator.pipeline import PreparedCharts, folder_prefix, list_paths, open_branch_folder, prepare_charts
+from generator.pipeline import folder_prefix, list_paths, open_branch_folder, prepare_charts
 from generator.publishing.context import chart_location
 from generator.publishing.removal_guard import RemovalConsent, guard_removals
-from generator.publishing.sources import RegistrySource, RegistryToPublish
 from generator.publishing.summary import (
     REGISTRY_COMMIT_TRAILER,
     PublishSummary,
@@ -21,6 +20,12 @@ from generator.publishing.summary import (
     format_commit_message,
     parse_registry_commit,
 )
+
+if TYPE_CHECKING:
+    from generator.git.branch_snapshot import BranchSnapshot
+    from generator.git.commit_plan import GitIdentity
+    from generator.pipeline import PreparedCharts
+    from generator.publishing.sources import RegistrySource, RegistryToPublish
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from generator.argocd.urls import repository_key, to_https_url
 from generator.cache import open_user_cache
@@ -14,7 +15,6 @@ from generator.charts.inventory import INVENTORY_FILE, parse_inventory
 from generator.charts.layout import OutputLocation
 from generator.charts.output_folder import OutputFolder
 from generator.errors import LocalError, NetworkError, RefusedError, UsageError
-from generator.git.checkout import Checkout
 from generator.git.commit_plan import blob_id
 from generator.git.config import GitConfig
 from generator.git.failure import RemoteFaultError
@@ -22,13 +22,21 @@ from generator.git.messages import redact
 from generator.git.remote_clone import PublishTarget, open_clone
 from generator.git.runner import IdleBudget
 from generator.helm.adoption import find_deployed_applications
-from generator.pipeline import CommittedFiles, PreparedCharts, find_digests, open_committed_folder
-from generator.promotion.app_edits import PublishedApplications, RegistryEdit
-from generator.promotion.history import History, find_checkout, find_registry_folder, read_registry_history
-from generator.publishing.removal_guard import Removal, RemovalConsent, find_removals, guard_removals
-from generator.registry.editable import EditableRegistry, read_editable_registry
+from generator.pipeline import CommittedFiles, find_digests, open_committed_folder
+from generator.promotion.app_edits import RegistryEdit
+from generator.promotion.history import find_checkout, find_registry_folder, read_registry_history
+from generator.publishing.removal_guard import find_removals, guard_removals
+from generator.registry.editable import read_editable_registry
 from generator.registry.files import FolderFiles
-from generator.registry.registry import Registry
+
+if TYPE_CHECKING:
+    from generator.git.checkout import Checkout
+    from generator.pipeline import PreparedCharts
+    from generator.promotion.app_edits import PublishedApplications
+    from generator.promotion.history import History
+    from generator.publishing.removal_guard import Removal, RemovalConsent
+    from generator.registry.editable import EditableRegistry
+    from generator.registry.registry import Registry
 
 
 @dataclass(frozen=True)

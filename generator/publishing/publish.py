@@ -6,28 +6,34 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from generator.argocd.urls import repository_key
 from generator.errors import GeneratorError, UsageError
 from generator.forges import detect as access
-from generator.forges.pull_request import Forge
 from generator.git.checkout import Checkout
 from generator.git.commit_plan import GitIdentity
 from generator.git.config import GitConfig
-from generator.git.push import PublishResult
 from generator.git.push import commit_and_push as push
 from generator.git.remote_clone import PublishTarget
 from generator.git.remote_url import absolute_url
 from generator.publishing.branch_edit import BranchEdit
 from generator.publishing.commit_builder import CommitBuilder, PublishChoices
-from generator.publishing.context import EditOperation
-from generator.publishing.pull_request import PullRequestOptions, build_pull_request, pull_request_branch
+from generator.publishing.pull_request import build_pull_request, pull_request_branch
 from generator.publishing.removal_guard import RemovalConsent
-from generator.publishing.sources import RegistrySource, SeparateRepositorySource, WorkloadsRepositorySource
-from generator.publishing.summary import PublishedPullRequest, PublishSummary
+from generator.publishing.sources import SeparateRepositorySource, WorkloadsRepositorySource
+from generator.publishing.summary import PublishedPullRequest
 from generator.registry.files import find_registry
-from generator.registry.model import Workloads
 from generator.registry.reader import read_registry, read_workloads_settings
+
+if TYPE_CHECKING:
+    from generator.forges.pull_request import Forge
+    from generator.git.push import PublishResult
+    from generator.publishing.context import EditOperation
+    from generator.publishing.pull_request import PullRequestOptions
+    from generator.publishing.sources import RegistrySource
+    from generator.publishing.summary import PublishSummary
+    from generator.registry.model import Workloads
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from generator.forges.pull_request import PullRequest
-from generator.publishing.summary import PublishSummary, format_commit_message
+from generator.publishing.summary import format_commit_message
+
+if TYPE_CHECKING:
+    from generator.publishing.summary import PublishSummary
 
 _MAX_NAME_LENGTH, _MAX_TITLE_LENGTH, _MAX_SECTION_LINES = 48, 200, 50
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from generator.errors import RefusedError, UsageError
 from generator.git.checkout import Checkout
 from generator.pipeline import CommittedFiles
-from generator.registry.changes import Change, changes_outside_team, list_registry_changes
+from generator.registry.changes import changes_outside_team, list_registry_changes
 from generator.registry.editable import read_editable_registry
 from generator.registry.files import FolderFiles, find_registry
 from generator.registry.problems import require_known_names
+
+if TYPE_CHECKING:
+    from generator.registry.changes import Change
 
 
 def list_changes_since(

@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from generator.argocd.workload_effects import WorkloadEffect, change_effect, removal_effect
+from generator.argocd.workload_effects import change_effect, removal_effect
 from generator.errors import RemovalError, UsageError
-from generator.registry.registry import Registry
+
+if TYPE_CHECKING:
+    from generator.argocd.workload_effects import WorkloadEffect
+    from generator.registry.registry import Registry
 
 #: At most this share of an environment with at least this many Applications can be deleted in one change.
 _LARGE_ENVIRONMENT, _MAX_REMOVED_SHARE = 10, 0.25

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from generator.errors import ConflictError
-from generator.git.branch_snapshot import BranchSnapshot
-from generator.git.checkout import Checkout
 from generator.git.commit_plan import blob_id
-from generator.promotion.app_edits import RegistryEdit
 from generator.registry.files import FolderFiles, filter_by_pattern
 from generator.registry.reader import list_registry_files, read_registry_from
-from generator.registry.registry import Registry
 from generator.registry.three_way_merge import merge_texts
 from generator.toml.document import TomlError
+
+if TYPE_CHECKING:
+    from generator.git.branch_snapshot import BranchSnapshot
+    from generator.git.checkout import Checkout
+    from generator.promotion.app_edits import RegistryEdit
+    from generator.registry.registry import Registry
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from generator import __version__
-from generator.charts.change_set import ChangeSet
-from generator.charts.inventory import Inventory
 from generator.charts.layout import parse_chart_path, parse_template_path
 from generator.charts.values_file import find_differing_keys, split_values
-from generator.promotion.app_edits import RegistryEdit
-from generator.publishing.removal_guard import Removal
 from generator.registry.uniqueness import helm_values_key
+
+if TYPE_CHECKING:
+    from generator.charts.change_set import ChangeSet
+    from generator.charts.inventory import Inventory
+    from generator.promotion.app_edits import RegistryEdit
+    from generator.publishing.removal_guard import Removal
 
 REGISTRY_COMMIT_TRAILER = "Registry-Commit: "
 

@@ -7,17 +7,17 @@ import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from generator.charts.change_set import ChangeSet, compute_changes
+from generator.charts.change_set import compute_changes
 from generator.charts.output_folder import OutputFolder, lock_folder
 from generator.charts.plan import plan_charts
 from generator.charts.render import render_plan
 from generator.errors import ConflictError, GeneratorError, LocalError, UsageError
 from generator.helm.chart_size import describe_large_charts
 from generator.helm.manifests import render_manifest_files
-from generator.helm.verify import ForeignObject, HelmScope
-from generator.pipeline import PreparedCharts, open_working_folder, prepare_charts, refuse_files_in_the_way
-from generator.promotion.app_edits import RegistryEdit
+from generator.helm.verify import HelmScope
+from generator.pipeline import open_working_folder, prepare_charts, refuse_files_in_the_way
 from generator.publishing.context import (
     EditContext,
     EditOperation,
@@ -26,11 +26,18 @@ from generator.publishing.context import (
     find_removals_since_head,
     read_edit_context,
 )
-from generator.publishing.removal_guard import Removal, RemovalConsent
+from generator.publishing.removal_guard import RemovalConsent
 from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
 from generator.registry.reader import read_registry
-from generator.registry.registry import Registry
+
+if TYPE_CHECKING:
+    from generator.charts.change_set import ChangeSet
+    from generator.helm.verify import ForeignObject
+    from generator.pipeline import PreparedCharts
+    from generator.promotion.app_edits import RegistryEdit
+    from generator.publishing.removal_guard import Removal
+    from generator.registry.registry import Registry
 
 __all__ = [
     "CheckOutcome",

@@ -31,6 +31,7 @@ from generator.argocd.strings import (
 from generator.argocd.table import Count, Since, StringMap, Table, union_by_toml_type
 from generator.argocd.urls import RepositoryGrant
 from generator.argocd.version_ranges import parse_version_range
+from generator.registry.shards import MAX_SHARDS, SHARD_BY_TEAM
 
 
 class AppFields(SourceFields):
@@ -105,11 +106,6 @@ class PromotionPolicy(Table):
     overrides: list[Literal["order", "pin", "soak", "freeze", "hold"]] = []
     onboard: Literal["manual", "auto"] = "manual"
     retire_for: Duration = "15m"
-
-
-#: The value of `shards` that gives each team a shard; a number distributes projects over shards by hash.
-SHARD_BY_TEAM = "team"
-MAX_SHARDS = 1000
 
 
 def _shards_setting_problem(value: str) -> str | None:

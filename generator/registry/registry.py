@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.registry.effective import (
     AppWithoutEnvironment,
@@ -15,7 +15,9 @@ from generator.registry.effective import (
     merge_declared_app,
     resolve_in_environment,
 )
-from generator.registry.model import ArgoCD, PromotionPolicy, Team, Workloads
+
+if TYPE_CHECKING:
+    from generator.registry.model import ArgoCD, PromotionPolicy, Team, Workloads
 
 IN_CLUSTER_SERVER = "https://kubernetes.default.svc"
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from generator.registry.model import SHARD_BY_TEAM
-from generator.registry.registry import Environment
+if TYPE_CHECKING:
+    from generator.registry.registry import Environment
+
+#: The value of `shards` that gives each team a shard; a number distributes projects over shards by hash.
+SHARD_BY_TEAM = "team"
+MAX_SHARDS = 1000
 
 
 def find_app_shard(environment: Environment, team: str, project: str) -> str:

@@ -12,10 +12,10 @@ from generator.registry.application_rules import metadata_problems
 from generator.registry.builder import DeclaredEntry, RegistryBuilder
 from generator.registry.duplicates import find_duplicates
 from generator.registry.free_form import find_free_form_tables, find_lossy_values
-from generator.registry.model import SHARD_BY_TEAM, AppFields, Environment
+from generator.registry.model import AppFields, Environment
 from generator.registry.problems import suggest_nearest
 from generator.registry.project_rules import project_problems
-from generator.registry.shards import shard_application_name
+from generator.registry.shards import SHARD_BY_TEAM, shard_application_name
 from generator.registry.tenancy import team_ownership_problems
 from generator.registry.uniqueness import find_helm_key_collisions, find_promotion_cycles, helm_values_key
 from generator.registry.validate_apps import validate_apps

@@ -10,9 +10,8 @@ from typing import NamedTuple
 
 from generator.promotion.history import shorten_commit
 from generator.registry.effective import EffectiveApp
-from generator.registry.model import SHARD_BY_TEAM
 from generator.registry.registry import Environment, Registry
-from generator.registry.shards import find_app_shard, shard_application_name
+from generator.registry.shards import SHARD_BY_TEAM, find_app_shard, shard_application_name
 
 #: An environment with more apps than this is drawn as teams with app counts.
 MAX_DRAWN_APPS = 40

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.charts.templates import NOTICE
+from generator.charts.layout import NOTICE
 from tests.charts.rendered import ROOT, SAMPLE, SHARED_HUB, tree_at, tree_of
 from tests.charts.test_golden import EVERY_FIELD
 

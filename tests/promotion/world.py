@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from generator.commands import edit_options as editing
+from generator.commands import options as editing
 from tests.git.remotes import git
 from tests.workspace import Done, Run
 
