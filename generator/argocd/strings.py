@@ -62,6 +62,10 @@ _CHART = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?(?:/[A-Za-z0-9](
 _BRANCH_PART = re.compile(r"(?:^|/)\.|\.lock(?:/|\Z)")
 
 
+#: An app's name is the default name of its Helm release.
+MAX_APP_NAME_LENGTH = 53
+
+
 def build_validation_error(text: str) -> PydanticCustomError:
     """Build a pydantic error that shows `text` unchanged."""
     return PydanticCustomError("refused", "{text}", {"text": text})
@@ -238,7 +242,7 @@ WritableText = Annotated[str, string_validator(unwritable_problem)]
 #: Text for people: names and remarks on one line, and descriptions on any number of lines.
 SingleLineText = Annotated[str, string_validator(line_problem)]
 MultiLineText = Annotated[str, string_validator(prose_problem)]
-AppName = Annotated[str, string_validator(lambda value: name_problem(value, 53))]
+AppName = Annotated[str, string_validator(lambda value: name_problem(value, MAX_APP_NAME_LENGTH))]
 DnsLabel = Annotated[str, string_validator(lambda value: name_problem(value, 63))]
 RequiredLine = Annotated[str, string_validator(_required_line_problem)]
 ChartName = Annotated[str, string_validator(_chart_problem)]

@@ -10,9 +10,8 @@ import click
 from generator import console
 from generator.commands.options import registry_option
 from generator.errors import UsageError
-from generator.git import merge_driver as driver
 from generator.git.checkout import Checkout
-from generator.git.merge_driver import merge_text_files
+from generator.git.merge_driver import install_merge_driver, merge_text_files
 from generator.registry.files import TEAM_PLACEHOLDER, find_registry, read_regular_file
 from generator.registry.three_way_merge import merge_texts
 from generator.toml.document import TomlError, parse_document
@@ -23,54 +22,49 @@ from generator.toml.document import TomlError, parse_document
 @click.argument("ours", required=False, type=click.Path(path_type=Path))
 @click.argument("theirs", required=False, type=click.Path(path_type=Path))
 @click.argument("name", required=False, default="apps.toml")
-@click.option("--install", is_flag=True, help="Have git use it in this checkout: .gitattributes and its configuration.")
+@click.option("--install", is_flag=True, help="Set up Git in this checkout to merge the registry with this command.")
 @registry_option
 def merge_driver_command(
     base: Path | None, ours: Path | None, theirs: Path | None, name: str, install: bool, registry_path: str | None
 ) -> int:
-    """Merge two edits of a registry file by key and list entry, as git's merge driver: %O %A %B %P.
+    """Merge two edits of a registry file by key and list entry, as Git's merge driver: %O %A %B %P.
 
-    The result is written to OURS. If both sides changed the same entry, Git's line-based merge writes conflict
-    markers, and the exit status is 1.
+    The result is written to OURS and keeps the comments of both sides. If both sides changed the same entry or
+    comment, Git's line-based merge writes conflict markers, and the exit status is 1.
     """
-
     if install:
-        return _install_merge_driver(registry_path)
+        return _install_merge_driver(find_registry(registry_path).absolute())
     if base is None or ours is None or theirs is None:
         raise UsageError("the three files are missing", remedy="run 'workloads merge-driver --install', then merge")
     return _merge_files(base, ours, theirs, name)
 
 
 def _merge_files(base: Path, ours: Path, theirs: Path, name: str) -> int:
-
-    texts = [path.read_bytes().decode("utf-8", "surrogateescape") for path in (base, ours, theirs)]
-    before, mine, there = (text.replace("\r\n", "\n") for text in texts)
     # Apply the changes of THEIRS to the text of OURS, to keep its formatting.
-    merged = merge_texts(before, there, mine)
+    texts = [path.read_bytes().decode("utf-8", "surrogateescape") for path in (base, theirs, ours)]
+    merged = merge_texts(*texts)
     if merged.conflicts:
         for conflict in merged.conflicts:
             console.print_message(f"{name}: {conflict.key}: theirs {conflict.user_value}, ours {conflict.branch_value}")
         merge_text_files(base, ours, theirs)
         return 1
-    text = merged.text.replace("\n", "\r\n") if "\r\n" in texts[1] else merged.text
-    ours.write_bytes(text.encode("utf-8", "surrogateescape"))
-    console.print_message(f"{name} is merged; render the charts anew ('workloads render')")
+    ours.write_bytes(merged.text.encode("utf-8", "surrogateescape"))
+    console.print_message(f"{name} is merged; update the charts: workloads render")
     return 0
 
 
-def _install_merge_driver(registry_path: str | None) -> int:
-
-    path = find_registry(registry_path).absolute()
+def _install_merge_driver(path: Path) -> int:
     checkout = Checkout.discover(path.parent)
     if checkout is None:
-        raise UsageError(f"{path.parent} is in no git repository")
+        raise UsageError(f"{path.parent} is not in a Git repository")
     folder = path.parent.resolve().relative_to(checkout.top.resolve())
     patterns = [path.name]
     with suppress(TomlError):  # if the file is invalid, its includes are added by the next installation
-        included = parse_document(path.name, read_regular_file(path) or b"").data.get("include", [])
-        patterns += [str(pattern).replace(TEAM_PLACEHOLDER, "*") for pattern in included]
-    written = driver.install_merge_driver(checkout.top, [(folder / pattern).as_posix() for pattern in patterns])
+        include = parse_document(path.name, read_regular_file(path) or b"").data.get("include")
+        included = [pattern for pattern in include if isinstance(pattern, str)] if isinstance(include, list) else []
+        patterns += [pattern.replace(TEAM_PLACEHOLDER, "*") for pattern in included]
+    written = install_merge_driver(checkout.top, [(folder / pattern).as_posix() for pattern in patterns])
     for line in written:
         console.print_result(f".gitattributes: {line}")
-    console.print_result("git merges the registry by key and list entry in this checkout")
+    console.print_result("Git merges the registry by key and list entry in this checkout")
     return 0

@@ -1,4 +1,4 @@
-"""Configure git to merge apps.toml with this tool, and fall back to git's own line merge."""
+"""Set up Git to merge apps.toml with this tool, and merge by line where it cannot."""
 
 from __future__ import annotations
 
@@ -13,20 +13,24 @@ _ATTRIBUTES_FILE = ".gitattributes"
 _DRIVER_SETTINGS = (
     (f"merge.{DRIVER_NAME}.name", "merge apps.toml by key and list entry"),
     (f"merge.{DRIVER_NAME}.driver", "workloads merge-driver %O %A %B %P"),
-    # git merges multiple merge bases as text, because a conflict between them must not stop the merge.
+    # Git merges multiple merge bases as text, because a conflict between them must not stop the merge.
     (f"merge.{DRIVER_NAME}.recursive", "text"),
 )
 
 
 def install_merge_driver(top: Path, patterns: Iterable[str]) -> list[str]:
-    """Configure git to merge files that match `patterns` with this tool.
+    """Set up Git to merge files that match `patterns` with this tool.
 
     Returns the lines added to .gitattributes. Raises `LocalError` if a file cannot be changed.
     """
+    target = top / _ATTRIBUTES_FILE
+    if target.is_symlink():
+        raise LocalError(
+            f"{target} is a symbolic link, which Git does not read", remedy="replace it with a regular file"
+        )
     git = GitRunner(top)
     for key, value in _DRIVER_SETTINGS:
         git.check_output("config", "--local", key, value)
-    target = top / _ATTRIBUTES_FILE
     wanted = [f"{_quote_attribute_pattern(pattern)} merge={DRIVER_NAME}" for pattern in patterns]
     try:
         text = target.read_text(encoding="utf-8") if target.exists() else ""
@@ -48,9 +52,9 @@ def _quote_attribute_pattern(pattern: str) -> str:
 
 
 def merge_text_files(base: Path, ours: Path, theirs: Path) -> None:
-    """Merge line by line into `ours`, with conflict markers, as git does without a driver. Raises `LocalError`."""
+    """Merge line by line into `ours`, with conflict markers, as Git does without a driver. Raises `LocalError`."""
     labels = ("-L", "ours", "-L", "base", "-L", "theirs")
     files = [str(path.absolute()) for path in (ours, base, theirs)]
     output = GitRunner(Path("/")).run_git("merge-file", "--quiet", *labels, "--", *files)
     if output.exit_code < 0 or output.exit_code > 127:
-        raise LocalError(f"git cannot merge the file: {output.stderr.strip()}")
+        raise LocalError(f"Git cannot merge the file: {output.stderr.strip()}")

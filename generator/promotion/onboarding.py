@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from generator.argocd.strings import MAX_APP_NAME_LENGTH, name_problem
 from generator.errors import RefusedError, UsageError
 from generator.git.messages import redact
 from generator.promotion.app_edits import (
@@ -58,7 +59,7 @@ def onboard_app(
     `remotes` is None if no repository may be queried. Raises UsageError for a name that is taken or a team or
     environment that is unknown, RefusedError for a revision that the repository does not have, NetworkError.
     """
-    _refuse_existing_app(editable, new_app.name)
+    _require_new_name(editable, new_app.name)
     require_known_name(new_app.team, editable.registry.teams, "team")
     places = environments or tuple(e for e, table in editable.registry.environments.items() if not table.promotes_from)
     for env in places:
@@ -76,7 +77,9 @@ def onboard_app(
     return RegistryEdit(after, f"add {new_app.name}: {', '.join(places)}", (), tuple(told))
 
 
-def _refuse_existing_app(editable: EditableRegistry, name: str) -> None:
+def _require_new_name(editable: EditableRegistry, name: str) -> None:
+    if wrong := name_problem(name, MAX_APP_NAME_LENGTH):
+        raise UsageError(wrong, remedy="choose another name for the app")
     if name in editable.registry.apps:
         raise UsageError(f'there is an app "{name}" already, in {editable.documents[editable.app_files[name]].name}')
 
@@ -125,10 +128,10 @@ def migrate_app(
 ) -> RegistryEdit:
     """Add `new_name` wherever `old_name` runs, and retire `old_name` there, without deleting a workload.
 
-    Raises UsageError if `new_name` is taken, or if the table of `old_name` is not written with headers.
+    Raises UsageError if `new_name` is taken or is no name of an app.
     """
     require_app(editable, old_name)
-    _refuse_existing_app(editable, new_name)
+    _require_new_name(editable, new_name)
     places = [env for env in editable.registry.environments if find_running_app(editable, env, old_name)]
     after = editable.with_copied_app(old_name, new_name, namespace or _current_namespace(editable, old_name, places))
     for env in places:

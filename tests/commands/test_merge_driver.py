@@ -96,6 +96,27 @@ def test_windows_line_ends_stay(checkout: Path, workloads: Run) -> None:
     assert b"[apps.audit]" in data
 
 
+def test_the_comments_of_both_sides_are_kept(checkout: Path, workloads: Run) -> None:
+    ours = REGISTRY.replace('  "billing@v1.1.0", # tested\n', '  "billing@v1.1.0", # tested, not before the audit\n')
+    ours = ours.replace("# Who owns what.\n", "# Who owns what.\n# Ask security first.\n")
+    theirs = REGISTRY.replace('  "ledger",\n]\n\n[environments.prod]', '  "ledger@v2",\n]\n\n[environments.prod]')
+    diverged(checkout, ours, theirs)
+    workloads("merge-driver", "--install", cwd=checkout)
+    assert merge(checkout).returncode == 0
+    expected = ours.replace('  "ledger",\n]\n\n[environments.prod]', '  "ledger@v2",\n]\n\n[environments.prod]')
+    assert (checkout / "apps.toml").read_text() == expected
+
+
+def test_an_attributes_file_that_is_a_link_is_refused(checkout: Path, workloads: Run, tmp_path: Path) -> None:
+    commit(checkout, REGISTRY, "base")
+    (tmp_path / "elsewhere").write_text("")
+    (checkout / ".gitattributes").symlink_to(tmp_path / "elsewhere")
+    done = workloads("merge-driver", "--install", cwd=checkout)
+    assert done.code == 9
+    assert "is a symbolic link" in done.err
+    assert (tmp_path / "elsewhere").read_text() == ""
+
+
 def test_a_rebase_uses_it_too(checkout: Path, workloads: Run) -> None:
     diverged(checkout, onboarding("fraud"), onboarding("audit"))
     workloads("merge-driver", "--install", cwd=checkout)

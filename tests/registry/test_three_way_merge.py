@@ -305,3 +305,92 @@ def test_texts_of_any_shape_merge_or_conflict(base: str, ours: str, theirs: str)
         assert found.text == ""
     else:
         tomllib.loads(found.text)
+
+
+# Comments
+
+
+def commented(text: str, notes: list[tuple[int, bool]], side: str) -> str:
+    """The text with a comment above or behind some of its lines."""
+    lines = text.split("\n")
+    for number, (at, is_above) in enumerate(notes):
+        at %= len(lines)
+        note = f"# {side} {number}"
+        lines[at] = f"{note}\n{lines[at]}" if is_above or "#" in lines[at] else f"{lines[at]} {note}"
+    return "\n".join(lines)
+
+
+_notes = st.lists(st.tuples(st.integers(0, 200), st.booleans()), max_size=4)
+
+
+@given(two_sides(), _notes, _notes)
+@settings(max_examples=150, deadline=None)
+def test_the_comments_of_both_sides_are_kept_or_conflict(
+    sides: tuple[list[tuple[Edit, str]], list[tuple[Edit, str]]],
+    our_notes: list[tuple[int, bool]],
+    their_notes: list[tuple[int, bool]],
+) -> None:
+    ours = commented(edited(BASE, sides[0]), our_notes, "ours")
+    theirs = commented(edited(BASE, sides[1]), their_notes, "theirs")
+    merged = merge_texts(BASE, ours, theirs)
+    if not merged.conflicts:
+        assert data(merged.text) == data(edited(edited(BASE, sides[0]), sides[1]))
+        for note in re.findall(r"# (?:ours|theirs) \d", ours + theirs):
+            assert note in merged.text
+
+
+def test_a_comment_and_a_promotion_on_neighbouring_lines_merge() -> None:
+    ours = BASE.replace('"a2", # a2 here', '"a2", # a2 here, not before the audit')
+    ours = ours.replace("[teams.t]", "# Ask security first.\n[teams.t]")
+    for first, second in ((ours, pin(BASE, "a3")), (pin(BASE, "a3"), ours)):
+        merged = merge_texts(BASE, first, second)
+        assert merged.conflicts == ()
+        assert merged.text == pin(ours, "a3")
+
+
+def test_an_edit_of_comments_alone_is_an_edit() -> None:
+    ours = BASE.replace("# Who owns what.", "# Who owns what, by contract.").replace("# of the format", "# as agreed")
+    theirs = onboard(BASE, "audit")
+    expected = theirs.replace("# Who owns what.", "# Who owns what, by contract.")
+    assert merge_texts(BASE, ours, theirs).text == expected.replace("# of the format", "# as agreed")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "shown"),
+    [
+        (
+            ("# ask them", "# ask us"),
+            ("# ask them", "# ask nobody"),
+            '  teams.t.owners: yours "# ask us", the branch\'s',
+        ),
+        (
+            ("a2 here", "ours"),
+            ("a2 here", "theirs"),
+            '  environments.dev.apps.a2: yours "ours", the branch\'s "theirs"',
+        ),
+    ],
+)
+def test_two_comments_in_one_place_are_a_conflict(ours: tuple[str, str], theirs: tuple[str, str], shown: str) -> None:
+    (conflict,) = merge_texts(BASE, BASE.replace(*ours), BASE.replace(*theirs)).conflicts
+    assert str(conflict).startswith(shown)
+
+
+def test_what_one_deletes_and_the_other_comments_is_a_conflict() -> None:
+    theirs = BASE.replace("where a2 is", "where a2 is, for now")
+    for first, second in ((leave(BASE, "a2"), theirs), (theirs, leave(BASE, "a2"))):
+        (conflict,) = merge_texts(BASE, first, second).conflicts
+        assert conflict.key == "apps.a2"
+
+
+def test_a_table_with_a_header_merges_into_an_inline_table() -> None:
+    base = BASE.replace("apps = []\n", 'apps = []\nholds = { a0 = "why" }\n')
+    ours = base.replace('holds = { a0 = "why" }', 'holds = { a0 = "why", a1 = "ours" }')
+    theirs = base.replace('holds = { a0 = "why" }', 'holds = { a0 = "why", a2 = "theirs" } # few')
+    merged = merge_texts(base, ours, theirs)
+    assert 'holds = { a0 = "why", a2 = "theirs", a1 = "ours" } # few\n' in merged.text
+
+
+def test_line_ends_of_the_branch_stay() -> None:
+    merged = merge_texts(BASE, onboard(BASE, "audit"), pin(BASE, "a3").replace("\n", "\r\n"))
+    assert merged.text.count("\r\n") == merged.text.count("\n")
+    assert data(merged.text) == data(pin(onboard(BASE, "audit"), "a3"))
