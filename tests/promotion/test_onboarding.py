@@ -50,7 +50,7 @@ def test_it_follows_the_default_branch_and_comes_where_it_is_told(cart: World) -
         (["--revision", "0" * 40], 4, "has no branch, tag or commit 000"),
         (["--env", "prod"], 3, '"cart" runs in none of test, from where it is promoted'),
         (["--env", "pord"], 2, 'unknown environment "pord" (did you mean "prod"?)'),
-        (["--namespace", "billing"], 4, '"billing" is not in the namespaces of team "shop"'),
+        (["--namespace", "billing"], 4, 'namespace "billing" is not granted to team "shop"'),
     ],
 )
 def test_what_cannot_be_is_refused(cart: World, more: list[str], code: int, words: str) -> None:
@@ -161,7 +161,7 @@ def test_a_rename_stands_beside_until_the_old_one_is_removed(world: World) -> No
 def test_a_rename_needs_a_new_name(world: World) -> None:
     assert 'there is an app "web" already' in world.refused(2, "migrate", "billing", "web")
     assert 'unknown app "biling"' in world.refused(2, "migrate", "biling", "x")
-    assert "name: lower-case ASCII" in world.refused(3, "migrate", "billing", "Not_A_Name")
+    assert "name: lower-case ASCII" in world.refused(2, "migrate", "billing", "Not_A_Name")
 
 
 def test_what_is_missing_is_asked_for_in_a_terminal(cart: World) -> None:
