@@ -93,6 +93,7 @@ THIRD_PARTIES = {
     "requests": {"forges"},  # what PyGithub and python-gitlab raise
     "rich": {"console"},
     "ruamel": {"charts"},
+    "semantic_version": {"argocd"},
     "tomli": {"promotion", "toml"},
     "tree_sitter": {"toml"},
     "tree_sitter_toml": {"toml"},

@@ -7,7 +7,8 @@ sync window means always. A glob counts as covered only by the same glob or by `
 
 from __future__ import annotations
 
-import fnmatch
+import functools
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -68,22 +69,46 @@ def format_permission(item: Any) -> str:
     return ", ".join(map(format_permission, item)) if isinstance(item, list) else str(item)
 
 
-def is_permitted_by_patterns(value: str, patterns: Sequence[str]) -> bool:
+def is_permitted_by_patterns(value: str, patterns: Sequence[str], separator: str = "") -> bool:
     """Whether patterns permit a value, by Argo CD's rule: some pattern matches, and no `!` pattern does."""
-    allows = any(matches_glob(value, pattern) for pattern in patterns if not pattern.startswith("!"))
-    return allows and not any(matches_glob(value, pattern[1:]) for pattern in patterns if pattern.startswith("!"))
+    allows = any(matches_glob(value, pattern, separator) for pattern in patterns if not pattern.startswith("!"))
+    return allows and not any(is_denied(value, pattern, separator) for pattern in patterns)
 
 
-def matches_glob(value: str, pattern: str) -> bool:
-    """Whether a value matches an Argo CD glob without `!`."""
-    return pattern == "*" or value == pattern or fnmatch.fnmatchcase(value, pattern)
+def is_denied(value: str, pattern: str, separator: str = "") -> bool:
+    """Whether a `!` pattern denies a value."""
+    return pattern.startswith("!") and matches_glob(value, pattern[1:], separator)
+
+
+def matches_glob(value: str, pattern: str, separator: str = "") -> bool:
+    """Whether a value matches an Argo CD glob without `!`; `*` and `?` do not match the separator."""
+    return pattern == "*" or value == pattern or bool(_compile_glob(pattern, separator).fullmatch(value))
+
+
+@functools.lru_cache(maxsize=1024)
+def _compile_glob(pattern: str, separator: str) -> re.Pattern[str]:
+    """Translate a glob of the library that Argo CD uses (gobwas/glob); an unfinished one matches only itself."""
+    one = f"[^{re.escape(separator)}]" if separator else "."
+    fixed = {"**": ".*", "*": f"{one}*", "?": one, "{": "(?:", "}": ")", ",": "|"}
+    depth, out = 0, []
+    for part in re.findall(r"\\.|\*\*|\[!?[^\]]+\]|.", pattern, re.DOTALL):
+        depth += {"{": 1, "}": -1}.get(part, 0)
+        if len(part) > 2:
+            out.append("[" + re.sub(r"^!", "^", part[1:-1]) + "]")
+        elif part in fixed and (part != "," or depth):
+            out.append(fixed[part])
+        else:
+            out.append(re.escape(part[-1]))
+    try:
+        return re.compile("".join(out), re.DOTALL)
+    except re.error:
+        return re.compile(re.escape(pattern))
 
 
 def is_repository_permitted(url: str, project: Manifest) -> bool:
     """Whether the `spec` of an AppProject permits a repository."""
-    return is_permitted_by_patterns(
-        normalize_git_url(url), [normalize_git_url(str(pattern)) for pattern in _list_field(project, "sourceRepos")]
-    )
+    patterns = [normalize_git_url(str(pattern)) for pattern in _list_field(project, "sourceRepos")]
+    return is_permitted_by_patterns(normalize_git_url(url), patterns, "/")
 
 
 def is_destination_permitted(destination: Manifest, project: Manifest) -> bool:
@@ -99,8 +124,7 @@ def is_destination_permitted(destination: Manifest, project: Manifest) -> bool:
 
     def denies(item: Manifest) -> bool:
         return any(
-            str(item.get(field, "")).startswith("!")
-            and matches_glob(str(destination.get(field, "")), str(item[field])[1:])
+            is_denied(str(destination.get(field, "")), str(item.get(field, "")))
             for field in ("server", "name", "namespace")
         )
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from generator.argocd.revisions import is_version_range
 from generator.diff.compare import ABSENT, FieldPath, Manifest, ObjectDifference
 from generator.forges.detect import detect_forge, parse_repository_url
-from generator.registry.effective import is_version_range
 
 _COMPARE_URLS = {"github": "{}/compare/{}...{}", "gitlab": "{}/-/compare/{}...{}", "gitea": "{}/compare/{}...{}"}
 _HOST_PATTERN = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?")

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from generator.argocd.permissions import is_destination_permitted, normalize_git_url
+from generator.argocd.revisions import is_version_range, revision_kind
 from generator.argocd.workload_effects import change_effect, removal_effect
 from generator.diff import applications as argocd
 from generator.diff.compare import Manifest, ObjectDifference, value_at
 from generator.diff.context import DANGERS, Danger, EnvironmentContext
 from generator.diff.project_dangers import find_project_dangers, find_project_switch
-from generator.registry.application_rules import revision_kind
-from generator.registry.effective import is_version_range
 
 _TOOLS = ("helm", "kustomize", "directory", "plugin")
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from generator.argocd.version_ranges import parse_version
+from generator.argocd.revisions import parse_version
 from generator.diff.compare import ABSENT, FieldDifference, format_field_path
 
 #: Longer values are cut around the change; JSON has all of them.

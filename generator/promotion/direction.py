@@ -6,9 +6,8 @@ import re
 from enum import StrEnum
 from typing import NamedTuple
 
-from generator.argocd.version_ranges import SemanticVersion, parse_version
+from generator.argocd.revisions import SemanticVersion, parse_version, revision_kind
 from generator.promotion.history import History
-from generator.registry.application_rules import revision_kind
 from generator.registry.editable import EditableRegistry
 from generator.registry.effective import EffectiveApp
 
@@ -61,7 +60,7 @@ def compare_versions(first: str, second: str) -> int | None:
     one, other = _parse_tag(first), _parse_tag(second)
     if one is None or other is None or one[0] != other[0]:
         return None
-    return (other[1] < one[1]) - (one[1] < other[1])
+    return int(other[1] < one[1]) - int(one[1] < other[1])
 
 
 def _parse_tag(tag: str) -> tuple[str, SemanticVersion] | None:

@@ -6,10 +6,10 @@ import difflib
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
+from generator.argocd.revisions import revision_kind
 from generator.argocd.strings import COMMIT_PATTERN
 from generator.errors import RefusedError
 from generator.git.remote_refs import RemoteRefs
-from generator.registry.application_rules import revision_kind
 from generator.registry.effective import EffectiveApp, follows_app_revision
 from generator.registry.registry import Environment
 

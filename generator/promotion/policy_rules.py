@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from generator.argocd.revisions import revision_kind
 from generator.promotion.history import shorten_commit
 from generator.promotion.times import format_day, format_time, parse_duration_seconds
-from generator.registry.application_rules import revision_kind
 from generator.registry.effective import follows_app_revision
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from generator.argocd.revisions import revision_kind
 from generator.errors import NetworkError, RefusedError, UsageError
 from generator.promotion.app_edits import (
     RegistryEdit,
@@ -28,7 +29,6 @@ from generator.promotion.policy_rules import (
     list_fixed_sources,
 )
 from generator.promotion.trailers import PolicyOverride
-from generator.registry.application_rules import revision_kind
 from generator.registry.editable import EditableRegistry
 from generator.registry.effective import EffectiveApp, build_base_layer, build_effective_app
 from generator.registry.problems import require_known_name

@@ -6,12 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from generator.argocd.version_ranges import (
-    newest_matching_tag,
-    parse_version,
-    parse_version_range,
-    strip_pattern_prefix,
-)
+from generator.argocd.revisions import find_newest_tag, parse_tag, parse_version_range
 from generator.errors import NetworkError, UsageError
 from generator.promotion.app_edits import RegistryEdit, find_running_app, require_app
 from generator.promotion.pins import RemoteLookup, list_pinned_repositories
@@ -19,6 +14,9 @@ from generator.promotion.policy import PromotionContext
 from generator.promotion.promote import PromotionOrder, promote_apps
 from generator.registry.editable import EditableRegistry
 from generator.registry.effective import EffectiveApp
+
+_MAX_SKIPPED_TAGS = 3
+_ORDER_NAMES = {"semver": "semantic versions", "calver": "calendar versions", "date": "dates"}
 
 
 def update_tracked_apps(editable: EditableRegistry, apps: tuple[str, ...], context: PromotionContext) -> RegistryEdit:
@@ -75,7 +73,10 @@ def _find_newest_revision(
     except NetworkError as error:
         messages.append(f"waits: {app.app}: network: {error.message}")
         return None
-    found = refs.branches.get(track["branch"]) if "branch" in track else _find_newest_tag(track, refs.tags)
+    if "branch" in track:
+        found = refs.branches.get(track["branch"])
+    else:
+        found = _find_newest_tag(app.app, track, refs.tags, messages)
     if found is None:
         what = f"branch {track['branch']}" if "branch" in track else f"tag for {_format_tracking(track)}"
         messages.append(f"{app.app}: {urls[0]} has no {what}")
@@ -83,8 +84,17 @@ def _find_newest_revision(
     return None if "branch" not in track and _runs_newer_version(editable, app, track, found, messages) else found
 
 
-def _find_newest_tag(track: dict[str, Any], tags: Iterable[str]) -> str | None:
-    return newest_matching_tag(tags, track["tags"], parse_version_range(track["semver"]) if "semver" in track else None)
+def _find_newest_tag(app: str, track: dict[str, Any], tags: Iterable[str], messages: list[str]) -> str | None:
+    """Find the newest tag that an app tracks; report the tags that match its pattern but are no versions."""
+    allowed = parse_version_range(track["semver"]) if "semver" in track else None
+    order = track.get("order", "semver")
+    found = find_newest_tag(tags, track["tags"], order, allowed)
+    if found.skipped:
+        names = ", ".join(found.skipped[:_MAX_SKIPPED_TAGS])
+        more = len(found.skipped) - _MAX_SKIPPED_TAGS
+        suffix = f" and {more} more" if more > 0 else ""
+        messages.append(f"{app}: skipped tags that are no {_ORDER_NAMES[order]}: {names}{suffix}")
+    return found.tag
 
 
 def _runs_newer_version(
@@ -92,10 +102,7 @@ def _runs_newer_version(
 ) -> bool:
     """Return whether an app already runs a newer version than `newest_tag`."""
     there = editable.pinned_tag(app.environment, app.app) or app.revision
-    now, then = (
-        parse_version(strip_pattern_prefix(there, track["tags"])),
-        parse_version(strip_pattern_prefix(newest_tag, track["tags"])),
-    )
+    now, then = (parse_tag(tag, track["tags"], track.get("order", "semver")) for tag in (there, newest_tag))
     if now is None or then is None or not then < now:
         return False
     messages.append(f"{app.app}: {app.environment} runs {there}, newer than {newest_tag} of {_format_tracking(track)}")
@@ -103,4 +110,4 @@ def _runs_newer_version(
 
 
 def _format_tracking(track: dict[str, Any]) -> str:
-    return " ".join(str(track[key]) for key in ("tags", "semver") if key in track)
+    return " ".join(str(track[key]) for key in ("tags", "semver", "order") if key in track)

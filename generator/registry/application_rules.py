@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from generator.argocd.strings import COMMIT_PATTERN, quoted_excerpt
+from generator.argocd.revisions import is_version_range, revision_kind
+from generator.argocd.strings import quoted_excerpt
 from generator.argocd.urls import OPT_IN_SCHEMES, url_scheme
 from generator.argocd.versions import NEWEST_KNOWN_ARGOCD, find_newer_sync_options, major_minor, too_new_message
-from generator.registry.effective import SOURCE_KEYS, EffectiveApp, Layer, follows_app_revision, is_version_range
+from generator.registry.effective import SOURCE_KEYS, EffectiveApp, Layer, follows_app_revision
 from generator.toml.document import KeyPath
 
 
@@ -39,9 +40,6 @@ _QUALIFIED_NAME = re.compile(
     r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 )
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
-_VERSION = re.compile(r"v?[0-9]+(?:\.[0-9]+)+(?:[-+][0-9A-Za-z.+-]+)?")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_SHORT_COMMIT = re.compile(r"[0-9a-f]{7,39}")
 _FIELD_NAME = re.compile(r"[a-z][A-Za-z0-9]{0,62}")
 _MAX_RELEASE_LENGTH = 53
 #: Fields of an Application's spec that have their own keys in the registry.
@@ -201,21 +199,6 @@ def pin_problems(app: EffectiveApp, policy: str) -> Iterator[tuple[str, bool]]:
             what = f"source {quoted_excerpt(source['repoURL'])} follows {quoted_excerpt(wanted)}"
             text = f"environment {app.environment} runs {policy}s only, and {what}"
             yield f"{text}: write a {policy} as its targetRevision", True
-
-
-def revision_kind(revision: str, pinned: bool) -> str:
-    """Classify a revision as `commit`, `tag` or `branch` by its text alone.
-
-    A version-like word is a tag; any other word is taken for a tag only where a promotion list pins it.
-    """
-    if COMMIT_PATTERN.fullmatch(revision) or _DIGEST.fullmatch(revision):
-        return "commit"
-    if revision.startswith("refs/tags/") or _VERSION.fullmatch(revision):
-        return "tag"
-    # A shortened commit ID is not a tag, and may become ambiguous.
-    moves = revision in ("HEAD", "main", "master") or revision.startswith("refs/") or is_version_range(revision)
-    moves = moves or bool(_SHORT_COMMIT.fullmatch(revision))
-    return "tag" if pinned and not moves else "branch"
 
 
 def _release_name_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:

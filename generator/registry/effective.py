@@ -5,10 +5,11 @@ From the weakest to the strongest: built-in defaults, `defaults`, the app, `app.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+from generator.argocd.revisions import is_version_range
 
 Layer = Mapping[str, Any]
 
@@ -21,7 +22,6 @@ BUILT_IN_DEFAULTS: Layer = {
 _EXCLUSIVE_KEYS = {"server": "cluster", "cluster": "server"}
 #: Keys of a layer that describe the app in the registry and do not go into its Application.
 _REGISTRY_ONLY_KEYS = frozenset({"team", "description", "environments", "track"})
-_VERSION_RANGE_PATTERN = re.compile(r"[*<>~^|]|\.x\b| - ", re.ASCII)
 SOURCE_TOOLS = ("helm", "kustomize", "directory", "plugin")
 SOURCE_KEYS = ("repoURL", "path", "chart", "targetRevision", "tagPrefix", *SOURCE_TOOLS)
 
@@ -93,11 +93,6 @@ class EffectiveApp:
             renders = [source for source in self.sources if "path" in source or "chart" in source]
             return str((renders or self.sources)[0].get("targetRevision", "HEAD"))
         return str(self.fields["targetRevision"])
-
-
-def is_version_range(revision: str) -> bool:
-    """Whether Argo CD reads a revision as a range of versions, which is matched against tags."""
-    return bool(_VERSION_RANGE_PATTERN.search(revision))
 
 
 def follows_app_revision(source: Layer) -> bool:

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from generator.argocd.application import IgnoreDifference, Info, Source, SourceFields, SourceHydrator, SyncPolicy
 from generator.argocd.project import ProjectFields
 from generator.argocd.project_strings import Duration
+from generator.argocd.revisions import parse_version_range
 from generator.argocd.strings import (
     AppName,
     ArgoCDVersion,
@@ -30,7 +31,6 @@ from generator.argocd.strings import (
 )
 from generator.argocd.table import Count, Since, StringMap, Table, union_by_toml_type
 from generator.argocd.urls import RepositoryGrant
-from generator.argocd.version_ranges import parse_version_range
 from generator.registry.shards import MAX_SHARDS, SHARD_BY_TEAM
 
 
@@ -67,18 +67,23 @@ VersionRangeText = Annotated[str, string_validator(_version_range_problem)]
 
 
 class Track(Table):
-    """What `workloads update` puts into first environments: the newest matching tag, or the head of a branch."""
+    """What `workloads update` puts into first environments: the newest matching tag, or the head of a branch.
+
+    `order` compares tags as semantic versions (default), as calendar versions or as dates."""
 
     tags: GlobPattern | None = None
     semver: VersionRangeText | None = None
+    order: Literal["semver", "calver", "date"] | None = None
     branch: BranchName | None = None
 
     @model_validator(mode="after")
     def _require_tags_or_branch(self) -> Track:
         if self.tags is None and self.branch is None:
-            raise build_validation_error('says nothing to follow: add tags = "v*" or branch = "main"')
-        if self.branch is not None and (self.tags is not None or self.semver is not None):
-            raise build_validation_error("follows a branch or tags: keep one")
+            raise build_validation_error('has nothing to follow: add tags = "v*" or branch = "main"')
+        if self.branch is not None and (self.tags, self.semver, self.order) != (None, None, None):
+            raise build_validation_error("follows both a branch and tags: keep one")
+        if self.semver is not None and self.order in ("calver", "date"):
+            raise build_validation_error(f'orders tags by "{self.order}", which has no ranges: remove semver or order')
         return self
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from generator.argocd.permissions import is_denied, normalize_git_url
 from generator.argocd.strings import quoted_excerpt
 from generator.registry.application_rules import Finding
 from generator.registry.effective import EffectiveApp
@@ -31,25 +31,23 @@ def project_problems(name: str, fields: Mapping[str, Any], argocd: ArgoCD) -> It
 def find_project_denials(
     app: EffectiveApp, destination: tuple[str, str], fields: Mapping[str, Any]
 ) -> Iterator[tuple[KeyPath, str]]:
-    """Yield each `!` entry of a project that denies its own app; `destination` is a (field, value) pair."""
+    """Yield each `!` entry of a project that denies its own app, except `!*`, which is reported for the project.
+
+    `destination` is a (field, value) pair.
+    """
     field, cluster = destination
     wanted = {field: cluster, "namespace": app.namespace}
     for index, pattern in enumerate(fields.get("sourceRepos", ())):
         for url in app.repositories:
-            if _denial_matches(pattern.lower().removesuffix(".git"), url.lower().removesuffix(".git")):
+            if pattern != "!*" and is_denied(normalize_git_url(url), normalize_git_url(pattern), "/"):
                 yield (
                     ("sourceRepos", index),
                     f'{quoted_excerpt(pattern)} denies {quoted_excerpt(url)} of app "{app.app}"',
                 )
     for index, listed in enumerate(fields.get("destinations", ())):
         for key, value in wanted.items():
-            if _denial_matches(listed.get(key, ""), value):
+            if listed.get(key) != "!*" and is_denied(value, listed.get(key, "")):
                 yield ("destinations", index, key), f'{quoted_excerpt(listed[key])} denies "{value}" of app "{app.app}"'
-
-
-def _denial_matches(pattern: str, value: str) -> bool:
-    # `!*` is reported separately.
-    return pattern.startswith("!") and pattern != "!*" and fnmatch.fnmatchcase(value, pattern[1:])
 
 
 def _project_destination_problems(fields: Mapping[str, Any]) -> Iterator[Finding]:
