@@ -13,7 +13,7 @@ from generator.commands.edit_options import edit_options, open_remotes, registry
 from generator.errors import UsageError
 from generator.git.remote_refs import RemoteRepositories
 from generator.promotion.onboarding import NewApp, onboard_app, suggest_app_fields
-from generator.registry.reader import read_registry
+from generator.publishing.checkout_files import read_working_registry
 from generator.registry.registry import Registry
 
 _METAVARS = {"team": "TEAM", "repository": "URL", "path": "PATH"}
@@ -52,7 +52,7 @@ def _complete_new_app(app: str, flags: dict[str, Any], remotes: RemoteRepositori
     """Build the new app from the flags and prompts. Raises UsageError for missing flags without a terminal."""
     given = {key: flags[key] for key in _PROMPTS}
     missing = [key for key, value in given.items() if value is None]
-    registry = read_registry(registry_file(flags)) if missing else None
+    registry = read_working_registry(registry_file(flags)) if missing else None
     if registry is not None and not (sys.stdin.isatty() and sys.stderr.isatty()):
         hints = _suggest_values(registry, app, given["team"])
         wanted = (f"--{key} {hints.get(key, _METAVARS[key])}" for key in missing)

@@ -13,13 +13,14 @@ from generator.commands.options import dry_run_option, json_option, registry_opt
 from generator.errors import LocalError, RefusedError
 from generator.forges.detect import detect_forge, parse_repository_url
 from generator.git.checkout import Checkout
+from generator.publishing.checkout_files import open_registry_files
 from generator.registry.codeowners import (
     find_codeowners_file,
     generate_codeowners_lines,
     replace_codeowners_block,
 )
 from generator.registry.editable import read_editable_registry
-from generator.registry.files import FolderFiles, find_registry
+from generator.registry.files import find_registry
 
 
 @click.command("codeowners")
@@ -35,7 +36,7 @@ def codeowners_command(registry_path: str | None, as_json: bool, dry_run: bool, 
     """
 
     path = find_registry(registry_path)
-    book = read_editable_registry(FolderFiles(path.parent), path.name, str(path.parent))
+    book = read_editable_registry(open_registry_files(path), path.name, str(path.parent))
     checkout = Checkout.discover(path.parent)
     top = checkout.top if checkout else path.parent
     folder = path.parent.resolve().relative_to(top.resolve()).as_posix()

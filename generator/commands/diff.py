@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from generator import console
+from generator.charts.chart_folder import ChartFolder
 from generator.charts.output_folder import OutputFolder
 from generator.commands.options import json_option, registry_option
 from generator.diff.compare_sides import compare_sides, list_environments
@@ -22,9 +23,10 @@ from generator.errors import UsageError
 from generator.git.checkout import Checkout
 from generator.pipeline import CommittedFiles, open_working_folder
 from generator.promotion.history import find_checkout
+from generator.publishing.checkout_files import open_registry_files, refuse_hidden_charts
 from generator.publishing.comparison_base import find_comparison_base
 from generator.publishing.context import find_chart_location
-from generator.registry.files import FolderFiles, find_registry
+from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
 
 
@@ -129,15 +131,20 @@ def _load_head_side(checkout: Checkout, path: Path, revision: str | None) -> Sid
     folder, length = path.parent, len(checkout.head_commit() or "0" * 40)
     return render_side(
         RegistrySource(
-            FolderFiles(folder),
+            open_registry_files(path),
             path.name,
             str(folder),
             None,
-            lambda output: open_working_folder(OutputFolder(folder / output)),
+            lambda output: _open_working_charts(checkout, folder / output),
             locate,
             length,
         )
     )
+
+
+def _open_working_charts(checkout: Checkout, folder: Path) -> ChartFolder:
+    refuse_hidden_charts(checkout, folder)
+    return open_working_folder(OutputFolder(folder))
 
 
 def _load_base_side(checkout: Checkout, path: Path, head: Side, revision: str | None) -> Side:

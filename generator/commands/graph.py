@@ -6,9 +6,9 @@ import click
 
 from generator import console
 from generator.commands.options import registry_option
+from generator.publishing.checkout_files import read_working_registry
 from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
-from generator.registry.reader import read_registry
 from generator.site.graph_formats import format_dot, format_mermaid
 from generator.site.graphs import build_apps_graph, build_promotion_graph
 
@@ -23,7 +23,7 @@ def graph_command(registry_path: str | None, form: str, what: str, environments:
 
     An environment with many apps shows its teams, each with the number of its apps.
     """
-    registry = read_registry(find_registry(registry_path))
+    registry = read_working_registry(find_registry(registry_path))
     require_known_names(environments, registry.environments, "environment")
     graph = (build_promotion_graph if what == "promotion" else build_apps_graph)(registry, environments)
     console.print_result(format_mermaid(graph) if form == "mermaid" else format_dot(graph))

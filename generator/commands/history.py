@@ -11,9 +11,9 @@ from generator.cache import open_user_cache
 from generator.commands.options import current_time, json_option, registry_option
 from generator.errors import UsageError
 from generator.promotion.history import History, RevisionChange, require_history
+from generator.publishing.checkout_files import read_working_registry
 from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
-from generator.registry.reader import read_registry
 
 
 @click.command("history")
@@ -32,7 +32,8 @@ def history_command(
     if not moves and app is not None and not history.filter_changes(app):
         raise UsageError(f"git knows of no move of {app} by {path}", remedy="workloads history lists all apps")
     if environment is not None and not moves:
-        known = {move.environment for move in history.revision_changes} | read_registry(path).environments.keys()
+        current = read_working_registry(path).environments
+        known = {move.environment for move in history.revision_changes} | current.keys()
         require_known_names((environment,), known, "environment")
     if as_json:
         console.print_json([_revision_change_json(move, history) for move in moves])

@@ -14,9 +14,9 @@ from generator.commands.options import current_time, json_option, registry_optio
 from generator.promotion.history import require_history
 from generator.promotion.metrics import DeliveryMetrics, compute_delivery_metrics
 from generator.promotion.times import format_age
+from generator.publishing.checkout_files import read_working_registry
 from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
-from generator.registry.reader import read_registry
 
 _DEFAULT_DAYS = 90
 
@@ -38,7 +38,7 @@ def metrics_command(
     deployments that were rolled back, and the median time until the rollback.
     """
     path, until = find_registry(registry_path), current_time()
-    registry = read_registry(path)
+    registry = read_working_registry(path)
     require_known_names(teams, registry.teams, "team")
     begin = since.replace(tzinfo=UTC) if since else until - timedelta(days=_DEFAULT_DAYS)
     history = require_history(path, until, console.print_message, open_user_cache())

@@ -12,8 +12,9 @@ from generator.cache import open_user_cache
 from generator.commands.options import current_time, dry_run_option, json_option, registry_option
 from generator.git.remote_refs import RemoteRepositories
 from generator.promotion.history import open_history
+from generator.publishing.checkout_files import open_registry_files
 from generator.registry.editable import read_editable_registry
-from generator.registry.files import FolderFiles, find_registry
+from generator.registry.files import find_registry
 from generator.site.pages import render_pages
 from generator.site.site_folder import compare_site_folder, open_site_folder, write_site
 from generator.site.views import build_site
@@ -33,7 +34,7 @@ def site_command(folder: Path, registry_path: str | None, dry_run: bool, as_json
     """
 
     path = find_registry(registry_path)
-    book = read_editable_registry(FolderFiles(path.parent), path.name, str(path.parent))
+    book = read_editable_registry(open_registry_files(path), path.name, str(path.parent))
     moment = (at.replace(tzinfo=UTC) if at else current_time()).replace(second=0, microsecond=0)
     output = open_site_folder(folder)
     history = open_history(path, current_time(), console.print_message, open_user_cache())

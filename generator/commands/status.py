@@ -20,8 +20,9 @@ from generator.promotion.status import (
     build_matrix_with_history,
     find_pending_promotions,
 )
+from generator.publishing.checkout_files import open_registry_files
 from generator.registry.editable import read_editable_registry
-from generator.registry.files import FolderFiles, find_registry
+from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
 
 
@@ -39,7 +40,7 @@ def status_command(registry_path: str | None, as_json: bool, environments: tuple
     apps follow their own targetRevision. Pending promotions are listed below the table.
     """
     path = find_registry(registry_path)
-    book = read_editable_registry(FolderFiles(path.parent), path.name, str(path.parent))
+    book = read_editable_registry(open_registry_files(path), path.name, str(path.parent))
     require_known_names(environments, book.registry.environments, "environment")
     require_known_names(flags["teams"], book.registry.teams, "team")
     moment = current_time()

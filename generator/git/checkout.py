@@ -8,6 +8,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from generator.errors import LocalError
+from generator.git.commit_plan import TreeEntry
 from generator.git.config import GitConfig
 from generator.git.object_reader import GitObject, ObjectReader
 from generator.git.runner import GitRunner
@@ -17,6 +18,8 @@ _MERGE_REFS = tuple(
     f"refs/{place}*/merge"
     for place in ("pull/", "merge-requests/", "remotes/pull/", "remotes/merge-requests/", "remotes/*/pull/")
 )
+# Version 2 of the index has no place for `skip-worktree`.
+_PLAIN_INDEX_VERSION = 2
 _SUBMODULE_MODE = "160000"
 
 
@@ -61,6 +64,10 @@ class Checkout:
 
     def current_branch(self) -> str | None:
         """Return the branch that is checked out, even without commits; None if HEAD is detached."""
+        head = (self.git_dir / "HEAD").read_text("utf-8", "surrogateescape").strip()
+        if head.startswith("ref: refs/heads/") and not head.endswith("/.invalid"):
+            return head.removeprefix("ref: refs/heads/")
+        # Detached, a symbolic link, or a repository that keeps its refs in another format.
         output = self._git.run_git("symbolic-ref", "--quiet", "--short", "HEAD")
         return output.stdout.decode("utf-8", "surrogateescape").strip() if output.succeeded else None
 
@@ -92,13 +99,25 @@ class Checkout:
 
         Raises `LocalError` when the file exists but cannot be read (a partial clone may lack it).
         """
-        found = self._find_blob(path, revision)
-        return found.content if found else None
+        commit = self.resolve_commit(revision)
+        found = self._read_object(f"{commit}:{self.repository_path(path)}") if commit else None
+        return found.content if found and found.kind == "blob" else None
 
     def committed_blob_id(self, path: Path, revision: str = "HEAD") -> str | None:
         """Return the blob id of the file at `path` at `revision`; None if there is no such file."""
-        found = self._find_blob(path, revision)
-        return found.oid if found else None
+        commit = self.resolve_commit(revision)
+        found = self.objects.find_tree_entry(commit, self.repository_path(path)) if commit else None
+        return found.oid if found and found.mode != _SUBMODULE_MODE else None
+
+    def list_committed_entries(self, place: str, revision: str = "HEAD") -> dict[str, TreeEntry]:
+        """Return the files at or below the repository path `place` at `revision`, by their repository path."""
+        commit = self.resolve_commit(revision)
+        if commit is None:
+            return {}
+        single = self.objects.find_tree_entry(commit, place) if place else None
+        if single is not None:
+            return {place: single}
+        return self.objects.list_tree_entries(commit, place)
 
     def list_committed_files(self, folder: Path, revision: str = "HEAD") -> list[str]:
         """List the files below `folder` at `revision`, relative to it; empty if there is no such revision."""
@@ -112,7 +131,7 @@ class Checkout:
         commit = self.resolve_commit(revision)
         if commit is None:
             return {}
-        inside = self._repository_path(folder / "x").removesuffix("x")
+        inside = self.repository_path(folder / "x").removesuffix("x")
         entries = self.objects.list_tree_entries(commit, inside)
         return {path[len(inside) :]: entry.oid for path, entry in entries.items() if entry.mode != _SUBMODULE_MODE}
 
@@ -120,7 +139,7 @@ class Checkout:
         """Whether the file differs from the one at HEAD, ignoring line endings, which a checkout may convert."""
         committed = self.read_committed_file(path)
         return _normalize_line_endings(committed) != _normalize_line_endings(
-            _working_tree_content(self.top / self._repository_path(path))
+            _working_tree_content(self.top / self.repository_path(path))
         )
 
     def is_ancestor(self, older: str, newer: str) -> bool:
@@ -184,6 +203,18 @@ class Checkout:
         except FileNotFoundError:
             return self.git_dir
 
+    def has_index(self) -> bool:
+        """Whether anything has been checked out yet (not so after `git clone --no-checkout`)."""
+        return (self.git_dir / "index").exists()
+
+    def has_sparse_index(self) -> bool:
+        """Whether the index can mark files as `skip-worktree`, which a sparse checkout does."""
+        try:
+            with (self.git_dir / "index").open("rb") as index:
+                return int.from_bytes(index.read(8)[4:], "big") > _PLAIN_INDEX_VERSION
+        except OSError:
+            return False
+
     def hidden_files(self, paths: Iterable[str]) -> dict[str, str]:
         """Return the blob ids of those index entries that git does not compare with the working tree.
 
@@ -202,15 +233,11 @@ class Checkout:
             if meta[0] == "S" or meta[0].islower()
         }
 
-    def _find_blob(self, path: Path, revision: str) -> GitObject | None:
-        commit = self.resolve_commit(revision)
-        found = self._read_object(f"{commit}:{self._repository_path(path)}") if commit else None
-        return found if found and found.kind == "blob" else None
-
     def _read_object(self, name: str) -> GitObject | None:
         return self.objects.read_object(name)
 
-    def _repository_path(self, path: Path) -> str:
+    def repository_path(self, path: Path) -> str:
+        """Return the path of a file as git writes it, relative to the top. Raises `LocalError` if it is outside."""
         whole = path if path.is_absolute() else self.top / path
         try:
             # Resolve the parent only: to git, a symbolic link is a file of its own.

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from generator.errors import NetworkError
+from generator.errors import LocalError, NetworkError
 from generator.git import remote_url as address
 from generator.git.checkout import Checkout
 from generator.git.config import REMOTE_NAME
@@ -127,6 +127,7 @@ class CommitLog:
     commit: str
     objects: ObjectReader
     fast_forwards: tuple[FastForward, ...] = ()
+    checkout: Checkout | None = None
 
     def iterate_commits(self, *pathspecs: str) -> Iterator[LoggedCommit]:
         """Yield each commit that changed files matching `pathspecs`, oldest first, with blob ids by path."""
@@ -137,11 +138,12 @@ class CommitLog:
         return self._read_log("--no-merges", "--full-history", "--topo-order", pathspecs=pathspecs)
 
     def _read_log(self, *options: str, pathspecs: Sequence[str]) -> Iterator[LoggedCommit]:
-        out = self.runner.check_output(
-            *("log", *options, "--reverse", "--raw", "--no-abbrev"),
-            *("--no-renames", "--no-show-signature", "--encoding=UTF-8", "--date=raw", "-z"),
-            *(f"--format={_LOG_FORMAT}", self.commit, "--", *pathspecs),
-        )
+        with self._explain_partial_clone():
+            out = self.runner.check_output(
+                *("log", *options, "--reverse", "--raw", "--no-abbrev"),
+                *("--no-renames", "--no-show-signature", "--encoding=UTF-8", "--date=raw", "-z"),
+                *(f"--format={_LOG_FORMAT}", self.commit, "--", *pathspecs),
+            )
         return _parse_log(out.decode("utf-8", "replace"))
 
     def read_graph(self) -> CommitGraph:
@@ -168,9 +170,22 @@ class CommitLog:
     def read_blobs(self, oids: Iterable[str]) -> dict[str, bytes]:
         """Return the content of blobs by id. A blob that is too large for a registry file is left out.
 
-        Raises `UnreadableObjectError` if the repository lacks one.
+        Raises `LocalError` if the repository lacks one.
         """
-        return self.objects.read_blobs(sorted(set(oids)), _MAX_BLOB_BYTES)
+        with self._explain_partial_clone():
+            return self.objects.read_blobs(sorted(set(oids)), _MAX_BLOB_BYTES)
+
+    @contextmanager
+    def _explain_partial_clone(self) -> Iterator[None]:
+        try:
+            yield
+        except LocalError as error:
+            if self.checkout is None or not self.checkout.is_partial():
+                raise
+            raise LocalError(
+                "this partial clone (--filter) does not have the registry's older versions",
+                remedy="clone without --filter to see the history",
+            ) from error
 
 
 def _parse_log(log_output: str) -> Iterator[LoggedCommit]:
@@ -219,7 +234,7 @@ def open_head_log(checkout: Checkout) -> CommitLog | None:
     head = checkout.head_commit()
     if head is None:
         return None
-    return CommitLog(GitRunner(checkout.top), head, checkout.objects, _read_fast_forwards(checkout, None))
+    return CommitLog(GitRunner(checkout.top), head, checkout.objects, _read_fast_forwards(checkout, None), checkout)
 
 
 def _read_fast_forwards(checkout: Checkout, branch: str | None) -> tuple[FastForward, ...]:

@@ -133,6 +133,16 @@ class ObjectReader:
             level = below
         return found
 
+    def find_tree_entry(self, commit: str, path: str) -> TreeEntry | None:
+        """Return the file or link at `path` of a commit, without reading its content; None if there is none."""
+        folder, _, name = path.rpartition("/")
+        tree = self.read_object(f"{commit}:{folder}")
+        entries = _TREE_ENTRIES[len(tree.oid)].findall(tree.content) if tree and tree.kind == "tree" else ()
+        for mode, found, oid in entries:
+            if found == os.fsencode(name) and mode != b"40000":
+                return TreeEntry(mode.decode(), oid.hex())
+        return None
+
     def close(self) -> None:
         """End the process; the next use starts another."""
         self._finalizer()

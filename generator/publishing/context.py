@@ -25,9 +25,9 @@ from generator.helm.adoption import find_deployed_applications
 from generator.pipeline import CommittedFiles, find_digests, open_committed_folder
 from generator.promotion.app_edits import RegistryEdit
 from generator.promotion.history import find_checkout, find_registry_folder, read_registry_history
+from generator.publishing.checkout_files import open_registry_files
 from generator.publishing.removal_guard import find_removals, guard_removals
 from generator.registry.editable import read_editable_registry
-from generator.registry.files import FolderFiles
 
 if TYPE_CHECKING:
     from generator.git.checkout import Checkout
@@ -63,7 +63,7 @@ EditOperation = Callable[[EditContext], RegistryEdit]
 
 def read_edit_context(path: Path) -> EditContext:
     """Read the edit context for the working copy's registry at `path`."""
-    book = read_editable_registry(FolderFiles(path.parent), path.name, str(path.parent))
+    book = read_editable_registry(open_registry_files(path), path.name, str(path.parent))
     checkout = find_checkout(path)
     return EditContext(
         book,

@@ -18,13 +18,14 @@ from generator.git.push import commit_and_push as push
 from generator.git.remote_clone import PublishTarget
 from generator.git.remote_url import absolute_url
 from generator.publishing.branch_edit import BranchEdit
+from generator.publishing.checkout_files import read_working_registry
 from generator.publishing.commit_builder import CommitBuilder, PublishChoices
 from generator.publishing.pull_request import build_pull_request, pull_request_branch
 from generator.publishing.removal_guard import RemovalConsent
 from generator.publishing.sources import SeparateRepositorySource, WorkloadsRepositorySource
 from generator.publishing.summary import PublishedPullRequest
 from generator.registry.files import find_registry
-from generator.registry.reader import read_registry, read_workloads_settings
+from generator.registry.reader import read_workloads_settings
 
 if TYPE_CHECKING:
     from generator.forges.pull_request import Forge
@@ -158,7 +159,7 @@ def _select_source(
             "the registry is not in the workloads repository, so one commit cannot hold the edit and its charts",
             remedy="edit without --publish, have the registry merged, then run 'workloads publish'",
         )
-    return SeparateRepositorySource(path, read_registry(path), checkout)
+    return SeparateRepositorySource(path, read_working_registry(path), checkout)
 
 
 def _is_same_repository(url: str, origin: str | None) -> bool:

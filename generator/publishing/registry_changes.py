@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from generator.errors import RefusedError, UsageError
 from generator.git.checkout import Checkout
 from generator.pipeline import CommittedFiles
+from generator.publishing.checkout_files import open_registry_files
 from generator.registry.changes import changes_outside_team, list_registry_changes
 from generator.registry.editable import read_editable_registry
-from generator.registry.files import FolderFiles, find_registry
+from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def _compare_registries(registry_path: str | None, base: str, team: str | None) 
     commit = checkout.resolve_commit(base) if checkout else None
     if checkout is None or commit is None:
         raise UsageError(f"git knows no revision {base!r} here", remedy="fetch it, or name another one")
-    new = read_editable_registry(FolderFiles(path.parent), path.name, str(path.parent))
+    new = read_editable_registry(open_registry_files(path), path.name, str(path.parent))
     files = CommittedFiles(checkout, path.parent, commit)
     existed = files.read_bytes(path.name) is not None
     old = read_editable_registry(files, path.name, f"{base}:{path.parent}") if existed else None

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from generator.errors import ConflictError
 from generator.git.commit_plan import blob_id
-from generator.registry.files import FolderFiles, filter_by_pattern
+from generator.publishing.checkout_files import CheckoutFiles, open_registry_files, refuse_hidden_edits
+from generator.registry.files import filter_by_pattern
 from generator.registry.reader import list_registry_files, read_registry_from
 from generator.registry.three_way_merge import merge_texts
 from generator.toml.document import TomlError
@@ -59,7 +60,7 @@ class SeparateRepositorySource:
         self._checkout = checkout
         self.commit = checkout.head_commit() if checkout else None
         self.shallow = checkout is not None and checkout.is_shallow()
-        names = list_registry_files(FolderFiles(path.parent), path.name) if checkout else []
+        names = list_registry_files(open_registry_files(path), path.name) if checkout else []
         self.dirty = any(_has_uncommitted_changes(checkout, path.parent / name) for name in names)
 
     def load_for_base(self, base: BranchSnapshot) -> RegistryToPublish:
@@ -99,7 +100,7 @@ class WorkloadsRepositorySource:
         self._prefix = "" if folder == "." else f"{folder}/"
         self._name = path.name
         self._checkout = checkout
-        self._folder = FolderFiles(path.parent)
+        self._folder = CheckoutFiles(checkout, path)
         self.commit = checkout.head_commit()
         self._edit_base = _find_edit_base(checkout, self.commit, branch)
         self._names = list_registry_files(self._folder, self._name)
@@ -107,9 +108,12 @@ class WorkloadsRepositorySource:
             name: checkout.committed_blob_id(Path(self._prefix + name), self._edit_base) for name in self._names
         }
         self._edits = {name: edit for name in self._names if (edit := self._find_file_edit(name, committed.get(name)))}
+        refuse_hidden_edits(checkout, [self._prefix + name for name in self._edits])
         self.dirty = bool(self._edits)
 
     def _find_file_edit(self, name: str, committed: str | None) -> _FileEdit | None:
+        if committed is not None and committed == self._folder.hidden_blob_id(name):
+            return None
         now = self._folder.read_bytes(name)
         if now is not None and committed is not None and blob_id(now, len(committed)) == committed:
             return None

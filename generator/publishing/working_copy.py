@@ -18,6 +18,8 @@ from generator.helm.chart_size import describe_large_charts
 from generator.helm.manifests import render_manifest_files
 from generator.helm.verify import HelmScope
 from generator.pipeline import open_working_folder, prepare_charts, refuse_files_in_the_way
+from generator.promotion.history import find_checkout
+from generator.publishing.checkout_files import read_working_registry, refuse_hidden_charts, refuse_missing_files
 from generator.publishing.context import (
     EditContext,
     EditOperation,
@@ -29,7 +31,6 @@ from generator.publishing.context import (
 from generator.publishing.removal_guard import RemovalConsent
 from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
-from generator.registry.reader import read_registry
 
 if TYPE_CHECKING:
     from generator.charts.change_set import ChangeSet
@@ -102,7 +103,7 @@ def render_working_copy(
     """
     path = find_registry(registry_path)
     with _name_what_is_undone("nothing was written"), _lock_working_copy(path, needed=not dry_run):
-        registry = read_registry(path)
+        registry = read_working_registry(path)
         require_known_names(environments, registry.environments, "environment")
         folder = _open_output_folder(path, registry)
         scope = HelmScope.ALL if adopt else HelmScope.WITH_FOREIGN_FILES
@@ -134,7 +135,7 @@ def render_manifests(
 ) -> RenderOutcome:
     """Write the objects that Helm renders of the charts to the folder `target`, which has its own inventory."""
     path = find_registry(registry_path)
-    registry = read_registry(path)
+    registry = read_working_registry(path)
     require_known_names(environments, registry.environments, "environment")
     charts = _open_output_folder(path, registry)
     if target.resolve().is_relative_to(charts.root.resolve()):
@@ -159,7 +160,7 @@ def check_working_copy(
     Raises RegistryError, ChartError, RefusedError, RemovalError and LocalError.
     """
     path = find_registry(registry_path)
-    registry = read_registry(path)
+    registry = read_working_registry(path)
     folder = _open_output_folder(path, registry)
     charts = prepare_charts(
         registry,
@@ -199,6 +200,7 @@ def _edit_and_render(
     files = edited.editable.changed_files(context.editable)
     if not files:
         return EditOutcome(edited, None)
+    refuse_missing_files(path, files)
     registry = edited.editable.revalidate().registry
     folder = _open_output_folder(path, registry)
     charts = prepare_charts(
@@ -216,7 +218,9 @@ def _edit_and_render(
 
 
 def _open_output_folder(path: Path, registry: Registry) -> OutputFolder:
-    return OutputFolder(path.parent / registry.workloads.path)
+    folder = path.parent / registry.workloads.path
+    refuse_hidden_charts(find_checkout(path), folder)
+    return OutputFolder(folder)
 
 
 def _write_charts(

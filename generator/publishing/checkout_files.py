@@ -1,0 +1,133 @@
+"""The registry files of the working copy, with those that Git has left out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from generator.errors import LocalError, RefusedError
+from generator.git.checkout import Checkout
+from generator.git.object_reader import UnreadableObjectError
+from generator.promotion.history import find_checkout, find_registry_folder
+from generator.registry.files import FolderFiles, RegistryFiles, filter_by_pattern
+from generator.registry.reader import read_registry_from
+from generator.registry.registry import Registry
+
+
+def open_registry_files(path: Path) -> RegistryFiles:
+    """Return the files of the registry at `path`: those on disk, and those that Git has left out of the checkout."""
+    checkout = find_checkout(path)
+    return FolderFiles(path.parent) if checkout is None else CheckoutFiles(checkout, path)
+
+
+def read_working_registry(path: Path) -> Registry:
+    """Read and validate the registry at `path` in the working copy. Raises what `read_registry_from` raises."""
+    return read_registry_from(open_registry_files(path), path.name, str(path.parent))
+
+
+class CheckoutFiles(FolderFiles):
+    """The registry files in a checkout. A file that is missing because of Git's settings is read from the index.
+
+    Such are the files outside of a sparse checkout, those marked `skip-worktree` or `assume-unchanged`, and all files
+    of a clone without an index (`--no-checkout`). Any other missing file counts as deleted.
+    """
+
+    def __init__(self, checkout: Checkout, path: Path) -> None:
+        super().__init__(path.parent)
+        folder = find_registry_folder(checkout, path)
+        self._checkout = checkout
+        self._prefix = "" if folder == "." else f"{folder}/"
+        self._hidden_by_place: dict[str, dict[str, str]] = {}
+
+    def read_bytes(self, name: str) -> bytes | None:
+        """See `RegistryFiles`. Raises LocalError if this partial clone does not have the file."""
+        found = super().read_bytes(name)
+        oid = self.hidden_blob_id(name) if found is None else None
+        if oid is None:
+            return found
+        try:
+            return self._checkout.objects.read_blobs([oid])[oid]
+        except UnreadableObjectError as error:
+            raise LocalError(
+                f"{self._prefix}{name} is not checked out, and this partial clone does not have its content: run "
+                f"git sparse-checkout add {Path(self._prefix + name).parent}"
+            ) from error
+
+    def list_matching(self, pattern: str) -> list[str]:
+        on_disk = super().list_matching(pattern)
+        return sorted({*on_disk, *filter_by_pattern(pattern, self._find_hidden(_fixed_folder(pattern)))})
+
+    def hidden_blob_id(self, name: str) -> str | None:
+        """Return the blob id that the index has for a file that Git has left out; None for any other file."""
+        for hidden in self._hidden_by_place.values():
+            if name in hidden:
+                return hidden[name]
+        return self._find_hidden(name).get(name)
+
+    def _find_hidden(self, place: str) -> dict[str, str]:
+        """Return the blob ids of the files at or below `place` that Git has left out, by name."""
+        if place not in self._hidden_by_place:
+            self._hidden_by_place[place] = {
+                path.removeprefix(self._prefix): oid
+                for path, oid in find_hidden_files(self._checkout, f"{self._prefix}{place}".rstrip("/")).items()
+            }
+        return self._hidden_by_place[place]
+
+
+def find_hidden_files(checkout: Checkout, place: str) -> dict[str, str]:
+    """Return the blob ids of the files at or below the repository path `place` that Git has left out of the checkout.
+
+    Git is asked for them only if the checkout can have any: if the last commit has files that are not on disk, or if
+    the index can mark files.
+    """
+    committed = {path: entry.oid for path, entry in checkout.list_committed_entries(place).items()}
+    missing = [path for path in committed if not _is_on_disk(checkout, path)]
+    if not checkout.has_index():
+        return {path: committed[path] for path in missing}
+    if not missing and not checkout.has_sparse_index():
+        return {}
+    return {path: oid for path, oid in checkout.hidden_files([place or "."]).items() if not _is_on_disk(checkout, path)}
+
+
+def refuse_hidden_charts(checkout: Checkout | None, folder: Path) -> None:
+    """Raise RefusedError if Git has left files of the charts in `folder` out of the checkout."""
+    if checkout is None or (checkout.has_index() and not checkout.has_sparse_index()):
+        return
+    place = checkout.repository_path(folder)
+    hidden = sorted(find_hidden_files(checkout, place))
+    if hidden:
+        raise RefusedError(
+            f"{len(hidden)} generated files are not checked out, {hidden[0]} for one (a sparse or partial checkout)",
+            remedy=f"check them out: git sparse-checkout add {place}; 'workloads publish' does not need them",
+        )
+
+
+def refuse_hidden_edits(checkout: Checkout, paths: Iterable[str]) -> None:
+    """Raise RefusedError if Git is told to ignore changes of one of these files, so that nobody sees them."""
+    hidden = sorted(checkout.hidden_files(paths))
+    if hidden:
+        raise RefusedError(
+            f"{hidden[0]} differs from the commit, but Git is told to ignore its changes",
+            remedy=f"git update-index --no-skip-worktree --no-assume-unchanged {hidden[0]}, then look at git diff",
+        )
+
+
+def refuse_missing_files(path: Path, names: Iterable[str]) -> None:
+    """Raise RefusedError if a file of the registry at `path` is to be written that is not checked out."""
+    for name in names:
+        if not (path.parent / name).exists():
+            raise RefusedError(
+                f"{path.parent / name} is not checked out, so it cannot be edited here",
+                remedy=f"check it out (git sparse-checkout add {Path(name).parent}), or edit the branch with --publish",
+            )
+
+
+def _is_on_disk(checkout: Checkout, path: str) -> bool:
+    return (checkout.top / path).exists() or (checkout.top / path).is_symlink()
+
+
+def _fixed_folder(pattern: str) -> str:
+    """The folder of a pattern up to its first part with a wildcard."""
+    parts = pattern.split("/")
+    fixed = next((index for index, part in enumerate(parts) if set(part) & set("*?{")), len(parts))
+    return "/".join(parts[:fixed])
