@@ -54,7 +54,11 @@ class _ObjectProcess(NamedTuple):
     @classmethod
     def start(cls, git: GitRunner) -> _ObjectProcess:
         errors = cast("IO[bytes]", tempfile.TemporaryFile())  # noqa: SIM115 - closed when the process is ended
-        process = git.start_object_process(errors)
+        try:
+            process = git.start_object_process(errors)
+        except BaseException:
+            errors.close()
+            raise
         return cls(process, cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout), errors)
 
     def end(self) -> None:
