@@ -23,7 +23,7 @@ class Fault(Enum):
 
 
 def _any_pattern(*patterns: str) -> re.Pattern[str]:
-    return re.compile("|".join(patterns), re.IGNORECASE)
+    return re.compile("|".join(patterns), re.IGNORECASE | re.MULTILINE)
 
 
 _LOCAL_ERRORS = _any_pattern(
@@ -34,15 +34,15 @@ _LOCAL_ERRORS = _any_pattern(
 _INDEX_PACK_KILLED = "fatal: fetch-pack: invalid index-pack output"
 _ERROR_LINE = re.compile(r"^(?:fatal|error): .*", re.MULTILINE)
 _NO_REPOSITORY_ERRORS = _any_pattern(
-    "does not appear to be a git repository", "invalid gitfile format", "transport '[^']*' not allowed"
+    "does not appear to be a git repository", "invalid gitfile format", "transport '[^'\\s]*' not allowed"
 )
 _REFUSED_ERRORS = _any_pattern(
-    "HTTP 413", "remote error: service not enabled", "receive-pack.*not (?:enabled|permitted)"
+    "HTTP 413", "remote error: service not enabled", "receive-pack[^\n]{0,80}not (?:enabled|permitted)"
 )
 _ACCESS_ERRORS = _any_pattern(
     *("Authentication failed", "could not read (?:Username|Password)", "terminal prompts disabled"),
     *("returned error: (?:3\\d\\d|400|401|403|404|407|410|451)", "HTTP (?:3\\d\\d|400|401|403|404|407)"),
-    *("Permission denied \\(", "Host key verification failed", "Repository not found", "repository '.*' not found"),
+    *("Permission denied \\(", "Host key verification failed", "Repository not found", "' not found$"),
     *("access denied or repository not exported", "is this a git repository\\?", "dubious ownership"),
     *("SSL certificate", "certificate verif", "unable to update url base from redirection"),
     *("invalid server response", "Could not find Project", "no matching host key", "git-http-push failed"),
@@ -53,7 +53,7 @@ _BUSY_REF = _any_pattern(
     "failed to update ref", "cannot lock ref", "unable to lock", "unpack", "stale info", "fetch first"
 )
 _BLOCKED_REF = _any_pattern("exists; cannot create")
-_REJECTED_REF_LINE = re.compile(r"^!\t[^\t]*\t\[[^\]]*\](?: \((.*)\))?$", re.MULTILINE)
+_REJECTED_REF_LINE = re.compile(r"^!\t[^\t\n]*\t\[[^\]\n]*\](?: \((.*)\))?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 MASK = "***"
-_URL_USERINFO = re.compile(r"([a-z][a-z0-9+.-]*://)[^/\s]*@", re.IGNORECASE)
-_SECRET_PARAMETER = re.compile(
-    r"([?&;][\w.-]*(?:token|secret|passw|pwd|key|sig|auth|credential)[\w.-]*=)[^&;\s'\"]+", re.IGNORECASE
-)
+# Every pattern here takes time in proportion to the text, which a server may choose.
+_URL_USERINFO = re.compile(r"(://)[^/\s]*@")
+_PARAMETER = re.compile(r"([?&;]([\w.-]+)=)[^&;\s'\"]+")
+_SECRET_NAME = re.compile(r"token|secret|passw|pwd|key|sig|auth|credential", re.IGNORECASE)
 _AUTHORIZATION_HEADER = re.compile(r"((?:proxy-)?authorization['\"]?\s*[:=]\s*)[^\r\n]+", re.IGNORECASE)
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?)")
 _PROGRESS_LINE = re.compile(
@@ -27,7 +27,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, MASK)
     text = _URL_USERINFO.sub(rf"\1{MASK}@", text)
-    text = _SECRET_PARAMETER.sub(rf"\1{MASK}", text)
+    text = _PARAMETER.sub(lambda found: f"{found[1]}{MASK}" if _SECRET_NAME.search(found[2]) else found[0], text)
     return _AUTHORIZATION_HEADER.sub(rf"\1{MASK}", text)
 
 
@@ -41,7 +41,7 @@ def secrets_in_url(url: str) -> frozenset[str]:
     name, colon, password = userinfo.partition(":")
     # A user name without a password is a token over HTTP, but only a name ("git") over SSH.
     secret = password if colon else name if parts.scheme.startswith("http") else ""
-    values = [value for key, value in parse_qsl(parts.query) if _SECRET_PARAMETER.match(f"?{key}=x")]
+    values = [value for key, value in parse_qsl(parts.query) if _SECRET_NAME.search(key)]
     return frozenset(s for s in (secret, unquote(secret), *values) if len(s) > 2)
 
 
@@ -79,6 +79,7 @@ def _split_lines(stderr: str) -> list[str]:
 
 
 def _limit_lines(lines: Iterable[str]) -> str:
-    shown = [escape_for_terminal(line)[:_MAX_LINE_LENGTH] for line in lines]
-    more = [f"({len(shown) - _MAX_LINES} more lines)"] if len(shown) > _MAX_LINES else []
-    return "\n".join(shown[:_MAX_LINES] + more)
+    every = list(lines)
+    shown = [escape_for_terminal(line[:_MAX_LINE_LENGTH])[:_MAX_LINE_LENGTH] for line in every[:_MAX_LINES]]
+    more = [f"({len(every) - _MAX_LINES} more lines)"] if len(every) > _MAX_LINES else []
+    return "\n".join(shown + more)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from generator.git.failure import Fault, classify_fetch_failure, classify_push_failure
 from generator.git.messages import escape_for_terminal, git_message, redact, secrets_in_url, server_message
+from generator.git.runner import GitResult
 
 
 @pytest.mark.parametrize(
@@ -67,3 +69,34 @@ def test_a_flood_is_cut() -> None:
     shown = server_message("".join(f"remote: {n}{'x' * 9999}\n" for n in range(1000)))
     assert len(shown) < 25_000
     assert shown.endswith("(960 more lines)")
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "a",
+        "://",
+        "?token",
+        "token",
+        "?a=",
+        "authorization ",
+        "\x1b[0",
+        "\x1b]",
+        "repository '",
+        "transport '",
+        "receive-pack",
+        "remote: ",
+        "remote: x\n",
+        "!\t\t[",
+        "!\t\t[\n",
+        "fatal: ",
+        "Counting objects:",
+        "died of signal ",
+    ],
+)
+def test_a_word_of_any_length_from_a_server_is_read_at_once(unit: str) -> None:
+    text = unit * (1_000_000 // len(unit))
+    assert redact(text) in (text, redact(text[: len(unit)]) * (1_000_000 // len(unit)))
+    assert len(git_message(text)) < 25_000
+    output = GitResult(1, text.encode(), text)
+    assert {classify_fetch_failure(output).fault, classify_push_failure(output).fault} == {Fault.TRANSIENT}
