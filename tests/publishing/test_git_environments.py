@@ -93,7 +93,7 @@ def server(tmp_path: Path, workloads: Run) -> Remote:
     git(path, "config", "uploadpack.allowFilter", "true")
     git(tmp_path, "clone", "--quiet", f"file://{path}", str(author))
     head, tables = REGISTRY.split("[apps.billing]")
-    head = head.replace("version = 1\n", 'version = 1\ninclude = ["teams/*/apps.toml"]\n')
+    head = head.replace("version = 1\n", 'version = 1\ninclude = ["teams/{team}/apps.toml"]\n')
     head = head.replace("# Who owns what.", '[teams.audit]\nowners = ["@acme/audit"]\n' + _AUDIT_GRANTS)
     for text in (head, head.replace('  "billing",\n', '  "audit@v1",\n  "billing",\n', 1)):
         _write(author, "apps.toml", text)
