@@ -26,7 +26,7 @@ _COMMANDS = {
     "promote": ("promote", "audit", "--to", "test", "--publish", "--dry-run"),
 }
 _FULL = dict.fromkeys(_COMMANDS, 0)
-_NO_CHARTS = {**_FULL, "check": 4, "render": 4}
+_NO_CHARTS = {**_FULL, "check": 4, "render": 4, "diff": 4}
 _NO_HISTORY = {**_FULL, "status": 9, "history": 9, "metrics": 9, "site": 9}
 _HIDDEN_FILE = "teams/audit/apps.toml"
 
