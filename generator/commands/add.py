@@ -10,6 +10,7 @@ import click
 
 from generator import console
 from generator.commands.edit_options import edit_options, open_remotes, registry_file, run_edit
+from generator.commands.options import override_options
 from generator.errors import UsageError
 from generator.git.remote_refs import RemoteRepositories
 from generator.promotion.onboarding import NewApp, onboard_app, suggest_app_fields
@@ -35,6 +36,7 @@ _PROMPTS = {
     "--env", "environments", multiple=True, metavar="ENV", help="Default: those that are promoted from no other."
 )
 @click.option("--no-verify-remote", is_flag=True, help="Do not ask the repository, and take the revision as it is.")
+@override_options
 @edit_options
 def add_command(app: str, **flags: Any) -> None:
     """Onboard an app: add its table, and an entry to the list of each environment.

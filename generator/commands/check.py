@@ -10,12 +10,13 @@ import click
 
 from generator import console
 from generator.charts.layout import group_by_chart
-from generator.commands.edit_options import removals_option
-from generator.commands.options import json_option, registry_option, without_helm_option
+from generator.commands.edit_options import policy_inputs, removals_option
+from generator.commands.options import json_option, override_options, registry_option, without_helm_option
 from generator.publishing.registry_changes import describe_change, list_changes_since
 from generator.publishing.removal_guard import RemovalConsent
 from generator.publishing.working_copy import CheckOutcome, check_working_copy
 from generator.registry.changes import Change
+from generator.registry.files import find_registry
 
 _MAX_DRIFT_LINES = 40
 _MAX_FOREIGN_OBJECTS = 40
@@ -27,6 +28,7 @@ _MAX_FOREIGN_OBJECTS = 40
 @without_helm_option
 @click.option("--base", metavar="REF", help="Also list what differs from the registry at this git revision, by team.")
 @click.option("--team", metavar="TEAM", help="With --base: refuse changes that belong to other teams.")
+@override_options
 @removals_option
 @click.option(
     "--confirm-removals", "ceilings", multiple=True, metavar="ENV=N", help="Delete N Applications, above the limit."
@@ -39,8 +41,13 @@ def check_command(
     team: str | None,
     removals: tuple[str, ...],
     ceilings: tuple[str, ...],
+    rules: tuple[str, ...],
+    reason: str,
 ) -> int:
     """Validate the registry and the charts, and check that the committed charts are up to date.
+
+    Every entry that the change moves, since the workloads branch or --base, is checked against the environment's
+    policy. Overrides are also read from commit trailers: Policy-Override: RULE ENV/APP REASON.
 
     Exit status: 1 if the charts are out of date, 3 if the registry or a chart is invalid, 4 if a policy or tenancy
     rule is violated or a foreign file makes a chart invalid, and 5 if an Application of the last commit (or of
@@ -48,7 +55,10 @@ def check_command(
     """
     changes = list_changes_since(registry_path, base, team, _print_change)
     consent = RemovalConsent.from_options(removals, ceilings)
-    outcome = check_working_copy(registry_path, consent, base, without_helm=without_helm)
+    policy = policy_inputs(find_registry(registry_path), {"rules": rules, "reason": reason})
+    outcome = check_working_copy(registry_path, consent, base, policy, console.print_message, without_helm=without_helm)
+    for overridden in outcome.overridden:
+        console.print_message(f"overridden: {overridden} ({overridden.override_reason})")
     for warning in outcome.warnings:
         console.print_message(f"warning: {warning}")
     if as_json:

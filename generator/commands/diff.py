@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import click
 from generator import console
 from generator.charts.chart_folder import ChartFolder
 from generator.charts.output_folder import OutputFolder
+from generator.commands.edit_options import policy_inputs
 from generator.commands.options import json_option, registry_option
 from generator.diff.compare_sides import compare_sides, list_environments
 from generator.diff.html import format_html_page
@@ -26,6 +28,7 @@ from generator.promotion.history import find_checkout
 from generator.publishing.checkout_files import open_registry_files, refuse_hidden_charts
 from generator.publishing.comparison_base import find_comparison_base
 from generator.publishing.context import find_chart_location
+from generator.publishing.policy_check import find_policy_problems
 from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
 
@@ -80,6 +83,8 @@ def _build_report(
     checkout = _require_checkout(path)
     base, head = _split_range(checkout, base, head)
     new = _load_head_side(checkout, path, head)
+    refused = find_policy_problems(path, policy_inputs(path, {}), console.print_message, base, head)
+    new = replace(new, violations=(*new.violations, *refused))
     old = _load_base_side(checkout, path, new, base)
     known = list_environments(old, new)
     require_known_names(selected, known, "environment")
@@ -153,7 +158,7 @@ def _load_base_side(checkout: Checkout, path: Path, head: Side, revision: str | 
     if revision is None and start is None:
         return Side(None, "nothing")
     if revision is None and head.registry is not None and start is not None:
-        revision = find_comparison_base(checkout, path, head.registry, start)
+        revision = find_comparison_base(checkout, path, head.registry.workloads, start)
     files = CommittedFiles(checkout, path.parent, _resolve_commit(checkout, revision or "HEAD"))
     source = RegistrySource.of_commit(files, path.name, partial(find_chart_location, path))
     return load_base_side(source, head.registry.workloads.path if head.registry else "")

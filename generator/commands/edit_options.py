@@ -11,6 +11,7 @@ import click
 from generator import console
 from generator.commands import pull_request_options as requests
 from generator.commands.options import (
+    current_time,
     dry_run_option,
     forge_option,
     json_option,
@@ -21,11 +22,14 @@ from generator.commands.options import (
 from generator.git.remote_refs import RemoteRepositories
 from generator.promotion.app_edits import RegistryEdit
 from generator.promotion.history import find_checkout
+from generator.promotion.policy import PolicyInputs
+from generator.promotion.trailers import PolicyOverride
 from generator.publishing.context import EditOperation
 from generator.publishing.publish import PublishOrder, publish_registry
 from generator.publishing.working_copy import EditOutcome, edit_working_copy
 from generator.registry.files import find_registry
 
+_REMOTES = f"{__name__}.remotes"
 environment_option = click.option("--in", "environment", required=True, metavar="ENV", help="The environment.")
 removals_option = click.option(
     "--allow-removal", "removals", multiple=True, metavar="ENV/APP", help="Let this Application go (repeatable)."
@@ -48,6 +52,13 @@ def registry_file(flags: dict[str, Any]) -> Path:
     return find_registry(flags["registry_path"])
 
 
+def policy_inputs(path: Path, flags: dict[str, Any]) -> PolicyInputs:
+    """What checks of policy need: the time, the app repositories, and the rules that the user overrides."""
+
+    overrides = tuple(PolicyOverride(rule, flags["reason"]) for rule in flags.get("rules", ()))
+    return PolicyInputs(current_time(), open_remotes(path), overrides)
+
+
 def run_edit(operation: EditOperation, flags: dict[str, Any]) -> None:
     """Edit the working copy and render, or publish, and print the result."""
     path = registry_file(flags)
@@ -64,6 +75,7 @@ def _run_in_working_copy(operation: EditOperation, path: Path, flags: dict[str, 
         dry_run=flags["dry_run"],
         verify_with_helm=not flags["without_helm"],
         removals=flags["removals"],
+        policy=policy_inputs(path, flags),
     )
     if flags["as_json"]:
         console.print_json(_edit_outcome_json(outcome, flags["dry_run"]))
@@ -117,6 +129,7 @@ def _publish_edit(operation: EditOperation, path: Path, flags: dict[str, Any]) -
         dry_run=flags["dry_run"],
         without_helm=flags["without_helm"],
         removals=flags["removals"],
+        policy=policy_inputs(path, flags),
         pull_request=requests.read_pull_request_options(flags["as_request"], flags["forge"]),
     )
     result, account = publish_registry(order, console.print_message, operation)
@@ -143,6 +156,11 @@ def _publish_edit(operation: EditOperation, path: Path, flags: dict[str, Any]) -
 
 
 def open_remotes(path: Path) -> RemoteRepositories:
-    """Open the apps' repositories with the transport settings of the user's checkout."""
-    checkout = find_checkout(path)
-    return RemoteRepositories(checkout.git_config if checkout else None)
+    """Open the apps' repositories with the settings of the user's checkout; each is queried once in a command."""
+
+    opened = click.get_current_context().meta
+    if _REMOTES not in opened:
+        checkout = find_checkout(path)
+        opened[_REMOTES] = RemoteRepositories(checkout.git_config if checkout else None)
+    remotes: RemoteRepositories = opened[_REMOTES]
+    return remotes

@@ -57,11 +57,16 @@ def _revision_change_row(change: RevisionChange, history: History) -> list[str]:
         *ends,
         change.author,
         change.commit[:9],
-        change.reason or change.subject,
+        _describe_reason(change),
     ]
 
 
-def _revision_change_json(change: RevisionChange, history: History) -> dict[str, str | None]:
+def _describe_reason(change: RevisionChange) -> str:
+    rules = ", ".join(dict.fromkeys(override.partition(":")[0] for override in change.overrides))
+    return (change.reason or change.subject) + (f" (overridden: {rules})" if rules else "")
+
+
+def _revision_change_json(change: RevisionChange, history: History) -> dict[str, object]:
     return {
         "when": change.changed_at.isoformat(),
         "environment": change.environment,
@@ -73,4 +78,5 @@ def _revision_change_json(change: RevisionChange, history: History) -> dict[str,
         "commit": change.commit,
         "subject": change.subject,
         "reason": change.reason or None,
+        "overrides": list(change.overrides),
     }

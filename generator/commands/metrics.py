@@ -50,7 +50,7 @@ def metrics_command(
     elif as_csv:
         console.print_result(_measures_csv(found))
     else:
-        header = ["TEAM", "APP", "DEPLOYED", "PER WEEK", "LEAD TIME", "FAILED", "RESTORED IN"]
+        header = ["TEAM", "APP", "DEPLOYED", "PER WEEK", "LEAD TIME", "FAILED", "RESTORED IN", "OVERRIDDEN"]
         console.print_table(header, [_measures_row(each) for each in found])
 
 
@@ -66,6 +66,7 @@ def _measures_row(measures: DeliveryMetrics) -> list[str]:
         times[0],
         failed,
         times[1],
+        str(measures.overridden),
     ]
 
 

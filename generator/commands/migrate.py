@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from generator.commands.edit_options import edit_options, run_edit
-from generator.commands.options import current_time
+from generator.commands.options import current_time, override_options
 from generator.promotion.onboarding import migrate_app
 
 
@@ -15,6 +15,7 @@ from generator.promotion.onboarding import migrate_app
 @click.argument("old")
 @click.argument("new")
 @click.option("--namespace", metavar="NAME", help="Another namespace than the old one's.")
+@override_options
 @edit_options
 def migrate_command(old: str, new: str, namespace: str | None, **flags: Any) -> None:
     """Add NEW next to OLD in every environment that lists OLD, and retire OLD there.

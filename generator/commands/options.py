@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
@@ -29,3 +31,12 @@ forge_option = click.option(
 def current_time() -> datetime:
     """The current time in UTC."""
     return datetime.now(UTC)
+
+
+def override_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that override rules of the environments' policies."""
+    rule = click.option(
+        "--override", "rules", multiple=True, metavar="RULE", help="Override this policy rule, if allowed (repeatable)."
+    )
+    reason = click.option("--reason", default="", metavar="TEXT", help="The reason, recorded in the commit.")
+    return rule(reason(function))

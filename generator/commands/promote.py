@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from generator.commands.edit_options import edit_options, open_remotes, registry_file, run_edit
-from generator.commands.options import current_time
+from generator.commands.options import current_time, override_options
 from generator.errors import UsageError
 from generator.promotion.policy import PromotionContext
 from generator.promotion.promote import PromotionOrder, promote_apps
@@ -30,10 +30,7 @@ from generator.promotion.promote import PromotionOrder, promote_apps
 @click.option("--all", "every", is_flag=True, help="All apps of the source environment.")
 @click.option("--team", metavar="TEAM", help="All apps of a team in the source environment.")
 @click.option("--ready", is_flag=True, help="Only what a schedule may promote; the rest waits, with the reason.")
-@click.option(
-    "--override", "rules", multiple=True, metavar="RULE", help="Override this policy rule, if allowed (repeatable)."
-)
-@click.option("--reason", default="", metavar="TEXT", help="The reason, recorded in the commit.")
+@override_options
 @edit_options
 def promote_command(apps: tuple[str, ...], **flags: Any) -> None:
     """Promote the revision of the source environment into an environment.

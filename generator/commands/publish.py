@@ -8,10 +8,12 @@ import click
 
 from generator import console
 from generator.commands import pull_request_options as requests
+from generator.commands.edit_options import policy_inputs
 from generator.commands.options import (
     dry_run_option,
     forge_option,
     json_option,
+    override_options,
     pull_request_option,
     registry_option,
     without_helm_option,
@@ -20,6 +22,7 @@ from generator.commands.pull_request_options import read_pull_request_options
 from generator.git.push import PublishResult
 from generator.publishing.publish import PublishOrder, publish_registry
 from generator.publishing.summary import PublishSummary
+from generator.registry.files import find_registry
 
 
 @click.command("publish")
@@ -36,6 +39,7 @@ from generator.publishing.summary import PublishSummary
 @click.option(
     "--confirm-removals", "ceilings", multiple=True, metavar="ENV=N", help="Let N Applications go, past the ceiling."
 )
+@override_options
 @click.option("--adopt", is_flag=True, help="Take over files in the way that workloads did not write.")
 @click.option("--overwrite", is_flag=True, help="Give up edits made by hand to generated files.")
 @click.option("--allow-rewound", is_flag=True, help="Publish although a registry commit unknown here is published.")
@@ -47,6 +51,8 @@ def publish_command(
     forge: str | None,
     repository: str | None,
     branch: str | None,
+    rules: tuple[str, ...],
+    reason: str,
     **flags: Any,
 ) -> None:
     """Render all charts and commit them to the workloads repository's branch.
@@ -54,12 +60,14 @@ def publish_command(
     Your checkout is never changed. Nothing is committed if nothing changes, if an app is invalid, or if an
     Application would be deleted without --allow-removal.
     """
+    inputs = policy_inputs(find_registry(registry_path), {"rules": rules, "reason": reason})
     order = PublishOrder(
         registry_path,
         repository,
         branch,
         dry_run=dry_run,
         pull_request=read_pull_request_options(as_request, forge),
+        policy=inputs,
         **flags,
     )
     result, account = publish_registry(order, console.print_message)

@@ -71,6 +71,17 @@ class Checkout:
         output = self._git.run_git("symbolic-ref", "--quiet", "--short", "HEAD")
         return output.stdout.decode("utf-8", "surrogateescape").strip() if output.succeeded else None
 
+    def read_messages(self, base: str, head: str) -> list[str]:
+        """Return the messages of the commits after `base` up to `head`, the newest first; at most a thousand."""
+        if base == head:
+            return []
+        out = self._git.check_output(
+            *("log", "--max-count=1000", "--encoding=UTF-8", "--no-show-signature", "-z", "--format=%B"),
+            f"{base}..{head}",
+            "--",
+        )
+        return out.decode("utf-8", "replace").split("\0")
+
     def read_reflog(self, branch: str | None, max_bytes: int) -> bytes:
         """Return the end of the reflog of a branch, by default of the current one; empty if there is none."""
         name = f"refs/heads/{branch}" if branch else self._head_reference()

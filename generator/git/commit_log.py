@@ -232,9 +232,12 @@ def parse_raw_date(text: str) -> datetime:
 def open_head_log(checkout: Checkout) -> CommitLog | None:
     """Return the history of the checkout's HEAD; None if there is no commit yet."""
     head = checkout.head_commit()
-    if head is None:
-        return None
-    return CommitLog(GitRunner(checkout.top), head, checkout.objects, _read_fast_forwards(checkout, None), checkout)
+    return open_commit_log(checkout, head) if head else None
+
+
+def open_commit_log(checkout: Checkout, commit: str) -> CommitLog:
+    """Return the history of a commit in the checkout, with the fast-forwards of the current branch."""
+    return CommitLog(GitRunner(checkout.top), commit, checkout.objects, _read_fast_forwards(checkout, None), checkout)
 
 
 def _read_fast_forwards(checkout: Checkout, branch: str | None) -> tuple[FastForward, ...]:

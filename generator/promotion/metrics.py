@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
@@ -27,7 +27,10 @@ class Deployment:
 
 @dataclass(frozen=True)
 class DeliveryMetrics:
-    """The DORA metrics of an app, or of a whole team if `app` is empty, over a period."""
+    """The DORA metrics of an app, or of a whole team if `app` is empty, over a period.
+
+    `overridden` is the number of changes for which a policy rule was overridden.
+    """
 
     team: str
     app: str
@@ -36,6 +39,7 @@ class DeliveryMetrics:
     lead_time: timedelta | None
     failures: int
     time_to_restore: timedelta | None
+    overridden: int = 0
 
     @property
     def failure_rate(self) -> float | None:
@@ -54,6 +58,7 @@ class DeliveryMetrics:
             "failures": self.failures,
             "failureRate": None if rate is None else round(rate, 3),
             "timeToRestore": _to_whole_seconds(self.time_to_restore),
+            "overridden": self.overridden,
         }
 
 
@@ -69,9 +74,19 @@ def compute_delivery_metrics(
     for team in registry.teams:
         apps = sorted(app for app, layer in registry.apps.items() if layer["team"] == team)
         own = {app: [each for each in deployments if each.app == app] for app in apps}
-        found.append(_summarize_deployments(team, "", [each for app in apps for each in own[app]], weeks))
-        found += [_summarize_deployments(team, app, own[app], weeks) for app in apps]
+        overridden = {app: _count_overridden(history, app, since, until) for app in apps}
+        whole = _summarize_deployments(team, "", [each for app in apps for each in own[app]], weeks)
+        found.append(replace(whole, overridden=sum(overridden.values())))
+        found += [
+            replace(_summarize_deployments(team, app, own[app], weeks), overridden=overridden[app]) for app in apps
+        ]
     return found
+
+
+def _count_overridden(history: History, app: str, since: datetime, until: datetime) -> int:
+    """Count the changes of an app, in any environment, for which a policy rule was overridden."""
+    changes = history.filter_changes(app, since=since)
+    return sum(bool(change.overrides) for change in changes if change.changed_at < until)
 
 
 def _summarize_deployments(team: str, app: str, deployments: list[Deployment], weeks: float) -> DeliveryMetrics:

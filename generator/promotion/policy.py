@@ -6,7 +6,7 @@ The same rules hold on every way in: commands that promote check a candidate wit
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -59,6 +59,13 @@ class PolicyReport(NamedTuple):
     violations: tuple[PolicyViolation, ...] = ()
     overridden: tuple[PolicyViolation, ...] = ()
 
+    def format_trailers(self) -> tuple[str, ...]:
+        """Format the commit trailers that record the overridden rules."""
+        return tuple(
+            PolicyOverride(found.refusal.rule, found.override_reason).format_trailer(found.environment, found.app)
+            for found in self.overridden
+        )
+
     def raise_if_refused(self) -> None:
         """Raise RefusedError with every violation, if there is one."""
         if self.violations:
@@ -67,6 +74,37 @@ class PolicyReport(NamedTuple):
                 remedy="wait until the rule allows it, or override it where policy.overrides allows that: "
                 "--override RULE --reason TEXT, or the commit trailer 'Policy-Override: RULE ENV/APP REASON'",
             )
+
+
+@dataclass(frozen=True)
+class PolicyInputs:
+    """What a policy check needs besides the registries: the time, the app repositories, and the user's overrides."""
+
+    now: datetime
+    remotes: RemoteLookup
+    overrides: tuple[PolicyOverride, ...] = ()
+
+
+class RegistryChange(NamedTuple):
+    """A change of a registry: `overrides` are those that its commits record; the history ends before the change."""
+
+    old: EditableRegistry
+    new: EditableRegistry
+    load_history: Callable[[], History]
+    overrides: Sequence[PolicyOverride] = ()
+
+    def check(self, inputs: PolicyInputs) -> PolicyReport:
+        """Check the change by the policies of both registries; the history is loaded only if an entry moved.
+
+        Raises RefusedError for an override from the command line that an environment does not allow.
+        """
+        moved = list(list_moved_apps(self.old.registry, self.new.registry))
+        if not moved:
+            return PolicyReport()
+        for environment in dict.fromkeys(app.environment for app in moved):
+            require_allowed_overrides(self.new.registry.environments[environment], inputs.overrides)
+        context = PromotionContext(self.load_history(), inputs.now, inputs.remotes)
+        return check_policy(self.old, self.new, context, (*inputs.overrides, *self.overrides))
 
 
 def check_policy(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 _OVERRIDE_TRAILER = re.compile(r"Policy-Override: (\S+) ([^\s/]+)/(\S+) (\S.*)")
@@ -36,6 +37,11 @@ def parse_override_trailers(message: str) -> list[PolicyOverride]:
     last_paragraph = lines[len(lines) - lines[::-1].index("") :]
     found = (_OVERRIDE_TRAILER.fullmatch(line) for line in last_paragraph)
     return [PolicyOverride(each[1], each[4], each[2], each[3]) for each in found if each]
+
+
+def parse_change_overrides(messages: Iterable[str]) -> list[PolicyOverride]:
+    """Parse the overrides that the commits of a change record."""
+    return [override for message in messages for override in parse_override_trailers(message)]
 
 
 def parse_reason_trailer(message: str) -> str:

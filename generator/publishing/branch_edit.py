@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from generator.cache import open_user_cache
 from generator.charts.inventory import INVENTORY_FILE, parse_inventory
-from generator.git.commit_log import open_branch_log
-from generator.promotion.history import History, RegistryLocation, find_registry_folder, read_history
+from generator.promotion.history import find_registry_folder
+from generator.promotion.policy import RegistryChange
 from generator.publishing.context import EditContext
-from generator.publishing.sources import BranchFiles, RegistryToPublish
+from generator.publishing.sources import BranchFiles, RegistryToPublish, read_branch_history
 from generator.registry.editable import read_editable_registry
 
 if TYPE_CHECKING:
@@ -41,23 +40,19 @@ class BranchEdit:
         book = read_editable_registry(files, self._name, self._folder)
         output = str(PurePosixPath(self._prefix + book.registry.workloads.path))
         record = f"{output}/{INVENTORY_FILE}"
-        ground = EditContext(
+        context = EditContext(
             book,
-            lambda: self._read_branch_history(base),
+            lambda: read_branch_history(base, self._checkout, self._prefix, self._name, self._remote),
             lambda: parse_inventory(base.read_branch_file(record), record).applications,
         )
-        edited = self._operation(ground)
+        edited = self._operation(context)
         changed = {self._prefix + name: data for name, data in edited.editable.changed_files(book).items()}
-        registry = edited.editable.revalidate().registry if changed else book.registry
-        return RegistryToPublish(registry, output, changed, edited)
+        if not changed:
+            return RegistryToPublish(book.registry, output, changed, edited)
+        after = edited.editable.revalidate()
 
-    def _read_branch_history(self, base: BranchSnapshot) -> History:
-        """Read the branch's history up to `base`, which can be missing from the user's checkout."""
-        if base.commit is None:
-            return History()
-        with open_branch_log(self._checkout, base.commit, *self._remote) as past:
-            location = RegistryLocation(self._prefix + self._name, self._prefix.rstrip("/"))
-            return read_history(past, location, open_user_cache())
+        change = RegistryChange(book, after, lambda: context.history, edited.overrides)
+        return RegistryToPublish(after.registry, output, changed, edited, change)
 
     def has_ancestor(self, older: str, newer: str) -> bool:
         return True

@@ -11,6 +11,7 @@ from generator.git.commit_plan import Proposal
 from generator.helm.adoption import find_deployed_applications
 from generator.helm.verify import HelmScope
 from generator.pipeline import folder_prefix, list_paths, open_branch_folder, prepare_charts
+from generator.promotion.policy import PolicyInputs, PolicyReport
 from generator.publishing.context import chart_location
 from generator.publishing.removal_guard import RemovalConsent, guard_removals
 from generator.publishing.summary import (
@@ -37,6 +38,7 @@ class PublishChoices:
     overwrite: bool = False
     allow_rewound: bool = False
     verify_with_helm: bool = True
+    policy: PolicyInputs | None = None
 
 
 class CommitBuilder:
@@ -60,6 +62,10 @@ class CommitBuilder:
         """
         self._refuse_older_registry(base)
         published = self._source.load_for_base(base)
+        report = PolicyReport()
+        if published.change and self._choices.policy:
+            report = published.change.check(self._choices.policy)
+            report.raise_if_refused()
         charts = self._prepare_charts(published, base)
         before, change, consent = charts.before, charts.change, self._choices.consent
         with_helm = self._choices.verify_with_helm
@@ -68,7 +74,9 @@ class CommitBuilder:
         environments = find_touched_apps(
             change, before.inventory, lambda path: before.read_files([path]).get(path), published.registry.environments
         )
-        self.summary = PublishSummary(change, removed, environments, published.edit)
+        self.summary = PublishSummary(
+            change, removed, environments, published.edit, override_trailers=report.format_trailers()
+        )
         prefix = folder_prefix(published.output_folder)
         files: dict[str, bytes | None] = {prefix + path: data for path, data in change.files_to_write.items()}
         files.update({prefix + path: None for path in change.removed})

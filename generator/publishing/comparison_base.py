@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from generator.argocd.urls import repository_key
 from generator.errors import ConflictError, UsageError
 from generator.git.checkout import Checkout
-from generator.publishing.context import charts_beside_registry
 from generator.registry.model import Workloads
 from generator.registry.reader import parse_workloads_settings
-from generator.registry.registry import Registry
 
 
-def find_comparison_base(checkout: Checkout, path: Path, registry: Registry, head: str) -> str:
+def find_comparison_base(checkout: Checkout, path: Path, workloads: Workloads, head: str) -> str:
     """Return the commit with which to compare `head`, the commit of the change.
 
     That is the merge base with the workloads branch as it was last fetched; the first parent of a forge's merge
@@ -20,7 +19,7 @@ def find_comparison_base(checkout: Checkout, path: Path, registry: Registry, hea
     for a registry whose charts are in another repository. Raises UsageError if that branch is not known here, and
     ConflictError if the history is cut off before the base.
     """
-    refs = [ref for ref in _candidate_refs(checkout, path, registry, head) if checkout.resolve_commit(ref)]
+    refs = [ref for ref in _candidate_refs(checkout, path, workloads, head) if checkout.resolve_commit(ref)]
     for ref in refs:
         base = checkout.merge_base(head, ref)
         if base is not None:
@@ -30,14 +29,20 @@ def find_comparison_base(checkout: Checkout, path: Path, registry: Registry, hea
         return merged_into
     if not refs and checkout.origin_url() is None:
         return head
-    raise _no_base_error(checkout, registry.workloads.branch, known=bool(refs))
+    raise _no_base_error(checkout, workloads.branch, known=bool(refs))
 
 
-def _candidate_refs(checkout: Checkout, path: Path, registry: Registry, head: str) -> list[str]:
+def charts_beside_registry(checkout: Checkout | None, workloads: Workloads) -> bool:
+    """Whether the charts are committed to the repository that contains the registry."""
+    url, origin = workloads.repository, checkout.origin_url() if checkout else None
+    return url is None or (origin is not None and repository_key(url) == repository_key(origin))
+
+
+def _candidate_refs(checkout: Checkout, path: Path, workloads: Workloads, head: str) -> list[str]:
     committed = read_committed_workloads(checkout, path, head)
-    names = dict.fromkeys((registry.workloads.branch, committed.branch if committed else registry.workloads.branch))
+    names = dict.fromkeys((workloads.branch, committed.branch if committed else workloads.branch))
     refs = [f"refs/remotes/origin/{name}" for name in names]
-    if not charts_beside_registry(checkout, registry):
+    if not charts_beside_registry(checkout, workloads):
         refs.append("refs/remotes/origin/HEAD")
     return refs if checkout.origin_url() is not None else [f"refs/heads/{name}" for name in names]
 

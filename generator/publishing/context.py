@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from generator.argocd.urls import repository_key, to_https_url
+from generator.argocd.urls import to_https_url
 from generator.cache import open_user_cache
 from generator.charts.inventory import INVENTORY_FILE, parse_inventory
 from generator.charts.layout import OutputLocation
@@ -26,6 +26,7 @@ from generator.pipeline import CommittedFiles, find_digests, open_committed_fold
 from generator.promotion.app_edits import RegistryEdit
 from generator.promotion.history import find_checkout, find_registry_folder, read_registry_history
 from generator.publishing.checkout_files import open_registry_files
+from generator.publishing.comparison_base import charts_beside_registry
 from generator.publishing.removal_guard import find_removals, guard_removals
 from generator.registry.editable import read_editable_registry
 
@@ -130,7 +131,7 @@ def find_chart_location(path: Path, registry: Registry) -> OutputLocation:
     if checkout is not None:
         # This also holds in a fork, which has a different origin.
         record = (path.parent / registry.workloads.path / INVENTORY_FILE).absolute()
-        if charts_beside_registry(checkout, registry) or checkout.committed_blob_id(record) is not None:
+        if charts_beside_registry(checkout, registry.workloads) or checkout.committed_blob_id(record) is not None:
             folder = PurePosixPath(find_registry_folder(checkout, path))
     return chart_location(registry, checkout.origin_url() if checkout else None, str(folder / registry.workloads.path))
 
@@ -159,12 +160,6 @@ def _has_shards(registry: Registry) -> bool:
     return any(env.shards is not None for env in registry.environments.values())
 
 
-def charts_beside_registry(checkout: Checkout | None, registry: Registry) -> bool:
-    """Whether the charts are committed to the repository that contains the registry."""
-    url, origin = registry.workloads.repository, checkout.origin_url() if checkout else None
-    return url is None or (origin is not None and repository_key(url) == repository_key(origin))
-
-
 def read_published_applications(checkout: Checkout | None, path: Path, registry: Registry) -> PublishedApplications:
     """Read the Applications of the last published charts, as far as this machine knows.
 
@@ -172,7 +167,7 @@ def read_published_applications(checkout: Checkout | None, path: Path, registry:
     those in a repository of their own are read there. Raises NetworkError, LocalError.
     """
     url, branch = registry.workloads.repository, registry.workloads.branch
-    if url is None or charts_beside_registry(checkout, registry):
+    if url is None or charts_beside_registry(checkout, registry.workloads):
         fetched = f"refs/remotes/origin/{branch}"
         known = checkout is not None and checkout.resolve_commit(fetched) is not None
         return read_committed_applications(checkout, path, registry, fetched if known else "HEAD")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from generator.git.remote_url import absolute_url
 from generator.publishing.branch_edit import BranchEdit
 from generator.publishing.checkout_files import read_working_registry
 from generator.publishing.commit_builder import CommitBuilder, PublishChoices
+from generator.publishing.policy_check import read_change
 from generator.publishing.pull_request import build_pull_request, pull_request_branch
 from generator.publishing.removal_guard import RemovalConsent
 from generator.publishing.sources import SeparateRepositorySource, WorkloadsRepositorySource
@@ -30,6 +32,7 @@ from generator.registry.reader import read_workloads_settings
 if TYPE_CHECKING:
     from generator.forges.pull_request import Forge
     from generator.git.push import PublishResult
+    from generator.promotion.policy import PolicyInputs, RegistryChange
     from generator.publishing.context import EditOperation
     from generator.publishing.pull_request import PullRequestOptions
     from generator.publishing.sources import RegistrySource
@@ -53,6 +56,7 @@ class PublishOrder:
     allow_rewound: bool = False
     without_helm: bool = False
     pull_request: PullRequestOptions | None = None
+    policy: PolicyInputs | None = None
 
 
 def publish_registry(
@@ -79,7 +83,7 @@ def _execute_order(
     url = _find_workloads_url(order, workloads, checkout)
     author, committer = _find_author_and_committer(settings, os.environ)
     branch = order.branch or workloads.branch
-    source = _select_source(path, checkout, url, branch, operation)
+    source = _select_source(path, checkout, url, branch, operation, partial(_read_change, order, path, progress))
     content = CommitBuilder(source, author, _build_choices(order), (checkout.origin_url() if checkout else None) or url)
     asked = _scope_pull_request(order, source, author, checkout)
     target = PublishTarget(
@@ -146,20 +150,30 @@ def _find_workloads_url(order: PublishOrder, workloads: Workloads, checkout: Che
 
 
 def _select_source(
-    path: Path, checkout: Checkout | None, url: str, branch: str, operation: EditOperation | None
+    path: Path,
+    checkout: Checkout | None,
+    url: str,
+    branch: str,
+    operation: EditOperation | None,
+    read_own_change: Callable[[], RegistryChange | None],
 ) -> RegistrySource:
     if checkout is not None and _is_same_repository(url, checkout.origin_url()):
         return (
             BranchEdit(path, checkout, operation, url, branch)
             if operation
-            else WorkloadsRepositorySource(path, checkout, branch)
+            else WorkloadsRepositorySource(path, checkout, url, branch)
         )
     if operation:
         raise UsageError(
             "the registry is not in the workloads repository, so one commit cannot hold the edit and its charts",
             remedy="edit without --publish, have the registry merged, then run 'workloads publish'",
         )
-    return SeparateRepositorySource(path, read_working_registry(path), checkout)
+    return SeparateRepositorySource(path, read_working_registry(path), checkout, read_own_change())
+
+
+def _read_change(order: PublishOrder, path: Path, warn: Callable[[str], None]) -> RegistryChange | None:
+    """Read what a registry in a repository of its own changes since its main branch."""
+    return read_change(path, order.policy.now, warn) if order.policy else None
 
 
 def _is_same_repository(url: str, origin: str | None) -> bool:
@@ -174,6 +188,7 @@ def _build_choices(order: PublishOrder) -> PublishChoices:
         overwrite=order.overwrite,
         allow_rewound=order.allow_rewound,
         verify_with_helm=not order.without_helm,
+        policy=order.policy,
     )
 
 

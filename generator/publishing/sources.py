@@ -7,9 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from generator.cache import open_user_cache
 from generator.errors import ConflictError
+from generator.git.commit_log import open_branch_log
 from generator.git.commit_plan import blob_id
+from generator.promotion.history import History, RegistryLocation, read_history
+from generator.promotion.policy import RegistryChange
+from generator.promotion.trailers import parse_change_overrides
 from generator.publishing.checkout_files import CheckoutFiles, open_registry_files, refuse_hidden_edits
+from generator.registry.editable import read_editable_registry
 from generator.registry.files import filter_by_pattern
 from generator.registry.reader import list_registry_files, read_registry_from
 from generator.registry.three_way_merge import merge_texts
@@ -24,12 +30,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RegistryToPublish:
-    """A registry to publish, the folder for its charts, and the registry files to commit with them."""
+    """A registry to publish, the folder for its charts, and the registry files to commit with them.
+
+    `change` is what is published of a registry that changed, to be checked against the environments' policies.
+    """
 
     registry: Registry
     output_folder: str
     files_to_commit: Mapping[str, bytes | None]
     edit: RegistryEdit | None = None
+    change: RegistryChange | None = None
 
 
 class RegistrySource(Protocol):
@@ -55,8 +65,11 @@ class SeparateRepositorySource:
 
     separate_repository = True
 
-    def __init__(self, path: Path, registry: Registry, checkout: Checkout | None) -> None:
+    def __init__(
+        self, path: Path, registry: Registry, checkout: Checkout | None, change: RegistryChange | None
+    ) -> None:
         self._registry = registry
+        self._change = change
         self._checkout = checkout
         self.commit = checkout.head_commit() if checkout else None
         self.shallow = checkout is not None and checkout.is_shallow()
@@ -64,7 +77,8 @@ class SeparateRepositorySource:
         self.dirty = any(_has_uncommitted_changes(checkout, path.parent / name) for name in names)
 
     def load_for_base(self, base: BranchSnapshot) -> RegistryToPublish:
-        return RegistryToPublish(self._registry, _normalize_path(self._registry.workloads.path), {})
+        path = _normalize_path(self._registry.workloads.path)
+        return RegistryToPublish(self._registry, path, {}, change=self._change)
 
     def has_ancestor(self, older: str, newer: str) -> bool:
         return self._checkout is not None and self._checkout.is_ancestor(older, newer)
@@ -95,7 +109,8 @@ class WorkloadsRepositorySource:
     separate_repository = False
     shallow = False
 
-    def __init__(self, path: Path, checkout: Checkout, branch: str) -> None:
+    def __init__(self, path: Path, checkout: Checkout, url: str, branch: str) -> None:
+        self._remote = url, branch
         folder = path.parent.resolve().relative_to(checkout.top.resolve()).as_posix()
         self._prefix = "" if folder == "." else f"{folder}/"
         self._name = path.name
@@ -127,9 +142,22 @@ class WorkloadsRepositorySource:
         edits = self._add_all_files() if first else self._edits | self._find_deletions(branch)
         merged = {name: self._merge_file(name, edit, branch.read_bytes(name)) for name, edit in edits.items()}
         files = _OverlaidFiles(branch, merged)
-        registry = read_registry_from(files, self._name, self._prefix.rstrip("/") or ".")
+        display = self._prefix.rstrip("/") or "."
+        registry = read_registry_from(files, self._name, display)
         written = {self._prefix + name: data for name, data in merged.items() if branch.read_bytes(name) != data}
-        return RegistryToPublish(registry, _normalize_path(self._prefix + registry.workloads.path), written)
+
+        change = None
+        if written and not first:
+            before, after = (read_editable_registry(each, self._name, display) for each in (branch, files))
+            messages = self._checkout.read_messages(self._edit_base, self.commit) if self.commit else []
+            overrides = parse_change_overrides(messages)
+            change = RegistryChange(before, after, lambda: self._read_history(base), overrides)
+        return RegistryToPublish(
+            registry, _normalize_path(self._prefix + registry.workloads.path), written, change=change
+        )
+
+    def _read_history(self, base: BranchSnapshot) -> History:
+        return read_branch_history(base, self._checkout, self._prefix, self._name, self._remote)
 
     def _add_all_files(self) -> dict[str, _FileEdit]:
         """Add every file of the checkout's registry, for a branch that has no registry."""
@@ -183,6 +211,16 @@ def _merge_three_ways(path: str, before: bytes, mine: bytes, theirs: bytes) -> b
             remedy="pull, settle it, and run this again",
         )
     return merged.text.encode("utf-8", "surrogateescape")
+
+
+def read_branch_history(
+    base: BranchSnapshot, checkout: Checkout, prefix: str, name: str, remote: tuple[str, str]
+) -> History:
+    """Read the branch's history up to `base`, which can be missing from the user's checkout."""
+    if base.commit is None:
+        return History()
+    with open_branch_log(checkout, base.commit, *remote) as log:
+        return read_history(log, RegistryLocation(prefix + name, prefix.rstrip("/")), open_user_cache())
 
 
 class BranchFiles:

@@ -39,6 +39,7 @@ class PublishSummary:
     apps_by_environment: Mapping[str, list[str]] = field(default_factory=dict)
     edit: RegistryEdit | None = None
     pull_request: PublishedPullRequest | None = None
+    override_trailers: tuple[str, ...] = ()
 
 
 def find_touched_apps(
@@ -96,7 +97,8 @@ def format_commit_message(summary: PublishSummary, registry_commit: str) -> str:
     """Format the commit message. `parse_registry_commit` is empty if the commit itself contains the registry."""
     edited = summary.edit
     subject = edited.subject if edited and edited.subject else _commit_subject(summary.apps_by_environment)
-    lines = [subject, "", *(edited.trailers if edited else ()), f"Generated-By: workloads {__version__}"]
+    trailers = dict.fromkeys((*(edited.trailers if edited else ()), *summary.override_trailers))
+    lines = [subject, "", *trailers, f"Generated-By: workloads {__version__}"]
     if registry_commit:
         lines.append(f"{REGISTRY_COMMIT_TRAILER}{registry_commit}")
     changed = [f"{env}/{app}" for env, apps in summary.apps_by_environment.items() for app in apps]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from generator.helm.manifests import render_manifest_files
 from generator.helm.verify import HelmScope
 from generator.pipeline import open_working_folder, prepare_charts, refuse_files_in_the_way
 from generator.promotion.history import find_checkout
+from generator.promotion.policy import RegistryChange
 from generator.publishing.checkout_files import read_working_registry, refuse_hidden_charts, refuse_missing_files
 from generator.publishing.context import (
     EditContext,
@@ -28,6 +29,7 @@ from generator.publishing.context import (
     find_removals_since_head,
     read_edit_context,
 )
+from generator.publishing.policy_check import check_working_copy_policy
 from generator.publishing.removal_guard import RemovalConsent
 from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from generator.helm.verify import ForeignObject
     from generator.pipeline import PreparedCharts
     from generator.promotion.app_edits import RegistryEdit
+    from generator.promotion.policy import PolicyInputs, PolicyViolation
     from generator.publishing.removal_guard import Removal
     from generator.registry.registry import Registry
 
@@ -72,6 +75,7 @@ class CheckOutcome:
     folder: OutputFolder
     charts: PreparedCharts
     warnings: list[str]
+    overridden: tuple[PolicyViolation, ...] = ()
 
     @property
     def foreign_objects(self) -> list[ForeignObject]:
@@ -153,9 +157,15 @@ def render_manifests(
 
 
 def check_working_copy(
-    registry_path: str | None, consent: RemovalConsent, base: str | None, *, without_helm: bool = False
+    registry_path: str | None,
+    consent: RemovalConsent,
+    base: str | None,
+    policy: PolicyInputs,
+    warn: Callable[[str], None],
+    *,
+    without_helm: bool = False,
 ) -> CheckOutcome:
-    """Verify the charts of the working copy, and check its removals against the revision `base`.
+    """Verify the charts of the working copy, and check its moves and removals against the revision `base`.
 
     Raises RegistryError, ChartError, RefusedError, RemovalError and LocalError.
     """
@@ -169,9 +179,11 @@ def check_working_copy(
         adopt=True,  # A file in the way is reported as out of date.
         helm_scope=HelmScope.NONE if without_helm else HelmScope.ALL,
     )
+    report = check_working_copy_policy(path, policy, warn, base)
+    report.raise_if_refused()
     check_working_copy_removals(path, charts, consent, base or "HEAD", with_helm=not without_helm)
     warnings = list(describe_large_charts(charts.verified.sizes, charts.tree.applications, registry))
-    return CheckOutcome(folder, charts, warnings)
+    return CheckOutcome(folder, charts, warnings, report.overridden)
 
 
 def edit_working_copy(
@@ -181,6 +193,7 @@ def edit_working_copy(
     dry_run: bool = False,
     verify_with_helm: bool = True,
     removals: Collection[str] = (),
+    policy: PolicyInputs | None = None,
 ) -> EditOutcome:
     """Edit the registry at `path` and render its charts.
 
@@ -189,11 +202,16 @@ def edit_working_copy(
     if a file changed meanwhile, and RemovalError for a deleted Application that is not in `removals` (`<env>/<app>`).
     """
     with _name_what_is_undone("nothing was changed"), _lock_working_copy(path, needed=not dry_run):
-        return _edit_and_render(path, operation, dry_run, verify_with_helm, removals)
+        return _edit_and_render(path, operation, dry_run, verify_with_helm, removals, policy)
 
 
 def _edit_and_render(
-    path: Path, operation: EditOperation, dry_run: bool, verify_with_helm: bool, removals: Collection[str]
+    path: Path,
+    operation: EditOperation,
+    dry_run: bool,
+    verify_with_helm: bool,
+    removals: Collection[str],
+    policy: PolicyInputs | None,
 ) -> EditOutcome:
     context = read_edit_context(path)
     edited = operation(context)
@@ -201,7 +219,14 @@ def _edit_and_render(
     if not files:
         return EditOutcome(edited, None)
     refuse_missing_files(path, files)
-    registry = edited.editable.revalidate().registry
+    after = edited.editable.revalidate()
+    registry = after.registry
+    if policy is not None:
+        change = RegistryChange(context.editable, after, lambda: context.history, edited.overrides)
+        report = change.check(policy)
+        report.raise_if_refused()
+        trailers = (*edited.trailers, *report.format_trailers())
+        edited = replace(edited, trailers=tuple(dict.fromkeys(trailers)))
     folder = _open_output_folder(path, registry)
     charts = prepare_charts(
         registry,

@@ -100,6 +100,6 @@ def test_history_is_not_asked_for_what_does_not_need_it(world: World, monkeypatc
     def asked(*args: object) -> History:
         raise AssertionError("history was read")
 
-    monkeypatch.setattr("generator.publishing.branch_edit.read_history", asked)
+    monkeypatch.setattr("generator.publishing.branch_edit.read_branch_history", asked)
     world.ok("hold", "billing", "--in", "prod", "--reason", "x", "--publish", "--without-helm")
     assert f'billing = "{datetime(2026, 11, 10, tzinfo=UTC):%Y-%m-%d} x"' in remote(world, "apps.toml")

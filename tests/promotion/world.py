@@ -171,6 +171,11 @@ class World:
         git(self.checkout, "commit", "--quiet", "-m", message, variables=date)
         return git(self.checkout, "rev-parse", "HEAD")
 
+    def commit_empty(self, message: str) -> None:
+        """Commit a message without a change."""
+        date = {"GIT_COMMITTER_DATE": self.at.isoformat(), "GIT_AUTHOR_DATE": self.at.isoformat()}
+        git(self.checkout, "commit", "--quiet", "--allow-empty", "-m", message, variables=date)
+
     def push(self) -> None:
         git(self.checkout, "push", "--quiet", "origin", "HEAD")
 
