@@ -22,13 +22,19 @@ MAX_CACHE_BYTES = 512 * 1024 * 1024
 
 
 def create_private_folder(name: str, purpose: str) -> Path:
-    """Create the folder `name` in the user's cache, closed to other users. Raises LocalError that names `purpose`."""
+    """Create the folder `name` in the user's cache, closed to other users and outside of any Git checkout.
+
+    Raises LocalError that names `purpose`.
+    """
     tried = []
     for candidate in _list_cache_roots():
-        if _create_usable_folder(candidate / name):
+        if not _is_in_checkout(candidate) and _create_usable_folder(candidate / name):
             return candidate / name
         tried.append(str(candidate / name))
-    raise LocalError(f"no folder for {purpose}: tried {', '.join(tried)}", remedy="set XDG_CACHE_HOME")
+    raise LocalError(
+        f"no folder for {purpose}: tried {', '.join(tried)}",
+        remedy="set XDG_CACHE_HOME to a folder outside of any checkout",
+    )
 
 
 def _list_cache_roots() -> Iterator[Path]:
@@ -39,6 +45,11 @@ def _list_cache_roots() -> Iterator[Path]:
     if home.is_absolute():
         yield home / ".cache" / "workloads"
     yield Path(tempfile.gettempdir(), f"workloads-{os.getuid()}")
+
+
+def _is_in_checkout(folder: Path) -> bool:
+    """Whether a folder is in a Git checkout, whose commits could plant files there."""
+    return any(os.path.lexists(place / ".git") for place in (folder.resolve(), *folder.resolve().parents))
 
 
 def _create_usable_folder(folder: Path) -> bool:

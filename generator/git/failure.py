@@ -27,7 +27,14 @@ def _any_pattern(*patterns: str) -> re.Pattern[str]:
 
 
 _LOCAL_ERRORS = _any_pattern(
-    *("No space left on device", "Disk quota exceeded", "File too large", "Read-only file system"),
+    *(
+        "No space left on device",
+        "Out of diskspace",
+        "write error",
+        "Disk quota exceeded",
+        "File too large",
+        "Read-only file system",
+    ),
     *("died of signal (?:25|31)", "unable to (?:create temporary|write) file", "Too many open files"),
 )
 # The only error when index-pack was killed; after a lost connection other errors come before it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import resource
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -54,6 +55,38 @@ def test_no_room_for_what_we_fetch(daemon: str, remote: Remote, home: Path) -> N
     with no_room(), pytest.raises(LocalError):
         run(daemon, propose)
     assert clones(home) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@pytest.mark.parametrize("size", [600_000, 990_000, 5_000_000])
+def test_a_disk_that_fills_up_while_a_commit_is_written(
+    remote: Remote, small_disk: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(small_disk))
+    large = random.Random(size).randbytes(size)  # noqa: S311 - no secret
+    before = remote.head()
+    wanted = {"big": large, "bigger": large[::-1]}
+    with pytest.raises(LocalError) as failure:
+        run(remote.url, lambda base: Proposal(wanted, "big", ADA))
+    assert (failure.value.exit_code, failure.value.not_done) == (9, "nothing was pushed")
+    assert remote.head() == before
+    assert not [path for path in (small_disk / "workloads/git").iterdir() if path.is_dir()]
+    assert run(remote.url, lambda base: Proposal({"small": b"s"}, "small", ADA)).pushed
 
 
 def test_no_room_on_the_server(remote: Remote) -> None:

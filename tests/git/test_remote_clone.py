@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from generator.errors import LocalError, RemoteRefusedError
 from generator.git import clone_folder as cache
-from generator.git.push import Proposal
+from generator.git.push import BranchSnapshot, Proposal
 from tests.git.remotes import ADA, Remote, git, proposing, run
 
 
@@ -117,6 +118,106 @@ def _damage(clone: Path, how: str) -> None:
     else:
         cache.discard_folder(clone)
         clone.touch()
+
+
+@pytest.mark.parametrize("plant", ["config", "commondir", "config.worktree", "alternates", "hooks", "link", "writable"])
+def test_a_planted_clone_runs_nothing_and_is_not_used(
+    clone: Path, remote: Remote, home: Path, tmp_path: Path, plant: str
+) -> None:
+    canary = tmp_path / "canary"
+    script = _plant(tmp_path / "hooks", canary) / "pre-push"
+    _poison(clone, plant, script)
+    witness = clone / "objects/pack/witness"
+    witness.touch()
+    remote.write({"theirs": "t"})
+    assert run(remote.url, proposing({"second": "2"})).pushed
+    assert not canary.exists()
+    assert (clone / "config").read_text() == "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
+    assert witness.exists() == (plant == "config")
+
+
+def _poison(clone: Path, how: str, script: Path) -> None:
+    hostile = (
+        f"[core]\n\tsshCommand = {script}\n\tfsmonitor = {script}\n\thooksPath = {script.parent}\n"
+        f"\talternateRefsCommand = {script}\n[credential]\n\thelper = !{script}\n[include]\n\tpath = {script}\n"
+        f'[remote "workloads-target"]\n\tuploadpack = {script}\n\treceivepack = {script}\n'
+        "[extensions]\n\tworktreeConfig = true\n"
+    )
+    if how in ("config", "config.worktree"):
+        (clone / how).write_text(hostile)
+    elif how == "commondir":
+        elsewhere = clone.with_name("elsewhere")
+        git(clone.parent, "init", "--quiet", "--bare", str(elsewhere))
+        (elsewhere / "config").write_text(hostile)
+        (clone / "commondir").write_text("../elsewhere\n")
+    elif how == "alternates":
+        (clone / "objects/info/alternates").write_text("/nowhere\n")
+    elif how == "hooks":
+        (clone / "hooks").symlink_to(script.parent)
+    elif how == "link":
+        (clone / "objects").rename(clone.with_name("objects-elsewhere"))
+        (clone / "objects").symlink_to(clone.with_name("objects-elsewhere"))
+    else:
+        clone.chmod(0o777)
+
+
+def test_an_object_with_another_content_than_its_id_says_is_never_used(clone: Path, remote: Remote) -> None:
+    blob = remote.git("rev-parse", "main:apps/one.yaml")
+    fake = git(clone, "hash-object", "-w", "--stdin", stdin="poison\n")
+    place = clone / "objects" / blob[:2] / blob[2:]
+    place.parent.mkdir(exist_ok=True)
+    (clone / "objects" / fake[:2] / fake[2:]).rename(place)
+    for pack in (clone / "objects/pack").iterdir():
+        pack.unlink()
+    for name in ("main", "main^{tree}", "main:apps", "main:README.md", "main:first"):
+        kind, oid = remote.git("cat-file", "-t", name), remote.git("rev-parse", name)
+        _copy_object(remote, clone, kind, oid)
+    seen: list[bytes | None] = []
+
+    def propose(base: BranchSnapshot) -> Proposal:
+        seen.append(base.read_branch_file("apps/one.yaml"))
+        return Proposal({"second": b"2"}, "ours", ADA)
+
+    assert run(remote.url, propose).pushed
+    assert seen == [b"one\n"]
+
+
+def _copy_object(remote: Remote, clone: Path, kind: str, oid: str) -> None:
+    content = subprocess.run(["git", "cat-file", kind, oid], cwd=remote.path, capture_output=True, check=True).stdout
+    subprocess.run(
+        ["git", "hash-object", "-w", "-t", kind, "--stdin"], cwd=clone, input=content, capture_output=True, check=True
+    )
+
+
+@pytest.mark.parametrize("where", ["home", "configured"])
+def test_a_cache_in_a_checkout_is_not_used(
+    remote: Remote, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    folder = home if where == "home" else tmp_path / "project" / ".cache"
+    folder.mkdir(parents=True, exist_ok=True)
+    git(home if where == "home" else folder.parent, "init", "--quiet")
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    if where == "configured":
+        monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+        monkeypatch.delenv("HOME")
+    assert run(remote.url, proposing({"a": "a"})).pushed
+    assert not list(folder.rglob("workloads-clone"))
+    assert list((tmp_path / "tmp").rglob("workloads-clone"))
+
+
+@pytest.mark.parametrize("damage", ["cut off", "emptied", "zeros"])
+def test_a_damaged_pack_of_our_own_is_replaced(clone: Path, remote: Remote, damage: str) -> None:
+    for number in range(3):
+        assert run(remote.url, proposing({f"file-{number}": f"{number}" * 5000})).pushed
+    for pack in (clone / "objects/pack").glob("*.pack"):
+        pack.chmod(0o600)
+        size = pack.stat().st_size
+        content = pack.read_bytes()[: size // 2]
+        pack.write_bytes({"cut off": content, "emptied": b"", "zeros": bytes(size)}[damage])
+    assert run(remote.url, proposing({"file-1": "new"})).pushed
+    assert remote.files()["file-1"] == "new"
+    remote.git("fsck", "--strict")
 
 
 def test_a_clone_damaged_at_the_very_head_is_made_again(clone: Path, remote: Remote) -> None:
