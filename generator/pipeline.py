@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generator.cache import open_user_cache
 from generator.charts.change_set import compute_changes
 from generator.charts.chart_folder import ChartFolder, overlay_tree
-from generator.charts.file_set import digest_file
+from generator.charts.digests import digest_file
 from generator.charts.inventory import INVENTORY_FILE
 from generator.charts.plan import plan_charts
 from generator.charts.render import render_plan
@@ -104,7 +103,7 @@ def find_digests(folder: ChartFolder, tree: RenderedTree) -> Mapping[str, str]:
     equal: dict[str, str] = {}
     if folder.blob_ids is not None:
         length = len(next(iter(folder.blob_ids.values()), "0" * 40))
-        rendered = tree.files.compute_file_ids(f"git-{length}", partial(blob_id, length=length))
+        rendered = {path: blob_id(data, length) for path, data in tree.files.items()}
         equal = {path: tree.digests[path] for path, oid in rendered.items() if folder.blob_ids.get(path) == oid}
     others = folder.read_files([path for path in wanted if path not in equal])
     return equal | {path: digest_file(path, data) for path, data in others.items()}

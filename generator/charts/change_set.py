@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from generator.charts.file_set import FileSet
 from generator.charts.inventory import INVENTORY_FILE, Inventory, build_inventory
 
 if TYPE_CHECKING:
@@ -23,8 +22,8 @@ class ChangeSet:
     or delete them.
     """
 
-    added: FileSet
-    changed: FileSet
+    added: Mapping[str, bytes]
+    changed: Mapping[str, bytes]
     removed: tuple[str, ...]
     edited: tuple[str, ...]
     foreign: tuple[str, ...]
@@ -32,10 +31,10 @@ class ChangeSet:
     inventory_changed: bool
 
     @cached_property
-    def files_to_write(self) -> FileSet:
+    def files_to_write(self) -> Mapping[str, bytes]:
         """The files to write, including the inventory if it changes."""
-        record = FileSet.from_bytes({INVENTORY_FILE: self.inventory.to_json_bytes()} if self.inventory_changed else {})
-        return FileSet.join_sets([self.added, self.changed, record])
+        inventory = {INVENTORY_FILE: self.inventory.to_json_bytes()} if self.inventory_changed else {}
+        return {**self.added, **self.changed, **inventory}
 
     def __bool__(self) -> bool:
         return bool(self.added or self.changed or self.removed or self.inventory_changed)
@@ -52,55 +51,47 @@ def compute_changes(
     `current_digest` returns the digest of the file at a path, None if there is none. `environments` limits the
     changes to the charts of these environments.
     """
-    kept: dict[str, str] = {}
+    after = build_inventory(tree)
     if environments is not None:
-        tree = _limit_to_environments(tree, inventory, current_digest, environments)
-        # The digest from the inventory, not from disk: a file edited by hand must not count as generated.
-        kept = {path: inventory.files[path] for path in tree.files if not _is_in_environments(path, environments)}
-    added: dict[str, str] = {}
-    changed: dict[str, str] = {}
-    edited, foreign = [], []
-    for path, wanted in tree.digests.items():
-        found = current_digest(path)
-        if found == wanted:
-            continue
-        if found is None:
-            added[path] = wanted
-            continue
-        changed[path] = wanted
-        if path not in inventory.files:
-            foreign.append(path)
-        elif found != inventory.files[path]:
-            edited.append(path)
-    there = {path: current_digest(path) for path in inventory.files if path not in tree.digests}
-    removed = [path for path, found in there.items() if found is not None]
-    edited += [path for path in removed if there[path] != inventory.files[path]]
-    record = build_inventory(tree)
-    record = Inventory({**record.files, **kept}, record.applications)
-    # An equal inventory is not rewritten, whatever its layout: writing 16 MB takes longer than comparing.
-    stale = record != inventory or current_digest(INVENTORY_FILE) is None
-    new, other = tree.files.select_files(added), tree.files.select_files(changed)
-    return ChangeSet(new, other, tuple(sorted(removed)), tuple(sorted(edited)), tuple(foreign), record, stale)
+        after = _limit_to_environments(after, inventory, current_digest, environments)
+    found = {path: current_digest(path) for path in (*after.files, *inventory.files)}
+    # A file of another environment that was edited by hand stays as it is, and must not count as generated.
+    different = [path for path in after.files if path in tree.files and found[path] != after.files[path]]
+    if environments is not None:
+        different = [path for path in different if _is_in_environments(path, environments)]
+    added = {path: tree.files[path] for path in different if found[path] is None}
+    changed = {path: tree.files[path] for path in different if found[path] is not None}
+    removed = [path for path in inventory.files if path not in after.files and found[path] is not None]
+    listed = [path for path in (*changed, *removed) if path in inventory.files]
+    return ChangeSet(
+        added,
+        changed,
+        tuple(sorted(removed)),
+        tuple(sorted(path for path in listed if found[path] != inventory.files[path])),
+        tuple(path for path in changed if path not in inventory.files),
+        after,
+        # An equal inventory is not rewritten: writing 16 MB takes longer than comparing.
+        after != inventory or current_digest(INVENTORY_FILE) is None,
+    )
 
 
 def _limit_to_environments(
-    tree: RenderedTree, inventory: Inventory, current_digest: Callable[[str], str | None], environments: frozenset[str]
-) -> RenderedTree:
-    """Take only the charts of `environments` from `tree`; every other generated file stays as it is on disk."""
-    files = {path: found for path, found in tree.digests.items() if _is_in_environments(path, environments)}
-    others = {path: current_digest(path) for path in inventory.files if not _is_in_environments(path, environments)}
-    files |= {path: found for path, found in others.items() if found is not None}
+    after: Inventory, before: Inventory, current_digest: Callable[[str], str | None], environments: frozenset[str]
+) -> Inventory:
+    """Take only the charts of `environments` from `after`; every other generated file that exists stays as it is."""
+    files = {path: digest for path, digest in after.files.items() if _is_in_environments(path, environments)}
+    files |= {
+        path: digest
+        for path, digest in before.files.items()
+        if not _is_in_environments(path, environments) and current_digest(path) is not None
+    }
     applications = {
         key: identity
-        for source, mine in ((inventory.applications, False), (tree.applications, True))
+        for source, mine in ((before.applications, False), (after.applications, True))
         for key, identity in source.items()
         if (key.partition("/")[0] in environments) is mine
     }
-    return replace(
-        tree,
-        files=tree.files.select_files(dict(sorted(files.items()))),
-        applications=dict(sorted(applications.items())),
-    )
+    return Inventory(dict(sorted(files.items())), dict(sorted(applications.items())))
 
 
 def _is_in_environments(path: str, environments: frozenset[str]) -> bool:

@@ -17,7 +17,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from generator.argocd.strings import NAME_PATTERN
-from generator.charts.file_set import digest_file, sha256_hex
+from generator.charts.digests import digest_file, sha256_hex
 from generator.charts.layout import NOTICE, Chart, is_generated_path
 from generator.charts.values_file import APPS_PART, VALUES_FILE
 from generator.errors import RefusedError

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from generator.charts.change_set import ChangeSet
-from generator.charts.file_set import digest_file
+from generator.charts.digests import digest_file
 from generator.charts.inventory import INVENTORY_FILE, Inventory, parse_inventory, update_digests
 from generator.charts.layout import CHARTS_FOLDER, SHARDS_FOLDER, is_generated_path
 from generator.errors import LocalError, RefusedError

@@ -53,7 +53,8 @@ def render_app_suite(env: EnvironmentPlan, app: AppPlan) -> str:
 def render_overrides_suite(env: EnvironmentPlan, apps: Sequence[AppPlan]) -> str:
     """Render the helm-unittest suite of what overrides change in all the templates of a chart, which has `apps`."""
     some = next(app for app in apps if app.members)
-    destination = {"destinationServer": _OTHER_SERVER, "argoNamespace": _OTHER_NAME, "labels.other": _OTHER_NAME}
+    destination = {"destinationServer": _OTHER_SERVER, "argoNamespace": _OTHER_NAME, "labels.fromOverride": _OTHER_NAME}
+    wave = {_WAVE_ANNOTATION: str(PROJECT_WAVE)}
     ignored = {"clusterName": _OTHER_NAME, "region": _OTHER_NAME, "targetRevision": _OTHER_NAME}
     project = {"argoProjectNamespace": _OTHER_NAME, "sourceNamespaces": [_OTHER_NAME]}
     create = {f"spec.apps.{some.key}.createProject": True, **project, "destinationServer": _OTHER_SERVER}
@@ -65,7 +66,7 @@ def render_overrides_suite(env: EnvironmentPlan, apps: Sequence[AppPlan]) -> str
                 _assert_equal("spec.destination.server", _OTHER_SERVER),
                 _assert_absent("spec.destination.name"),
                 _assert_equal("metadata.namespace", _OTHER_NAME),
-                _assert_equal("metadata.labels.other", _OTHER_NAME),
+                _assert_equal("metadata.labels.fromOverride", _OTHER_NAME),
             ],
             destination,
             every=True,
@@ -82,7 +83,7 @@ def render_overrides_suite(env: EnvironmentPlan, apps: Sequence[AppPlan]) -> str
             "AppProject",
             [
                 _assert_equal("metadata.namespace", _OTHER_NAME),
-                _assert_equal("metadata.annotations", {_WAVE_ANNOTATION: str(PROJECT_WAVE)}),
+                _format_assertion("isSubset", {"path": "metadata.annotations", "content": wave}),
                 _assert_equal("spec.destinations[0].server", _OTHER_SERVER),
                 _format_assertion("contains", {"path": "spec.sourceNamespaces", "content": _OTHER_NAME}),
             ],

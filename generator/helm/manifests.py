@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from generator.charts import yaml
-from generator.charts.file_set import FileSet
 from generator.charts.layout import NOTICE, Chart, group_by_chart
 from generator.charts.render import RenderedTree
 from generator.helm import engine as helm
@@ -22,9 +21,9 @@ def render_manifest_files(tree: RenderedTree, environments: Iterable[str]) -> Re
 
     Raises ChartError if Helm refuses a chart, LocalError if Helm is not installed.
     """
-    charts = group_by_chart({path: tree.files[path] for path in tree.files})
+    charts = group_by_chart(tree.files)
     files = {path: data for env in environments for path, data in _render_object_files(charts, env).items()}
-    return RenderedTree(FileSet.from_bytes(dict(sorted(files.items()))), {})
+    return RenderedTree(dict(sorted(files.items())), {})
 
 
 def _render_object_files(charts: ChartFiles, environment: str) -> dict[str, bytes]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from generator.charts.file_set import sha256_hex
+from generator.charts.digests import sha256_hex
 from generator.charts.layout import Chart
 from generator.errors import GeneratorError, RefusedError
 from generator.helm import engine as helm

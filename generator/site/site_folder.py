@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from generator.charts.change_set import ChangeSet, compute_changes
-from generator.charts.file_set import FileSet
 from generator.charts.inventory import INVENTORY_FILE, Inventory
 from generator.charts.output_folder import OutputFolder
 from generator.charts.render import RenderedTree
@@ -36,7 +35,7 @@ def compare_site_folder(folder: OutputFolder, files: Mapping[str, bytes]) -> tup
             remedy="name a folder that does not exist yet",
             not_done="nothing was written",
         )
-    change = compute_changes(RenderedTree(FileSet.from_bytes(files), {}), owned, folder.read_digest)
+    change = compute_changes(RenderedTree(files, {}), owned, folder.read_digest)
     if change.foreign:
         raise RefusedError(
             f"{folder.root / change.foreign[0]} is in the way, and workloads did not write it",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from generator.charts.change_set import ChangeSet, compute_changes
-from generator.charts.file_set import FileSet, sha256_hex
+from generator.charts.digests import sha256_hex
 from generator.charts.inventory import INVENTORY_FILE, Inventory, build_inventory
 from generator.charts.render import RenderedTree
 
@@ -18,9 +18,7 @@ _DEV, _PROD, _PROJECT = (
 
 def _tree(text: bytes) -> RenderedTree:
     files = {_DEV: b"dev " + text, _PROD: b"prod " + text, _PROJECT: b"project " + text, ".gitattributes": b"*\n"}
-    return RenderedTree(
-        FileSet.from_bytes(files), {"dev/a": {"name": text.decode()}, "prod/a": {"name": text.decode()}}
-    )
+    return RenderedTree(files, {"dev/a": {"name": text.decode()}, "prod/a": {"name": text.decode()}})
 
 
 _OLD, _NEW = _tree(b"old"), _tree(b"new")
@@ -59,7 +57,7 @@ def test_a_missing_record_alone_is_written() -> None:
 def test_a_file_that_was_edited_by_hand_is_told() -> None:
     there = {**_on_disk(_OLD), _DEV: b"by hand"}
     assert _changes(_NEW, build_inventory(_OLD), there).edited == (_DEV,)
-    assert _changes(RenderedTree(FileSet.from_bytes({}), {}), build_inventory(_OLD), there).edited == (_DEV,)
+    assert _changes(RenderedTree({}, {}), build_inventory(_OLD), there).edited == (_DEV,)
     assert _changes(_OLD, build_inventory(_OLD), there).changed == {_DEV: b"dev old"}
 
 
@@ -71,7 +69,7 @@ def test_a_file_of_somebody_else_is_told() -> None:
 
 def test_only_owned_files_are_removed() -> None:
     there = {**_on_disk(_OLD), "argo-app-of-apps/dev/mine.yaml": b"mine"}
-    change = _changes(RenderedTree(FileSet.from_bytes({}), {}), build_inventory(_OLD), there)
+    change = _changes(RenderedTree({}, {}), build_inventory(_OLD), there)
     assert change.removed == tuple(sorted(_OLD.files))
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.charts.file_set import FileSet, digest_file, sha256_hex
+from generator.charts.digests import digest_file, sha256_hex
 from generator.charts.inventory import Inventory, build_inventory, parse_inventory, update_digests
 from generator.charts.layout import is_generated_path
 from generator.charts.render import RenderedTree
@@ -23,7 +23,7 @@ _RECORD = Inventory({_PATH: sha256_hex(b"x")}, {"dev/b": {"name": "b"}})
 
 
 def test_it_holds_the_sha256_of_each_file() -> None:
-    record = build_inventory(RenderedTree(FileSet.from_bytes({"a.yaml": b"x\n"}), {"dev/a": {"name": "a"}}))
+    record = build_inventory(RenderedTree({"a.yaml": b"x\n"}, {"dev/a": {"name": "a"}}))
     assert record.files == {"a.yaml": hashlib.sha256(b"x\n").hexdigest()}
     assert record.applications == {"dev/a": {"name": "a"}}
 

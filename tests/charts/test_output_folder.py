@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from generator.charts.change_set import ChangeSet, compute_changes
-from generator.charts.file_set import FileSet
 from generator.charts.inventory import INVENTORY_FILE, Inventory
 from generator.charts.output_folder import OutputFolder
 from generator.charts.render import RenderedTree
@@ -36,7 +35,7 @@ def folder(tmp_path: Path) -> OutputFolder:
 
 
 def _tree(files: Mapping[str, bytes]) -> RenderedTree:
-    return RenderedTree(FileSet.from_bytes(files), {})
+    return RenderedTree(files, {})
 
 
 def _apply(folder: OutputFolder, files: Mapping[str, bytes]) -> ChangeSet:

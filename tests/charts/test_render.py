@@ -93,7 +93,7 @@ def test_the_layout() -> None:
     for env in ("dev", "test", "prod"):
         root = f"argo-app-of-apps/{env}"
         wanted |= {f"{root}/{name}" for name in ("Chart.yaml", ".helmignore", "values.yaml", "values.schema.json")}
-        wanted |= {f"{root}/templates/_helpers.tpl"}
+        wanted |= {f"{root}/{name}" for name in ("README.md", "templates/_helpers.tpl", "tests/every_app_test.yaml")}
         wanted |= {f"{root}/templates/{app}.yaml" for app in apps} | {f"{root}/tests/{app}_test.yaml" for app in apps}
     tree = tree_at(SAMPLE)
     assert set(tree.files) == wanted

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.charts.chart_folder import EMPTY_FOLDER, overlay_tree
-from generator.charts.file_set import FileSet
 from generator.charts.layout import Chart, OutputLocation, group_by_chart
 from generator.charts.plan import plan_charts
 from generator.charts.render import RenderedTree, render_plan
@@ -253,7 +252,7 @@ def test_what_is_wrong_in_a_shard_is_told_with_its_name() -> None:
     tree = render_plan(plan_charts(registry))
     path = "argo-app-shards/dev/payments/templates/ledger.yaml"
     files = {**tree.files, path: b"a: b\n"}
-    broken = replace(tree, files=FileSet.from_bytes(files))
+    broken = replace(tree, files=files)
     with pytest.raises(ChartError) as refused:
         verify_charts(overlay_tree(broken, EMPTY_FOLDER), registry)
     assert "chart dev, shard payments: Application ledger is missing" in str(refused.value)

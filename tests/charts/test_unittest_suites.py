@@ -81,7 +81,13 @@ def test_a_change_of_the_values_by_hand_fails_a_suite(tmp_path: Path, of: str, t
 @pytest.mark.parametrize(
     ("of", "to"),
     [
+        ('"server" .', '"name" .'),
+        ("$values.argoNamespace", "$values.elsewhere"),
+        ("$.chart.Values.argoProjectNamespace", "$.chart.Values.elsewhere"),
+        ("$.chart.Values.sourceNamespaces", "list"),
+        ("$labels := $values.labels", "$labels := dict"),
         ('default "2"', 'default "3"'),
+        ('sync-wave: "1"', 'sync-wave: "3"'),
         ("if $app.createProject", "if false"),
         ("$app.name | default .name", "$values.clusterName"),
         ("default .namespace | quote", "default .key | quote"),

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.charts.file_set import FileSet
 from generator.charts.layout import Chart
 from generator.charts.render import RenderedTree
 from generator.helm.chart_size import (
@@ -71,7 +70,7 @@ def tree_with(apps: Iterable[App], env: Environment) -> RenderedTree:
         told[f"dev/{app.name}"] = {**app.told, **({"shard": shard} if shard else {})}
         sizes[Chart("dev", shard)] += app.size
     files = {f"{chart.folder}/values.yaml": b"x" * size for chart, size in sizes.items()}
-    return RenderedTree(FileSet.from_bytes(files), told)
+    return RenderedTree(files, told)
 
 
 def judged(apps: list[App], env: Environment) -> tuple[list[str], list[str]]:

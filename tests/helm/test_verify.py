@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from generator.charts.chart_folder import ChartFolder, OverlaidFolder, overlay_tree
-from generator.charts.file_set import FileSet
 from generator.charts.plan import plan_charts
 from generator.charts.render import RenderedTree, render_plan
 from generator.errors import RefusedError
@@ -133,7 +132,7 @@ def test_a_foreign_helper_that_changes_generated_objects_is_refused(registry: Re
 def test_what_is_wrong_with_the_generated_part_is_the_registrys_to_solve(registry: Registry) -> None:
     tree = tree_of(registry)
     path = f"{_TEMPLATES}/billing.yaml"
-    broken = replace(tree, files=FileSet.from_bytes({**tree.files, path: b"{{ nonsense }}"}))
+    broken = replace(tree, files={**tree.files, path: b"{{ nonsense }}"})
     with pytest.raises(ChartError, match="chart dev: Helm refuses it"):
         verify_charts(overlay_tree(broken, ChartFolder("", (), lambda paths: {})), registry)
 
