@@ -61,13 +61,15 @@ def prepare_charts(
     *,
     environments: Collection[str] = (),
     adopt: bool = False,
+    overwrite: bool = False,
     helm_scope: HelmScope = HelmScope.ALL,
 ) -> PreparedCharts:
     """Take a valid registry through every stage but the last; the caller writes or commits the change.
 
     Argo CD reads the charts at `location`. `environments`, unless empty, limits the change to their charts. With
-    `adopt`, foreign files at the paths of generated files may be replaced. Raises ChartError, RefusedError (foreign
-    files, a damaged inventory) and LocalError.
+    `adopt`, foreign files at the paths of generated files may be replaced; with `overwrite`, generated files that were
+    edited by hand may be replaced or deleted. Raises ChartError, RefusedError (foreign or edited files, a damaged
+    inventory) and LocalError.
     """
     tree = render_plan(plan_charts(registry, location))
     after = overlay_tree(tree, before)
@@ -75,6 +77,8 @@ def prepare_charts(
     change = compute_changes(tree, before.inventory, digests.get, frozenset(environments) or None)
     if not adopt:
         refuse_files_in_the_way(before, change)
+    if not overwrite:
+        refuse_edited_files(before, change)
     verified = verify_charts(after, registry, open_user_cache(), helm_scope)
     if change.foreign and helm_scope is not HelmScope.NONE:
         refuse_orphaned_templates(before, after, change)
@@ -87,6 +91,15 @@ def refuse_files_in_the_way(folder: ChartFolder, change: ChangeSet) -> None:
         raise RefusedError(
             list_paths("files that workloads did not write are in the way", map(folder.display, change.foreign)),
             remedy="move them away, or take them over with --adopt",
+        )
+
+
+def refuse_edited_files(folder: ChartFolder, change: ChangeSet) -> None:
+    """Raise RefusedError if files are not as the inventory says, which only claims that they are generated."""
+    if change.edited:
+        raise RefusedError(
+            list_paths("generated files were edited by hand", map(folder.display, change.edited)),
+            remedy="put the edits into apps.toml, or discard them with --overwrite",
         )
 
 

@@ -10,6 +10,7 @@ import re
 import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from generator.charts.change_set import ChangeSet
@@ -121,20 +122,20 @@ class OutputFolder:
     ) -> None:
         """Write and delete the files of a change set. If it is killed, the next run finishes the work.
 
-        The inventory is written first, with the old and the new files, so that it never lacks a generated
-        file. Raises LocalError if a file cannot be written.
+        The inventory is written first with the new and the old files, and the digests of the old ones: then at any
+        time each generated file is listed, and is as it was or as it will be. Raises LocalError if a file cannot be
+        written.
         """
         try:
-            first = _merge_inventories(inventory, change.inventory)
             if change.added or change.removed:
+                first = replace(change.inventory, files={**change.inventory.files, **inventory.files})
                 self._replace_file(INVENTORY_FILE, first.to_json_bytes())
             files = change.files_to_write
             for done, path in enumerate((path for path in files if path != INVENTORY_FILE), 1):
                 self._replace_file(path, files[path])
                 on_progress(done)
             self._delete_files(change.removed)
-            if first is not change.inventory or not change.added:
-                self._replace_file(INVENTORY_FILE, change.inventory.to_json_bytes())
+            self._replace_file(INVENTORY_FILE, change.inventory.to_json_bytes())
         except OSError as error:
             raise LocalError(
                 f"{error.filename or self.root} cannot be written: {error.strerror}",
@@ -172,13 +173,6 @@ class OutputFolder:
         for folder in sorted(folders - {self.root}, key=lambda f: len(f.parts), reverse=True):
             with contextlib.suppress(OSError):  # A foreign file keeps the folder.
                 folder.rmdir()
-
-
-def _merge_inventories(before: Inventory, after: Inventory) -> Inventory:
-    """An inventory of the old and the new files; `after` itself if no file is removed, to write it only once."""
-    if before.files.keys() <= after.files.keys():
-        return after
-    return Inventory({**before.files, **after.files}, after.applications)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,11 +34,11 @@ def render_app_suite(env: EnvironmentPlan, app: AppPlan) -> str:
     asserts = [
         _assert_equal("metadata.name", app.application),
         _assert_labels({**env.settings["labels"], **values.get("labels", {})}),
-        _assert_equal("metadata.annotations", annotations),
+        _assert_given("metadata.annotations", annotations),
         _assert_equal("metadata.finalizers", [app.finalizer]) if app.finalizer != NO_FINALIZER else "",
         _assert_source(app),
-        _assert_equal("spec.syncPolicy", values.get("syncPolicy", BUILT_IN_DEFAULTS["syncPolicy"])),
-        *(_assert_equal(f"spec.{field}", values[field]) for field in _SPEC_FIELDS if field in values),
+        _assert_given("spec.syncPolicy", values["syncPolicy"]) if app.own_sync_policy else _assert_usual_policy(),
+        *(_assert_given(f"spec.{field}", values[field]) for field in _SPEC_FIELDS if field in values),
         _assert_equal("spec.destination", {**values.get("destination", env.destination), "namespace": app.namespace}),
         _assert_equal("spec.project", app.project),
     ]
@@ -52,46 +53,41 @@ def render_app_suite(env: EnvironmentPlan, app: AppPlan) -> str:
 
 def render_overrides_suite(env: EnvironmentPlan, apps: Sequence[AppPlan]) -> str:
     """Render the helm-unittest suite of what overrides change in all the templates of a chart, which has `apps`."""
-    some = next(app for app in apps if app.members)
-    destination = {"destinationServer": _OTHER_SERVER, "argoNamespace": _OTHER_NAME, "labels.fromOverride": _OTHER_NAME}
-    wave = {_WAVE_ANNOTATION: str(PROJECT_WAVE)}
+    tests = _format_application_overrides(env)
+    if any(app.values["createProject"] for app in apps):
+        tests += _format_project_overrides()
+    return _format_suite(f"the apps in {env.name}", [], tests, _parent_values(env) if apps[0].chart.shard else {})
+
+
+def _format_application_overrides(env: EnvironmentPlan) -> str:
+    followed = {"destinationServer": _OTHER_SERVER, "argoNamespace": _OTHER_NAME, "labels.fromOverride": _OTHER_NAME}
+    asserts = [
+        _assert_equal("spec.destination.server", _OTHER_SERVER),
+        _assert_absent("spec.destination.name"),
+        _assert_equal("metadata.namespace", _OTHER_NAME),
+        _assert_equal("metadata.labels.fromOverride", _OTHER_NAME),
+    ]
     ignored = {"clusterName": _OTHER_NAME, "region": _OTHER_NAME, "targetRevision": _OTHER_NAME}
-    project = {"argoProjectNamespace": _OTHER_NAME, "sourceNamespaces": [_OTHER_NAME]}
-    create = {f"spec.apps.{some.key}.createProject": True, **project, "destinationServer": _OTHER_SERVER}
-    tests = (
-        _format_test(
-            "follow destinationServer, argoNamespace and labels",
-            "Application",
-            [
-                _assert_equal("spec.destination.server", _OTHER_SERVER),
-                _assert_absent("spec.destination.name"),
-                _assert_equal("metadata.namespace", _OTHER_NAME),
-                _assert_equal("metadata.labels.fromOverride", _OTHER_NAME),
-            ],
-            destination,
-            every=True,
-        ),
-        _format_test(
-            "ignore the values that they do not have",
-            "Application",
-            [_assert_equal("metadata.namespace", env.settings["argoNamespace"])],
-            ignored,
-            every=True,
-        ),
-        _format_test(
-            "create projects that follow the overrides",
-            "AppProject",
-            [
-                _assert_equal("metadata.namespace", _OTHER_NAME),
-                _format_assertion("isSubset", {"path": "metadata.annotations", "content": wave}),
-                _assert_equal("spec.destinations[0].server", _OTHER_SERVER),
-                _format_assertion("contains", {"path": "spec.sourceNamespaces", "content": _OTHER_NAME}),
-            ],
-            create,
-            every=True,
-        ),
-    )
-    return _format_suite(f"the apps in {env.name}", [], "".join(tests), _parent_values(env) if some.chart.shard else {})
+    usual = [_assert_equal("metadata.namespace", env.settings["argoNamespace"])]
+    return _format_test(
+        "follow destinationServer, argoNamespace and labels", "Application", asserts, followed, every=True
+    ) + _format_test("ignore other values", "Application", usual, ignored, every=True)
+
+
+def _format_project_overrides() -> str:
+    followed = {
+        "destinationServer": _OTHER_SERVER,
+        "argoProjectNamespace": _OTHER_NAME,
+        "sourceNamespaces": [_OTHER_NAME],
+    }
+    wave = {_WAVE_ANNOTATION: str(PROJECT_WAVE)}
+    asserts = [
+        _assert_equal("metadata.namespace", _OTHER_NAME),
+        _format_assertion("isSubset", {"path": "metadata.annotations", "content": wave}),
+        _assert_equal("spec.destinations[0].server", _OTHER_SERVER),
+        _format_assertion("contains", {"path": "spec.sourceNamespaces", "content": _OTHER_NAME}),
+    ]
+    return _format_test("have projects that follow the overrides", "AppProject", asserts, followed, every=True)
 
 
 def render_shards_suite(environment: str, shards: ShardsPlan, names: Sequence[str]) -> str:
@@ -104,7 +100,7 @@ def render_shards_suite(environment: str, shards: ShardsPlan, names: Sequence[st
 
 
 def _format_shard_tests(environment: str, name: str, shards: ShardsPlan) -> str:
-    selector = {"path": "metadata.name", "value": shard_application_name(environment, name)}
+    selector = _format_selector({"path": "metadata.name", "value": shard_application_name(environment, name)})
     expected = {
         "spec.source.repoURL": shards.values["repoURL"],
         "spec.source.targetRevision": shards.values["targetRevision"],
@@ -112,9 +108,9 @@ def _format_shard_tests(environment: str, name: str, shards: ShardsPlan) -> str:
         "spec.project": bootstrap_name(environment),
     }
     handed_on = {"path": "spec.source.helm.values", "pattern": "some-revision"}
-    return _format_selected_test(
+    return _join_test(
         f"makes an Application of shard {name}", selector, [_assert_equal(*item) for item in expected.items()]
-    ) + _format_selected_test(
+    ) + _join_test(
         f"hands values on to shard {name}",
         selector,
         [_format_assertion("matchRegex", handed_on)],
@@ -139,16 +135,22 @@ def _format_test(
     description: str, kind: str, asserts: Iterable[str], values: Mapping[str, Any] | None = None, *, every: bool = False
 ) -> str:
     """Format a test of the objects of a kind: one of them, or `every` one in any template."""
+    return _join_test(description, _select_kind(kind, every), asserts, values)
+
+
+@functools.cache
+def _select_kind(kind: str, every: bool) -> str:
     many = {"matchMany": True, "skipEmptyTemplates": True} if every else {}
-    return _format_selected_test(description, {"path": "kind", "value": kind, **many}, asserts, values)
+    return _format_selector({"path": "kind", "value": kind, **many})
 
 
-def _format_selected_test(
-    description: str, selector: Mapping[str, Any], asserts: Iterable[str], values: Mapping[str, Any] | None = None
-) -> str:
-    rest = {**({"set": values} if values else {}), "documentSelector": selector}
-    head = f"  - it: {yaml.quote_string(description)}\n{yaml.dump_lines(rest, '    ')}"
-    return "".join([head, "    asserts:\n", *asserts])
+def _format_selector(selector: Mapping[str, Any]) -> str:
+    return yaml.dump_lines({"documentSelector": selector}, "    ")
+
+
+def _join_test(description: str, selector: str, asserts: Iterable[str], values: Mapping[str, Any] | None = None) -> str:
+    given = yaml.dump_lines({"set": values}, "    ") if values else ""
+    return f"  - it: {yaml.quote_string(description)}\n{given}{selector}    asserts:\n{''.join(asserts)}"
 
 
 def _format_assertion(kind: str, parameters: Mapping[str, Any]) -> str:
@@ -156,7 +158,17 @@ def _format_assertion(kind: str, parameters: Mapping[str, Any]) -> str:
 
 
 def _assert_equal(path: str, value: Any) -> str:
-    return _format_assertion("equal", {"path": path, "value": _as_read_by_unittest(value)})
+    return f"      - equal: {{path: {yaml.quote_string(path)}, value: {yaml.dump_inline(value)}}}\n"
+
+
+def _assert_given(path: str, value: Any) -> str:
+    """Assert a value that the registry gives as it is."""
+    return _assert_equal(path, _as_read_by_unittest(value))
+
+
+@functools.cache
+def _assert_usual_policy() -> str:
+    return _assert_equal("spec.syncPolicy", BUILT_IN_DEFAULTS["syncPolicy"])
 
 
 def _assert_labels(labels: Mapping[str, str]) -> str:

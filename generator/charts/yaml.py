@@ -49,12 +49,14 @@ def dump_lines(value: Mapping[str, Any] | Sequence[Any], indent: str = "") -> st
 
 def dump_inline(value: Any) -> str:
     """Dump a value on one line."""
-    if type(value) is str:
+    # Types, since a check for the abstract Mapping is slow.
+    kind = type(value)
+    if kind is str:
         return quote_string(value)
-    if isinstance(value, Mapping):
+    if kind is dict or isinstance(value, Mapping):
         return f"{{{', '.join([f'{_format_inline_key(key)} {dump_inline(inner)}' for key, inner in value.items()])}}}"
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(dump_inline, value))}]"
+    if kind is list or kind is tuple:
+        return f"[{', '.join([dump_inline(inner) for inner in value])}]"
     return _format_scalar(value)
 
 

@@ -31,6 +31,7 @@ _MAX_LISTED_PATHS = 60
     help="Write the objects that Helm renders of the charts into DIR, for other tools to read, and not the charts.",
 )
 @click.option("--adopt", is_flag=True, help="Take over foreign files that have the paths of generated files.")
+@click.option("--overwrite", is_flag=True, help="Discard edits made by hand to generated files.")
 def render_command(
     environments: tuple[str, ...],
     registry_path: str | None,
@@ -39,21 +40,30 @@ def render_command(
     without_helm: bool,
     manifests: Path | None,
     adopt: bool,
+    overwrite: bool,
 ) -> None:
     """Write the charts of all environments, or of the given ones.
 
-    Only files with changed content are written. Foreign files are never replaced or deleted without --adopt.
+    Only files with changed content are written. Foreign files are never replaced without --adopt, and edits made by
+    hand to generated files are kept without --overwrite.
     """
     progress = partial(console.show_progress, description="writing")
     if manifests is not None:
         outcome = render_manifests(
-            registry_path, environments, manifests, adopt=adopt, dry_run=dry_run, show_progress=progress
+            registry_path,
+            environments,
+            manifests,
+            adopt=adopt,
+            overwrite=overwrite,
+            dry_run=dry_run,
+            show_progress=progress,
         )
     else:
         outcome = render_working_copy(
             registry_path,
             environments,
             adopt=adopt,
+            overwrite=overwrite,
             dry_run=dry_run,
             without_helm=without_helm,
             show_progress=progress,

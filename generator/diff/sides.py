@@ -77,7 +77,7 @@ def render_side(source: RegistrySource) -> Side:
     folder = overlay_tree(tree, source.open_folder(registry.workloads.path))
     identify = partial(blob_id, length=source.id_length)
     foreign = {path: identify(data) for path, data in folder.read_files(folder.foreign_paths).items()}
-    ids = {**tree.files.compute_file_ids(f"git-{source.id_length}", identify), **foreign}
+    ids = {**{path: identify(data) for path, data in tree.files.items()}, **foreign}
 
     def read_files(paths: Collection[str]) -> Mapping[str, bytes]:
         generated = {path: tree.files[path] for path in paths if path in tree.files}

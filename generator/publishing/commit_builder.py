@@ -95,19 +95,14 @@ class CommitBuilder:
                 ),
                 remedy="restore it from git, or take those files over with --adopt",
             )
-        charts = prepare_charts(
+        return prepare_charts(
             published.registry,
             chart_location(published.registry, self._origin, published.output_folder),
             before,
             adopt=self._choices.adopt,
+            overwrite=self._choices.overwrite,
             helm_scope=HelmScope.ALL if self._choices.verify_with_helm else HelmScope.NONE,
         )
-        if charts.change.edited and not self._choices.overwrite:
-            raise RefusedError(
-                list_paths("generated files were edited by hand", map(before.display, charts.change.edited)),
-                remedy="put the edits into apps.toml, or discard them with --overwrite",
-            )
-        return charts
 
     def _registry_commit_id(self) -> str:
         if not self._source.commit or not self._source.separate_repository:

@@ -17,7 +17,7 @@ from generator.errors import ConflictError, GeneratorError, LocalError, UsageErr
 from generator.helm.chart_size import describe_large_charts
 from generator.helm.manifests import render_manifest_files
 from generator.helm.verify import HelmScope
-from generator.pipeline import open_working_folder, prepare_charts, refuse_files_in_the_way
+from generator.pipeline import open_working_folder, prepare_charts, refuse_edited_files, refuse_files_in_the_way
 from generator.promotion.history import find_checkout
 from generator.promotion.policy import RegistryChange
 from generator.publishing.checkout_files import read_working_registry, refuse_hidden_charts, refuse_missing_files
@@ -96,6 +96,7 @@ def render_working_copy(
     environments: Collection[str],
     *,
     adopt: bool = False,
+    overwrite: bool = False,
     dry_run: bool = False,
     without_helm: bool = False,
     show_progress: ShowProgress,
@@ -117,6 +118,7 @@ def render_working_copy(
             open_working_folder(folder),
             environments=environments,
             adopt=adopt,
+            overwrite=overwrite,
             helm_scope=HelmScope.NONE if without_helm else scope,
         )
         removals = tuple(
@@ -134,6 +136,7 @@ def render_manifests(
     target: Path,
     *,
     adopt: bool = False,
+    overwrite: bool = False,
     dry_run: bool = False,
     show_progress: ShowProgress,
 ) -> RenderOutcome:
@@ -150,6 +153,8 @@ def render_manifests(
     change = compute_changes(manifests, folder.read_inventory(), folder.read_digest, frozenset(environments) or None)
     if not adopt:
         refuse_files_in_the_way(open_working_folder(folder), change)
+    if not overwrite:
+        refuse_edited_files(open_working_folder(folder), change)
     if change and not dry_run:
         with show_progress(len(change.files_to_write)) as step:
             folder.apply_changes(change, folder.read_inventory(), step)
@@ -176,7 +181,8 @@ def check_working_copy(
         registry,
         find_chart_location(path, registry),
         open_working_folder(folder),
-        adopt=True,  # A file in the way is reported as out of date.
+        adopt=True,  # A file in the way, or edited by hand, is reported as out of date.
+        overwrite=True,
         helm_scope=HelmScope.NONE if without_helm else HelmScope.ALL,
     )
     report = check_working_copy_policy(path, policy, warn, base)

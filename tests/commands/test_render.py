@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import signal
@@ -129,12 +130,51 @@ def test_a_file_in_the_way_is_refused_and_may_be_taken_over(rendered: Path, work
     assert foreign.read_text() != "mine\n"
 
 
-def test_a_generated_file_edited_by_hand_is_put_right(rendered: Path, workloads: Run) -> None:
+def test_a_generated_file_that_is_gone_is_written_again(rendered: Path, workloads: Run) -> None:
     before = contents(rendered)
-    (rendered / CHARTS / "dev" / "values.yaml").write_text("mine\n")
     (rendered / CHARTS / "prod" / "Chart.yaml").unlink()
     assert workloads("render", cwd=rendered).code == 0
     assert contents(rendered) == before
+
+
+def test_a_generated_file_edited_by_hand_is_kept_unless_told_otherwise(rendered: Path, workloads: Run) -> None:
+    before = contents(rendered)
+    (rendered / CHARTS / "dev" / "values.yaml").write_text("mine\n")
+    with untouched(rendered):
+        done = workloads("render", cwd=rendered)
+    assert (done.code, done.last) == (4, "nothing was written")
+    assert "generated files were edited by hand:\n  multi-repo/argo-app-of-apps/dev/values.yaml\n" in done.err
+    assert "hint: put the edits into apps.toml, or discard them with --overwrite" in done.err
+    assert workloads("render", "--overwrite", cwd=rendered).code == 0
+    assert contents(rendered) == before
+
+
+def test_what_the_inventory_only_claims_is_not_deleted(rendered: Path, workloads: Run) -> None:
+    place = rendered / CHARTS / "dev" / "templates" / "custom.yaml"
+    place.write_text("# mine\n")
+    inventory = rendered / "multi-repo" / ".generated.json"
+    body = json.loads(inventory.read_text())
+    body["files"]["argo-app-of-apps/dev/templates/custom.yaml"] = "0" * 64
+    inventory.write_text(json.dumps(body))
+    done = workloads("render", cwd=rendered)
+    assert done.code == 4
+    assert "argo-app-of-apps/dev/templates/custom.yaml" in done.err
+    assert place.read_text() == "# mine\n"
+
+
+@pytest.mark.parametrize("path", ["../apps.toml", "../.github/workflows/ci.yml", "bootstrap/root-app.yaml"])
+def test_an_inventory_that_lists_other_files_deletes_none(rendered: Path, workloads: Run, path: str) -> None:
+    place = rendered / "multi-repo" / path
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.touch()
+    inventory = rendered / "multi-repo" / ".generated.json"
+    body = json.loads(inventory.read_text())
+    body["files"][path] = hashlib.sha256(place.read_bytes()).hexdigest()
+    inventory.write_text(json.dumps(body))
+    with untouched(rendered):
+        done = workloads("render", "--overwrite", "--adopt", cwd=rendered)
+    assert done.code == 4
+    assert f"lists {path!r}, which workloads does not generate" in done.err
 
 
 def test_an_environment_that_leaves_the_registry_takes_its_chart_along(rendered: Path, workloads: Run) -> None:
@@ -145,7 +185,7 @@ def test_an_environment_that_leaves_the_registry_takes_its_chart_along(rendered:
     assert (rendered / CHARTS / "test").exists()
 
 
-@pytest.mark.parametrize("text", ["{", '{"version": 1, "files": {"../../x": "0"}, "applications": {}}'])
+@pytest.mark.parametrize("text", ["{", '{"version": 1, "files": {"../../x": 0}, "applications": {}}'])
 def test_a_damaged_record_stops_it(rendered: Path, workloads: Run, text: str) -> None:
     (rendered / "multi-repo" / ".generated.json").write_text(text)
     edit(rendered, without(REGISTRY, "ledger", "test"))
@@ -292,7 +332,7 @@ def test_a_long_list_of_files_is_cut(place: Path, workloads: Run) -> None:
     )
     done = workloads("render", cwd=place)
     assert (done.code, len(done.err.splitlines())) == (0, 61)
-    assert done.err.splitlines()[-1] == "… and 6 more"
+    assert done.err.splitlines()[-1] == "… and 8 more"
 
 
 def test_manifests_are_what_helm_makes_of_the_charts_and_the_charts_are_left_alone(

@@ -163,7 +163,8 @@ def test_a_move_that_orphans_the_workload_is_refused(published: Arrangement, mov
 
 
 def test_a_project_change_is_published(published: Arrangement) -> None:
-    published.edit(published.text.replace("[apps.billing]\n", '[apps.billing]\nproject = "money"\n'))
+    granted = published.text.replace("[teams.payments]\n", '[teams.payments]\nprojects = ["money"]\n')
+    published.edit(granted.replace("[apps.billing]\n", '[apps.billing]\nproject = "money"\n'))
     assert published.publish().code == 0
 
 
