@@ -34,11 +34,11 @@ def site_command(folder: Path, registry_path: str | None, dry_run: bool, as_json
     """
 
     path = find_registry(registry_path)
-    book = read_editable_registry(open_registry_files(path), path.name, str(path.parent))
+    editable = read_editable_registry(open_registry_files(path), path.name, str(path.parent))
     moment = (at.replace(tzinfo=UTC) if at else current_time()).replace(second=0, microsecond=0)
     output = open_site_folder(folder)
     history = open_history(path, current_time(), console.print_message, open_user_cache())
-    site = build_site(book, history, moment, RemoteRepositories())
+    site = build_site(editable, history, moment, RemoteRepositories())
     change, owned = compare_site_folder(output, render_pages(site))
     if change and not dry_run:
         write_site(output, change, owned)
@@ -49,5 +49,5 @@ def site_command(folder: Path, registry_path: str | None, dry_run: bool, as_json
             {"added": added, "changed": changed, "removed": list(change.removed), "written": not dry_run}
         )
         return
-    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "up to date"
-    console.print_result(f"{folder}: {told}{' (dry run: nothing was written)' if dry_run else ''}")
+    summary = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "up to date"
+    console.print_result(f"{folder}: {summary}{' (dry run: nothing was written)' if dry_run else ''}")

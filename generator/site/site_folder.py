@@ -17,7 +17,7 @@ _SITE_PATH = re.compile(r"(?:[a-z]+/)?[a-z0-9](?:[-_.a-z0-9]*[a-z0-9_])?\.(?:htm
 
 
 def open_site_folder(root: Path) -> OutputFolder:
-    """Open the folder of a site; `compare_site_folder` judges what its inventory lists."""
+    """Open the folder of a site; `compare_site_folder` checks the paths in its inventory."""
     return OutputFolder(root, lambda path: True)
 
 
@@ -31,15 +31,15 @@ def compare_site_folder(folder: OutputFolder, files: Mapping[str, bytes]) -> tup
     is_site = _SITE_MARKER in owned.files and all(map(_SITE_PATH.fullmatch, owned.files))
     if not is_site and (owned.files or _contains_files(folder.root)):
         raise RefusedError(
-            f"{folder.root} is not empty, and no site that workloads wrote",
+            f"{folder.root} is not empty and was not created by workloads site",
             remedy="name a folder that does not exist yet",
             not_done="nothing was written",
         )
     change = compute_changes(RenderedTree(files, {}), owned, folder.read_digest)
     if change.foreign:
         raise RefusedError(
-            f"{folder.root / change.foreign[0]} is in the way, and workloads did not write it",
-            remedy="move it away",
+            f"{folder.root / change.foreign[0]} is a foreign file where the site has a page",
+            remedy="move it to another folder",
             not_done="nothing was written",
         )
     return change, owned
@@ -50,7 +50,7 @@ def write_site(folder: OutputFolder, change: ChangeSet, inventory: Inventory) ->
     try:
         folder.apply_changes(change, inventory)
     except LocalError as error:
-        raise LocalError(error.message, not_done="the site is not complete; run this again") from error
+        raise LocalError(error.message, not_done="the site is incomplete: run the command again") from error
 
 
 def _contains_files(root: Path) -> bool:

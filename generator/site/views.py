@@ -26,9 +26,11 @@ CELL_STATES = {
     "held": "held",
     "frozen": "frozen",
     "behind": "behind",
+    "ahead": "ahead",
+    "differs": "differs",
     "retired": "retired",
     "current": "up to date",
-    "absent": "not running",
+    "absent": "not deployed",
 }
 #: The states of cells that wait for a promotion.
 OPEN_STATES = ("blocked", "held", "frozen", "behind")
@@ -38,7 +40,7 @@ OPEN_STATES = ("blocked", "held", "frozen", "behind")
 class Cell:
     """An app in an environment: `revision` as people read it, `exact` as Argo CD reads it.
 
-    `remark` says which revision it is behind, `reasons` lists every rule that blocks its promotion.
+    `remark` compares it with its source environment, `reasons` lists every rule that blocks its promotion.
     """
 
     environment: str
@@ -177,8 +179,10 @@ def _cell_state(app: str, env: Environment, pending_promotion: PendingPromotion 
         return "retired"
     if app in env.holds:
         return "held"
-    if pending_promotion is None or pending_promotion.direction is not Direction.AHEAD:
+    if pending_promotion is None:
         return "current"
+    if pending_promotion.direction is not Direction.AHEAD:
+        return "ahead" if pending_promotion.direction is Direction.BEHIND else "differs"
     rules = {refusal.rule for refusal in pending_promotion.refusals}
     return "frozen" if "freeze" in rules else "blocked" if rules else "behind"
 

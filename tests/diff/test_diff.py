@@ -19,7 +19,7 @@ def _edit(shop: Path, text: str) -> None:
     (shop / "apps.toml").write_text(text)
 
 
-def test_the_page_shows_what_the_command_says(shop: Path, workloads: Run) -> None:
+def test_the_documentation_shows_the_current_output(shop: Path, workloads: Run) -> None:
     _edit(shop, changed())
     text = PAGE.read_text()
     assert replayed(workloads, shop, text) == text, "refresh with: python -m tests.diff.sample"
@@ -75,16 +75,14 @@ def test_every_member_and_danger_is_documented(shop: Path, workloads: Run) -> No
     assert not [title for title in DANGERS.values() if f"| {title} |" not in PAGE.read_text()]
 
 
-def test_where_nothing_changes_nothing_is_told_and_helm_is_not_asked(
-    shop: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_equal_charts_are_not_rendered(shop: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(helm, "render_chart", None)
     _edit(shop, BEFORE.replace("version = 1", "# a remark\nversion = 1"))
     done = workloads("diff", "--exit-code", cwd=shop)
     assert (done.code, done.out.splitlines()[0]) == (0, "nothing changes")
 
 
-def test_files_that_differ_in_text_alone_are_told_as_such(shop: Path, workloads: Run) -> None:
+def test_files_that_differ_in_text_alone_are_reported_as_such(shop: Path, workloads: Run) -> None:
     template = shop / "multi-repo/argo-app-of-apps/dev/templates/edge.yaml"
     template.write_text(f"# by hand\n{template.read_text()}")
     subprocess.run(["git", "commit", "-qam", "by hand"], cwd=shop, check=True)
@@ -94,7 +92,7 @@ def test_files_that_differ_in_text_alone_are_told_as_such(shop: Path, workloads:
     assert "dev: no object changes (1 file differs in text)" in done.out
 
 
-def test_what_is_committed_counts_and_not_what_the_registry_there_says(shop: Path, workloads: Run) -> None:
+def test_the_base_is_the_committed_charts_and_not_the_registry_there(shop: Path, workloads: Run) -> None:
     values = shop / "multi-repo/argo-app-of-apps/prod/values.yaml"
     values.write_text(values.read_text().replace("v1.0.0", "v0.9.0", 1))
     subprocess.run(["git", "commit", "-qam", "by hand"], cwd=shop, check=True)
@@ -130,20 +128,20 @@ def test_before_the_first_commit_everything_is_new(tmp_path: Path, workloads: Ru
         (["--limit", "10"], "--limit"),
     ],
 )
-def test_what_makes_no_sense_is_refused(shop: Path, workloads: Run, args: list[str], said: str) -> None:
+def test_invalid_options_are_refused(shop: Path, workloads: Run, args: list[str], said: str) -> None:
     done = workloads("diff", *args, cwd=shop)
     assert done.code == 2
     assert said in done.err
 
 
-def test_outside_of_a_repository_there_is_nothing_to_compare_with(tmp_path: Path, workloads: Run) -> None:
+def test_outside_of_a_repository_diff_is_refused(tmp_path: Path, workloads: Run) -> None:
     _edit(tmp_path, BEFORE)
     done = workloads("diff", cwd=tmp_path)
     assert done.code == 2
     assert "is not in a Git repository" in done.err
 
 
-def test_a_registry_that_cannot_be_read_is_told_as_everywhere(shop: Path, workloads: Run) -> None:
+def test_an_invalid_registry_is_reported(shop: Path, workloads: Run) -> None:
     _edit(shop, BEFORE.replace("[defaults]", "[defalts]"))
     done = workloads("diff", cwd=shop)
     assert done.code == 3

@@ -57,14 +57,14 @@ def test_a_move_without_a_hand_over_is_a_danger(place: Path, workloads: Run) -> 
     assert field == {"path": ["shard"], "after": "payments"}
 
 
-def test_what_was_handed_over_moves_without_danger(place: Path, workloads: Run) -> None:
+def test_a_handed_over_app_changes_its_shard_without_danger(place: Path, workloads: Run) -> None:
     found = told(place, workloads, handed_over(WHOLE), divided(handed_over(WHOLE)))
     assert dangers(found) == {}
     assert found["Application", "billing"]["fields"] == [{"path": ["shard"], "after": "payments"}]
 
 
 @pytest.mark.parametrize("after", ["", "8"])
-def test_out_of_a_shard_too(place: Path, workloads: Run, after: str) -> None:
+def test_a_handed_over_app_leaves_its_shard_without_danger(place: Path, workloads: Run, after: str) -> None:
     text = handed_over(WHOLE)
     found = told(place, workloads, divided(text), divided(text, after) if after else text)
     assert dangers(found) == {}
@@ -72,7 +72,7 @@ def test_out_of_a_shard_too(place: Path, workloads: Run, after: str) -> None:
     assert found["Application", "dev-applications-payments"]["change"] == "removed"
 
 
-def test_what_is_handed_over_and_goes_elsewhere_too_is_a_danger(place: Path, workloads: Run) -> None:
+def test_a_handed_over_app_that_also_moves_is_a_danger(place: Path, workloads: Run) -> None:
     after = divided(handed_over(WHOLE)) + '\n[apps.ledger.environments.dev]\nnamespace = "money"\n'
     found = told(place, workloads, handed_over(WHOLE), after)
     (danger,) = dangers(found)["ledger"]
@@ -80,14 +80,14 @@ def test_what_is_handed_over_and_goes_elsewhere_too_is_a_danger(place: Path, wor
     assert "billing" not in dangers(found)
 
 
-def test_the_shards_are_applications_that_are_added(place: Path, workloads: Run) -> None:
+def test_new_shards_are_added_applications(place: Path, workloads: Run) -> None:
     found = told(place, workloads, WHOLE, divided(WHOLE))
     added = {key for key, one in found.items() if one["change"] == "added"}
     assert added == {("Application", "dev-applications-payments"), ("AppProject", "dev-applications")}
     assert {found[key]["app"] for key in added} == {None}
 
 
-def test_a_promotion_in_a_shard_is_told_as_anywhere(place: Path, workloads: Run) -> None:
+def test_a_promotion_in_a_shard_is_one_changed_application(place: Path, workloads: Run) -> None:
     found = told(place, workloads, divided(WHOLE), divided(WHOLE).replace('  "billing",', '  "billing@v2",', 1))
     assert list(found) == [("Application", "billing")]
     assert found["Application", "billing"]["fields"] == [
@@ -96,9 +96,7 @@ def test_a_promotion_in_a_shard_is_told_as_anywhere(place: Path, workloads: Run)
 
 
 @pytest.mark.parametrize(("before", "after"), [(WHOLE, handed_over(WHOLE)), (handed_over(WHOLE), WHOLE)])
-def test_a_finalizer_that_goes_and_comes_back_with_the_hand_over_is_no_danger(
-    place: Path, workloads: Run, before: str, after: str
-) -> None:
+def test_the_finalizer_of_a_hand_over_is_no_danger(place: Path, workloads: Run, before: str, after: str) -> None:
     found = told(place, workloads, before, after)
     assert {kind for kind, _ in found} == {"Application", "AppProject"}
     assert not any(dangers(found).values())

@@ -78,7 +78,7 @@ def wide(tab: Page) -> int:
     return width
 
 
-def test_filters_are_in_the_address_and_the_way_back_leads_back(tab: Page, folder: Path) -> None:
+def test_filters_are_in_the_url_and_follow_the_back_button(tab: Page, folder: Path) -> None:
     tab.goto(f"{folder.as_uri()}/index.html")
     assert len(shown(tab)) == 24
     tab.get_by_label("Search").type("CHECK")
@@ -95,7 +95,7 @@ def test_filters_are_in_the_address_and_the_way_back_leads_back(tab: Page, folde
     assert (len(shown(tab)), tab.get_by_label("Search").input_value(), address(tab)) == (24, "", "")
 
 
-def test_an_address_that_was_sent_on_shows_the_same(tab: Page, folder: Path) -> None:
+def test_a_shared_url_shows_the_same_rows(tab: Page, folder: Path) -> None:
     blocked = [app.name for app in sample().apps if {"blocked", "held"} & {cell.state for cell in app.cells}]
     tab.goto(f"{folder.as_uri()}/index.html?state=blocked,held&team=nobody&env=%3Cb%3E&q=%20")
     assert shown(tab) == blocked
@@ -107,16 +107,16 @@ def test_an_address_that_was_sent_on_shows_the_same(tab: Page, folder: Path) -> 
     assert tab.get_by_text("No app matches.").is_visible()
 
 
-def test_the_keyboard_reaches_everything_in_the_order_that_is_read(tab: Page, folder: Path) -> None:
+def test_the_keyboard_reaches_everything_in_reading_order(tab: Page, folder: Path) -> None:
     tab.goto(f"{folder.as_uri()}/index.html")
     seen = []
-    for _ in range(23):
+    for _ in range(25):
         tab.keyboard.press("Tab")
         seen.append(tab.evaluate(_FOCUSED))
     assert seen[0] == "Skip to content"
-    assert seen[9:21] == [
+    assert seen[9:23] == [
         *("q", "team", "env"),
-        *("blocked", "held", "frozen", "behind", "retired", "current", "absent"),
+        *("blocked", "held", "frozen", "behind", "ahead", "differs", "retired", "current", "absent"),
         *("Clear", "Apps by environment"),
     ]
     tab.get_by_label("blocked").focus()
@@ -127,7 +127,7 @@ def test_the_keyboard_reaches_everything_in_the_order_that_is_read(tab: Page, fo
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_core_finds_no_serious_fault(tab: Page, folder: Path, scheme: Any) -> None:
+def test_axe_core_finds_no_serious_violation(tab: Page, folder: Path, scheme: Any) -> None:
     found = importlib.util.find_spec("axe_playwright_python")
     if found is None or not found.submodule_search_locations:
         pytest.skip("axe-core is not installed")
@@ -143,7 +143,7 @@ def test_axe_core_finds_no_serious_fault(tab: Page, folder: Path, scheme: Any) -
 
 
 @pytest.mark.parametrize("width", [360, 640])
-def test_a_narrow_page_is_no_wider_than_the_window(tab: Page, folder: Path, width: int) -> None:
+def test_narrow_pages_do_not_scroll_sideways(tab: Page, folder: Path, width: int) -> None:
     """640 pixels are what a window of 1280 has left at 200 %."""
     tab.set_viewport_size({"width": width, "height": 640})
     for name in ("index.html", "metrics.html", "apps/checkout.html", "environments/prod-us.html"):
@@ -151,7 +151,7 @@ def test_a_narrow_page_is_no_wider_than_the_window(tab: Page, folder: Path, widt
         assert wide(tab) <= 0, name
 
 
-def test_hostile_text_does_nothing(tab: Page, tmp_path: Path) -> None:
+def test_hostile_text_runs_nothing(tab: Page, tmp_path: Path) -> None:
     site = written(render_pages(wild()), tmp_path)
     tab.set_viewport_size({"width": 360, "height": 640})
     for path in sorted(site.rglob("*.html")):
@@ -173,7 +173,7 @@ def test_without_javascript_everything_is_shown(browser: Browser, folder: Path) 
     context.close()
 
 
-def test_two_thousand_apps_are_filtered_without_delay(tab: Page, folder: Path, tmp_path: Path) -> None:
+def test_filtering_two_thousand_apps_is_fast(tab: Page, folder: Path, tmp_path: Path) -> None:
     small = sample()
     apps = tuple(replace(small.apps[n % 24], name=f"{small.apps[n % 24].name}-{n}") for n in range(2000))
     matrix = render_index_page(replace(small, apps=apps)).encode()

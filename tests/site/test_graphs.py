@@ -49,7 +49,7 @@ def test_the_promotion_graph_as_mermaid() -> None:
     )
 
 
-def test_the_apps_of_one_environment_with_what_they_run() -> None:
+def test_the_apps_of_one_environment_have_their_revisions() -> None:
     graph = build_apps_graph(registry(), ["test"])
     assert [node.lines for node in graph.nodes] == [("test", "2 apps"), ("billing", "v1.1.0"), ("ledger", "main")]
     assert {(edge.source, edge.target) for edge in graph.edges} == {("test", "test/billing"), ("test", "test/ledger")}
@@ -64,7 +64,7 @@ def test_many_apps_are_drawn_as_their_teams() -> None:
     assert [node.lines for node in graph.nodes] == [("dev", "42 apps"), ("payments", "42 apps")]
 
 
-def test_an_environment_in_shards_has_them_between_it_and_its_apps() -> None:
+def test_shards_are_between_their_environment_and_its_apps() -> None:
     graph = build_apps_graph(registry(sharded(onboarded(REGISTRY), '"team"')), ["dev"])
     assert format_mermaid(graph) == (
         "flowchart LR\n"
@@ -84,7 +84,7 @@ def test_an_environment_in_shards_has_them_between_it_and_its_apps() -> None:
 
 
 @pytest.mark.parametrize("shards", ['"team"', "3", "1000"])
-def test_in_shards_each_app_is_drawn_once_below_a_node_of_its_own(shards: str) -> None:
+def test_each_app_in_shards_is_drawn_once(shards: str) -> None:
     graph = build_apps_graph(registry(sharded(onboarded(REGISTRY), shards)))
     keys = [node.key for node in graph.nodes]
     assert len(set(keys)) == len(keys)
@@ -104,7 +104,7 @@ def many(count: int) -> str:
     return onboarded(REGISTRY).replace("apps = [\n", f"apps = [\n{listed}", 1) + tables
 
 
-def test_many_apps_in_shards_are_drawn_as_those_and_their_teams() -> None:
+def test_many_apps_in_shards_are_drawn_as_shards_and_teams() -> None:
     graph = build_apps_graph(registry(sharded(many(MAX_DRAWN_APPS), '"team"')), ["dev"])
     assert [node.lines for node in graph.nodes] == [
         ("dev", "43 apps"),

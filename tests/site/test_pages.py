@@ -114,7 +114,7 @@ def page(files: dict[str, bytes], name: str) -> Page:
     return Page(files[name])
 
 
-def test_the_matrix_is_a_row_for_each_app_with_a_cell_for_each_environment(files: dict[str, bytes]) -> None:
+def test_the_matrix_has_a_row_for_each_app_and_a_cell_for_each_environment(files: dict[str, bytes]) -> None:
     site = sample()
     cells = page(files, "index.html").all("td", role="cell")
     assert [(cell["data-env"], cell["data-state"]) for cell in cells] == [
@@ -123,7 +123,7 @@ def test_the_matrix_is_a_row_for_each_app_with_a_cell_for_each_environment(files
     assert {cell["data-state"] for cell in cells} == set(CELL_STATES)
 
 
-def test_every_state_is_named_with_how_many_cells_are_in_it(files: dict[str, bytes]) -> None:
+def test_every_state_has_a_count(files: dict[str, bytes]) -> None:
     text = " ".join(page(files, "index.html").text.split())
     counts = sample().counts
     for state, words in CELL_STATES.items():
@@ -131,7 +131,7 @@ def test_every_state_is_named_with_how_many_cells_are_in_it(files: dict[str, byt
     assert sum(counts.values()) == 24 * 5
 
 
-def test_a_page_for_every_app_and_environment_and_no_link_that_leads_nowhere(files: dict[str, bytes]) -> None:
+def test_every_app_and_environment_has_a_page_and_no_link_is_broken(files: dict[str, bytes]) -> None:
     assert {f"apps/{app.name}.html" for app in sample().apps} < files.keys()
     for name, data in files.items():
         if not name.endswith(".html"):
@@ -146,7 +146,7 @@ def test_a_page_for_every_app_and_environment_and_no_link_that_leads_nowhere(fil
             assert path in files, (name, to)
 
 
-def test_an_apps_page_says_its_sources_owners_revisions_and_moves(files: dict[str, bytes]) -> None:
+def test_the_page_of_an_app_shows_sources_owners_revisions_and_history(files: dict[str, bytes]) -> None:
     found = page(files, "apps/checkout.html")
     assert found.all("a", href="https://github.com/logistics/checkout.git")
     for words in ("@acme/logistics", "deploy/chart", "hold: 2026-11-16 pen test", "pinned to v1.3.0"):
@@ -156,7 +156,7 @@ def test_an_apps_page_says_its_sources_owners_revisions_and_moves(files: dict[st
     assert [move.changed_at for move in moves] == sorted((move.changed_at for move in moves), reverse=True)
 
 
-def test_an_environments_page_says_its_policy_its_freezes_and_what_waits(files: dict[str, bytes]) -> None:
+def test_the_page_of_an_environment_shows_policy_freezes_and_pending_promotions(files: dict[str, bytes]) -> None:
     found = page(files, "environments/prod-us.html")
     for words in ("tags and commits only", "48h", "frozen until 2026-12-01 08:00 UTC: Thanksgiving sales"):
         assert words in " ".join(found.text.split())
@@ -164,7 +164,7 @@ def test_an_environments_page_says_its_policy_its_freezes_and_what_waits(files: 
     assert len(found.all("li", **{"data-state": "frozen"})) == 2 * sum(cell.state == "frozen" for _, cell in view.cells)
 
 
-def test_the_measures_are_plotted_and_tabled(files: dict[str, bytes]) -> None:
+def test_the_weeks_have_bars_and_numbers(files: dict[str, bytes]) -> None:
     found = page(files, "metrics.html")
     weeks = sample().delivery.weeks
     assert sum(week.deployments for week in weeks) == sum(
@@ -175,7 +175,7 @@ def test_the_measures_are_plotted_and_tabled(files: dict[str, bytes]) -> None:
     assert [bar["value"] for bar in bars][: len(weeks)] == [str(week.deployments) for week in weeks]
 
 
-def test_only_the_pages_that_tell_the_time_change_with_it(files: dict[str, bytes]) -> None:
+def test_only_pages_that_show_the_time_change_with_it(files: dict[str, bytes]) -> None:
     assert render_pages(sample()) == files
     later = replace(sample(), moment=MOMENT + timedelta(minutes=1))
     assert {name for name, data in render_pages(later).items() if data != files[name]} == {"index.html"}
@@ -212,7 +212,7 @@ def test_hostile_text_stays_text(hostile: dict[str, bytes]) -> None:
     assert HOSTILE in page(hostile, "environments/dev.html").text
 
 
-def test_only_what_is_on_the_web_is_a_link(hostile: dict[str, bytes]) -> None:
+def test_only_web_urls_are_links(hostile: dict[str, bytes]) -> None:
     for name, url in (("scp", "git@github.com:acme/b.git"), ("gone", "file:///srv/c.git")):
         found = page(hostile, f"apps/{name}.html")
         assert url in found.text
@@ -220,7 +220,7 @@ def test_only_what_is_on_the_web_is_a_link(hostile: dict[str, bytes]) -> None:
     assert page(hostile, "apps/bad.html").all("a", href=URL, rel="noopener noreferrer")
 
 
-def test_no_page_has_a_name_that_a_file_system_keeps_for_itself(hostile: dict[str, bytes]) -> None:
+def test_no_page_has_a_reserved_file_name(hostile: dict[str, bytes]) -> None:
     assert page_path("apps", "con") == "apps/con_.html"
     assert "apps/con_.html" in hostile
     assert len({name.lower() for name in hostile}) == len(hostile)

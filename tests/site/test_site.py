@@ -27,7 +27,7 @@ def world(tmp_path: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch) -> Wo
     return World(tmp_path, workloads, monkeypatch).build()
 
 
-def test_a_release_as_the_site_shows_it(world: World, tmp_path: Path) -> None:
+def test_the_site_follows_a_release(world: World, tmp_path: Path) -> None:
     out = tmp_path / "out"
     world.ok("promote", "billing", "--to", "test", "--without-helm")
     world.commit("promote billing")
@@ -56,7 +56,7 @@ def test_a_release_as_the_site_shows_it(world: World, tmp_path: Path) -> None:
     assert "behind dev: v1.2.0<br>hold: held: &#34;2026-11-10 pen test&#34;" in (out / "index.html").read_text()
 
 
-def test_what_is_gone_from_the_registry_goes_and_what_is_not_ours_stays(world: World, tmp_path: Path) -> None:
+def test_pages_of_removed_apps_are_deleted_and_foreign_files_stay(world: World, tmp_path: Path) -> None:
     out = tmp_path / "out"
     world.ok("site", str(out))
     (out / "CNAME").write_text("apps.example.org\n")
@@ -68,10 +68,10 @@ def test_what_is_gone_from_the_registry_goes_and_what_is_not_ours_stays(world: W
     assert (out / "CNAME").exists()
 
 
-def test_a_folder_of_somebody_else_is_refused(world: World, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_site_is_refused(world: World, tmp_path: Path) -> None:
     charts = world.checkout / "multi-repo"
     before = contents(charts)
-    assert "is not empty, and no site that workloads wrote" in world.refused(4, "site", str(charts))
+    assert "is not empty and was not created by workloads site" in world.refused(4, "site", str(charts))
     assert contents(charts) == before
     out = tmp_path / "out"
     out.mkdir()
@@ -83,7 +83,7 @@ def test_a_folder_of_somebody_else_is_refused(world: World, tmp_path: Path) -> N
     assert "is not a folder" in world.refused(4, "site", str(out / "file"))
 
 
-def test_no_repository_no_history(tmp_path: Path, workloads: Run, world: World) -> None:
+def test_without_a_repository_there_is_no_history(tmp_path: Path, workloads: Run, world: World) -> None:
     alone = tmp_path / "alone"
     alone.mkdir()
     (alone / "apps.toml").write_text("version = 1\n[environments.dev]\n")
