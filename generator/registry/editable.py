@@ -169,9 +169,14 @@ class EditableRegistry:
         return self.documents[self.root].name.removesuffix(self.root).rstrip("/") or "."
 
 
-def read_editable_registry(files: RegistryFiles, root_name: str, display_folder: str = ".") -> EditableRegistry:
-    """Read the registry with root file `root_name` for edits. Raises what `read_registry_from` raises."""
-    draft = read_declarations(files, root_name, display_folder)
+def read_editable_registry(
+    files: RegistryFiles, root_name: str, display_folder: str = ".", *, allow_violations: bool = False
+) -> EditableRegistry:
+    """Read the registry with root file `root_name` for edits. Raises what `read_registry_from` raises.
+
+    `allow_violations` accepts violations of policy and tenancy, in a registry that is only compared with.
+    """
+    draft = read_declarations(files, root_name, display_folder, [] if allow_violations else None)
     prefix = "" if display_folder == "." else f"{display_folder}/"
     documents = {document.name.removeprefix(prefix): document for document in draft.documents}
     return EditableRegistry(

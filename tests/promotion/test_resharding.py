@@ -131,7 +131,7 @@ def test_an_environment_of_which_the_root_file_says_nothing_else_stays(
     start = text.index("createProjects")
     listed = text[start : text.index("]\n", start) + 2]
     edit(world, listed, "")
-    (world.checkout / "teams" / "lists.toml").write_text('[environments.dev]\napps = ["billing", "ledger"]\n')
+    (world.checkout / "teams" / "payments.toml").write_text('[environments.dev]\napps = ["billing", "ledger"]\n')
     world.ok("render")
     world.commit("lists in a file of their own")
     world.push()
@@ -266,7 +266,8 @@ def test_without_a_workloads_repository_shards_are_read_from_the_origin(world: W
 def moved_to_payments(world: World) -> None:
     """web becomes the payments' app, by hand."""
     shop = world.checkout / "teams" / "shop.toml"
-    shop.write_text(shop.read_text().replace('team = "shop"', 'team = "payments"'))
+    (world.checkout / "teams" / "payments.toml").write_text(shop.read_text().replace('team = "shop"', 'team = "payments"'))
+    shop.write_text("")
     web = f'"{world.git_url}/web.git"'
     edit(world, f"[{web}, ", "[")
     edit(world, f'"{world.git_url}/ledger.git"]', f'"{world.git_url}/ledger.git", {web}]')

@@ -122,6 +122,13 @@ def test_a_change_of_others(repository: Path) -> None:
     )
 
 
+def test_the_base_may_violate_a_rule_that_is_newer_than_it(repository: Path) -> None:
+    Path("apps.toml").write_text(ROOT.replace('files = ["lists/dev.toml"]\n', ""))
+    git("commit", "--quiet", "-am", "a registry of an earlier version")
+    Path("apps.toml").write_text(ROOT)
+    assert "the root file: decision teams.a: changed" in check("--base", "HEAD").output
+
+
 def test_before_there_was_a_registry(repository: Path) -> None:
     git("rm", "--quiet", "--cached", "-r", ".")
     git("commit", "--quiet", "-m", "none")
