@@ -266,7 +266,9 @@ def test_without_a_workloads_repository_shards_are_read_from_the_origin(world: W
 def moved_to_payments(world: World) -> None:
     """web becomes the payments' app, by hand."""
     shop = world.checkout / "teams" / "shop.toml"
-    (world.checkout / "teams" / "payments.toml").write_text(shop.read_text().replace('team = "shop"', 'team = "payments"'))
+    (world.checkout / "teams" / "payments.toml").write_text(
+        shop.read_text().replace('team = "shop"', 'team = "payments"')
+    )
     shop.write_text("")
     web = f'"{world.git_url}/web.git"'
     edit(world, f"[{web}, ", "[")
