@@ -288,6 +288,7 @@ def test_an_app_of_another_team_is_handed_over_while_it_is_still_its_old_teams(
         "change the team\nnothing was changed\n"
     )
     git(world.checkout, "checkout", "--quiet", ".")
+    (world.checkout / "teams" / "payments.toml").unlink()
     edit(world, 'shards = "team"\n', 'shards = "team"\nhandOver = [\n  "web", # to the payments\n]\n')
     world.ok("render")
     world.commit("hand web over")

@@ -87,7 +87,8 @@ def test_a_foreign_file_is_kept_when_its_environment_leaves(published: Arrangeme
             "lists '../x', which workloads does not generate",
         ),
         ('{"version": 99}', "was written by a newer version of workloads"),
-        ("    ],
+        ("<<<<<<< ours\n", "is damaged"),
+    ],
 )
 def test_a_record_that_cannot_be_read_stops_everything(published: Arrangement, text: str, words: str) -> None:
     published.others({RECORD: text})
@@ -162,7 +163,6 @@ def test_a_move_that_orphans_the_workload_is_refused(published: Arrangement, mov
 
 
 def test_a_project_change_is_published(published: Arrangement) -> None:
-<<<<<<< HEAD
     granted = published.text.replace("[teams.payments]\n", '[teams.payments]\nprojects = ["money"]\n')
     published.edit(granted.replace("[apps.billing]\n", '[apps.billing]\nproject = "money"\n'))
     assert published.publish().code == 0
