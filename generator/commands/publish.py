@@ -92,6 +92,8 @@ def _publish_result_json(result: PublishResult, summary: PublishSummary, dry_run
 
 
 def _print_publish_result(result: PublishResult, summary: PublishSummary, dry_run: bool) -> None:
+    for note in summary.notes:
+        console.print_message(f"note: {note}")
     if not result.changed_paths:
         console.print_result("nothing to publish: the branch is up to date")
         return

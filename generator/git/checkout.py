@@ -214,6 +214,14 @@ class Checkout:
         except FileNotFoundError:
             return self.git_dir
 
+    def untracked_files(self, folder: Path, names: Iterable[str]) -> list[str]:
+        """List those of the existing files `names`, relative to `folder`, that the index does not have."""
+        place = self.repository_path(folder)
+        prefix = "" if place == "." else f"{place}/"
+        listed = self._git.check_output("--literal-pathspecs", "ls-files", "-z", "--", place)
+        tracked = set(os.fsdecode(listed).split("\0"))
+        return sorted(name for name in names if prefix + name not in tracked and (folder / name).is_file())
+
     def has_index(self) -> bool:
         """Whether anything has been checked out yet (not so after `git clone --no-checkout`)."""
         return (self.git_dir / "index").exists()

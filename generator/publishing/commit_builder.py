@@ -10,9 +10,9 @@ from generator.errors import ConflictError, RefusedError
 from generator.git.commit_plan import Proposal
 from generator.helm.adoption import find_deployed_applications
 from generator.helm.verify import HelmScope
-from generator.pipeline import folder_prefix, list_paths, open_branch_folder, prepare_charts
+from generator.pipeline import find_digests, folder_prefix, list_paths, open_branch_folder, prepare_charts
 from generator.promotion.policy import PolicyInputs, PolicyReport
-from generator.publishing.context import chart_location
+from generator.publishing.context import chart_location, describe_moved_charts
 from generator.publishing.removal_guard import RemovalConsent, guard_removals
 from generator.publishing.summary import (
     REGISTRY_COMMIT_TRAILER,
@@ -23,6 +23,7 @@ from generator.publishing.summary import (
 )
 
 if TYPE_CHECKING:
+    from generator.charts.chart_folder import ChartFolder
     from generator.git.branch_snapshot import BranchSnapshot
     from generator.git.commit_plan import GitIdentity
     from generator.pipeline import PreparedCharts
@@ -70,12 +71,21 @@ class CommitBuilder:
         before, change, consent = charts.before, charts.change, self._choices.consent
         with_helm = self._choices.verify_with_helm
         deployed = find_deployed_applications(before, charts.digests, charts.after, with_helm=with_helm)
+        old = self._find_moved_charts(published, base, before)
+        if old:
+            digests = find_digests(old, charts.tree)
+            deployed = find_deployed_applications(old, digests, charts.after, with_helm=with_helm)
         removed = guard_removals(published.registry, deployed, charts.tree.applications, consent)
         environments = find_touched_apps(
             change, before.inventory, lambda path: before.read_files([path]).get(path), published.registry.environments
         )
         self.summary = PublishSummary(
-            change, removed, environments, published.edit, override_trailers=report.format_trailers()
+            change,
+            removed,
+            environments,
+            published.edit,
+            override_trailers=report.format_trailers(),
+            notes=(describe_moved_charts(published.charts_before, published.output_folder),) if old else (),
         )
         prefix = folder_prefix(published.output_folder)
         files: dict[str, bytes | None] = {prefix + path: data for path, data in change.files_to_write.items()}
@@ -103,6 +113,16 @@ class CommitBuilder:
             overwrite=self._choices.overwrite,
             helm_scope=HelmScope.ALL if self._choices.verify_with_helm else HelmScope.NONE,
         )
+
+    @staticmethod
+    def _find_moved_charts(
+        published: RegistryToPublish, base: BranchSnapshot, before: ChartFolder
+    ) -> ChartFolder | None:
+        """The folder that Argo CD still reads, where `workloads.path` has changed since the last publish."""
+        if before.has_inventory or published.charts_before in ("", published.output_folder):
+            return None
+        old = open_branch_folder(base, published.charts_before)
+        return old if old.has_inventory else None
 
     def _registry_commit_id(self) -> str:
         if not self._source.commit or not self._source.separate_repository:

@@ -26,7 +26,7 @@ from generator.pipeline import CommittedFiles, find_digests, open_committed_fold
 from generator.promotion.app_edits import RegistryEdit
 from generator.promotion.history import find_checkout, find_registry_folder, read_registry_history
 from generator.publishing.checkout_files import open_registry_files
-from generator.publishing.comparison_base import charts_beside_registry
+from generator.publishing.comparison_base import charts_beside_registry, read_committed_workloads
 from generator.publishing.removal_guard import find_removals, guard_removals
 from generator.registry.editable import read_editable_registry
 
@@ -77,7 +77,8 @@ def read_committed_applications(
     checkout: Checkout | None, path: Path, registry: Registry, revision: str = "HEAD"
 ) -> PublishedApplications:
     """Read the Applications from the committed inventory, or from the one on disk if there is no repository."""
-    folder = path.parent / registry.workloads.path
+    output = find_committed_charts(checkout, path, registry, revision) if checkout else registry.workloads.path
+    folder = path.parent / output
     data = (
         _read_committed_inventory(checkout, folder, revision)
         if checkout
@@ -97,6 +98,23 @@ def _read_committed_inventory(checkout: Checkout, folder: Path, revision: str) -
     return checkout.read_committed_file(place, revision)
 
 
+def find_committed_charts(checkout: Checkout, path: Path, registry: Registry, revision: str = "HEAD") -> str:
+    """Return the `workloads.path` where the charts are at a revision, which can be another than the registry's now."""
+    here = registry.workloads.path
+    if checkout.committed_blob_id((path.parent / here / INVENTORY_FILE).absolute(), revision) is not None:
+        return here
+    before = read_committed_workloads(checkout, path, revision)
+    return before.path if before else here
+
+
+def describe_moved_charts(before: str, now: str) -> str:
+    """Describe what a change of `workloads.path` leaves behind."""
+    return (
+        f"workloads.path changes from {before} to {now}: {before} stays as it is, and Argo CD reads it until each "
+        f"environment is bootstrapped from {now}"
+    )
+
+
 def check_working_copy_removals(
     path: Path, charts: PreparedCharts, consent: RemovalConsent, revision: str = "HEAD", *, with_helm: bool = True
 ) -> None:
@@ -108,7 +126,8 @@ def check_working_copy_removals(
     commit = checkout.resolve_commit(revision) if checkout else None
     if checkout is None or commit is None:
         return
-    committed = open_committed_folder(CommittedFiles(checkout, path.parent, commit), charts.registry.workloads.path)
+    output = find_committed_charts(checkout, path, charts.registry, commit)
+    committed = open_committed_folder(CommittedFiles(checkout, path.parent, commit), output)
     digests = find_digests(committed, charts.tree)
     deployed = find_deployed_applications(committed, digests, charts.after, with_helm=with_helm)
     guard_removals(charts.registry, deployed, charts.tree.applications, consent)

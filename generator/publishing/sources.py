@@ -15,9 +15,11 @@ from generator.promotion.history import History, RegistryLocation, read_history
 from generator.promotion.policy import RegistryChange
 from generator.promotion.trailers import parse_change_overrides
 from generator.publishing.checkout_files import CheckoutFiles, open_registry_files, refuse_hidden_edits
+from generator.publishing.comparison_base import read_committed_workloads
+from generator.publishing.summary import parse_registry_commit
 from generator.registry.editable import read_editable_registry
 from generator.registry.files import filter_by_pattern
-from generator.registry.reader import list_registry_files, read_registry_from
+from generator.registry.reader import list_registry_files, parse_workloads_settings, read_registry_from
 from generator.registry.three_way_merge import merge_texts
 from generator.toml.document import TomlError
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 class RegistryToPublish:
     """A registry to publish, the folder for its charts, and the registry files to commit with them.
 
+    `charts_before` is the folder of the charts by the registry as it is on the branch, empty if that is not known.
     `change` is what is published of a registry that changed, to be checked against the environments' policies.
     """
 
@@ -40,6 +43,7 @@ class RegistryToPublish:
     files_to_commit: Mapping[str, bytes | None]
     edit: RegistryEdit | None = None
     change: RegistryChange | None = None
+    charts_before: str = ""
 
 
 class RegistrySource(Protocol):
@@ -68,6 +72,7 @@ class SeparateRepositorySource:
     def __init__(
         self, path: Path, registry: Registry, checkout: Checkout | None, change: RegistryChange | None
     ) -> None:
+        self._path = path
         self._registry = registry
         self._change = change
         self._checkout = checkout
@@ -77,8 +82,16 @@ class SeparateRepositorySource:
         self.dirty = any(_has_uncommitted_changes(checkout, path.parent / name) for name in names)
 
     def load_for_base(self, base: BranchSnapshot) -> RegistryToPublish:
-        path = _normalize_path(self._registry.workloads.path)
-        return RegistryToPublish(self._registry, path, {}, change=self._change)
+        output = _normalize_path(self._registry.workloads.path)
+        return RegistryToPublish(
+            self._registry, output, {}, change=self._change, charts_before=self._find_published_charts(base)
+        )
+
+    def _find_published_charts(self, base: BranchSnapshot) -> str:
+        """Return the folder of the charts by the registry commit that was published last; empty if it is not known."""
+        commit = parse_registry_commit(base.message)
+        before = read_committed_workloads(self._checkout, self._path, commit) if self._checkout and commit else None
+        return _normalize_path(before.path) if before else ""
 
     def has_ancestor(self, older: str, newer: str) -> bool:
         return self._checkout is not None and self._checkout.is_ancestor(older, newer)
@@ -152,9 +165,10 @@ class WorkloadsRepositorySource:
             messages = self._checkout.read_messages(self._edit_base, self.commit) if self.commit else []
             overrides = parse_change_overrides(messages)
             change = RegistryChange(before, after, lambda: self._read_history(base), overrides)
-        return RegistryToPublish(
-            registry, _normalize_path(self._prefix + registry.workloads.path), written, change=change
-        )
+        output = _normalize_path(self._prefix + registry.workloads.path)
+        published = parse_workloads_settings(branch.read_bytes(self._name) or b"")
+        charts_before = _normalize_path(self._prefix + published.path) if published and not first else ""
+        return RegistryToPublish(registry, output, written, change=change, charts_before=charts_before)
 
     def _read_history(self, base: BranchSnapshot) -> History:
         return read_branch_history(base, self._checkout, self._prefix, self._name, self._remote)

@@ -40,6 +40,7 @@ class PublishSummary:
     edit: RegistryEdit | None = None
     pull_request: PublishedPullRequest | None = None
     override_trailers: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def find_touched_apps(

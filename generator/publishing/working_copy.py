@@ -25,7 +25,9 @@ from generator.publishing.context import (
     EditContext,
     EditOperation,
     check_working_copy_removals,
+    describe_moved_charts,
     find_chart_location,
+    find_committed_charts,
     find_removals_since_head,
     read_edit_context,
 )
@@ -189,7 +191,26 @@ def check_working_copy(
     report.raise_if_refused()
     check_working_copy_removals(path, charts, consent, base or "HEAD", with_helm=not without_helm)
     warnings = list(describe_large_charts(charts.verified.sizes, charts.tree.applications, registry))
+    warnings += _describe_checkout_problems(path, registry, charts)
     return CheckOutcome(folder, charts, warnings, report.overridden)
+
+
+def _describe_checkout_problems(path: Path, registry: Registry, charts: PreparedCharts) -> Iterator[str]:
+    """Yield warnings about what Git has: charts in another folder, generated files that are not tracked."""
+    checkout = find_checkout(path)
+    if checkout is None or checkout.head_commit() is None:
+        return
+    before = find_committed_charts(checkout, path, registry)
+    if before != registry.workloads.path:
+        yield describe_moved_charts(before, registry.workloads.path)
+        return
+    folder = path.parent / before
+    untracked = checkout.untracked_files(folder, charts.tree.digests) if folder.exists() else []
+    if untracked:
+        yield (
+            f"{len(untracked)} generated files are not tracked by Git, {folder / untracked[0]} for one: "
+            f"git add --force {folder}"
+        )
 
 
 def edit_working_copy(

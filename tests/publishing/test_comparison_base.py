@@ -143,3 +143,40 @@ def test_a_change_of_the_workloads_branch_is_compared_with_the_branch_before(
     done = workloads("diff", cwd=tmp_path / "clone")
     assert done.code == 0
     assert "ledger" in done.out
+
+
+def _move_charts(folder: Path) -> None:
+    registry = folder / "apps.toml"
+    registry.write_text(registry.read_text().replace("version = 1\n", 'version = 1\n[workloads]\npath = "gitops"\n', 1))
+
+
+def test_moved_charts_are_compared_with_the_folder_before_which_is_named(
+    server: Path, workloads: Run, tmp_path: Path
+) -> None:
+    git(tmp_path, "clone", "--quiet", f"file://{server}", "clone")
+    clone = tmp_path / "clone"
+    _move_charts(clone)
+    frozen = "multi-repo stays as it is, and Argo CD reads it until each environment is bootstrapped from gitops"
+    done = workloads("publish", "--dry-run", cwd=clone)
+    assert done.code == 0, done.err
+    assert frozen in done.err
+    assert workloads("render", cwd=clone).code == 0
+    done = workloads("check", cwd=clone)
+    assert (done.code, frozen in done.err) == (0, True)
+    registry = clone / "apps.toml"
+    registry.write_text(without(registry.read_text(), "ledger", "test"))
+    for args in (("render",), ("check",), ("publish", "--dry-run")):
+        done = workloads(*args, cwd=clone)
+        assert (done.code, "test/ledger: Application ledger: " in done.err) == (0 if args == ("render",) else 5, True), args
+
+
+def test_generated_files_that_git_does_not_track_are_reported(workloads: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "alone"
+    git(tmp_path, "init", "--quiet", "--initial-branch=main", str(folder))
+    (folder / ".gitignore").write_text("*_test.yaml\n")
+    commit_registry(folder, workloads, REGISTRY)
+    done = workloads("check", cwd=folder)
+    assert done.code == 0
+    assert "generated files are not tracked by Git, " in done.err
+    git(folder, "add", "--force", "multi-repo")
+    assert "not tracked" not in workloads("check", cwd=folder).err
