@@ -145,7 +145,7 @@ def _compute_checksum(body: bytes) -> bytes:
 def open_user_cache() -> Cache:
     """The cache in the user's cache folder; without such a folder, a cache that stores nothing."""
     try:
-        return Cache(create_private_folder("memo", "what was worked out before"), _digest_running_program())
+        return Cache(create_private_folder("memo", "cached results"), _digest_running_program())
     except LocalError:
         return Cache(Path(os.devnull), "")
 

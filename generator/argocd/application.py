@@ -1,6 +1,6 @@
 """Tables for the fields of an Argo CD Application: sources, sync policy and the rest of its spec.
 
-Names, allowed values and the version that brought a field follow Argo CD's API types and CRDs.
+Names, allowed values and the version that introduced a field follow Argo CD's API types and CRDs.
 `Since` on a field names that version; the field is an error in a registry for an older Argo CD.
 """
 

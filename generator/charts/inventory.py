@@ -74,7 +74,7 @@ class Inventory:
 
 
 def _format_lines(members: Iterable[str], *, gap: bool = False) -> str:
-    """Format the members of an object, with an empty line between two of them where there is to be a gap."""
+    """Format the members of an object, with an empty line between two of them where a gap is wanted."""
     separator = ",\n\n" if gap else ",\n"
     return f"{{\n{separator.join(members)}\n}}"
 
@@ -133,7 +133,7 @@ def parse_inventory(
 ) -> Inventory:
     """Parse an inventory; an empty one if `data` is None. `display_path` names the file in errors.
 
-    An inventory is a claim: whoever can edit it must not have other files overwritten or deleted. So it may list
+    An inventory is a claim: anyone who can edit it must not have other files overwritten or deleted. So it may list
     only paths that `is_generated` says can be generated. Raises RefusedError if it lists others, is damaged or is
     from a newer version.
     """
@@ -255,6 +255,6 @@ def _all_have_types(values: Iterable[Any], *kinds: type) -> bool:
 
 def _damaged_inventory_error(display_path: str) -> RefusedError:
     return RefusedError(
-        f"{display_path} is damaged: what is generated and what is yours cannot be told apart",
+        f"{display_path} is damaged, so generated files cannot be distinguished from other files",
         remedy="restore it from git (after a merge conflict, either side will do) and render again",
     )

@@ -32,7 +32,11 @@ from generator.registry.files import find_registry
 _REMOTES = f"{__name__}.remotes"
 environment_option = click.option("--in", "environment", required=True, metavar="ENV", help="The environment.")
 removals_option = click.option(
-    "--allow-removal", "removals", multiple=True, metavar="ENV/APP", help="Let this Application go (repeatable)."
+    "--allow-removal",
+    "removals",
+    multiple=True,
+    metavar="ENV/APP",
+    help="Confirm this deletion (repeatable).",
 )
 
 
@@ -147,7 +151,7 @@ def _publish_edit(operation: EditOperation, path: Path, flags: dict[str, Any]) -
     if edited:
         _print_edit_messages(edited)
     if not result.changed_paths:
-        console.print_result("nothing to publish: the branch has it already")
+        console.print_result("already up to date")
     elif flags["dry_run"]:
         console.print_result(f"would publish {_count_files(len(result.changed_paths))} (dry run)")
     else:

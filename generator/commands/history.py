@@ -30,7 +30,10 @@ def history_command(
     history = require_history(path, current_time(), console.print_message, open_user_cache())
     moves = history.filter_changes(app, environment, since.replace(tzinfo=UTC) if since else None)
     if not moves and app is not None and not history.filter_changes(app):
-        raise UsageError(f"git knows of no move of {app} by {path}", remedy="workloads history lists all apps")
+        raise UsageError(
+            f"{app} has no history in {path}",
+            remedy="check the spelling, or commit the registry first",
+        )
     if environment is not None and not moves:
         current = read_working_registry(path).environments
         known = {move.environment for move in history.revision_changes} | current.keys()

@@ -12,7 +12,7 @@ registry_option = click.option(
     "-f", "--registry", "registry_path", metavar="FILE", help="The registry; default: apps.toml here or above."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do none of it.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would be done, without doing it.")
 without_helm_option = click.option(
     "--without-helm", is_flag=True, help="Do not verify the charts with Helm. Only where there is no Helm."
 )
@@ -24,7 +24,7 @@ forge_option = click.option(
     "--forge",
     type=click.Choice(["github", "gitlab", "gitea"]),
     default=None,
-    help="What the repository's server is, where its name does not tell.",
+    help="The kind of the repository's server, if its name does not show it.",
 )
 
 

@@ -35,9 +35,11 @@ from generator.registry.files import find_registry
 @click.option("--repository", metavar="URL", help="Another workloads repository than the registry names.")
 @click.option("--branch", metavar="NAME", help="Another branch than the registry names.")
 @click.option("--create-branch", is_flag=True, help="Create the branch in a repository that has others.")
-@click.option("--allow-removal", "removals", multiple=True, metavar="ENV/APP", help="Let this Application go.")
 @click.option(
-    "--confirm-removals", "ceilings", multiple=True, metavar="ENV=N", help="Let N Applications go, past the ceiling."
+    "--allow-removal", "removals", multiple=True, metavar="ENV/APP", help="Confirm this deletion (repeatable)."
+)
+@click.option(
+    "--confirm-removals", "ceilings", multiple=True, metavar="ENV=N", help="Delete N Applications, above the limit."
 )
 @override_options
 @click.option("--adopt", is_flag=True, help="Take over files in the way that workloads did not write.")

@@ -21,7 +21,7 @@ DANGERS = {
     "widens-project": "widens a project",
     "follows-branch": "follows a branch",
     "turns-on-automation": "lets Argo CD act by itself",
-    "changes-finalizer": "changes what a deletion takes along",
+    "changes-finalizer": "changes what a deletion removes",
 }
 
 

@@ -161,7 +161,7 @@ def _list_automation_effects(item: Manifest) -> dict[str, str]:
         if automated.get("allowEmpty") is True:
             on["allowEmpty"] = "a source that yields nothing deletes everything"
     for option, effect in (
-        ("Replace=true", "objects are replaced, or deleted and created again, in place of patched"),
+        ("Replace=true", "objects are replaced, or deleted and recreated, instead of patched"),
         ("Force=true", "objects that cannot be patched are deleted and created again"),
     ):
         if option in argocd.sync_options(item):

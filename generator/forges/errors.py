@@ -15,7 +15,7 @@ def forge_error(forge_name: str, status: int | None, message: str, token: str) -
         return NetworkError(f"{forge_name} could not be reached: {shown}", remedy="run it again: what is pushed stays")
     if status in (401, 403, 404):
         remedy = "the token needs to read the repository and to write requests"
-        return NetworkError(f"{forge_name} does not let us in ({status}): {shown}", remedy=remedy)
+        return NetworkError(f"{forge_name} denies access ({status}): {shown}", remedy=remedy)
     if status == 429 or status >= 500:
         return NetworkError(f"{forge_name} fails ({status}): {shown}", remedy="run it again: what is pushed stays")
     return RemoteRefusedError(f"{forge_name} refused the request ({status}): {shown}")

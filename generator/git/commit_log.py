@@ -29,7 +29,7 @@ _LINK_MODE = "120000"
 _FAST_FORWARD = re.compile(
     r"([0-9a-f]{40,64}) ([0-9a-f]{40,64}) [^\t]* (\d{1,12}) [-+]\d{4}\tmerge (\S+): Fast-forward"
 )
-#: Names of merged revisions that only bring a branch up to date with its remote or with the main branch.
+#: Names of merged revisions that only update a branch with its remote or with the main branch.
 _UPSTREAM_NAMES = re.compile(r"(origin|upstream|refs/remotes)/.*|FETCH_HEAD|HEAD|@\{.*|main|master")
 _MAX_REFLOG_BYTES = 1024 * 1024
 #: How far another machine's clock may be ahead without its commits' dates being taken as wrong.

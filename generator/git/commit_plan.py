@@ -132,13 +132,13 @@ def _refuse_collisions(entries: Mapping[str, TreeEntry], changed: Mapping[str, F
     by_fold = _group_by_casefold(after | folders, added=set(written) - set(entries))
     for path in written:
         if path in folders:
-            raise _refused_path_error(path, "is to be a file, and is a folder there")
+            raise _refused_path_error(path, "must be a file, and is a folder there")
         for parent in _parent_folders(path):
             if parent in after:
                 raise _refused_path_error(path, f"is below {parent}, which is a file there")
     for names in by_fold.values():
         if len(names) > 1:
-            raise _refused_path_error(names[0], f"and {names[1]} would be one and the same on some systems")
+            raise _refused_path_error(names[0], f"and {names[1]} would be the same path on some systems")
 
 
 def _group_by_casefold(paths: Iterable[str], added: set[str]) -> dict[str, list[str]]:

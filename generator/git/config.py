@@ -181,7 +181,7 @@ def _is_given_for_a_host(setting: ConfigSetting) -> bool:
 
 
 def _keep_home(key: str, value: str, home: str) -> tuple[str, str]:
-    """Change a setting so that it means the same for a git whose HOME is another folder, for want of a `.netrc`."""
+    """Change a setting so that it means the same for a git whose HOME is another folder, to keep it from a `.netrc`."""
     if key.startswith("http.") and value.startswith("~/"):
         return key, str(Path(value).expanduser())
     if not (key.startswith("credential.") and key.endswith(".helper") and value and home):

@@ -15,11 +15,11 @@ class Fault(Enum):
     """Why a remote operation failed, grouped by how to respond."""
 
     TRANSIENT = "retry"
-    STALLED = "the remote keeps silent: waiting again would only double the wait"
-    ACCESS = "not let in, or nothing there: the same again would fail the same"
-    NO_REPOSITORY = "what the URL names is no repository"
-    LOCAL = "this machine fails"
-    REFUSED = "the remote said no"
+    STALLED = "the remote does not answer: a retry would only wait twice as long"
+    ACCESS = "no access, or no repository: a retry would fail in the same way"
+    NO_REPOSITORY = "the URL is not a repository"
+    LOCAL = "a local failure"
+    REFUSED = "the remote refused"
 
 
 def _any_pattern(*patterns: str) -> re.Pattern[str]:

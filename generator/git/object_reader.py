@@ -24,7 +24,7 @@ _TREE_ENTRIES = {
     40: re.compile(rb"(\d+) ([^\0]+)\0(.{20})", re.DOTALL),
     64: re.compile(rb"(\d+) ([^\0]+)\0(.{32})", re.DOTALL),
 }
-# The names of so many objects fit into the buffer of a pipe, so that git never waits for us to read its answers.
+# The names of so many objects fit into the buffer of a pipe, so Git never waits until its answers are read.
 _NAMES_AT_ONCE = 64
 _MAX_NAME_LENGTH = 4096
 _ANSWER_SECONDS = 120

@@ -114,7 +114,7 @@ def _raise_unless_retryable(
         clone.discard_clone()
     if failure.fault is not Fault.TRANSIENT or not schedule.retry_after_fault():
         raise _error_for_failure(failure, clone.url, publisher.target)
-    publisher.progress(f"the remote failed us, trying again: {failure.message.splitlines()[-1]}")
+    publisher.progress(f"connection failed, retrying: {failure.message.splitlines()[-1]}")
 
 
 def _error_for_failure(failure: RemoteFailure, url: str, target: PublishTarget) -> GeneratorError:
@@ -122,13 +122,13 @@ def _error_for_failure(failure: RemoteFailure, url: str, target: PublishTarget) 
     if failure.fault is Fault.NO_REPOSITORY:
         return UsageError(f"{shown} is not a git repository: {failure.message}")
     if failure.fault is Fault.LOCAL:
-        return LocalError(f"git could not do its work here: {failure.message}", remedy="is the disk full?")
+        return LocalError(f"git failed on this machine: {failure.message}", remedy="is the disk full?")
     if failure.fault is Fault.REFUSED:
         return RemoteRefusedError(f"{shown} refused the commit on {target.push_branch}:\n{failure.message}")
     if failure.fault is Fault.ACCESS:
         return NetworkError(f"{shown} denies access: {failure.message}", remedy=access_remedy(url, target.config))
     if failure.fault is Fault.STALLED:
-        return NetworkError(f"{shown} keeps us waiting without sending anything", remedy="try again later")
+        return NetworkError(f"{shown} does not send any data", remedy="try again later")
     return NetworkError(f"{shown} could not be reached: {failure.message}", remedy="try again later")
 
 
@@ -176,7 +176,7 @@ class _Publisher:
             return PublishResult(base.commit, base.commit, self._attempt_number, False, tuple(planned))
         if self._attempt_number > 1 and clone.base_branch_head(self._idle_budget) != base.commit:
             # Check before the expensive steps: with many concurrent pushes, most races are lost by now.
-            self.progress("somebody else was faster, trying again")
+            self.progress("another push came first, retrying")
             return None
         if self.target.request_branch and _holds_same_commit(there, base, planned, proposal):
             return PublishResult(base.commit, there.commit, self._attempt_number, False, tuple(planned))
@@ -259,7 +259,7 @@ class _Publisher:
             raise RemoteFaultError(failure)
         elif not output.succeeded and not self._is_built_upon(clone, result, head, patience):
             self._uncertain_pushes.pop(commit)
-            self.progress("somebody else was faster, trying again")
+            self.progress("another push came first, retrying")
             return None
         self._uncertain_pushes.clear()
         return result

@@ -266,7 +266,7 @@ def _write_protected_config(folder: Path, config: GitConfig) -> str:
 
 
 def _is_usable_clone(folder: Path, kind: str) -> bool:
-    """Whether the clone is complete and ours, has no leftover locks, and is not too large; renews its configuration.
+    """Renew the clone's configuration; return whether it is complete, this user's, without locks, and not too large.
 
     Any lock in it is stale, because this process has reserved the folder.
     """

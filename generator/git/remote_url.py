@@ -83,7 +83,7 @@ def allowed_protocols(url: str, *, insecure: bool = False) -> tuple[str, ...]:
         raise UsageError(f"{redact(url)}: git may not use {scheme!r} here", remedy="use https, ssh or file")
     if insecure or _is_loopback(url):
         return (*_SAFE_PROTOCOLS, scheme)
-    raise UsageError(f"{redact(url)}: {scheme} lets anybody on the way read and change it", remedy="use https or ssh")
+    raise UsageError(f"{redact(url)}: anybody on the network can read and change {scheme}", remedy="use https or ssh")
 
 
 def local_remote_folder(url: str) -> Path | None:

@@ -1,4 +1,4 @@
-"""Create bare repositories for our own use, and check that one is still as it was created."""
+"""Create bare repositories for the tool's own use, and check that one is still as it was created."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def write_config(folder: Path, kind: str) -> None:
 def is_trustworthy(folder: Path, extra_names: set[str]) -> bool:
     """Whether only this user can have written the repository, and nothing in it points elsewhere.
 
-    The content of objects is not looked at: whoever reads them compares it with their ids.
+    The content of objects is not looked at: the reader of them compares it with their ids.
     """
     top = folder.lstat()
     if not stat.S_ISDIR(top.st_mode) or top.st_uid != os.getuid() or top.st_mode & 0o022:

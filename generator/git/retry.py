@@ -47,8 +47,8 @@ class RetrySchedule:
         took = self._clock() - self._started
         if self._lost_races >= self._budget.race_attempts or self._clock() >= self._deadline:
             raise ConflictError(
-                f"others pushed to {branch} {self._lost_races} times while we prepared our commit",
-                remedy="run it again: nothing of yours is lost",
+                f"others pushed to {branch} {self._lost_races} times while this commit was prepared",
+                remedy="run it again; your change is kept",
             )
         self._sleep_with_jitter(self._lost_races, max(_BACKOFF_BASE, took))
 

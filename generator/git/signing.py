@@ -54,4 +54,4 @@ def verify_signature(git: GitRunner, signing: SigningConfig, commit: str) -> Non
 def signing_error(reason: str) -> LocalError:
     """Return the error for a commit that must be signed but cannot be."""
     remedy = "unlock or configure the key (user.signingKey, gpg.format), or turn commit.gpgSign off"
-    return LocalError(f"commits are to be signed: {reason}", remedy=remedy, not_done="nothing was pushed")
+    return LocalError(f"commits must be signed: {reason}", remedy=remedy, not_done="nothing was pushed")

@@ -20,7 +20,7 @@ from generator.registry.shards import MAX_SHARDS, SHARD_BY_TEAM, find_app_shard,
 FILE_WARNING_BYTES = 4 * 1024 * 1024
 #: An Application status from this size gives a warning: etcd refuses objects of 1.5 MiB.
 STATUS_WARNING_BYTES = 1_000_000
-#: What an object adds to `status.resources` of its parent, and to the result of the sync that brought it
+#: What an object adds to `status.resources` of its parent, and to the result of the sync that created it
 #: (argo-cd: ResourceStatus and ResourceResult in pkg/apis/application/v1alpha1), besides its names.
 _STATUS_ENTRIES = (
     {"group": "argoproj.io", "kind": "Application", "name": "", "namespace": "", "status": "Synced", "syncWave": 2,

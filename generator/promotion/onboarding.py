@@ -143,7 +143,7 @@ def migrate_app(
         if old_name not in notes.retired:
             after = after.with_note(env, "retired", old_name, f"{format_day(now)} becomes {new_name}")
     steps = (
-        f"1. publish this: {new_name} comes up beside {old_name}, which neither prunes nor takes its workload along any more",  # noqa: E501
+        f"1. publish this: {new_name} is created beside {old_name}, which no longer prunes or deletes its workload",
         f"2. when {new_name} is healthy in every environment, direct its users to it",
         *(f"{n}. workloads remove {old_name} --in {env}" for n, env in enumerate(reversed(places), 3)),
         f"{len(places) + 3}. workloads remove {old_name} --forget, and delete what it deployed and {new_name} did not take over",  # noqa: E501

@@ -267,7 +267,7 @@ def _find_override_reason(
 
 
 def require_allowed_overrides(environment: Environment, overrides: Collection[PolicyOverride]) -> None:
-    """Raise RefusedError for a rule that the environment does not let be overridden, UsageError without a reason."""
+    """Raise RefusedError for a rule that cannot be overridden in the environment, UsageError without a reason."""
     denied = sorted({override.rule for override in overrides} - set(environment.policy.overrides))
     if denied:
         allowed = ", ".join(environment.policy.overrides) or "none"

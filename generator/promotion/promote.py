@@ -113,7 +113,7 @@ def promote_apps(editable: EditableRegistry, order: PromotionOrder, context: Pro
     messages = [_describe_step(editable, step, context.history) for step in going]
     messages += [f"{step.app_name}: overridden: {refusal}" for step in going for refusal in step.overridden_refusals]
     messages += [
-        f"{step.app_name}: {step.environment.name} has it already"
+        f"{step.app_name}: {step.environment.name} is already up to date"
         for step in steps
         if order.apps and step.is_up_to_date
     ]

@@ -102,7 +102,7 @@ def _infer_published_shards(
         return env.shards
     _refuse_changed_teams(editable, env, shards)
     raise RefusedError(
-        f"environments.{env.name}.shards was changed, and into how many shards the apps are published cannot be told",
+        f"environments.{env.name}.shards was changed, and the number of published shards is unknown",
         remedy="put shards back to what is published, and run this again",
     )
 

@@ -54,7 +54,7 @@ def _promote_to_newest(
         return previous_edit
     order = PromotionOrder(tuple(sorted(revisions)), (environment,), app_revisions=revisions, ready_only=True)
     edited = promote_apps(previous_edit.editable, order, context)
-    told = [line for line in edited.messages if not line.endswith(" has it already")]
+    told = [line for line in edited.messages if not line.endswith(" is already up to date")]
     subject = "; ".join(part for part in (previous_edit.subject, edited.subject) if part)
     return RegistryEdit(edited.editable, subject, (), (*previous_edit.messages, *told))
 

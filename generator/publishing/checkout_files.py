@@ -113,7 +113,7 @@ def refuse_hidden_edits(checkout: Checkout, paths: Iterable[str]) -> None:
 
 
 def refuse_missing_files(path: Path, names: Iterable[str]) -> None:
-    """Raise RefusedError if a file of the registry at `path` is to be written that is not checked out."""
+    """Raise RefusedError if a file that the edit changes, of the registry at `path`, is not checked out."""
     for name in names:
         if not (path.parent / name).exists():
             raise RefusedError(

@@ -53,7 +53,7 @@ def _compare_registries(registry_path: str | None, base: str, team: str | None) 
     checkout = Checkout.discover(path.parent)
     commit = checkout.resolve_commit(base) if checkout else None
     if checkout is None or commit is None:
-        raise UsageError(f"git knows no revision {base!r} here", remedy="fetch it, or name another one")
+        raise UsageError(f"unknown revision {base!r} here", remedy="fetch it, or name another one")
     new = read_editable_registry(open_registry_files(path), path.name, str(path.parent))
     files = CommittedFiles(checkout, path.parent, commit)
     existed = files.read_bytes(path.name) is not None

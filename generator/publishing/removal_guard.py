@@ -114,7 +114,7 @@ def guard_removals(
     ]
     if unnamed:
         raise RemovalError(
-            f"this would take Applications away that nobody named:\n{_format_removals(unnamed)}",
+            f"this deletes Applications; confirm each with --allow-removal:\n{_format_removals(unnamed)}",
             remedy=_removal_remedy(registry, unnamed),
         )
     for env, gone in by_environment.items():

@@ -221,8 +221,8 @@ def _merge_three_ways(path: str, before: bytes, mine: bytes, theirs: bytes) -> b
     merged = merge_texts(*(data.decode("utf-8", "surrogateescape") for data in (before, mine, theirs)))
     if merged.conflicts:
         raise ConflictError(
-            f"{path}: the branch says otherwise what you edited:\n" + "\n".join(map(str, merged.conflicts)),
-            remedy="pull, settle it, and run this again",
+            f"{path}: the branch changed the same entries that you edited:\n" + "\n".join(map(str, merged.conflicts)),
+            remedy="commit or stash your edit, run 'git pull', resolve the conflict, then publish again",
         )
     return merged.text.encode("utf-8", "surrogateescape")
 

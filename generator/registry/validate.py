@@ -169,7 +169,7 @@ def _promotion_entry_problems(
         and builder.declared_names["environments"].keys() >= set(env.promotes_from)
     ):
         below = ", ".join(dict.fromkeys(env.promotes_from))
-        yield f'"{app}" runs in none of {below}, from where it is promoted: list it there first'
+        yield f'"{app}" is not in {below}, which this environment promotes from: add it there first'
 
 
 def _validate_entry_owner(builder: RegistryBuilder, entry: DeclaredEntry) -> None:

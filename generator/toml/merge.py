@@ -153,7 +153,7 @@ def _own_line_comments(array: Array | None) -> set[str]:
 def _apply_remaining_changes(
     document: Document, user: Document, path: KeyPath, found: Mapping[str, Any], expected: Mapping[str, Any]
 ) -> Document:
-    """Apply by key what the lines did not bring over, such as members of an inline table that both sides changed."""
+    """Apply by key what the merge by line left out, such as members of an inline table that both sides changed."""
     if equal_data(found, expected):
         return document
     for key in dict.fromkeys((*found, *expected)):

@@ -170,7 +170,7 @@ class TextMerge:
         return _Statement(above, text, ending, below)
 
     def _choose_value(self, path: KeyPath, user_text: str, branch_text: str) -> str:
-        """The text of a value that both sides wrote anew: of the side that changed its data."""
+        """The text of a value that both sides rewrote: of the side that changed its data."""
         base, user, branch = (find_value(side.data, path) for side in self._documents)
         if isinstance(user, list) and isinstance(branch, list):
             self.lists_changed_twice.append(path)

@@ -127,7 +127,7 @@ def test_without_helm_the_charts_are_not_judged(
     monkeypatch.setenv("PATH", "/nonexistent")
     done = workloads("check", cwd=rendered)
     assert done.code == 9
-    assert "there is no Helm to judge the charts with" in done.err
+    assert "Helm is not installed, so the charts cannot be verified" in done.err
     assert workloads("check", "--without-helm", cwd=rendered).code == 0
 
 

@@ -78,7 +78,7 @@ def test_a_program_that_signs_nothing_is_found_out(remote: Remote, key: SigningC
     program.write_text('#!/bin/sh\nfor last; do :; done\necho > "$last.sig"\n')
     program.chmod(0o755)
     before = remote.head()
-    with pytest.raises(LocalError, match="commits are to be signed"):
+    with pytest.raises(LocalError, match="commits must be signed"):
         run(remote.url, proposing({"a": "a"}), signing=replace(allowed(key, tmp_path), program=str(program)))
     assert remote.head() == before
 
@@ -123,6 +123,6 @@ def test_a_lost_gpg_key_means_no_commit(remote: Remote, gpg: SigningConfig) -> N
     before = remote.head()
     shutil.rmtree(Path(os.environ["GNUPGHOME"]) / "private-keys-v1.d")
     subprocess.run(["gpgconf", "--kill", "all"], check=True, capture_output=True)
-    with pytest.raises(LocalError, match="commits are to be signed"):
+    with pytest.raises(LocalError, match="commits must be signed"):
         run(remote.url, proposing({"a": "a"}), signing=gpg)
     assert remote.head() == before

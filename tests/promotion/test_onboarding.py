@@ -48,7 +48,7 @@ def test_it_follows_the_default_branch_and_comes_where_it_is_told(cart: World) -
     [
         (["--revision", "v1.1"], 4, "cart.git has no branch, tag or commit v1.1 (did you mean v1.1.0"),
         (["--revision", "0" * 40], 4, "has no branch, tag or commit 000"),
-        (["--env", "prod"], 3, '"cart" runs in none of test, from where it is promoted'),
+        (["--env", "prod"], 3, '"cart" is not in test, which this environment promotes from'),
         (["--env", "pord"], 2, 'unknown environment "pord" (did you mean "prod"?)'),
         (["--namespace", "billing"], 4, 'namespace "billing" is not granted to team "shop"'),
     ],

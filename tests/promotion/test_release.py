@@ -96,7 +96,7 @@ def test_what_is_refused_names_every_app_and_all_or_none_is_promoted(world: Worl
 def test_nothing_to_do_is_said_and_nothing_is_written(world: World) -> None:
     world.ok("promote", "ledger", "--to", "test", "--without-helm")
     world.commit("test")
-    assert world.ok("promote", "ledger", "--to", "test") == "ledger: test has it already\nnothing to do\n"
+    assert world.ok("promote", "ledger", "--to", "test") == "ledger: test is already up to date\nnothing to do\n"
     assert world.diff() == ""
 
 

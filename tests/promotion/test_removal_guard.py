@@ -1,4 +1,4 @@
-"""Charts that are checked, rendered or edited in a checkout: no Application goes that nobody named."""
+"""Charts that are checked, rendered or edited in a checkout: no Application is deleted without confirmation."""
 
 from __future__ import annotations
 

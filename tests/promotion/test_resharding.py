@@ -177,7 +177,7 @@ def test_a_number_that_was_changed_by_hand_has_to_be_put_back(
     world = built(tmp_path, workloads, monkeypatch, "3")
     edit(world, "shards = 3", "shards = 5")
     said = world.refused(4, "shard", "dev", "--by", "5")
-    assert "into how many shards the apps are published cannot be told" in said
+    assert "the number of published shards is unknown" in said
     assert "put shards back to what is published, and run this again" in said
 
 
@@ -189,7 +189,7 @@ def test_each_step_may_be_published_at_once(world: World) -> None:
         assert "published " in world.ok("shard", "dev", "--by", "team", "--publish")
         assert git(branch, "log", "-1", "--format=%s", "main") == subject_
         assert git(branch, "rev-list", "--count", "main") == str(number)
-    assert world.ok("shard", "dev", "--by", "team", "--publish") == ("nothing to publish: the branch has it already\n")
+    assert world.ok("shard", "dev", "--by", "team", "--publish") == ("already up to date\n")
     git(world.checkout, "pull", "--quiet")
     assert world.ok("check").endswith("valid and up to date\n")
     assert 'shards = "team"\n' in world.text

@@ -145,7 +145,7 @@ def test_the_last_app_of_an_environment_needs_its_number_confirmed() -> None:
 
 
 def test_a_confirmed_number_is_no_consent_to_what_is_not_named() -> None:
-    with pytest.raises(RemovalError, match="nobody named"):
+    with pytest.raises(RemovalError, match="confirm each with --allow-removal"):
         guard_removals(registry(), running("prod", "billing"), {}, RemovalConsent((), {"prod": 1}))
 
 

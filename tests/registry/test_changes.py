@@ -139,8 +139,8 @@ def test_before_there_was_a_registry(repository: Path) -> None:
     ("arguments", "message"),
     [
         (["--team", "a"], "--base REF"),
-        (["--base", "nowhere"], "git knows no revision"),
-        (["--base", "--output=x"], "git knows no revision"),
+        (["--base", "nowhere"], "unknown revision"),
+        (["--base", "--output=x"], "unknown revision"),
         (["--base", "HEAD", "--team", "aa"], 'did you mean "a"'),
     ],
 )
