@@ -167,7 +167,10 @@ def test_moved_charts_are_compared_with_the_folder_before_which_is_named(
     registry.write_text(without(registry.read_text(), "ledger", "test"))
     for args in (("render",), ("check",), ("publish", "--dry-run")):
         done = workloads(*args, cwd=clone)
-        assert (done.code, "test/ledger: Application ledger: " in done.err) == (0 if args == ("render",) else 5, True), args
+        assert (done.code, "test/ledger: Application ledger: " in done.err) == (
+            0 if args == ("render",) else 5,
+            True,
+        ), args
 
 
 def test_generated_files_that_git_does_not_track_are_reported(workloads: Run, tmp_path: Path) -> None:
