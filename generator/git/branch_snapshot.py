@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from generator.errors import RefusedError
-from generator.git.commit_plan import TreeEntry
+from generator.git.commit_plan import CommitContent, TreeEntry, is_workloads_commit, read_trailers
 from generator.git.object_store import ObjectStore
 
 #: The number of commits to search when the last commit does not have the answer.
@@ -26,16 +26,23 @@ class BranchSnapshot:
         self.parents, self.message = objects.read_commit(commit) if commit else ((), "")
         self._entries: dict[str, TreeEntry] | None = None
 
-    def find_last_message(self, line_prefix: str) -> str:
-        """Return the newest commit message that has a line starting with `line_prefix`; empty if there is none.
+    def read_content(self) -> CommitContent:
+        """What the commit holds, apart from its message and time."""
+        author, committer = self._objects.read_identities(self.commit) if self.commit else ("", "")
+        return CommitContent(self.parents, self.list_entries(), author, committer)
 
-        Searches and fetches up to `HISTORY_LIMIT` commits. Raises `RemoteFaultError` if a fetch fails.
+    def find_last_message(self, line_prefix: str) -> str:
+        """Return the newest message of a workloads commit with a trailer that starts with `line_prefix`.
+
+        Empty if there is none. Searches and fetches up to `HISTORY_LIMIT` commits. Raises `RemoteFaultError` if a fetch
+        fails.
         """
         known = [self.message]
         for depth in (0, *_FETCH_DEPTHS):
             if depth and self.commit:
                 known = self._load_messages(self.commit, depth)
-            found = [text for text in known if any(line.startswith(line_prefix) for line in text.splitlines())]
+            ours = filter(is_workloads_commit, known)
+            found = [text for text in ours if any(line.startswith(line_prefix) for line in read_trailers(text))]
             if found:
                 return found[0]
         return ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,6 +13,9 @@ from generator.errors import RefusedError, UsageError
 
 #: The trailer of every commit that workloads makes.
 GENERATED_BY = "Generated-By: workloads "
+#: The trailer of the commit on a request branch: a digest of everything in it but its time.
+_SEAL = "Generated-Content: "
+_TRAILER_LINE = re.compile(r"[A-Za-z0-9-]+: .*")
 _REGULAR_FILE_MODE = "100644"
 _SPECIAL_FILE_KINDS = {"120000": "a symbolic link", "160000": "a submodule"}
 _TRIMMED_CHARACTERS = " .,:;\"\\'"
@@ -23,6 +27,9 @@ class GitIdentity:
 
     name: str
     email: str
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.email}>"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name.strip())
@@ -84,9 +91,49 @@ def apply_file_changes(
     return kept | written
 
 
+def read_trailers(message: str) -> list[str]:
+    """The lines of a commit message's trailer block: its last paragraph, if all its lines are trailers."""
+    paragraphs = re.split(r"\n[ \t]*\n", message.strip())
+    lines = paragraphs[-1].splitlines() if len(paragraphs) > 1 else []
+    return lines if all(map(_TRAILER_LINE.fullmatch, lines)) else []
+
+
 def is_workloads_commit(message: str) -> bool:
-    """Whether a commit message has the trailer that workloads adds."""
-    return any(line.startswith(GENERATED_BY) for line in message.splitlines())
+    """Whether the trailers of a commit message have the one that workloads adds."""
+    return any(line.startswith(GENERATED_BY) for line in read_trailers(message))
+
+
+@dataclass(frozen=True)
+class CommitContent:
+    """What a commit holds, apart from its message and its time; the identities are `name <email>`."""
+
+    parents: Sequence[str]
+    entries: Mapping[str, TreeEntry]
+    author: str
+    committer: str
+
+
+def seal_message(message: str, content: CommitContent) -> str:
+    """Add the trailer that proves that nobody amended the commit of a request."""
+    return f"{message.rstrip()}\n{_SEAL}{_digest_commit(message, content)}\n"
+
+
+def is_sealed(message: str, content: CommitContent) -> bool:
+    """Whether workloads made a commit and nobody amended it."""
+    seals = [line for line in read_trailers(message) if line.startswith(_SEAL)]
+    return seals == [f"{_SEAL}{_digest_commit(unseal_message(message), content)}"]
+
+
+def unseal_message(message: str) -> str:
+    """The message without the trailer that `seal_message` adds."""
+    return "\n".join(line for line in message.rstrip().split("\n") if not line.startswith(_SEAL)) + "\n"
+
+
+def _digest_commit(message: str, content: CommitContent) -> str:
+    found = hashlib.sha256(repr((message.rstrip(), list(content.parents), content.author, content.committer)).encode())
+    for path, entry in sorted(content.entries.items()):
+        found.update(f"{entry.mode} {entry.oid} {path}\0".encode("utf-8", "surrogateescape"))
+    return found.hexdigest()
 
 
 def _file_mode(entry: TreeEntry | None) -> str:

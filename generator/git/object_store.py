@@ -58,6 +58,15 @@ class ObjectStore:
         parents = [line[len(b"parent ") :] for line in header.splitlines() if line.startswith(b"parent ")]
         return tuple(p.decode("ascii", "replace") for p in parents), message.decode("utf-8", "replace")
 
+    def read_identities(self, oid: str) -> tuple[str, str]:
+        """Return the author and the committer of a commit, each as `name <email>`."""
+        with _report_damage():
+            found = self._reader.read_object(oid)
+        header = found.content.partition(b"\n\n")[0].decode("utf-8", "replace") if found else ""
+        lines = dict(line.partition(" ")[::2] for line in header.split("\n"))
+        author, committer = (lines.get(role, "").rpartition(">")[0] + ">" for role in ("author", "committer"))
+        return author, committer
+
     def read_messages(self, commit: str, limit: int) -> list[str]:
         """Return up to `limit` messages of a commit and its ancestors in the clone, newest first."""
         options = ("-z", "--format=%B", "--topo-order", "--no-show-signature", f"--max-count={limit}")

@@ -19,13 +19,16 @@ from generator.errors import (
 )
 from generator.git.access import access_remedy
 from generator.git.commit_plan import (
+    CommitContent,
     FileChange,
     GitIdentity,
     Proposal,
     TreeEntry,
     apply_file_changes,
     find_changed_files,
-    is_workloads_commit,
+    is_sealed,
+    seal_message,
+    unseal_message,
 )
 from generator.git.failure import Fault, RemoteFailure, RemoteFaultError, classify_push_failure
 from generator.git.messages import redact
@@ -183,12 +186,13 @@ class _Publisher:
         return self._push_commit(clone, base, there.commit, planned, proposal)
 
     def _own_request_branch(self, clone: RemoteClone) -> BranchSnapshot:
-        """Return the pull request's branch. Raises `RemoteRefusedError` if workloads did not make its last commit."""
+        """Return the pull request's branch. Raises `RemoteRefusedError` if it carries a person's commit."""
         there = clone.fetch_current_push_branch(self._idle_budget)
-        if there.commit and not is_workloads_commit(there.message):
+        if there.commit and not is_sealed(there.message, there.read_content()):
             raise RemoteRefusedError(
-                f"the last commit on {self.target.push_branch}, {there.commit[:12]}, was not made by workloads",
-                remedy="merge or close that request and delete its branch, then run this again",
+                f"the last commit on {self.target.push_branch}, {there.commit[:12]}, was not made by workloads, "
+                "or was changed since",
+                remedy="merge or close that pull request and delete its branch, then run this command again",
             )
         return there
 
@@ -240,8 +244,14 @@ class _Publisher:
         self, clone: RemoteClone, base: BranchSnapshot, planned: dict[str, FileChange], proposal: Proposal
     ) -> str:
         id_length = len(base.commit) if base.commit else 40
+        message = proposal.message
+        if self.target.request_branch:
+            parents = (base.commit,) if base.commit else ()
+            entries = apply_file_changes(base.list_entries(), planned, id_length)
+            content = CommitContent(parents, entries, str(proposal.author), str(self._committer))
+            message = seal_message(message, content)
         return clone.objects.write_commit(
-            base.commit, planned, proposal.message, proposal.author, self._committer, self._signing, id_length
+            base.commit, planned, message, proposal.author, self._committer, self._signing, id_length
         )
 
     def _confirm_push(
@@ -278,7 +288,7 @@ def _holds_same_commit(
 ) -> bool:
     """Whether the pull request's branch already has an equal commit, apart from its time."""
     same_place = push_branch.commit is not None and push_branch.parents == ((base.commit,) if base.commit else ())
-    if not same_place or push_branch.message.rstrip("\n") != proposal.message.rstrip("\n"):
+    if not same_place or unseal_message(push_branch.message).rstrip() != proposal.message.rstrip():
         return False
     return push_branch.list_entries() == apply_file_changes(base.list_entries(), planned, len(push_branch.commit or ""))
 

@@ -82,6 +82,30 @@ def test_a_commit_of_somebody_else_on_the_branch_is_kept(remote: Remote, files: 
     assert remote.head(HEAD) == theirs
 
 
+@pytest.mark.parametrize("amend", [{"README.md": "edited"}, {"a": "edited"}])
+@pytest.mark.parametrize("base", ["main", HEAD])
+def test_a_commit_that_somebody_amended_is_kept(remote: Remote, amend: dict[str, str], base: str) -> None:
+    """Also if the message, with its trailers, is the same."""
+    ask(remote, {"a": "a"})
+    message = remote.git("log", "-1", "--format=%B", HEAD)
+    if base == "main":
+        remote.git("update-ref", f"refs/heads/{HEAD}", remote.head())
+    theirs = remote.write(amend, message, HEAD)
+    with pytest.raises(RemoteRefusedError, match="or was changed since"):
+        ask(remote, {"b": "b"})
+    assert remote.head(HEAD) == theirs
+
+
+def test_a_commit_with_other_words_and_the_same_trailers_is_kept(remote: Remote) -> None:
+    ask(remote, {"a": "a"})
+    message = remote.git("log", "-1", "--format=%B", HEAD)
+    tree, parent = remote.git("rev-parse", f"{HEAD}^{{tree}}", "main").splitlines()
+    theirs = remote.git("commit-tree", tree, "-p", parent, "-m", f"better words\n\n{message}")
+    remote.git("update-ref", f"refs/heads/{HEAD}", theirs)
+    with pytest.raises(RemoteRefusedError):
+        ask(remote, {"b": "b"})
+
+
 def test_a_foreign_branch_of_that_name_is_kept(remote: Remote) -> None:
     theirs = remote.write({"mine": "m"}, "by hand", HEAD)
     with pytest.raises(RemoteRefusedError):
