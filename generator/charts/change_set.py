@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,8 @@ class ChangeSet:
     foreign: tuple[str, ...]
     inventory: Inventory
     inventory_changed: bool
+    #: The digest of each changed or removed file when it was compared.
+    compared_digests: Mapping[str, str | None] = field(default_factory=dict)
 
     @cached_property
     def files_to_write(self) -> Mapping[str, bytes]:
@@ -72,6 +74,7 @@ def compute_changes(
         after,
         # An equal inventory is not rewritten: writing 16 MB takes longer than comparing.
         after != inventory or current_digest(INVENTORY_FILE) is None,
+        {path: found[path] for path in (*changed, *removed)},
     )
 
 

@@ -17,7 +17,7 @@ from generator.charts.change_set import ChangeSet
 from generator.charts.digests import digest_file
 from generator.charts.inventory import INVENTORY_FILE, Inventory, parse_inventory, update_digests
 from generator.charts.layout import CHARTS_FOLDER, SHARDS_FOLDER, is_generated_path
-from generator.errors import LocalError, RefusedError
+from generator.errors import ConflictError, LocalError, RefusedError
 
 # Never wait for something that is not a regular file, and never follow a link.
 _READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -123,8 +123,8 @@ class OutputFolder:
         """Write and delete the files of a change set. If it is killed, the next run finishes the work.
 
         The inventory is written first with the new and the old files, and the digests of the old ones: then at any
-        time each generated file is listed, and is as it was or as it will be. Raises LocalError if a file cannot be
-        written.
+        time each generated file is listed, and is as it was or as it will be. Raises ConflictError if a file is no
+        longer as it was when it was compared, and LocalError if one cannot be written.
         """
         try:
             if change.added or change.removed:
@@ -132,8 +132,11 @@ class OutputFolder:
                 self._replace_file(INVENTORY_FILE, first.to_json_bytes())
             files = change.files_to_write
             for done, path in enumerate((path for path in files if path != INVENTORY_FILE), 1):
+                self._require_unchanged(path, change)
                 self._replace_file(path, files[path])
                 on_progress(done)
+            for path in change.removed:
+                self._require_unchanged(path, change)
             self._delete_files(change.removed)
             self._replace_file(INVENTORY_FILE, change.inventory.to_json_bytes())
         except OSError as error:
@@ -141,6 +144,19 @@ class OutputFolder:
                 f"{error.filename or self.root} cannot be written: {error.strerror}",
                 not_done="the charts are not complete; run 'workloads render' again",
             ) from error
+
+    def _require_unchanged(self, path: str, change: ChangeSet) -> None:
+        """Raise ConflictError if somebody wrote, changed or deleted a file since it was compared."""
+        if path in change.added:
+            unchanged = not os.path.lexists(f"{self._root}/{path}")
+        else:
+            unchanged = self.read_digest(path) == change.compared_digests.get(path)
+        if not unchanged:
+            raise ConflictError(
+                f"{self.root / path} changed while this command ran",
+                remedy="run it again",
+                not_done="the charts are not complete; run 'workloads render' again",
+            )
 
     def _replace_file(self, path: str, data: bytes) -> None:
         """Replace a file atomically: a reader, or a crash, sees the old bytes or the new ones."""

@@ -134,9 +134,12 @@ class _FolderVerification:
     def _verdict_key(self, chart: Chart, values: Mapping[str, Any] | None) -> str:
         """A digest of everything that the verdict depends on: engine, bytes of the chart, overrides, names."""
         paths = [path for name, path in self._folder.paths_by_chart[chart].items() if helm.is_read_by_helm(name)]
-        generated = self._folder.tree.digests
-        foreign = self._folder.read_files([path for path in paths if path not in generated])
-        digests = sorted((path, generated.get(path) or sha256_hex(foreign[path])) for path in paths)
+        known = self._folder.tree.digests
+        # The digest of a values.yaml is one of its parts, in any order.
+        generated = {path: known[path] for path in paths if path in known and not path.endswith("/values.yaml")}
+        others = self._folder.read_files([path for path in paths if path not in generated])
+        digests = sorted((path, generated.get(path) or sha256_hex(others[path])) for path in paths)
+        foreign = self._list_foreign(chart)
         names = sorted(self._expected_names(chart)), sorted(self._reserved_names(chart.environment) if foreign else ())
         return digest_data((self._engine, digests, dict(values or {}), names))
 
