@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
@@ -142,7 +143,18 @@ def _resolve_to_commit(repository: str, revision: str, remotes: RemoteLookup) ->
     return commit
 
 
+_SHORT_COMMIT = re.compile("[0-9a-f]{6,39}")
+
+
 def suggest_revisions(revision: str, refs: RemoteRefs) -> str:
-    """Format a hint with the branches and tags that resemble an unknown revision."""
+    """Format a hint: the branches and tags that resemble an unknown revision, or what it lacks."""
+    if not refs.ref_names:
+        return " (the repository is empty: it has no branch and no tag yet)"
+    if _SHORT_COMMIT.fullmatch(revision):
+        known = sorted(
+            {commit for commit in (*refs.tags.values(), *refs.branches.values()) if commit.startswith(revision)}
+        )
+        hint = f": {known[0]}" if len(known) == 1 else ""
+        return f" (a remote repository cannot be asked for a shortened commit ID: give all 40 digits{hint})"
     close = difflib.get_close_matches(revision, refs.ref_names, n=3, cutoff=0.6)
     return f" (did you mean {', '.join(close)}?)" if close else ""

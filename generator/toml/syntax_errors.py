@@ -56,6 +56,9 @@ def split_parser_error(error: Exception, text: str) -> tuple[str, Position]:
 
 def find_syntax_problems(text: str, parser_message: str, position: Position) -> list[SyntaxProblem]:
     """The problem that stopped the parser, and every duplicate key before it or near it."""
+    conflict = _find_merge_conflict(text)
+    if conflict:
+        return [conflict]
     stopped = _offset_of(text, position)
     if not _DUPLICATE_MESSAGE.match(parser_message):
         problem = (position, "", _advice_for(parser_message, text[:stopped], position))
@@ -65,6 +68,17 @@ def find_syntax_problems(text: str, parser_message: str, position: Position) -> 
     index = SyntaxIndex(text[:searched_end] if searched_end >= 0 else text, expand_all=True)
     found = [*_duplicate_problems(index)]
     return found or [(position, "", "defined twice: remove one of them")]
+
+
+def _find_merge_conflict(text: str) -> SyntaxProblem | None:
+    """The first conflict that Git has left in the file; None if it has left none."""
+    start = 0 if text.startswith("<<<<<<< ") else text.find("\n<<<<<<< ") + 1
+    end = text.find("\n>>>>>>> ", start)
+    if end < 0 or not text.startswith("<<<<<<< ", start):
+        return None
+    advice = "keep what should stay, and delete the lines that start with <<<<<<<, ======= and >>>>>>>"
+    last = text.count("\n", 0, end) + 2
+    return end_position(text[:start]), "", f"a merge conflict is not resolved, up to line {last}: {advice}"
 
 
 def _duplicate_problems(index: SyntaxIndex) -> Iterator[SyntaxProblem]:

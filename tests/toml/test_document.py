@@ -281,6 +281,11 @@ INLINE = "put an inline table on one line, without a comma at its end"
         ("a = 2026-13-45", "1:9: text: text after the value: quote the value if it is text, or start a new line"),
         ("a = 2026-02-30", "1:5: text: no such date or time: correct it, or quote it if it is text"),
         ("a = 07:32:00\n= 1", "2:1: text: not a key, a [table] or a comment: write KEY = VALUE"),
+        (
+            "a = 1\n<<<<<<< HEAD\nb = 1\n=======\nb = 2\n>>>>>>> other\n",
+            "2:1: text: a merge conflict is not resolved, up to line 6: keep what should stay, and delete the lines "
+            "that start with <<<<<<<, ======= and >>>>>>>",
+        ),
         ("[a", '1:3: text: the table header is not closed: "]" is missing'),
         ("[[a]\n", '1:4: text: the table header is not closed: "]]" is missing'),
         ("[]", "1:2: text: not a key: write letters, digits, - and _, or quote it"),
