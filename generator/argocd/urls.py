@@ -1,10 +1,11 @@
-"""Validate, normalize and compare repository URLs."""
+"""Parse, validate, normalize and compare URLs of repositories: those of apps, and those of remotes."""
 
 from __future__ import annotations
 
 import functools
 import re
-from typing import Annotated
+from typing import Annotated, NamedTuple
+from urllib.parse import urlsplit
 
 from generator.argocd.strings import GLOB_CHARACTERS, quoted_excerpt, string_validator
 
@@ -16,6 +17,8 @@ _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)", re.DOTA
 _BARE_OCI_REGISTRY = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._-]+)*/?")
 _URL_HOST = re.compile(r"(?:(?P<user>[^@/]*)@)?(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*)(?::(?P<port>[0-9]{1,5}))?")
 _USER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_REMOTE_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)(://|::)", re.IGNORECASE)
+_SCP_LIKE_REMOTE = re.compile(r"([^/:]+):(.*)", re.DOTALL)
 _SCHEME_WORDS = frozenset({"ext", "file", "ftp", "git", "http", "https", "oci", "ssh"})
 
 _MAX_URL_LENGTH = 1000
@@ -23,6 +26,61 @@ _MAX_URL_LENGTH = 1000
 #: Always allowed. `file` and `http` must be allowed by `allowSchemes` in the root file.
 SECURE_SCHEMES = frozenset({"https", "ssh", "oci"})
 OPT_IN_SCHEMES = frozenset({"file", "http"})
+
+
+class RemoteUrl(NamedTuple):
+    """The parts of a remote's URL. `scheme` is "ssh" for `host:path`, and empty for a local path.
+
+    `user_info` is a name, or a name and password, as written.
+    """
+
+    scheme: str
+    path: str
+    host: str = ""
+    port: int | None = None
+    user_info: str = ""
+
+    @property
+    def host_and_port(self) -> str:
+        """The host, with the port if the URL names one."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}" if self.port else host
+
+
+def parse_remote_url(url: str) -> RemoteUrl | None:
+    """Parse the URL or path of a remote as git does; None if it is invalid."""
+    found = _REMOTE_SCHEME.match(url)
+    if found is None:
+        scp = _SCP_LIKE_REMOTE.fullmatch(url)
+        if scp is None:
+            return RemoteUrl("", url)
+        user, _, host = scp[1].rpartition("@")
+        return RemoteUrl("ssh", scp[2], host.lower(), None, user)
+    if found[2] == "::":
+        return RemoteUrl(found[1].lower(), url[found.end() :])
+    try:
+        parts = urlsplit(url)
+        user, _, _ = parts.netloc.rpartition("@")
+        return RemoteUrl(parts.scheme, parts.path, parts.hostname or "", parts.port, user)
+    except ValueError:
+        return None
+
+
+class HostedRepository(NamedTuple):
+    """A repository on a server; `path` is "owner/name", or longer for nested groups."""
+
+    host: str
+    path: str
+
+
+def parse_repository_url(url: str) -> HostedRepository | None:
+    """Parse a remote URL into host and path; None for a local folder or an invalid URL."""
+    parts = parse_remote_url(url)
+    if parts is None or parts.scheme not in ("https", "http", "ssh") or not parts.host:
+        return None
+    path = parts.path.strip("/").removesuffix(".git").strip("/")
+    host = parts.host if parts.scheme == "ssh" else parts.host_and_port
+    return HostedRepository(host, path) if "/" in path else None
 
 
 def url_scheme(url: str) -> str:

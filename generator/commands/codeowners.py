@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from generator import console
-from generator.argocd.urls import repository_key
+from generator.argocd.urls import parse_repository_url, repository_key
 from generator.commands.options import dry_run_option, json_option, registry_option
 from generator.errors import LocalError, RefusedError
-from generator.forges.detect import detect_forge, parse_repository_url
+from generator.forges.detect import detect_forge
 from generator.git.checkout import Checkout
 from generator.publishing.checkout_files import open_registry_files
 from generator.registry.codeowners import (

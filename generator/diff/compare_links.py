@@ -8,8 +8,9 @@ from typing import Any
 from urllib.parse import quote
 
 from generator.argocd.revisions import is_version_range
+from generator.argocd.urls import parse_repository_url
 from generator.diff.compare import ABSENT, FieldPath, Manifest, ObjectDifference
-from generator.forges.detect import detect_forge, parse_repository_url
+from generator.forges.detect import detect_forge
 
 _COMPARE_URLS = {"github": "{}/compare/{}...{}", "gitlab": "{}/-/compare/{}...{}", "gitea": "{}/compare/{}...{}"}
 _HOST_PATTERN = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from urllib.parse import urlsplit
 
+from generator.argocd.urls import HostedRepository, parse_remote_url, parse_repository_url
 from generator.errors import UsageError
 from generator.forges.gitea import Gitea
 from generator.forges.github import GitHub
@@ -22,33 +20,6 @@ _API_VARIABLES = {"github": "GITHUB_API_URL", "gitlab": "CI_SERVER_URL", "gitea"
 _JOB_HOST_VARIABLES = {"github": "GITHUB_SERVER_URL", "gitlab": "CI_SERVER_URL", "gitea": "GITEA_SERVER_URL"}
 _PUBLIC_FORGES = {"github.com": "github", "gitlab.com": "gitlab", "codeberg.org": "gitea"}
 _HOST_LABELS = {"github": "github", "gitlab": "gitlab", "gitea": "gitea", "forgejo": "gitea"}
-_SCP_URL = re.compile(r"(?:[^@/:]+@)?([^/:]+):(?!//)(.+)")
-
-
-@dataclass(frozen=True)
-class HostedRepository:
-    """A repository on a server; `path` is "owner/name", or longer for nested groups."""
-
-    host: str
-    path: str
-
-
-def parse_repository_url(url: str) -> HostedRepository | None:
-    """Parse a remote URL into host and path; None for a local folder or an invalid URL."""
-    found = _SCP_URL.fullmatch(url)
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return None
-    if parts.scheme in ("https", "http", "ssh") and parts.hostname:
-        port = f":{parts.port}" if parts.port and parts.scheme != "ssh" else ""
-        host, path = f"{parts.hostname}{port}", parts.path
-    elif found and "://" not in url:
-        host, path = found[1], found[2]
-    else:
-        return None
-    path = path.strip("/").removesuffix(".git").strip("/")
-    return HostedRepository(host.lower(), path) if "/" in path else None
 
 
 def detect_forge(repository: HostedRepository, environment: Mapping[str, str]) -> str:
@@ -56,8 +27,8 @@ def detect_forge(repository: HostedRepository, environment: Mapping[str, str]) -
     if repository.host in _PUBLIC_FORGES:
         return _PUBLIC_FORGES[repository.host]
     for name, variable in _JOB_HOST_VARIABLES.items():
-        own = environment.get(variable, "")
-        if own and urlsplit(own).netloc.lower() == repository.host:
+        own = parse_remote_url(environment.get(variable, ""))
+        if own and own.host_and_port == repository.host:
             return "gitea" if name == "github" and environment.get("GITEA_ACTIONS") == "true" else name
     labels = repository.host.partition(":")[0].split(".")
     return next((_HOST_LABELS[label] for label in labels if label in _HOST_LABELS), "")

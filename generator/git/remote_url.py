@@ -1,21 +1,19 @@
-"""Check and normalize remote URLs, and choose the protocols that git may use for them."""
+"""Choose the protocols that git may use for a remote URL, and keep credentials out of it."""
 
 from __future__ import annotations
 
 import base64
 import ipaddress
-import re
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.parse import unquote
 
+from generator.argocd.urls import RemoteUrl, parse_remote_url
 from generator.errors import UsageError
 from generator.git.messages import escape_for_terminal, redact
 
 _SAFE_PROTOCOLS = ("file", "https", "ssh")
 _PLAINTEXT_PROTOCOLS = ("http", "git")
 _DEFAULT_PORTS = {"https": 443, "http": 80, "ssh": 22, "git": 9418}
-_SCHEME_PREFIX = re.compile(r"^([a-z][a-z0-9+.-]*)(://|::)", re.IGNORECASE)
-_SCP_LIKE = re.compile(r"^[^/:]+:")
 
 
 def absolute_url(url: str, folder: Path | None = None) -> str:
@@ -26,37 +24,29 @@ def absolute_url(url: str, folder: Path | None = None) -> str:
     if not url.strip() or url.startswith("-") or not url.isprintable():
         raise UsageError(f"{escape_for_terminal(redact(url))!r} is not the URL of a repository")
     if url_scheme(url):
-        _split_url(url)
         return url
     return str((folder or Path.cwd()) / Path(url).expanduser())
 
 
 def url_scheme(url: str) -> str:
     """Return the scheme of `url` in lower case, `ssh` for `host:path`; empty for a local path."""
-    found = _SCHEME_PREFIX.match(url)
-    if found:
-        return found[1].lower()
-    return "ssh" if _SCP_LIKE.match(url) else ""
+    return _parse_url(url).scheme
 
 
 def url_host(url: str) -> str:
     """Return the scheme, host and port of `url`, `https://example.org:443`; `file://` for a local repository."""
-    if "://" not in url:
-        host = url.partition(":")[0].rpartition("@")[2].lower() if url_scheme(url) else ""
-        return f"ssh://{host}:22" if host else "file://"
-    parts = _split_url(url)
-    try:
-        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
-    except ValueError:
-        port = None
-    return f"{parts.scheme}://{(parts.hostname or '').rstrip('.')}" + (f":{port}" if port else "")
+    parts = _parse_url(url)
+    if not parts.scheme:
+        return "file://"
+    port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    return f"{parts.scheme}://{parts.host.rstrip('.')}" + (f":{port}" if port else "")
 
 
-def _split_url(url: str) -> SplitResult:
-    try:
-        return urlsplit(url)
-    except ValueError:
-        raise UsageError(f"{escape_for_terminal(redact(url))!r} is not the URL of a repository") from None
+def _parse_url(url: str) -> RemoteUrl:
+    parts = parse_remote_url(url)
+    if parts is None:
+        raise UsageError(f"{escape_for_terminal(redact(url))!r} is not the URL of a repository")
+    return parts
 
 
 def names_a_host(pattern: str) -> bool:
@@ -68,7 +58,8 @@ def names_a_host(pattern: str) -> bool:
 
 def has_credentials(url: str) -> bool:
     """Whether an HTTP URL holds a user name or a password."""
-    return url_scheme(url) in ("http", "https") and "@" in _split_url(url).netloc
+    parts = _parse_url(url)
+    return parts.scheme in ("http", "https") and bool(parts.user_info)
 
 
 def allowed_protocols(url: str, *, insecure: bool = False) -> tuple[str, ...]:
@@ -99,12 +90,11 @@ def split_credentials(url: str) -> tuple[str, tuple[tuple[str, str], ...]]:
 
     git passes the URL of an HTTP remote to a helper on the command line, which every user of the machine can see.
     """
-    parts = _split_url(url) if url_scheme(url) in ("http", "https") else None
-    if parts is None or "@" not in parts.netloc:
+    parts = _parse_url(url)
+    if parts.scheme not in ("http", "https") or not parts.user_info:
         return url, ()
-    userinfo, _, host = parts.netloc.rpartition("@")
-    name, colon, password = userinfo.partition(":")
-    bare, server = urlunsplit(parts._replace(netloc=host)), f"{parts.scheme}://{host}/"
+    name, colon, password = parts.user_info.partition(":")
+    bare, server = url.replace(f"{parts.user_info}@", "", 1), f"{parts.scheme}://{parts.host_and_port}/"
     if not colon:
         return bare, ((f"credential.{server}.username", unquote(name)),)
     given = base64.b64encode(f"{unquote(name)}:{unquote(password)}".encode()).decode()
@@ -112,8 +102,8 @@ def split_credentials(url: str) -> tuple[str, tuple[tuple[str, str], ...]]:
 
 
 def _is_loopback(url: str) -> bool:
+    host = _parse_url(url).host
     try:
-        host = urlsplit(url).hostname or ""
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from generator.argocd import urls
 from generator.errors import LocalError, NetworkError, RemoteRefusedError, UsageError
 from generator.forges import detect as access
 from generator.forges.gitea import Gitea
@@ -140,14 +141,14 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, forge: str,
     ],
 )
 def test_where_a_url_leads(url: str, host: str, path: str) -> None:
-    assert access.parse_repository_url(url) == access.HostedRepository(host, path)
+    assert urls.parse_repository_url(url) == urls.HostedRepository(host, path)
 
 
 @pytest.mark.parametrize(
     "url", ["/srv/workloads.git", "file:///srv/workloads.git", "https://host/x", "C:", "http://[x/y"]
 )
 def test_what_is_on_no_forge(url: str) -> None:
-    assert access.parse_repository_url(url) is None
+    assert urls.parse_repository_url(url) is None
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,7 @@ def test_what_is_on_no_forge(url: str) -> None:
     ],
 )
 def test_which_forge_a_host_is(host: str, environment: dict[str, str], forge: str) -> None:
-    assert access.detect_forge(access.HostedRepository(host, "acme/workloads"), environment) == forge
+    assert access.detect_forge(urls.HostedRepository(host, "acme/workloads"), environment) == forge
 
 
 def test_without_a_token_there_is_a_command_and_no_forge() -> None:
