@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import click
 
 from generator import console
-from generator.charts.chart_folder import ChartFolder
-from generator.charts.output_folder import OutputFolder
 from generator.commands.edit_options import policy_inputs
 from generator.commands.options import json_option, registry_option
 from generator.diff.compare_sides import compare_sides, list_environments
 from generator.diff.html import format_html_page
 from generator.diff.json_report import report_as_json
+from generator.diff.load_sides import load_base_side, load_head_side, split_range
 from generator.diff.markdown import format_markdown_comment
 from generator.diff.report import DiffReport
-from generator.diff.sides import RegistrySource, Side, load_base_side, render_side
 from generator.diff.text import format_text_lines
 from generator.errors import UsageError
 from generator.git.checkout import Checkout
-from generator.pipeline import CommittedFiles, open_working_folder
 from generator.promotion.history import find_checkout
-from generator.publishing.checkout_files import open_registry_files, refuse_hidden_charts
-from generator.publishing.comparison_base import find_comparison_base
-from generator.publishing.context import find_chart_location
 from generator.publishing.policy_check import find_policy_problems
 from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
@@ -78,14 +71,13 @@ def diff_command(
 def _build_report(
     registry_path: str | None, base: str | None, head: str | None, selected: tuple[str, ...]
 ) -> DiffReport:
-
     path = find_registry(registry_path)
     checkout = _require_checkout(path)
-    base, head = _split_range(checkout, base, head)
-    new = _load_head_side(checkout, path, head)
+    base, head = split_range(checkout, base, head)
+    new = load_head_side(checkout, path, head)
     refused = find_policy_problems(path, policy_inputs(path, {}), console.print_message, base, head)
     new = replace(new, violations=(*new.violations, *refused))
-    old = _load_base_side(checkout, path, new, base)
+    old = load_base_side(checkout, path, new, base)
     known = list_environments(old, new)
     require_known_names(selected, known, "environment")
     with console.show_progress(len(known), "rendering") as step:
@@ -93,79 +85,13 @@ def _build_report(
 
 
 def _require_checkout(path: Path) -> Checkout:
-
     checkout = find_checkout(path)
     if checkout is None:
         raise UsageError(f"{path} is not in a Git repository: there is nothing to compare with")
     return checkout
 
 
-def _resolve_commit(checkout: Checkout, revision: str) -> str:
-
-    commit = checkout.resolve_commit(revision)
-    if commit is None:
-        raise UsageError(f"no commit {revision} in this clone", remedy="fetch it, or name another revision")
-    return commit
-
-
-def _split_range(checkout: Checkout, base: str | None, head: str | None) -> tuple[str | None, str | None]:
-    """Resolve `A..B` and `A...B` as Git does: B with A, or with the merge base of both."""
-
-    first, dots, second = (base or "").partition("..")
-    if not dots:
-        return base, head
-    if head is not None:
-        raise UsageError(f"--base {base} names both sides", remedy="leave out --head, or name one revision as the base")
-    three, second = second.startswith("."), second.removeprefix(".") or "HEAD"
-    commits = [_resolve_commit(checkout, revision) for revision in (first or "HEAD", second)]
-    merge_base = checkout.merge_base(*commits) if three else commits[0]
-    if merge_base is None:
-        raise UsageError(
-            f"{first or 'HEAD'} and {second} have no common commit in this clone",
-            remedy="fetch the whole history: git fetch --unshallow",
-        )
-    return merge_base, commits[1]
-
-
-def _load_head_side(checkout: Checkout, path: Path, revision: str | None) -> Side:
-
-    locate = partial(find_chart_location, path)
-    if revision is not None:
-        files = CommittedFiles(checkout, path.parent, _resolve_commit(checkout, revision))
-        return render_side(RegistrySource.of_commit(files, path.name, locate))
-    folder, length = path.parent, len(checkout.head_commit() or "0" * 40)
-    return render_side(
-        RegistrySource(
-            open_registry_files(path),
-            path.name,
-            str(folder),
-            None,
-            lambda output: _open_working_charts(checkout, folder / output),
-            locate,
-            length,
-        )
-    )
-
-
-def _open_working_charts(checkout: Checkout, folder: Path) -> ChartFolder:
-    refuse_hidden_charts(checkout, folder)
-    return open_working_folder(OutputFolder(folder))
-
-
-def _load_base_side(checkout: Checkout, path: Path, head: Side, revision: str | None) -> Side:
-
-    start = head.revision or checkout.head_commit()
-    if revision is None and start is None:
-        return Side(None, "nothing")
-    if revision is None and head.registry is not None and start is not None:
-        revision = find_comparison_base(checkout, path, head.registry.workloads, start)
-    files = CommittedFiles(checkout, path.parent, _resolve_commit(checkout, revision or "HEAD"))
-    source = RegistrySource.of_commit(files, path.name, partial(find_chart_location, path))
-    return load_base_side(source, head.registry.workloads.path if head.registry else "")
-
-
 def _print_report(report: DiffReport, form: str, limit: int) -> None:
-
     if form == "json":
         console.print_json(report_as_json(report))
     elif form == "markdown":

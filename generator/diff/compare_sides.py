@@ -107,7 +107,7 @@ def _compare_environment(base: Side, head: Side, name: str, job_variables: Mappi
     context = _build_context(base, head, name, before, after)
     registered = _list_registered_objects(base, name) | _list_registered_objects(head, name)
     assessed = (_assess_difference(each, context, registered, job_variables) for each in found)
-    return DiffChapter(name, tuple(assessed), len(files), guarded)
+    return DiffChapter(name, tuple(assessed), len(files), guarded, bool(before) and not after)
 
 
 def _list_differing_files(base: Side, head: Side, prefixes: tuple[str, ...]) -> list[str]:
@@ -244,11 +244,12 @@ def _list_notes(base: Side, head: Side, chapters: Sequence[DiffChapter]) -> Iter
                 f"environment is bootstrapped from {new.branch}"
             )
     for chapter in chapters:
-        gone = not any(path.startswith(f"{Chart(chapter.environment).folder}/") for path in head.blob_ids)
-        if chapter.differences and gone:
+        if chapter.is_emptied:
+            gone = not any(path.startswith(f"{Chart(chapter.environment).folder}/") for path in head.blob_ids)
+            state = "gone: Argo CD reports an error" if gone else "empty: Argo CD refuses to delete all objects"
             yield (
-                f"the chart of {chapter.environment} is gone: Argo CD reports an error, and deletes nothing until the "
-                "parent Application is deleted"
+                f"the chart of {chapter.environment} is {state}, and deletes nothing until somebody syncs or deletes "
+                "the parent Application"
             )
     count = len(_find_rewritten_templates(base, head))
     if count:

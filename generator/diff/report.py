@@ -97,12 +97,16 @@ class ChangeCounts:
 
 @dataclass(frozen=True)
 class DiffChapter:
-    """The differences of one environment, `file_count` of whose files differ in bytes."""
+    """The differences of one environment, `file_count` of whose files differ in bytes.
+
+    `is_emptied` is whether its chart had objects before the change, and has none after it.
+    """
 
     environment: str
     differences: tuple[AssessedDifference, ...]
     file_count: int
     has_policy: bool = False
+    is_emptied: bool = False
 
     @cached_property
     def diff_sections(self) -> tuple[DiffSection, ...]:

@@ -86,8 +86,8 @@ def render_side(source: RegistrySource) -> Side:
     return Side(source.revision, "registry", ids, read_files, tree.applications, registry, tree.digests, violations)
 
 
-def load_base_side(source: RegistrySource, head_folder: str) -> Side:
-    """Load the base side: the charts that are committed there, otherwise the rendered registry of that commit.
+def load_committed_side(source: RegistrySource, head_folder: str) -> Side:
+    """Load the charts of a commit: those that are committed there, otherwise the rendered registry of that commit.
 
     The charts are where the registry of the commit has them; `head_folder` is the output folder of the other side.
     Raises RefusedError if the inventory is damaged, RegistryError if there are no charts and the registry is invalid.

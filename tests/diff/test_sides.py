@@ -106,6 +106,12 @@ def test_a_removed_environment_says_that_argo_cd_deletes_nothing_yet(shop: Path,
     assert found["summary"]["delete"] == 2
 
 
+def test_an_emptied_environment_says_that_argo_cd_deletes_nothing_yet(shop: Path, workloads: Run) -> None:
+    (shop / "apps.toml").write_text(BEFORE.replace('apps = ["billing@v1.0.0", "cart@v1.0.0"]', "apps = []"))
+    (note,) = report(workloads, shop)["notes"]
+    assert note.startswith("the chart of prod is empty: Argo CD refuses to delete all objects")
+
+
 def test_another_version_of_the_generator_is_named_as_the_cause(shop: Path, workloads: Run) -> None:
     helpers = shop / _CHART / "templates/_helpers.tpl"
     inventory = shop / "multi-repo" / INVENTORY_FILE
