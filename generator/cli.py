@@ -40,6 +40,7 @@ COMMANDS = {
     "status": "Show the revision of every app in each environment, and pending promotions.",
     "unhold": "Allow promotions of held apps again.",
     "update": "Update tracked apps to their newest revision.",
+    "why": "Explain what one app runs, what waits for which rule, and what to do next.",
 }
 #: Earlier names of commands, which still work and are not listed.
 _ALIASES = {"release": "unhold"}

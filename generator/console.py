@@ -17,6 +17,8 @@ from generator.errors import GeneratorError, RegistryError
 if TYPE_CHECKING:
     from rich.text import Text
 
+#: The text column of a table is not made narrower than this.
+_MIN_TEXT_WIDTH = 12
 #: With fewer steps, the work ends before a progress bar is readable.
 _MIN_TOTAL_FOR_BAR = 2_000
 # Unicode categories that reorder, hide or move text: controls, invisible characters, line separators.
@@ -56,7 +58,10 @@ def print_wrapped(text: str, indent: str = "") -> None:
         print_result(f"{indent}{text}")
         return
     width = max(20, shutil.get_terminal_size().columns)
-    for line in textwrap.wrap(escape_unprintable(text), width, initial_indent=indent, subsequent_indent=f"{indent}  "):
+    wrapper = textwrap.TextWrapper(width, initial_indent=indent, subsequent_indent=f"{indent}  ")
+    # A revision or a command must stay whole, so that it can be copied.
+    wrapper.break_long_words = wrapper.break_on_hyphens = False
+    for line in wrapper.wrap(escape_unprintable(text)):
         print_result(line)
 
 
@@ -96,9 +101,18 @@ def _error_json(error: GeneratorError) -> dict[str, Any]:
 
 
 def print_table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], styles: Callable[[str], str] | None = None
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    styles: Callable[[str], str] | None = None,
+    text_column: int = 0,
 ) -> None:
-    """Print a table to stdout: in color and fitted to a terminal, or with full columns to a pipe."""
+    """Print a table to stdout: fitted to a terminal, or with full columns to a pipe.
+
+    Only the text of `text_column` is folded. Where the other columns do not fit, each row becomes a block of lines.
+    """
+    if sys.stdout.isatty() and not _fits_terminal(header, rows, text_column):
+        _print_blocks(header, rows)
+        return
     if not _supports_color():
         _print_plain_table(header, rows)
         return
@@ -106,11 +120,34 @@ def print_table(
     from rich.table import Table
 
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    for name in header:
-        grid.add_column(_escape_line(name), overflow="fold")
+    for index, name in enumerate(header):
+        grid.add_column(_escape_line(name), overflow="fold", no_wrap=index != text_column)
     for row in rows:
         grid.add_row(*(_styled_cell(value, styles) for value in row))
     Console(file=sys.stdout, highlight=False, markup=False).print(grid)
+
+
+def _fits_terminal(header: Sequence[str], rows: Sequence[Sequence[str]], text_column: int) -> bool:
+    lines = [[_escape_line(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(_display_width(line[column]) for line in lines) for column in range(len(header))]
+    widths[text_column] = min(widths[text_column], _MIN_TEXT_WIDTH)
+    return sum(widths) + 2 * len(widths) <= shutil.get_terminal_size().columns
+
+
+def _print_blocks(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print each row as its first cell, and a line for each other cell that is not empty; two lines if it is long."""
+    columns = shutil.get_terminal_size().columns
+    labels = [_escape_line(name) for name in header[1:]]
+    width = max(map(_display_width, labels))
+    bold, plain = ("\x1b[1m", "\x1b[0m") if _supports_color() else ("", "")
+    for first, *others in rows:
+        _write_stream(sys.stdout, f"{bold}{_escape_line(first)}{plain}\n")
+        for label, cell in zip(labels, map(_escape_line, others), strict=True):
+            gap = " " * (width - _display_width(label) + 2)
+            if _display_width(cell) + width + 4 > columns:
+                gap = "\n    "
+            if cell not in ("", "-"):
+                _write_stream(sys.stdout, f"  {label}{gap}{cell}\n")
 
 
 def _styled_cell(value: str, styles: Callable[[str], str] | None) -> Text:

@@ -283,6 +283,7 @@ def test_a_terminal_is_coloured_and_40_columns_are_kept(place: Path) -> None:
     plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
     assert max(map(len, plain.splitlines())) <= 40
     assert "billing" in plain
+    assert f"    @{long}\n" in plain
 
 
 def test_no_color_is_respected_in_a_terminal(place: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 
 import click
 
@@ -11,6 +11,7 @@ from generator.cache import open_user_cache
 from generator.commands.options import current_time, json_option, registry_option
 from generator.errors import UsageError
 from generator.promotion.history import History, RevisionChange, require_history
+from generator.promotion.times import parse_moment
 from generator.publishing.checkout_files import read_working_registry
 from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
@@ -21,14 +22,16 @@ from generator.registry.problems import require_known_names
 @registry_option
 @json_option
 @click.option("--env", "environment", metavar="ENV", help="Only this environment.")
-@click.option("--since", "since", type=click.DateTime(), metavar="DATE", help="Only moves since a day or time (UTC).")
+@click.option("--since", "since", metavar="TIME", help="Only changes since a time: 7d, yesterday, 2026-11-20 (UTC).")
 def history_command(
-    app: str | None, registry_path: str | None, as_json: bool, environment: str | None, since: datetime | None
+    app: str | None, registry_path: str | None, as_json: bool, environment: str | None, since: str | None
 ) -> None:
     """List the revision changes of an app, or of all apps, from the Git history, newest first."""
     path = find_registry(registry_path)
-    history = require_history(path, current_time(), console.print_message, open_user_cache())
-    moves = history.filter_changes(app, environment, since.replace(tzinfo=UTC) if since else None)
+    now = current_time()
+    begin = parse_moment("--since", since, now) if since else None
+    history = require_history(path, now, console.print_message, open_user_cache())
+    moves = history.filter_changes(app, environment, begin)
     if not moves and app is not None and not history.filter_changes(app):
         raise UsageError(
             f"{app} has no history in {path}",
@@ -41,10 +44,10 @@ def history_command(
     if as_json:
         console.print_json([_revision_change_json(move, history) for move in moves])
     elif moves:
-        header = ["WHEN", "ENV", "APP", "FROM", "TO", "WHO", "COMMIT", "REASON"]
-        console.print_table(header, [_revision_change_row(move, history) for move in reversed(moves)])
+        header = ["WHEN (UTC)", "ENV", "APP", "FROM", "TO", "WHO", "COMMIT", "REASON"]
+        console.print_table(header, [_revision_change_row(move, history) for move in reversed(moves)], text_column=7)
     else:
-        console.print_message("nothing moved")
+        console.print_message("no changes")
 
 
 def _revision_change_row(change: RevisionChange, history: History) -> list[str]:

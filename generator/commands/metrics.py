@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, datetime, timedelta
 
 import click
 
@@ -13,7 +12,7 @@ from generator.cache import open_user_cache
 from generator.commands.options import current_time, json_option, registry_option
 from generator.promotion.history import require_history
 from generator.promotion.metrics import DeliveryMetrics, compute_delivery_metrics
-from generator.promotion.times import format_age
+from generator.promotion.times import format_age, parse_moment
 from generator.publishing.checkout_files import read_working_registry
 from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
@@ -27,10 +26,10 @@ _DEFAULT_DAYS = 90
 @click.option("--csv", "as_csv", is_flag=True, help="Print the result as CSV.")
 @click.option("--team", "teams", multiple=True, metavar="TEAM", help="Only this team (repeatable).")
 @click.option(
-    "--since", type=click.DateTime(), metavar="DATE", help=f"Since a day or time (UTC); default: {_DEFAULT_DAYS} days."
+    "--since", metavar="TIME", help=f"Since a time: 7d, yesterday, 2026-11-20 (UTC); default: {_DEFAULT_DAYS}d."
 )
 def metrics_command(
-    registry_path: str | None, as_json: bool, as_csv: bool, teams: tuple[str, ...], since: datetime | None
+    registry_path: str | None, as_json: bool, as_csv: bool, teams: tuple[str, ...], since: str | None
 ) -> None:
     """Show the four DORA metrics of each team and app in the last environments.
 
@@ -40,13 +39,13 @@ def metrics_command(
     path, until = find_registry(registry_path), current_time()
     registry = read_working_registry(path)
     require_known_names(teams, registry.teams, "team")
-    begin = since.replace(tzinfo=UTC) if since else until - timedelta(days=_DEFAULT_DAYS)
+    begin = parse_moment("--since", since or f"{_DEFAULT_DAYS}d", until)
     history = require_history(path, until, console.print_message, open_user_cache())
     found = compute_delivery_metrics(registry, history, begin, until)
     found = [each for each in found if not teams or each.team in teams]
     if as_json:
-        told = {"since": begin.isoformat(), "until": until.isoformat()}
-        console.print_json({**told, "measures": [each.to_json_object() for each in found]})
+        period = {"since": begin.isoformat(), "until": until.isoformat()}
+        console.print_json({**period, "measures": [each.to_json_object() for each in found]})
     elif as_csv:
         console.print_result(_measures_csv(found))
     else:

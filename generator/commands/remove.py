@@ -7,25 +7,34 @@ from typing import Any
 import click
 
 from generator.commands.edit_options import edit_options, run_edit
+from generator.commands.options import current_time
 from generator.errors import UsageError
-from generator.promotion.app_edits import remove_retired_app
+from generator.promotion.app_edits import RegistryEdit, RetirementProof, remove_retired_app
+from generator.publishing.context import EditContext
 
 
 @click.command("remove")
 @click.argument("app")
 @click.option("--in", "environment", metavar="ENV", help="The environment.")
-@click.option("--forget", is_flag=True, help="Take the app's own table away too, if it then runs nowhere.")
+@click.option("--forget", is_flag=True, help="Also remove the app's own table, if it is in no other environment.")
+@click.option("--synced", is_flag=True, help="Argo CD has synced the retirement; do not wait for policy.retireFor.")
 @edit_options
-def remove_command(app: str, environment: str | None, forget: bool, **flags: Any) -> None:
-    """Remove a retired app from an environment; its retirement must be published first.
+def remove_command(app: str, environment: str | None, forget: bool, synced: bool, **flags: Any) -> None:
+    """Remove a retired app from an environment without deleting its workload.
+
+    The retirement must have been published for policy.retireFor (15m by default), so that Argo CD has synced it.
 
     Without --in, --forget removes an app that no environment lists from the registry.
     """
     if environment is None and not forget:
         raise UsageError("no environment is named", remedy="name it with --in ENV")
-    run_edit(
-        lambda context: remove_retired_app(
-            context.editable, app, environment, context.published_applications if environment else {}, forget
-        ),
-        flags,
-    )
+    moment = current_time()
+
+    def remove_app(context: EditContext) -> RegistryEdit:
+        if environment is None:
+            return remove_retired_app(context.editable, app, None, {}, forget)
+        published_at = None if synced else context.find_retirement_time(environment, app)
+        proof = RetirementProof(moment, published_at, synced)
+        return remove_retired_app(context.editable, app, environment, context.published_applications, forget, proof)
+
+    run_edit(remove_app, flags)

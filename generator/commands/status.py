@@ -19,6 +19,7 @@ from generator.promotion.status import (
     PendingPromotion,
     build_matrix_with_history,
     find_pending_promotions,
+    list_holds,
 )
 from generator.publishing.checkout_files import open_registry_files
 from generator.registry.editable import read_editable_registry
@@ -31,13 +32,14 @@ from generator.registry.problems import require_known_names
 @json_option
 @click.option("--env", "environments", multiple=True, metavar="ENV", help="Only this environment (repeatable).")
 @click.option("--team", "teams", multiple=True, metavar="TEAM", help="Only this team's apps (repeatable).")
-@click.option("--blocked", is_flag=True, help="Only what waits for a promotion and may not go.")
-@click.option("--no-history", is_flag=True, help="Do not ask git: no ages, and soak times count as not over.")
+@click.option("--blocked", is_flag=True, help="Only apps that a rule keeps from being promoted.")
+@click.option("--no-history", is_flag=True, help="Do not read the Git history: no ages, and no soak time is over.")
 def status_command(registry_path: str | None, as_json: bool, environments: tuple[str, ...], **flags: Any) -> None:
     """Show the revision of every app in each environment, its age, and pending promotions.
 
     A revision after @ is pinned in the environment's list; a commit is shown as the tag that it came from. Other
-    apps follow their own targetRevision. Pending promotions are listed below the table.
+    apps follow their own targetRevision. Below the table: what 'promote --ready' would promote, why the rest waits, and
+    all holds.
     """
     path = find_registry(registry_path)
     book = read_editable_registry(open_registry_files(path), path.name, str(path.parent))
@@ -56,15 +58,17 @@ def status_command(registry_path: str | None, as_json: bool, environments: tuple
     if flags["blocked"]:
         waiting = [wait for wait in waiting if wait.refusals]
         rows = [row for row in rows if row.app in {wait.app for wait in waiting}]
+    holds = list_holds(book.registry, columns, {row.app for row in rows})
     if as_json:
-        console.print_json(_status_json(columns, rows, waiting))
-    else:
-        _print_status(columns, rows, waiting, moment, with_matrix=not flags["blocked"])
-
-
-def _status_json(columns: tuple[str, ...], rows: list[MatrixRow], waiting: list[PendingPromotion]) -> dict[str, Any]:
-    apps = [{"app": row.app, "team": row.team, "runs": row.to_json_cells(columns)} for row in rows]
-    return {"environments": list(columns), "apps": apps, "waiting": [wait.to_json_object() for wait in waiting]}
+        apps = [{"app": row.app, "team": row.team, "runs": row.to_json_cells(columns)} for row in rows]
+        found = {"environments": list(columns), "apps": apps, "waiting": [wait.to_json_object() for wait in waiting]}
+        console.print_json({**found, "holds": [each.to_json_object(moment) for each in holds]})
+        return
+    _print_status(columns, rows, waiting, moment, with_matrix=not flags["blocked"])
+    shown = {(wait.environment, wait.app) for wait in waiting for each in wait.refusals if each.rule == "hold"}
+    for hold in holds:
+        if (hold.environment, hold.app) not in shown:
+            console.print_wrapped(hold.describe(moment))
 
 
 def _print_status(

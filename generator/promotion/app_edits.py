@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from generator.errors import RefusedError, UsageError
 from generator.promotion.history import History, shorten_commit
 from generator.promotion.pins import Pin, RemoteLookup, WantedRevision, choose_pin
 from generator.promotion.policy_rules import format_hold
-from generator.promotion.times import format_day, format_time
+from generator.promotion.times import format_day, format_time, parse_duration_seconds
 from generator.promotion.trailers import PolicyOverride
 from generator.registry.editable import EditableRegistry
 from generator.registry.effective import EffectiveApp
@@ -195,21 +196,33 @@ def unretire_app(editable: EditableRegistry, name: str, environment: str) -> Reg
 PublishedApplications = Mapping[str, Mapping[str, str]]
 
 
+class RetirementProof(NamedTuple):
+    """What proves that Argo CD has taken over a retirement: the user's word, or the time since it was published."""
+
+    now: datetime
+    published_at: datetime | None = None
+    synced: bool = False
+
+
 def remove_retired_app(
     editable: EditableRegistry,
     name: str,
     environment: str | None,
     published: PublishedApplications,
     forget: bool = False,
+    proof: RetirementProof | None = None,
 ) -> RegistryEdit:
     """Remove a retired app from an environment, and with `forget` also the app's own table.
 
-    Raises RefusedError if the retirement was never published, or if the app to forget still runs elsewhere.
+    Raises RefusedError if the retirement was never published, if nothing proves that Argo CD has synced it, or if
+    the app to forget still runs elsewhere. Without `proof`, the published retirement is enough.
     """
     require_app(editable, name)
     after, messages, subject = editable, [], f"forget {name}"
     if environment is not None:
         _refuse_unpublished_retirement(editable, name, environment, published)
+        if proof is not None:
+            _refuse_unsynced_retirement(editable, name, environment, proof)
         after, subject = _remove_entry_and_notes(editable, name, environment), f"remove {name}: {environment}"
         messages.append(f"{name} is removed from {environment}; its workload keeps running there")
     elsewhere = [
@@ -237,6 +250,22 @@ def _refuse_unpublished_retirement(
             f"{name} in {environment} was never published as retired: removing it would delete its workload",
             remedy=f"{first}publish the retirement, let Argo CD sync it, then remove it",
         )
+
+
+def _refuse_unsynced_retirement(
+    editable: EditableRegistry, name: str, environment: str, proof: RetirementProof
+) -> None:
+    """Raise RefusedError if the retirement is too young: Argo CD deletes the workload until it has synced it."""
+    wait = require_environment(editable, environment).policy.retire_for
+    ready = proof.published_at + timedelta(seconds=parse_duration_seconds(wait)) if proof.published_at else None
+    if proof.synced or (ready is not None and ready <= proof.now):
+        return
+    since = f"was published {format_time(proof.published_at)}" if proof.published_at else "has no known publish time"
+    later = f"run this again after {format_time(ready)}, or " if ready else ""
+    raise RefusedError(
+        f"the retirement of {name} in {environment} {since}, and Argo CD may not have synced it yet",
+        remedy=f"{later}check in Argo CD that it is synced and add --synced",
+    )
 
 
 def _remove_entry_and_notes(editable: EditableRegistry, name: str, environment: str) -> EditableRegistry:

@@ -6,13 +6,16 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from generator.charts.inventory import INVENTORY_FILE, parse_inventory
-from generator.promotion.history import find_registry_folder
+from generator.git.commit_log import open_branch_log
+from generator.promotion.history import RegistryLocation, find_registry_folder, find_retirement_time
 from generator.promotion.policy import RegistryChange
 from generator.publishing.context import EditContext
 from generator.publishing.sources import BranchFiles, RegistryToPublish, read_branch_history
 from generator.registry.editable import read_editable_registry
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from generator.git.branch_snapshot import BranchSnapshot
     from generator.git.checkout import Checkout
     from generator.publishing.context import EditOperation
@@ -44,6 +47,7 @@ class BranchEdit:
             book,
             lambda: read_branch_history(base, self._checkout, self._prefix, self._name, self._remote),
             lambda: parse_inventory(base.read_branch_file(record), record).applications,
+            lambda environment, app: self._find_retirement_time(base, environment, app),
         )
         edited = self._operation(context)
         changed = {self._prefix + name: data for name, data in edited.editable.changed_files(book).items()}
@@ -53,6 +57,13 @@ class BranchEdit:
 
         change = RegistryChange(book, after, lambda: context.history, edited.overrides)
         return RegistryToPublish(after.registry, output, changed, edited, change)
+
+    def _find_retirement_time(self, base: BranchSnapshot, environment: str, app: str) -> datetime | None:
+        if base.commit is None:
+            return None
+        with open_branch_log(self._checkout, base.commit, *self._remote) as log:
+            location = RegistryLocation(self._prefix + self._name, self._prefix.rstrip("/"))
+            return find_retirement_time(log, location, environment, app)
 
     def has_ancestor(self, older: str, newer: str) -> bool:
         return True

@@ -15,6 +15,7 @@ from generator.charts.inventory import INVENTORY_FILE, parse_inventory
 from generator.charts.layout import OutputLocation
 from generator.charts.output_folder import OutputFolder
 from generator.errors import LocalError, NetworkError, RefusedError, UsageError
+from generator.git.commit_log import open_commit_log
 from generator.git.commit_plan import blob_id
 from generator.git.config import GitConfig
 from generator.git.failure import RemoteFaultError
@@ -24,13 +25,21 @@ from generator.git.runner import IdleBudget
 from generator.helm.adoption import find_deployed_applications
 from generator.pipeline import CommittedFiles, find_digests, open_committed_folder
 from generator.promotion.app_edits import RegistryEdit
-from generator.promotion.history import find_checkout, find_registry_folder, read_registry_history
+from generator.promotion.history import (
+    find_checkout,
+    find_registry_folder,
+    find_registry_location,
+    find_retirement_time,
+    read_registry_history,
+)
 from generator.publishing.checkout_files import open_registry_files
 from generator.publishing.comparison_base import charts_beside_registry, read_committed_workloads
 from generator.publishing.removal_guard import find_removals, guard_removals
 from generator.registry.editable import read_editable_registry
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from generator.git.checkout import Checkout
     from generator.pipeline import PreparedCharts
     from generator.promotion.app_edits import PublishedApplications
@@ -42,11 +51,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EditContext:
-    """What an edit can read; the history and the published Applications are loaded once, on first use."""
+    """What an edit can read; the history and the published Applications are loaded once, on first use.
+
+    `find_retirement_time` returns when the retirement of an (environment, app) was published, as far as Git knows.
+    """
 
     editable: EditableRegistry
     load_history: Callable[[], History]
     load_published: Callable[[], PublishedApplications]
+    find_retirement_time: Callable[[str, str], datetime | None] = lambda environment, app: None
 
     @cached_property
     def history(self) -> History:
@@ -70,7 +83,22 @@ def read_edit_context(path: Path) -> EditContext:
         book,
         lambda: read_registry_history(checkout, path, open_user_cache()),
         lambda: read_published_applications(checkout, path, book.registry),
+        lambda environment, app: _find_retirement_time(checkout, path, book.registry, environment, app),
     )
+
+
+def _find_retirement_time(
+    checkout: Checkout | None, path: Path, registry: Registry, environment: str, app: str
+) -> datetime | None:
+    """Return when a retirement came onto the workloads branch, as it was last fetched, with its charts."""
+    if checkout is None or not charts_beside_registry(checkout, registry.workloads):
+        return None
+    fetched = checkout.resolve_commit(f"refs/remotes/origin/{registry.workloads.branch}")
+    commit = fetched or checkout.head_commit()
+    if commit is None:
+        return None
+    log = open_commit_log(checkout, commit)
+    return find_retirement_time(log, find_registry_location(checkout, path), environment, app)
 
 
 def read_committed_applications(

@@ -150,12 +150,9 @@ def _removals_over_limit(
 
 
 def _max_unnamed_removals(registry: Registry, env: str) -> int:
-    """The environment's `maxRemovals`; by default 1 in a first environment, else 0."""
+    """The environment's `maxRemovals`; by default every removal is named."""
     environment = registry.environments.get(env)
-    if environment is None:
-        return 0
-    stated = environment.policy.max_removals
-    return stated if stated is not None else int(not environment.promotes_from)
+    return (environment.policy.max_removals or 0) if environment else 0
 
 
 def _refuse_mass_removal(

@@ -69,7 +69,7 @@ def test_what_is_removed_is_deleted_and_what_was_retired_first_runs_on(live: Liv
     before, (removed, retired, *_) = live.identities(), live.apps
     live.run("retire", retired, "--in", live.environment, "--reason", "it moves", "--publish")
     live.synced()
-    live.run("remove", retired, "--in", live.environment, "--publish")
+    live.run("remove", retired, "--in", live.environment, "--synced", "--publish")
     live.synced()
     live.edit(f'  "{removed}",\n', "")
     live.run("publish", "--allow-removal", f"{live.environment}/{removed}")

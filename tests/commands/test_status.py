@@ -75,6 +75,7 @@ def test_the_json_document(place: Path, workloads: Run) -> None:
                 "refusals": [],
             }
         ],
+        "holds": [],
     }
 
 

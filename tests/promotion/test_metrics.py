@@ -85,15 +85,15 @@ def test_the_command_in_text_json_and_csv(world: World) -> None:
     world.commit("prod")
     world.at += timedelta(days=5)
     assert world.ok("metrics", "--team", "payments", "--since", "2026-11-10") == (
-        "TEAM      APP      DEPLOYED  PER WEEK  LEAD TIME  FAILED  RESTORED IN\n"
-        "payments  (all)    1         0.9       2d         0%      -\n"
-        "payments  billing  1         0.9       2d         0%      -\n"
-        "payments  ledger   0         0.0       -          -       -\n"
+        "TEAM      APP      DEPLOYED  PER WEEK  LEAD TIME  FAILED  RESTORED IN  OVERRIDDEN\n"
+        "payments  (all)    1         0.9       2d         0%      -            0\n"
+        "payments  billing  1         0.9       2d         0%      -            0\n"
+        "payments  ledger   0         0.0       -          -       -            0\n"
     )
     data = json.loads(world.ok("metrics", "--json"))
     assert data["measures"][1] == {
         "team": "payments", "app": "billing", "deployments": 1, "perWeek": 0.078, "leadTime": 172800, "failures": 0,
-        "failureRate": 0.0, "timeToRestore": None,
+        "failureRate": 0.0, "timeToRestore": None, "overridden": 0,
     }  # fmt: skip
     rows = list(csv.DictReader(io.StringIO(world.ok("metrics", "--csv"))))
     assert rows[1]["leadTime"] == "172800"

@@ -151,9 +151,9 @@ def test_a_rename_stands_beside_until_the_old_one_is_removed(world: World) -> No
     assert world.ok("check").startswith("3 charts, 6 Applications")
     world.commit("migrate")
     world.push()
-    world.ok("remove", "billing", "--in", "test", "--without-helm")
+    world.ok("remove", "billing", "--in", "test", "--synced", "--without-helm")
     world.commit("remove from test")
-    world.ok("remove", "billing", "--in", "dev", "--forget", "--without-helm")
+    world.ok("remove", "billing", "--in", "dev", "--forget", "--synced", "--without-helm")
     assert "[apps.billing]" not in world.text
     assert world.ok("check").startswith("3 charts, 4 Applications")
 

@@ -71,6 +71,8 @@ def test_a_release_with_soak_hold_rollback_freeze_and_retirement(world: World) -
     assert step(world, "retire", "billing", "--in", "prod", "--reason", "sold") == (
         '+[environments.prod.retired]\n+billing = "2026-12-20 sold"\n+\n'
     )
+    assert "Argo CD may not have synced it yet" in world.refused(4, "remove", "billing", "--in", "prod")
+    world.at = at("2026-12-20 12:15")
     assert step(world, "remove", "billing", "--in", "prod") == (
         f'-apps = [\n-  "billing@{commits["v1.0.0"]}", # v1.0.0\n-]\n+apps = []\n'
         '-[environments.prod.retired]\n-billing = "2026-12-20 sold"\n-\n'
@@ -197,7 +199,8 @@ def test_removal_needs_the_retirement_on_the_branch_and_not_only_in_a_commit(wor
     world.commit("retire")
     assert "publish the retirement" in world.refused(4, "remove", "ledger", "--in", "dev")
     world.push()
-    out = world.ok("remove", "ledger", "--in", "dev", "--forget")
+    assert "after 2026-11-10 09:15 UTC" in world.refused(4, "remove", "ledger", "--in", "dev")
+    out = world.ok("remove", "ledger", "--in", "dev", "--forget", "--synced")
     assert "ledger is no longer in the registry" in out
     assert "ledger" not in world.text.replace("ledger.git", "").replace('"ledger", "money"', "")
     assert world.ok("check")

@@ -114,25 +114,17 @@ def test_an_environment_may_let_some_go_unnamed() -> None:
         guard_removals(permissive, before, running("prod", "a"), RemovalConsent())
 
 
-def test_what_is_named_does_not_count_against_what_may_go_unnamed() -> None:
+def test_named_removals_do_not_count_towards_max_removals() -> None:
     permissive = registry("[environments.prod.policy]\nmaxRemovals = 1")
     before = running("prod", "a", "b", "c")
     assert len(guard_removals(permissive, before, running("prod", "a"), RemovalConsent({"prod/b"}))) == 2
 
 
-def test_an_environment_that_is_promoted_to_lets_none_go_unnamed() -> None:
-    with pytest.raises(RemovalError):
-        guard_removals(registry(), running("test", "a", "b"), running("test", "a"), RemovalConsent())
-
-
-def test_an_environment_where_promotion_begins_lets_one_go_unnamed() -> None:
-    before = running("dev", "a", "b", "c")
-    assert len(guard_removals(registry(), before, running("dev", "a", "b"), RemovalConsent())) == 1
-    with pytest.raises(RemovalError, match="dev/b"):
-        guard_removals(registry(), before, running("dev", "a"), RemovalConsent())
-    strict = registry("[environments.dev.policy]\nmaxRemovals = 0")
-    with pytest.raises(RemovalError, match="dev/c"):
-        guard_removals(strict, before, running("dev", "a", "b"), RemovalConsent())
+@pytest.mark.parametrize("environment", ["dev", "test"])
+def test_every_removal_is_named_in_every_environment(environment: str) -> None:
+    before = running(environment, "a", "b", "c")
+    with pytest.raises(RemovalError, match=f"{environment}/c"):
+        guard_removals(registry(), before, running(environment, "a", "b"), RemovalConsent())
 
 
 def test_the_last_app_of_an_environment_needs_its_number_confirmed() -> None:
