@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from generator.errors import RefusedError, UsageError
+from generator.errors import ConflictError, RefusedError, UsageError
 from generator.promotion.history import History, shorten_commit
 from generator.promotion.pins import Pin, RemoteLookup, WantedRevision, choose_pin
 from generator.promotion.policy_rules import format_hold
@@ -73,6 +73,11 @@ def roll_back_app(
 def _find_rollback_target(history: History, current: EffectiveApp, requested_revision: str | None) -> str:
     name, environment = current.app, current.environment
     earlier = history.list_earlier_revisions(environment, name, current.revision)
+    if history.is_cut_off and not earlier:
+        raise ConflictError(
+            f"cannot tell what ran in {environment} before: this clone is shallow, so older changes are missing",
+            remedy="git fetch --unshallow",
+        )
     if requested_revision is None:
         if not earlier:
             raise UsageError(f"{name} has no earlier revision in {environment}, by the Git history")

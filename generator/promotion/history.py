@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import islice
@@ -51,10 +51,14 @@ class RunInterval(NamedTuple):
 
 @dataclass(frozen=True)
 class History:
-    """All revision changes, oldest first, and the tag of each pinned commit, by (app, commit)."""
+    """All revision changes, oldest first, and the tag of each pinned commit, by (app, commit).
+
+    `is_cut_off` is set if the clone does not have the oldest commits (a shallow clone).
+    """
 
     revision_changes: tuple[RevisionChange, ...] = ()
     commit_tags: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    is_cut_off: bool = False
 
     @cached_property
     def _changes_by_app(self) -> Mapping[tuple[str, str], Sequence[RevisionChange]]:
@@ -252,7 +256,8 @@ def read_registry_history(
     log = open_head_log(checkout) if checkout else None
     if checkout is None or log is None:
         return History()
-    return read_history(log, find_registry_location(checkout, path), memo, now)
+    history = read_history(log, find_registry_location(checkout, path), memo, now)
+    return replace(history, is_cut_off=checkout.is_shallow())
 
 
 def open_history(path: Path, now: datetime, report: Callable[[str], None], memo: ResultCache = NO_CACHE) -> History:

@@ -183,3 +183,16 @@ def test_generated_files_that_git_does_not_track_are_reported(workloads: Run, tm
     assert "generated files are not tracked by Git, " in done.err
     git(folder, "add", "--force", "multi-repo")
     assert "not tracked" not in workloads("check", cwd=folder).err
+
+
+def test_a_rollback_in_a_shallow_clone_concludes_nothing(server: Path, workloads: Run, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{server}", "clone")
+    done = workloads("rollback", "billing", "--in", "prod", cwd=tmp_path / "clone")
+    assert done.code == 6
+    assert "cannot tell what ran in prod before: this clone is shallow" in done.err
+    git(tmp_path / "clone", "fetch", "--quiet", "--unshallow")
+    assert workloads("rollback", "billing", "--in", "prod", cwd=tmp_path / "clone").code == 0
+    for command in ("status", "history", "metrics", "site"):
+        git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{server}", command)
+        args = [command, "../pages"] if command == "site" else [command]
+        assert "this clone is shallow, so older changes are missing" in workloads(*args, cwd=tmp_path / command).err
