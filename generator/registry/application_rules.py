@@ -6,6 +6,7 @@ Each rule yields `Finding`s; a path is relative to the app. The rules are those 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -35,6 +36,8 @@ class ValidationSettings(NamedTuple):
 Rule = Callable[[EffectiveApp, ValidationSettings], Iterable[Finding]]
 _TOOLS = ("helm", "kustomize", "directory", "plugin")
 _RESERVED_KEY_PREFIXES = ("argocd.argoproj.io", "link.argocd.argoproj.io", "argocd-image-updater.argoproj.io")
+#: What Kubernetes accepts in all annotations of an object, and etcd in an object, in bytes.
+_MAX_ANNOTATIONS_BYTES, _MAX_OBJECT_BYTES = 256 * 1024, 1_500_000
 _QUALIFIED_NAME = re.compile(
     r"(?:(?=.{1,253}/)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*/)?"
     r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
@@ -240,6 +243,20 @@ def _app_metadata_problems(app: EffectiveApp, settings: ValidationSettings) -> I
     for table in ("labels", "annotations"):
         for path, text, refused in metadata_problems(app.fields.get(table, {}), table):
             yield Finding((table, *path), text, refused)
+    annotations = app.fields.get("annotations", {})
+    size = sum(len(f"{key}{value}".encode()) for key, value in annotations.items())
+    if size > _MAX_ANNOTATIONS_BYTES:
+        limit = f"Kubernetes accepts {_MAX_ANNOTATIONS_BYTES:,} bytes in all annotations of an object"
+        yield Finding(("annotations",), f"has {size:,} bytes, and {limit}: remove some of them")
+
+
+def _object_size_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
+    """Yield the largest field of an Application that etcd would refuse for its size."""
+    sizes = {key: len(json.dumps(value, ensure_ascii=False, default=str).encode()) for key, value in app.fields.items()}
+    if sum(sizes.values()) > _MAX_OBJECT_BYTES:
+        largest = max(sizes, key=sizes.__getitem__)
+        limit = f"etcd accepts objects of {_MAX_OBJECT_BYTES:,} bytes"
+        yield Finding((largest,), f"makes the Application {sum(sizes.values()):,} bytes large, and {limit}: shorten it")
 
 
 def metadata_problems(table: Mapping[str, str], kind: str) -> Iterator[Finding]:
@@ -297,6 +314,7 @@ _APP_RULES: tuple[tuple[frozenset[str], Rule], ...] = (
     (frozenset({"cluster"}), _app_destination_problems),
     (frozenset({"syncPolicy"}), _sync_policy_problems),
     (frozenset({"labels", "annotations"}), _app_metadata_problems),
+    (frozenset(), _object_size_problems),
     (frozenset({"spec"}), _raw_spec_problems),
     (frozenset({"sourceHydrator"}), _hydrator_problems),
 )

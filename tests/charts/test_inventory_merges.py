@@ -123,3 +123,14 @@ def test_a_first_promotion_and_another_one_merge(repository: _Repository) -> Non
     repository.commit(_generated({**base, "search": "v2"}), "promote", start="main")
     repository.git("merge", "-q", "--no-edit", "onboard")
     assert repository.read() == _generated({**onboarded, "search": "v2"})
+
+
+def test_promotions_of_two_apps_merge_with_their_registry(repository: _Repository) -> None:
+    base = dict.fromkeys(_APPS, "v1")
+    repository.commit({**_generated(base), "apps.toml": _registry(base).encode()}, "main")
+    for app in ("audit", "search"):
+        promoted = {**base, app: "v2"}
+        repository.commit({**_generated(promoted), "apps.toml": _registry(promoted).encode()}, app, start="main")
+    repository.git("merge", "-q", "--no-edit", "audit")
+    both = {**base, "audit": "v2", "search": "v2"}
+    assert repository.read() == {**_generated(both), "apps.toml": _registry(both).encode()}
