@@ -17,7 +17,7 @@ from generator.registry.registry import Environment
 
 @dataclass(frozen=True)
 class AppExplanation:
-    """What there is to know about an app in one environment; `next_step` is a command, or empty."""
+    """The state of an app in one environment; `next_step` is a command, or empty."""
 
     environment: str
     running: str
