@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from generator.cache import open_user_cache
+from generator.helm.verdict_cache import open_verdict_cache
 
 pytest_plugins = ["tests.chart_suites.plugin"]
 
@@ -19,5 +19,5 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True)
 def _own_cache() -> None:
-    """What one test worked out is not there for the next, unless both have one home."""
-    open_user_cache.cache_clear()
+    """Open the cache anew for each test, which has a home of its own."""
+    open_verdict_cache.cache_clear()

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generator.cache import open_user_cache
 from generator.charts.change_set import compute_changes
 from generator.charts.chart_folder import ChartFolder, overlay_tree
 from generator.charts.digests import digest_file
@@ -22,6 +21,7 @@ from generator.errors import LocalError, RefusedError
 from generator.git.commit_plan import blob_id
 from generator.git.object_reader import UnreadableObjectError
 from generator.helm.adoption import refuse_orphaned_templates
+from generator.helm.verdict_cache import open_verdict_cache
 from generator.helm.verify import HelmScope, verify_charts
 from generator.registry.files import filter_by_pattern
 
@@ -79,7 +79,7 @@ def prepare_charts(
         refuse_files_in_the_way(before, change)
     if not overwrite:
         refuse_edited_files(before, change)
-    verified = verify_charts(after, registry, open_user_cache(), helm_scope)
+    verified = verify_charts(after, registry, open_verdict_cache(), helm_scope)
     if change.foreign and helm_scope is not HelmScope.NONE:
         refuse_orphaned_templates(before, after, change)
     return PreparedCharts(registry, tree, before, after, change, digests, verified)

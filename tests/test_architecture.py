@@ -72,7 +72,7 @@ ROOMS = {
     "site": {"charts", "console", "errors", "html_templates", "promotion", "registry"},
     "promotion": {"argocd", "charts", "errors", "git", "helm", "registry", "toml"},
     "forges": {"argocd", "errors", "git"},
-    "helm": {"argocd", "charts", "errors", "registry"},
+    "helm": {"argocd", "cache", "charts", "errors", "registry"},
     "git": {"argocd", "cache", "errors"},
     "charts": {"argocd", "errors", "registry"},
     "cache": {"errors"},

@@ -7,7 +7,6 @@ from datetime import UTC
 import click
 
 from generator import console
-from generator.cache import open_user_cache
 from generator.commands.options import current_time, json_option, registry_option
 from generator.errors import UsageError
 from generator.promotion.history import History, RevisionChange, require_history
@@ -30,7 +29,7 @@ def history_command(
     path = find_registry(registry_path)
     now = current_time()
     begin = parse_moment("--since", since, now) if since else None
-    history = require_history(path, now, console.print_message, open_user_cache())
+    history = require_history(path, now, console.print_message)
     moves = history.filter_changes(app, environment, begin)
     if not moves and app is not None and not history.filter_changes(app):
         raise UsageError(

@@ -8,7 +8,6 @@ import io
 import click
 
 from generator import console
-from generator.cache import open_user_cache
 from generator.commands.options import current_time, json_option, registry_option
 from generator.promotion.history import require_history
 from generator.promotion.metrics import DeliveryMetrics, compute_delivery_metrics
@@ -40,7 +39,7 @@ def metrics_command(
     registry = read_working_registry(path)
     require_known_names(teams, registry.teams, "team")
     begin = parse_moment("--since", since or f"{_DEFAULT_DAYS}d", until)
-    history = require_history(path, until, console.print_message, open_user_cache())
+    history = require_history(path, until, console.print_message)
     found = compute_delivery_metrics(registry, history, begin, until)
     found = [each for each in found if not teams or each.team in teams]
     if as_json:

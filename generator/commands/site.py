@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from generator import console
-from generator.cache import open_user_cache
 from generator.commands.options import current_time, dry_run_option, json_option, registry_option
 from generator.git.remote_refs import RemoteRepositories
 from generator.promotion.history import open_history
@@ -37,7 +36,7 @@ def site_command(folder: Path, registry_path: str | None, dry_run: bool, as_json
     editable = read_editable_registry(open_registry_files(path), path.name, str(path.parent))
     moment = (at.replace(tzinfo=UTC) if at else current_time()).replace(second=0, microsecond=0)
     output = open_site_folder(folder)
-    history = open_history(path, current_time(), console.print_message, open_user_cache())
+    history = open_history(path, current_time(), console.print_message)
     site = build_site(editable, history, moment, RemoteRepositories())
     change, owned = compare_site_folder(output, render_pages(site))
     if change and not dry_run:

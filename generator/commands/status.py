@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from generator import console
-from generator.cache import open_user_cache
 from generator.commands.options import current_time, json_option, registry_option
 from generator.git.remote_refs import RemoteRepositories
 from generator.promotion.history import History, open_history
@@ -46,7 +45,7 @@ def status_command(registry_path: str | None, as_json: bool, environments: tuple
     require_known_names(environments, book.registry.environments, "environment")
     require_known_names(flags["teams"], book.registry.teams, "team")
     moment = current_time()
-    history = History() if flags["no_history"] else open_history(path, moment, console.print_message, open_user_cache())
+    history = History() if flags["no_history"] else open_history(path, moment, console.print_message)
     columns = environments or tuple(book.registry.environments)
     teams = flags["teams"] or tuple(book.registry.teams)
     rows = [row for row in build_matrix_with_history(book, history) if row.team in teams]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from generator import console
-from generator.cache import open_user_cache
 from generator.commands.options import current_time, json_option, registry_option
 from generator.git.remote_refs import RemoteRepositories
 from generator.promotion.explain import explain_app
@@ -30,7 +29,7 @@ def why_command(app: str, registry_path: str | None, as_json: bool, environment:
     environments = (environment,) if environment is not None else tuple(editable.registry.environments)
     require_known_names(environments, editable.registry.environments, "environment")
     moment = current_time()
-    history = open_history(path, moment, console.print_message, open_user_cache())
+    history = open_history(path, moment, console.print_message)
     found = explain_app(editable, app, environments, PromotionContext(history, moment, RemoteRepositories()))
     if as_json:
         console.print_json({"app": app, "environments": [each.to_json_object() for each in found]})

@@ -17,16 +17,15 @@ from generator.helm import engine as helm
 from generator.helm.chart_size import describe_oversized_charts, measure_charts
 from generator.helm.environment_objects import find_shard_values
 from generator.helm.objects import find_object_problems
-from generator.registry.result_cache import NO_CACHE, digest_data
+from generator.helm.verdict_cache import digest_data
 from generator.registry.shards import bootstrap_name, shard_application_name
 
 if TYPE_CHECKING:
     from generator.charts.chart_folder import OverlaidFolder
     from generator.helm.chart_size import ChartSize
+    from generator.helm.verdict_cache import VerdictCache
     from generator.registry.registry import Registry
-    from generator.registry.result_cache import ResultCache
 
-_VERDICT_KIND = "helm"
 _ARGO_GROUP = "argoproj.io/"
 #: The kind and name of an Application or AppProject.
 ArgoName = tuple[str, str]
@@ -73,7 +72,7 @@ class _Verdict:
 
 
 def verify_charts(
-    folder: OverlaidFolder, registry: Registry, cache: ResultCache = NO_CACHE, scope: HelmScope = HelmScope.ALL
+    folder: OverlaidFolder, registry: Registry, cache: VerdictCache | None = None, scope: HelmScope = HelmScope.ALL
 ) -> Verified:
     """Check the size of every chart, and verify the charts in `scope` with Helm.
 
@@ -97,7 +96,9 @@ def verify_charts(
 
 
 class _FolderVerification:
-    def __init__(self, folder: OverlaidFolder, registry: Registry, cache: ResultCache, scope: HelmScope) -> None:
+    def __init__(
+        self, folder: OverlaidFolder, registry: Registry, cache: VerdictCache | None, scope: HelmScope
+    ) -> None:
         self._folder, self._registry, self._cache = folder, registry, cache
         self._engine = helm.identify_engine()
         charts = folder.generated_charts
@@ -119,16 +120,16 @@ class _FolderVerification:
 
     def _verify_chart(self, chart: Chart, values: Mapping[str, Any] | None = None) -> _Verdict:
         key = self._verdict_key(chart, values)
-        known = self._cache.get(_VERDICT_KIND, key)
+        known = self._cache.get(key) if self._cache else None
         if known is not None:
             objects, shard_values = known
             return _Verdict(
                 [ForeignObject(*item) for item in objects], [(Chart(*place), given) for place, given in shard_values]
             )
         verdict = self._render_and_verify(chart, values)
-        if not verdict.problems and not verdict.refusals:
+        if self._cache and not verdict.problems and not verdict.refusals:
             shards = [(tuple(place), given) for place, given in verdict.shard_values]
-            self._cache.put(_VERDICT_KIND, key, ([tuple(item) for item in verdict.foreign_objects], shards))
+            self._cache.put(key, ([tuple(item) for item in verdict.foreign_objects], shards))
         return verdict
 
     def _verdict_key(self, chart: Chart, values: Mapping[str, Any] | None) -> str:

@@ -16,7 +16,6 @@ from generator.git.commit_log import CommitLog, LoggedCommit, open_head_log
 from generator.promotion.snapshots import RevisionReader, RunningRevisions
 from generator.promotion.trailers import parse_override_trailers, parse_reason_trailer
 from generator.registry.files import filter_by_pattern
-from generator.registry.result_cache import NO_CACHE, ResultCache
 from generator.toml.document import TomlError, parse_document
 
 # The number of versions whose files are read together; limits memory use.
@@ -182,14 +181,12 @@ class RegistryLocation(NamedTuple):
         return f"{self.folder}/" if self.folder not in ("", ".") else ""
 
 
-def read_history(
-    commit_log: CommitLog, location: RegistryLocation, memo: ResultCache = NO_CACHE, now: datetime | None = None
-) -> History:
+def read_history(commit_log: CommitLog, location: RegistryLocation, now: datetime | None = None) -> History:
     """Read the history of a registry, also from where its root file was before it was renamed.
 
     Commits dated after `now` have a wrong clock. Raises LocalError if Git cannot be run.
     """
-    revisions = RevisionReader(memo)
+    revisions = RevisionReader()
     versions = list(commit_log.iterate_commits(location.pathspec))
     # Only a file that came into an existing repository can have been renamed.
     earlier = commit_log.list_earlier_paths(location.root_path) if versions and versions[0].parents else []
@@ -249,30 +246,28 @@ def find_registry_location(checkout: Checkout, registry_path: Path) -> RegistryL
     return location._replace(root_path=root_path)
 
 
-def read_registry_history(
-    checkout: Checkout | None, path: Path, memo: ResultCache = NO_CACHE, now: datetime | None = None
-) -> History:
+def read_registry_history(checkout: Checkout | None, path: Path, now: datetime | None = None) -> History:
     """Read the history of the registry at `path` up to HEAD; empty if it is not in a repository."""
     log = open_head_log(checkout) if checkout else None
     if checkout is None or log is None:
         return History()
-    history = read_history(log, find_registry_location(checkout, path), memo, now)
+    history = read_history(log, find_registry_location(checkout, path), now)
     return replace(history, is_cut_off=checkout.is_shallow())
 
 
-def open_history(path: Path, now: datetime, report: Callable[[str], None], memo: ResultCache = NO_CACHE) -> History:
+def open_history(path: Path, now: datetime, report: Callable[[str], None]) -> History:
     """Read the history of the registry at `path`; empty outside of a repository. Reports a shallow clone."""
     checkout = find_checkout(path)
     if checkout and checkout.is_shallow():
         report("this clone is shallow, so older changes are missing: run 'git fetch --unshallow' to see them")
-    return read_registry_history(checkout, path, memo, now)
+    return read_registry_history(checkout, path, now)
 
 
-def require_history(path: Path, now: datetime, report: Callable[[str], None], memo: ResultCache = NO_CACHE) -> History:
+def require_history(path: Path, now: datetime, report: Callable[[str], None]) -> History:
     """Read the history of the registry at `path`. Raises UsageError if it is not in a Git repository."""
     if find_checkout(path) is None:
         raise UsageError(f"{path.parent.absolute()} is not in a git repository, so there is no history")
-    return open_history(path, now, report, memo)
+    return open_history(path, now, report)
 
 
 def find_retirement_time(

@@ -7,7 +7,6 @@ whole file is parsed instead.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,6 @@ import tomli
 
 from generator.registry.effective import BUILT_IN_DEFAULTS, build_base_layer, build_effective_app
 from generator.registry.files import TEAM_PLACEHOLDER
-from generator.registry.result_cache import NO_CACHE, ResultCache
 
 #: The revision that runs, by (environment, app).
 RunningRevisions = Mapping[tuple[str, str], str]
@@ -29,7 +27,6 @@ _PIN_WITH_TAG = re.compile(
 _SOURCE_KEYS = ("sources", "sourceHydrator")
 _REVISION_KEYS = ("targetRevision", *_SOURCE_KEYS)
 _Layer = Mapping[str, Any]
-_HISTORY_RESULT = "history"
 
 
 @dataclass(frozen=True)
@@ -43,13 +40,9 @@ class _Fragment:
 
 
 class RevisionReader:
-    """Reads registry files of many versions; `fragments_by_blob` has None for a blob that is not valid TOML.
+    """Reads registry files of many versions; `fragments_by_blob` has None for a blob that is not valid TOML."""
 
-    Files that the cache knows are not parsed again.
-    """
-
-    def __init__(self, cache: ResultCache = NO_CACHE) -> None:
-        self._cache = cache
+    def __init__(self) -> None:
         self.fragments_by_blob: dict[str, tuple[_Fragment, ...] | None] = {}
         self.tag_by_commit: dict[tuple[str, str], str] = {}
         self._fragment_cache: dict[str, _Fragment | None] = {}
@@ -78,20 +71,10 @@ class RevisionReader:
         return {pattern for pattern in found if not {"", ".."} & set(pattern.split("/"))}
 
     def _read_blob(self, data: bytes) -> tuple[_Fragment, ...] | None:
-        key = hashlib.sha256(data).hexdigest()
-        kept = self._cache.get(_HISTORY_RESULT, key)
-        if kept is None:
-            text = data.decode("utf-8", "replace").replace("\r\n", "\n")
-            pieces, tags = self._parse_fragments(text), _PIN_WITH_TAG.findall(text)
-            if pieces is not None:
-                plain = [
-                    [piece.include_patterns, piece.defaults, piece.apps, piece.entries_by_environment]
-                    for piece in pieces
-                ]
-                self._cache.put(_HISTORY_RESULT, key, {"pieces": plain, "tags": tags})
-        else:
-            pieces, tags = tuple(_Fragment(*piece) for piece in kept["pieces"]), kept["tags"]
-        self.tag_by_commit.update({(app, commit): tag for app, commit, tag in tags if pieces is not None})
+        text = data.decode("utf-8", "replace").replace("\r\n", "\n")
+        pieces = self._parse_fragments(text)
+        if pieces is not None:
+            self.tag_by_commit.update({(app, commit): tag for app, commit, tag in _PIN_WITH_TAG.findall(text)})
         return pieces
 
     def _parse_fragments(self, text: str) -> tuple[_Fragment, ...] | None:

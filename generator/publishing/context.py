@@ -10,7 +10,6 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from generator.argocd.urls import to_https_url
-from generator.cache import open_user_cache
 from generator.charts.inventory import INVENTORY_FILE, parse_inventory
 from generator.charts.layout import OutputLocation
 from generator.charts.output_folder import OutputFolder
@@ -81,7 +80,7 @@ def read_edit_context(path: Path) -> EditContext:
     checkout = find_checkout(path)
     return EditContext(
         book,
-        lambda: read_registry_history(checkout, path, open_user_cache()),
+        lambda: read_registry_history(checkout, path),
         lambda: read_published_applications(checkout, path, book.registry),
         lambda environment, app: _find_retirement_time(checkout, path, book.registry, environment, app),
     )

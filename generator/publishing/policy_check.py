@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generator.cache import open_user_cache
 from generator.errors import ConflictError, NetworkError, Problem, RegistryError, UsageError
 from generator.git.commit_log import open_commit_log
 from generator.pipeline import CommittedFiles
@@ -78,7 +77,7 @@ def read_change(
 
     def load_history() -> History:
         log = open_commit_log(checkout, start)
-        return read_history(log, find_registry_location(checkout, path), open_user_cache(), now)
+        return read_history(log, find_registry_location(checkout, path), now)
 
     return RegistryChange(old, new, load_history, parse_change_overrides(checkout.read_messages(start, commit)))
 

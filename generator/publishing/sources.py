@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from generator.cache import open_user_cache
 from generator.errors import ConflictError
 from generator.git.commit_log import open_branch_log
 from generator.git.commit_plan import blob_id
@@ -234,7 +233,7 @@ def read_branch_history(
     if base.commit is None:
         return History()
     with open_branch_log(checkout, base.commit, *remote) as log:
-        return read_history(log, RegistryLocation(prefix + name, prefix.rstrip("/")), open_user_cache())
+        return read_history(log, RegistryLocation(prefix + name, prefix.rstrip("/")))
 
 
 class BranchFiles:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +14,10 @@ from generator.charts.plan import plan_charts
 from generator.charts.render import RenderedTree, render_plan
 from generator.errors import RefusedError
 from generator.helm import engine as helm
+from generator.helm.verdict_cache import VerdictCache
 from generator.helm.verify import ChartError, ForeignObject, HelmScope, verify_charts
 from generator.registry.registry import Registry
-from generator.registry.result_cache import digest_data
 from tests.charts.rendered import registry_of, sharded
-from tests.remembering import Remembering
 from tests.workspace import REGISTRY
 
 _TEMPLATES = "argo-app-of-apps/dev/templates"
@@ -145,8 +144,10 @@ def test_a_scope_of_charts_with_foreign_files_renders_no_others(registry: Regist
     assert ["templates/extra.yaml" in names for names in rendered] == [False, True]
 
 
-def test_a_verified_chart_is_not_rendered_again_until_one_of_its_bytes_changes(rendered: list[list[str]]) -> None:
-    cache, files = Remembering(), {f"{_TEMPLATES}/extra.yaml": extra("extra")}
+def test_a_verified_chart_is_not_rendered_again_until_one_of_its_bytes_changes(
+    rendered: list[list[str]], tmp_path: Path
+) -> None:
+    cache, files = VerdictCache(tmp_path, "1"), {f"{_TEMPLATES}/extra.yaml": extra("extra")}
     first = registry_of(REGISTRY)
     found = verify_charts(folder_with(first, files), first, cache)
     rendered.clear()
@@ -156,8 +157,8 @@ def test_a_verified_chart_is_not_rendered_again_until_one_of_its_bytes_changes(r
     assert len(rendered) == 2  # dev alone, without and with the foreign file
 
 
-def test_a_refused_chart_is_rendered_again(registry: Registry, rendered: list[list[str]]) -> None:
-    cache = Remembering()
+def test_a_refused_chart_is_rendered_again(registry: Registry, rendered: list[list[str]], tmp_path: Path) -> None:
+    cache = VerdictCache(tmp_path, "1")
     for _ in range(2):
         rendered.clear()
         with pytest.raises(RefusedError):
@@ -165,8 +166,10 @@ def test_a_refused_chart_is_rendered_again(registry: Registry, rendered: list[li
         assert rendered
 
 
-def test_a_shard_is_rendered_again_when_the_values_from_its_parent_change(rendered: list[list[str]]) -> None:
-    cache = Remembering()
+def test_a_shard_is_rendered_again_when_the_values_from_its_parent_change(
+    rendered: list[list[str]], tmp_path: Path
+) -> None:
+    cache = VerdictCache(tmp_path, "1")
     text = sharded(REGISTRY, '"team"')
     first = registry_of(text)
     verify_charts(folder_with(first), first, cache)
@@ -176,12 +179,3 @@ def test_a_shard_is_rendered_again_when_the_values_from_its_parent_change(render
     labelled = registry_of(text.replace('labels = { env = "dev" }', 'labels = { env = "x" }', 1))
     verify_charts(folder_with(labelled), labelled, cache)
     assert len(rendered) > 1
-
-
-def test_equal_data_has_an_equal_digest_however_it_was_made() -> None:
-    data = {"name": ["a-b", 1, None]}
-    assert digest_data(data) == digest_data({"".join(("na", "me")): ["-".join("ab"), 1, None]})
-    different = [{"name": ["a-b", True, None]}, {"name": ["a-b", 1.0, None]}, {"name": ("a-b", 1, None)}, [data], {}]
-    assert len({digest_data(each) for each in (data, *different)}) == 1 + len(different)
-    dates = [{"from": datetime.date(2026, 1, day)} for day in (1, 2)]
-    assert digest_data(dates[0]) == digest_data({"from": datetime.date(2026, 1, 1)}) != digest_data(dates[1])
