@@ -36,7 +36,7 @@ def _go_duration_problem(value: str) -> str | None:
     hours = sum(int(found[1]) for found in _HOURS.finditer(value))
     if _GO_DURATION.fullmatch(value) and hours < _MAX_HOURS:
         return None
-    return f'{quoted_excerpt(value)} is not a duration such as "90s", "5m" or "1h30m"'
+    return f'{quoted_excerpt(value)} is not a duration: write one such as "90s", "5m" or "1h30m"'
 
 
 def _duration_problem(value: str) -> str | None:
@@ -50,7 +50,7 @@ def _schedule_problem(value: str) -> str | None:
         _is_cron_field(field, *rule) for field, rule in zip(fields, _CRON_FIELDS, strict=True)
     ):
         return None
-    return f'{quoted_excerpt(value)} is not a cron schedule of five fields such as "0 22 * * 1-5"'
+    return f'{quoted_excerpt(value)} is not a cron schedule: write five fields such as "0 22 * * 1-5"'
 
 
 def _is_cron_field(field: str, minimum: int, maximum: int, names: tuple[str, ...]) -> bool:
@@ -82,17 +82,17 @@ def _time_zone_problem(value: str) -> str | None:
     # Without a time zone database on this machine, only the syntax is validated.
     if _TIME_ZONE.fullmatch(value) and value in (_known_time_zones() or {value}):
         return None
-    return f'{quoted_excerpt(value)} is not an IANA time zone such as "Europe/Berlin"; Argo CD would silently use UTC'
+    return f'{quoted_excerpt(value)} is not an IANA time zone, and Argo CD would use UTC: write one such as "Europe/Berlin"'  # noqa: E501
 
 
 def _role_policy_problem(value: str) -> str | None:
     fields = [field.strip() for field in value.split(",")]
     if len(fields) != 6 or fields[0] != "p" or not fields[1].startswith("proj:") or fields[5] not in ("allow", "deny"):
-        return f'{quoted_excerpt(value)} is not "p, proj:PROJECT:ROLE, RESOURCE, ACTION, PROJECT/OBJECT, allow|deny"'
+        return f'{quoted_excerpt(value)} is not a policy: write "p, proj:PROJECT:ROLE, RESOURCE, ACTION, PROJECT/OBJECT, allow|deny"'  # noqa: E501
     if fields[2] not in _ROLE_RESOURCES:
-        return f"{quoted_excerpt(value)}: the resource is one of {', '.join(_ROLE_RESOURCES)}"
+        return f"{quoted_excerpt(value)} names an unknown resource: use one of {', '.join(_ROLE_RESOURCES)}"
     if not _ROLE_ACTION.fullmatch(fields[3]):
-        return f"{quoted_excerpt(value)}: {quoted_excerpt(fields[3])} is not an action that Argo CD knows"
+        return f"{quoted_excerpt(value)}: {quoted_excerpt(fields[3])} is not an action: use one of Argo CD's, such as get or sync"  # noqa: E501
     return line_problem(value)
 
 
@@ -100,9 +100,9 @@ def _group_problem(value: str) -> str | None:
     quoted = len(value) > 1 and value.startswith('"') and value.endswith('"')
     inner = value[1:-1] if quoted else value
     if not inner.strip() or '"' in inner:
-        return f"{quoted_excerpt(value)} is not the name of a group"
+        return f"{quoted_excerpt(value)} is not the name of a group: write text without double quotes"
     if "," in inner and not quoted:
-        return f"{quoted_excerpt(value)}: a group with a comma is written in double quotes of its own"
+        return f"{quoted_excerpt(value)} has a comma: write the group in double quotes of its own"
     return line_problem(value)
 
 
@@ -115,14 +115,20 @@ RoleGroup = Annotated[str, string_validator(_group_problem)]
 KeyId = Annotated[
     str,
     string_validator(
-        lambda v: None if _KEY_ID.fullmatch(v) else f"{quoted_excerpt(v)} is not a GnuPG key id: 16 or 40 hex digits"
+        lambda v: (
+            None
+            if _KEY_ID.fullmatch(v)
+            else f"{quoted_excerpt(v)} is not a GnuPG key ID: write 16 or 40 hexadecimal digits"
+        )
     ),
 ]
 RoleName = Annotated[
     str,
     string_validator(
         lambda v: (
-            None if _ROLE_NAME.fullmatch(v) else f"{quoted_excerpt(v)} is not a role name: letters, digits, '-', '_'"
+            None
+            if _ROLE_NAME.fullmatch(v)
+            else f"{quoted_excerpt(v)} is not a role name: use letters, digits, '-' and '_'"
         )
     ),
 ]

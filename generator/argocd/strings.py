@@ -117,10 +117,10 @@ def _invisible_character_problem(value: str, checked_part: str) -> str | None:
 def name_problem(value: str, max_length: int) -> str | None:
     """Why `value` is not a DNS-1123 label of at most `max_length` characters that starts with a letter, or None."""
     if len(value) > max_length:
-        return f"{quoted_excerpt(value, 30)} is longer than {max_length} characters"
+        return f"{quoted_excerpt(value, 30)} is longer than {max_length} characters: shorten it"
     if NAME_PATTERN.fullmatch(value):
         return None
-    return f"{quoted_excerpt(value)} is not a name: lower-case ASCII letters, digits and inner '-', first a letter"
+    return f"{quoted_excerpt(value)} is not a name: use lower-case letters a-z, digits and inner '-', and begin with a letter"  # noqa: E501
 
 
 def _relative_path_problem(value: str) -> str | None:
@@ -153,61 +153,63 @@ def _folder_problem(value: str) -> str | None:
     parts = (part.lower().rstrip(".") for part in value.split("/"))
     if value == "." or (_FOLDER.fullmatch(value) and not any(part in ("", ".git") for part in parts)):
         return None
-    return f"{quoted_excerpt(value)} is not a folder of the repository: letters, digits, '.', '_', '-' and '/', no '.git' or '..'"  # noqa: E501
+    return f"{quoted_excerpt(value)} is not a folder of the repository: use letters, digits, '.', '_', '-' and '/', without '.git' or '..'"  # noqa: E501
 
 
 def _server_problem(value: str) -> str | None:
     if _SERVER.fullmatch(value):
         return None
-    hint = "; a name goes into cluster (destination.name)" if _CLUSTER.fullmatch(value) else ""
-    return f"{quoted_excerpt(value)} is not the https:// URL of a cluster{hint}"
+    hint = ", or put a name into cluster" if _CLUSTER.fullmatch(value) else ""
+    return f"{quoted_excerpt(value)} is not the URL of a cluster: write https://host{hint}"
 
 
 def _cluster_name_problem(value: str) -> str | None:
     if "://" in value:
-        return f"{quoted_excerpt(value)} is a URL, and a cluster is a name (destination.name): use server"
+        return f"{quoted_excerpt(value)} is a URL, not the name of a cluster: use server"
     if _CLUSTER.fullmatch(value) and len(value) <= 253:
         return None
-    return f"{quoted_excerpt(value)} is not the name of a cluster: letters, digits and '-', '_', '.', ':', '/', '@'"
+    return f"{quoted_excerpt(value)} is not the name of a cluster: use letters, digits, '-', '_', '.', ':', '/' and '@'"
 
 
 def _branch_problem(value: str) -> str | None:
     if _BRANCH.fullmatch(value) and not _BRANCH_PART.search(value) and len(value) <= 244 and value != "HEAD":
         return None
-    return f"{quoted_excerpt(value)} is not the name of a branch"
+    return f"{quoted_excerpt(value)} is not the name of a branch: write the name without refs/heads/"
 
 
 def _remote_problem(value: str) -> str | None:
     """Why `value` is not a repository to push to, or None. The allowed protocols are validated on push."""
     if not value or value.startswith("-") or not value.isprintable() or " " in value:
-        return "is not the URL or path of a repository"
+        return (
+            f"{quoted_excerpt(value)} is not the URL or path of a repository: write https://host/path or git@host:path"
+        )
     user = re.match(r"(?:([A-Za-z][A-Za-z0-9+.-]*)://)?([^/]*)@", value)
     if user and (":" in user[2] or (user[1] or "ssh").lower() != "ssh"):
-        return "must not carry user info: remove it; git has credential helpers for that"
+        return "holds a user name or password: remove it, and use a credential helper of Git"
     return None
 
 
 def _argocd_version_problem(value: str) -> str | None:
-    return None if _VERSION.fullmatch(value) else f'{quoted_excerpt(value)} is not a version such as "3.4"'
+    return None if _VERSION.fullmatch(value) else f'{quoted_excerpt(value)} is not a version: write one such as "3.4"'
 
 
 def _name_suffix_problem(value: str) -> str | None:
     if _SUFFIX.fullmatch(value):
         return None
-    return f"{quoted_excerpt(value)} cannot end a name: at most 31 of '-', a-z and 0-9, and no '-' at the end"
+    return f"{quoted_excerpt(value)} cannot end a name: use at most 31 of a-z, 0-9 and '-', and do not end with '-'"
 
 
 def _code_owner_problem(value: str) -> str | None:
     if _OWNER.fullmatch(value):
         return None
-    return f"{quoted_excerpt(value)} is not an owner as CODEOWNERS takes it: @user, @org/team or an e-mail address"
+    return f"{quoted_excerpt(value)} is not an owner for CODEOWNERS: write @user, @org/team or an e-mail address"
 
 
 def _pattern_problem(value: str) -> str | None:
     if not value or not value.isprintable() or " " in value:
-        return f"{quoted_excerpt(value)} is not a name or a glob: no spaces, nothing invisible"
+        return f"{quoted_excerpt(value)} is not a name or glob: remove spaces and invisible characters"
     if re.search(r"//[^/]*:[^/]*@", value):
-        return "carries a password: remove it; Argo CD keeps credentials itself"
+        return "holds a password: remove it, and give the credentials to Argo CD"
     return None
 
 
@@ -216,16 +218,16 @@ def _value_file_problem(value: str) -> str | None:
         return _relative_path_problem(value)
     ref, _, rest = value[1:].partition("/")
     if not REF_NAME_PATTERN.fullmatch(ref) or not rest:
-        return f"{quoted_excerpt(value)}: a reference to another source is written $ref/path"
+        return f"{quoted_excerpt(value)} is not a reference to another source: write $ref/path"
     return _relative_path_problem(rest)
 
 
 def revision_problem(value: str) -> str | None:
     """Why `value` is not a branch, tag, commit or version range, or None if it is."""
     if not value or len(value) > 255:
-        return "must have 1 to 255 characters"
+        return f"{quoted_excerpt(value)} is not a revision: write 1 to 255 characters"
     if value.startswith("-") or value != value.strip() or not value.isprintable():
-        return f"{quoted_excerpt(value)} is not a revision: a branch, tag, commit or version range"
+        return f"{quoted_excerpt(value)} is not a revision: write a branch, tag, commit or version range"
     return None
 
 
@@ -234,7 +236,7 @@ def _sync_option_problem(value: str) -> str | None:
         return None
     alike = [option for option in SYNC_OPTIONS if option.split("=")[0].lower() == value.split("=")[0].strip().lower()]
     known = ", ".join(alike or SYNC_OPTIONS)
-    return f"Argo CD would silently ignore {quoted_excerpt(value)}; it knows {known}"
+    return f"{quoted_excerpt(value)} is not a sync option, and Argo CD would ignore it: use {known}"
 
 
 #: Data that Helm passes to Argo CD unchanged.
@@ -268,7 +270,7 @@ ReleaseName = Annotated[
         lambda v: (
             None
             if len(v) <= 53 and RELEASE_NAME_PATTERN.fullmatch(v)
-            else f"{quoted_excerpt(v)} is not a Helm release name"
+            else f"{quoted_excerpt(v)} is not a Helm release name: use at most 53 of a-z, 0-9 and inner '-'"
         )
     ),
 ]
@@ -278,13 +280,16 @@ RefName = Annotated[
         lambda v: (
             None
             if REF_NAME_PATTERN.fullmatch(v)
-            else f"{quoted_excerpt(v)} is not a ref name: letters, digits, '-', '_'"
+            else f"{quoted_excerpt(v)} is not a ref name: use letters, digits, '-' and '_'"
         )
     ),
 ]
 JsonPointer = Annotated[
     str,
     string_validator(
-        lambda v: line_problem(v) or (None if v.startswith("/") else f"{quoted_excerpt(v)} must start with '/'")
+        lambda v: (
+            line_problem(v)
+            or (None if v.startswith("/") else f"{quoted_excerpt(v)} is not a JSON pointer: begin with '/'")
+        )
     ),
 ]

@@ -100,20 +100,18 @@ def repository_url_problem(url: str) -> str | None:
     slash, by which a server finds the same repository and Argo CD does not.
     """
     if url.endswith("/"):
-        return (
-            repository_grant_problem(url) or f"{redact_url(url)} ends in '/', which only a team's prefix may: remove it"
-        )
+        return repository_grant_problem(url) or f"{redact_url(url)} ends in '/': remove the '/'"
     return repository_grant_problem(url)
 
 
 def repository_grant_problem(url: str) -> str | None:
     """Why `url` is not a repository, or prefix of repositories, that a team may own, or None if it is."""
     if not url.isprintable() or not url.isascii() or " " in url or not 0 < len(url) <= _MAX_URL_LENGTH:
-        return f"{redact_url(url)} is not a URL in printable ASCII of at most {_MAX_URL_LENGTH} characters"
+        return f"{redact_url(url)} is not a URL: write printable ASCII, at most {_MAX_URL_LENGTH} characters"
     if GLOB_CHARACTERS.search(url) and "?" not in url:
-        return f"{redact_url(url)}: Argo CD reads * ? [ ] {{ }} ! \\ in a project as globs; they may not stand in a URL"
+        return f"{redact_url(url)} has a character that Argo CD reads as a glob: remove * ? [ ] {{ }} ! \\"
     if re.search(r"[?#%<>\"'`|^;]", url):
-        return f"{redact_url(url)} may not have a query, a fragment, quotes, ';' or percent-encoding: remove it"
+        return f"{redact_url(url)} has a query, fragment, quote, ';' or percent-encoding: remove it"
     found = _URL.fullmatch(url)
     return _absolute_url_problem(url, found["scheme"], found["rest"]) if found else _schemeless_url_problem(url)
 
@@ -121,23 +119,23 @@ def repository_grant_problem(url: str) -> str | None:
 def _schemeless_url_problem(url: str) -> str | None:
     scp = _SCP_STYLE_URL.fullmatch(url)
     if scp is None and not _BARE_OCI_REGISTRY.fullmatch(url):
-        return f"{redact_url(url)} is not a repository URL: https://host/path or ssh (git@host:path)"
+        return f"{redact_url(url)} is not a repository URL: write https://host/path or git@host:path"
     if scp and scp["host"].lower() in _SCHEME_WORDS:
-        return f"{redact_url(url)} is not a repository URL: after the scheme comes ://"
+        return f"{redact_url(url)} is not a repository URL: write :// after the scheme"
     return _path_segments_problem(url, scp["path"] if scp else url)
 
 
 def _absolute_url_problem(url: str, scheme: str, rest: str) -> str | None:
     if scheme not in SECURE_SCHEMES | OPT_IN_SCHEMES:
-        return f"{redact_url(url)}: repositories are read over https or ssh, not {quoted_excerpt(scheme, 20)}"
+        return f"{redact_url(url)} has the scheme {quoted_excerpt(scheme, 20)}: use https or ssh"
     host, slash, path = rest.partition("/")
     if scheme == "file":
-        return f"{redact_url(url)}: a file URL has no host: file:///path" if host else _path_segments_problem(url, path)
+        return f"{redact_url(url)} has a host: write file:///path" if host else _path_segments_problem(url, path)
     found = _URL_HOST.fullmatch(host)
     if found is None or (found["port"] and int(found["port"]) > 65535):
-        return f"{redact_url(url)} has no valid host"
+        return f"{redact_url(url)} has no valid host: write https://host/path"
     if found["user"] is not None and (scheme != "ssh" or not _USER_NAME.fullmatch(found["user"])):
-        return f"{redact_url(url)} must not carry user info; Argo CD keeps credentials itself"
+        return f"{redact_url(url)} holds a user name or password: remove it, and give the credentials to Argo CD"
     # A Helm repository may be a host without a path.
     return None if not slash and scheme in ("https", "http") else _path_segments_problem(url, path)
 
@@ -153,7 +151,7 @@ def redact_url(url: str) -> str:
 def _path_segments_problem(url: str, path: str) -> str | None:
     parts = path.removesuffix("/").split("/")
     if not path or any(part in ("", ".", "..") for part in parts):
-        return f"{redact_url(url)} needs a path without empty, '.' or '..' segments"
+        return f"{redact_url(url)} has an empty, '.' or '..' segment in its path, or none: write the full path of the repository"  # noqa: E501
     return None
 
 

@@ -80,9 +80,9 @@ def _source_form_problems(app: EffectiveApp, settings: ValidationSettings) -> It
         return
     # `targetRevision` and `tagPrefix` may come from the defaults, and sources inherit `targetRevision`.
     for key in sorted(fields.keys() & (set(SOURCE_KEYS) - {"targetRevision", "tagPrefix"}) - {form}):
-        yield Finding((key,), f"stands beside {form}, and Argo CD would ignore it: move it into {form}")
+        yield Finding((key,), f"is ignored by Argo CD beside {form}: move it into {form}")
     if "sources" in fields and form != "sources":
-        yield Finding(("sources",), f"stands beside {form}, and Argo CD would ignore it: remove one of them")
+        yield Finding(("sources",), f"is ignored by Argo CD beside {form}: remove one of them")
 
 
 def _sources_with_paths(app: EffectiveApp) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
@@ -99,7 +99,9 @@ def _source_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterato
         yield from _source_url_problems(at, source, settings)
         wanted = source.get("targetRevision", "")
         if "tagPrefix" in source and not is_version_range(wanted):
-            yield Finding((*at, "tagPrefix"), 'needs a version range as targetRevision, such as ">=1.0 <2.0"')
+            yield Finding(
+                (*at, "tagPrefix"), 'needs a version range: write one as targetRevision, such as ">=1.0 <2.0"'
+            )
 
 
 def _source_location_problems(
@@ -107,30 +109,27 @@ def _source_location_problems(
 ) -> Iterator[Finding]:
     if "path" in source and "chart" in source:
         yield Finding(
-            (*parent_path, "chart"), "a source has either a path (git, OCI) or a chart (Helm repository), not both"
+            (*parent_path, "chart"),
+            "a source has both a path and a chart: keep path for Git and OCI, chart for a Helm repository",
         )
     elif not source.keys() & ({"path", "chart", "ref"} if multiple_sources else {"path", "chart"}):
-        yield Finding(parent_path, "path is missing: add where the chart or the manifests are in the repository")
+        yield Finding(parent_path, "path is missing: add the folder of the chart or manifests")
     if "chart" in source:
         if source.get("targetRevision", "HEAD") == "HEAD":
-            yield Finding((*parent_path, "chart"), "a chart needs a targetRevision: its version or a range of versions")
+            yield Finding((*parent_path, "chart"), "a chart has no targetRevision: add its version or a version range")
         if "ref" in source:
-            yield Finding((*parent_path, "ref"), "Argo CD does not take a ref on a chart: put it on a git source")
+            yield Finding((*parent_path, "ref"), "a chart cannot have a ref: put it on a Git source")
 
 
 def _source_tool_problems(parent_path: KeyPath, source: dict[str, Any]) -> Iterator[Finding]:
     tools = [tool for tool in _TOOLS if tool in source]
     if len(tools) > 1:
-        yield Finding(
-            (*parent_path, tools[1]), f"a source has one tool, and this one has {' and '.join(tools)}: keep one"
-        )
+        yield Finding((*parent_path, tools[1]), f"a source has the tools {' and '.join(tools)}: keep one")
     if "chart" in source and set(tools) - {"helm"}:
-        yield Finding((*parent_path, tools[-1]), "a chart is rendered by Helm alone: remove it")
+        yield Finding((*parent_path, tools[-1]), "only Helm renders a chart: remove it")
     helm = source.get("helm", {})
     if "values" in helm and "valuesObject" in helm:
-        yield Finding(
-            (*parent_path, "helm", "values"), "Argo CD ignores values where there is valuesObject: keep one of them"
-        )
+        yield Finding((*parent_path, "helm", "values"), "is ignored by Argo CD beside valuesObject: keep one of them")
 
 
 def _source_url_problems(
@@ -145,14 +144,16 @@ def _source_url_problems(
         if major_minor(settings.argocd_version) < (3, 1):
             yield Finding(where, f"an oci:// source {too_new_message('3.1', settings.argocd_version)}")
         if "chart" in source:
-            yield Finding(where, "a Helm chart in a registry has its repoURL without oci://")
+            yield Finding(where, "a chart has an oci:// URL: remove oci://")
     elif scheme == "oci" and "chart" not in source:
-        yield Finding(where, f"{quoted_excerpt(url)} is not a repository URL: https://host/path or ssh (git@host:path)")
+        yield Finding(where, f"{quoted_excerpt(url)} is not a repository URL: write https://host/path or git@host:path")
 
 
 def _disallowed_scheme_finding(parent_path: KeyPath, url: str) -> Finding:
     return Finding(
-        parent_path, f"{quoted_excerpt(url)}: {url_scheme(url)} is allowed only by allowSchemes in the root file", True
+        parent_path,
+        f"{quoted_excerpt(url)}: {url_scheme(url)} is not allowed: add it to allowSchemes in the root file",
+        True,
     )
 
 
@@ -163,7 +164,7 @@ def _source_reference_problems(app: EffectiveApp, settings: ValidationSettings) 
             if key not in source:
                 continue
             if source[key] in seen:
-                text = f"{quoted_excerpt(source[key])} is the {key} of another source too: name it differently"
+                text = f"{quoted_excerpt(source[key])} is the {key} of two sources: rename one"
                 yield Finding((*at, key), text)
             seen.add(source[key])
     refs = names["ref"]
@@ -185,8 +186,8 @@ def pin_problems(app: EffectiveApp, policy: str) -> Iterator[tuple[str, bool]]:
         and not any(follows_app_revision(source) for source in app.fields["sources"])
     ):
         yield (
-            f'the pin of "{app.app}" has no effect: each of its sources has a targetRevision of its own; '
-            "leave it out of the source that the pin is for", False,
+            f'the pin of "{app.app}" has no effect, because each source has a targetRevision: '
+            "remove it from the source that the pin is for", False,
         )  # fmt: skip
     if policy == "any":
         return
@@ -208,13 +209,14 @@ def _release_name_problems(app: EffectiveApp, settings: ValidationSettings) -> I
     name = app.app + settings.name_suffix
     if len(app.app) <= _MAX_RELEASE_LENGTH < len(name) and not app.fields.get("helm", {}).get("releaseName"):
         yield Finding(
-            (), f"{quoted_excerpt(name)} is too long for Helm's release: at most {_MAX_RELEASE_LENGTH} characters"
+            (),
+            f"{quoted_excerpt(name)} is too long for a Helm release: set helm.releaseName, at most {_MAX_RELEASE_LENGTH} characters",  # noqa: E501
         )
 
 
 def _app_destination_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
     if "server" in app.fields and "cluster" in app.fields:
-        yield Finding(("cluster",), "Argo CD takes either server or cluster (destination.name), not both: keep one")
+        yield Finding(("cluster",), "an app has both a server and a cluster: keep one")
 
 
 def _sync_policy_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
@@ -232,7 +234,8 @@ def _sync_policy_problems(app: EffectiveApp, settings: ValidationSettings) -> It
         seen[name] = option
     if "managedNamespaceMetadata" in policy and "CreateNamespace=true" not in options:
         yield Finding(
-            ("syncPolicy", "managedNamespaceMetadata"), "has no effect without the sync option CreateNamespace=true"
+            ("syncPolicy", "managedNamespaceMetadata"),
+            "has no effect: add the sync option CreateNamespace=true, or remove it",
         )
     for kind, table in policy.get("managedNamespaceMetadata", {}).items():
         for path, text, refused in metadata_problems(table, kind):
@@ -268,12 +271,13 @@ def metadata_problems(table: Mapping[str, str], kind: str) -> Iterator[Finding]:
             text = "would make Helm keep, delete or recreate the Application on its own: remove it"
             yield Finding((key,), text, True)
         elif reserved or key == "app.kubernetes.io/instance":
-            yield Finding((key,), "is written by the generator, by Argo CD or by an image updater: remove it", True)
+            yield Finding((key,), "is reserved for workloads, Argo CD and image updaters: remove it", True)
         elif not _QUALIFIED_NAME.fullmatch(key):
-            yield Finding((key,), f"{quoted_excerpt(key)} is not a Kubernetes {kind[:-1]} key")
+            yield Finding((key,), f"{quoted_excerpt(key)} is not a Kubernetes {kind[:-1]} key: write [prefix/]name")
         elif kind == "labels" and not _LABEL_VALUE.fullmatch(value):
             yield Finding(
-                (key,), f"{quoted_excerpt(value)} is not a label value: at most 63 letters, digits, '-', '_', '.'"
+                (key,),
+                f"{quoted_excerpt(value)} is not a label value: use at most 63 letters, digits, '-', '_' and '.'",
             )
 
 
@@ -281,11 +285,11 @@ def _raw_spec_problems(app: EffectiveApp, settings: ValidationSettings) -> Itera
     """Validate `spec`, which is only for fields of Argo CD versions newer than this generator supports."""
     for key in sorted(app.fields.get("spec", {})):
         if key in _SPEC_FIELDS_WITH_KEYS:
-            yield Finding(("spec", key), f"has a key of its own in the registry: use {_SPEC_FIELDS_WITH_KEYS[key]}")
+            yield Finding(("spec", key), f"has its own key in the registry: use {_SPEC_FIELDS_WITH_KEYS[key]}")
         elif not _FIELD_NAME.fullmatch(key):
-            yield Finding(("spec", key), f"{quoted_excerpt(key)} is not the name of a field")
+            yield Finding(("spec", key), f"{quoted_excerpt(key)} is not the name of a field: use letters and digits")
         elif major_minor(settings.argocd_version) <= major_minor(NEWEST_KNOWN_ARGOCD):
-            text = f"Argo CD {settings.argocd_version} has no such field in an Application's spec, and would drop it: remove it"  # noqa: E501
+            text = f"is not a field of an Application in Argo CD {settings.argocd_version}: remove it"
             yield Finding(("spec", key), text)
 
 
@@ -294,12 +298,12 @@ def _hydrator_problems(app: EffectiveApp, settings: ValidationSettings) -> Itera
     if not hydrator:
         return
     if all(part in ("", ".") for part in hydrator["syncSource"]["path"].split("/")):
-        yield Finding(("sourceHydrator", "syncSource", "path"), "may not be the root of the repository: name a folder")
+        yield Finding(("sourceHydrator", "syncSource", "path"), "is the root of the repository: name a folder")
     for name in ("drySource", "syncSource"):
         url = hydrator[name].get("repoURL", "https://")
         at: KeyPath = ("sourceHydrator", name)
         if url_scheme(url) == "oci":
-            yield Finding((*at, "repoURL"), "a hydrator reads and writes git repositories only")
+            yield Finding((*at, "repoURL"), "is not a Git repository: the source hydrator needs one")
         elif url_scheme(url) in OPT_IN_SCHEMES - settings.allowed_schemes:
             yield _disallowed_scheme_finding((*at, "repoURL"), url)
     yield from _source_tool_problems(("sourceHydrator", "drySource"), hydrator["drySource"])

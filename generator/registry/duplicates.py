@@ -35,7 +35,7 @@ def find_duplicates(value: Any, parent_path: KeyPath = ()) -> Iterator[tuple[Key
             if identity in seen:
                 yield (
                     (*parent_path, index),
-                    f"{quoted_excerpt(str(name))} is set twice: keep one" if name else _duplicate_message(inner),
+                    f"{quoted_excerpt(str(name))} is set twice: remove one" if name else _duplicate_message(inner),
                 )
             seen.add(identity)
             if isinstance(inner, (dict, list)):

@@ -59,7 +59,7 @@ class FolderFiles:
         path = self._root / name
         real = Path(os.path.realpath(path))
         if not real.is_relative_to(self._resolved_root):
-            raise UsageError(f"{path} leads out of {self._root}", remedy="includes stay below the registry's folder")
+            raise UsageError(f"{path} is outside of {self._root}", remedy="includes stay below the registry's folder")
         return read_regular_file(path)
 
     def list_matching(self, pattern: str) -> list[str]:

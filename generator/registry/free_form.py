@@ -41,14 +41,10 @@ def free_form_key_problem(key: str) -> str | None:
     if wrong:
         return f"the key {wrong}"
     if key == "<<":
-        return 'Helm would write the key "<<" as a YAML merge: rename it'
+        return 'the key "<<" means a merge in YAML: rename it'
     # Go's JSON, which `toYaml` reads back as YAML, escapes these five with six characters.
     written = len(json.dumps(key, ensure_ascii=False)) + 5 * sum(map(key.count, "<>&\u2028\u2029"))
-    return (
-        f"the key has {len(key)} characters, more than Helm can write: shorten it"
-        if written > _MAX_KEY_LENGTH
-        else None
-    )
+    return f"the key is too long for Helm ({len(key)} characters): shorten it" if written > _MAX_KEY_LENGTH else None
 
 
 def _scalar_problem(value: Any) -> str | None:
@@ -60,9 +56,9 @@ def _scalar_problem(value: Any) -> str | None:
         return None if abs(value) <= _MAX_EXACT_INTEGER else f"Helm would round the integer {value}: quote it"
     if isinstance(value, float):
         if not math.isfinite(value) or (value == 0 and math.copysign(1, value) < 0):
-            return f"JSON has no {value}: quote it"
+            return f"{value} is not a number in JSON: quote it"
         return None
-    return f"{value} is a date or time, which JSON does not have: quote it"
+    return f"{value} is a date or time, and JSON has none: quote it"
 
 
 def find_free_form_tables(layer: Mapping[str, Any], parent_path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Collection, Iterable, Mapping, Sized
 from datetime import date, datetime, time
 from itertools import islice
 from typing import Any, NamedTuple, get_args
@@ -30,6 +30,8 @@ _TYPE_NAMES: tuple[tuple[type | tuple[type, ...], str], ...] = (
 MAX_PROBLEMS = 1000
 # Limits for the names that a suggestion compares, to keep it cheap.
 _MAX_SUGGESTION_CANDIDATES, _MAX_SUGGESTION_LENGTH = 100, 64
+#: Up to this many choices are listed where no candidate is near.
+_MAX_LISTED_CHOICES = 8
 #: With more names than this, an error suggests only the nearest.
 _MAX_LISTED_CHOICES = 8
 # A number, boolean or date as it stands in the text.
@@ -47,8 +49,8 @@ _BOUND_MESSAGES = {
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
     "string_too_short": "is empty: fill it in, or remove it",
-    "too_long": "is {actual_length} characters long; at most {max_length} are allowed",
-    "too_short": "is an empty list, which is not the same as none: remove it",
+    "too_long": "has {actual_length} characters: shorten it to {max_length}",
+    "too_short": "is an empty list, which differs from no list: remove it",
 }
 
 
@@ -216,10 +218,8 @@ def _choice_message(value: object, expected: str) -> str:
 
 def unknown_key_message(key: str, known: Iterable[str]) -> str:
     """The message for a key that the table does not have."""
-    hint = suggest_nearest(key, known)
-    return (
-        f"unknown key{hint}" if hint else f"unknown key: remove it (known here: {', '.join(sorted(known)) or 'none'})"
-    )
+    hint = suggest_name(key, list(known))
+    return f"unknown key{hint}" if "did you mean" in hint else f"unknown key{hint}: remove it"
 
 
 def suggest_nearest(word: str, candidates: Iterable[str]) -> str:
@@ -235,6 +235,13 @@ def suggest_nearest(word: str, candidates: Iterable[str]) -> str:
         by_fold.setdefault(name.lower(), name)
     close = difflib.get_close_matches(folded, by_fold, n=1, cutoff=0.6)
     return f' (did you mean "{by_fold[close[0]]}"?)' if close else ""
+
+
+def suggest_name(word: str, candidates: Collection[str]) -> str:
+    """Like `suggest_nearest`, but where no candidate is near, ` (known: a, b)` for at most eight candidates."""
+    if not candidates or len(candidates) > _MAX_LISTED_CHOICES:
+        return suggest_nearest(word, candidates)
+    return suggest_nearest(word, candidates) or f" (known: {', '.join(sorted(candidates))})"
 
 
 def require_known_name(name: str, names: Iterable[str], kind: str) -> None:

@@ -13,7 +13,7 @@ from generator.registry.effective import EffectiveApp
 from generator.registry.model import ArgoCD
 from generator.toml.document import KeyPath
 
-_DENIES_ALL_MESSAGE = '"!*" would deny everything: Argo CD refuses it'
+_DENIES_ALL_MESSAGE = '"!*" denies everything: remove it'
 _WINDOW_SELECTORS = ("applications", "namespaces", "clusters")
 
 
@@ -25,7 +25,7 @@ def project_problems(name: str, fields: Mapping[str, Any], argocd: ArgoCD) -> It
     yield from _source_namespace_problems(fields, argocd)
     yield from _service_account_problems(fields)
     if "signatureKeys" in fields and "sourceIntegrity" in fields:
-        yield Finding(("signatureKeys",), "Argo CD ignores signatureKeys where there is sourceIntegrity: keep one")
+        yield Finding(("signatureKeys",), "is ignored by Argo CD beside sourceIntegrity: keep one")
 
 
 def find_project_denials(
@@ -42,12 +42,15 @@ def find_project_denials(
             if pattern != "!*" and is_denied(normalize_git_url(url), normalize_git_url(pattern), "/"):
                 yield (
                     ("sourceRepos", index),
-                    f'{quoted_excerpt(pattern)} denies {quoted_excerpt(url)} of app "{app.app}"',
+                    f'{quoted_excerpt(pattern)} denies {quoted_excerpt(url)} of app "{app.app}": remove it',
                 )
     for index, listed in enumerate(fields.get("destinations", ())):
         for key, value in wanted.items():
             if listed.get(key) != "!*" and is_denied(value, listed.get(key, "")):
-                yield ("destinations", index, key), f'{quoted_excerpt(listed[key])} denies "{value}" of app "{app.app}"'
+                yield (
+                    ("destinations", index, key),
+                    f'{quoted_excerpt(listed[key])} denies "{value}" of app "{app.app}": remove it',
+                )
 
 
 def _project_destination_problems(fields: Mapping[str, Any]) -> Iterator[Finding]:
@@ -55,7 +58,7 @@ def _project_destination_problems(fields: Mapping[str, Any]) -> Iterator[Finding
     for index, destination in enumerate(fields.get("destinations", ())):
         at: KeyPath = ("destinations", index)
         if ("server" in destination) == ("name" in destination):
-            yield Finding(at, "a destination has either a server or a name")
+            yield Finding(at, "a destination needs a server or a name: keep exactly one")
         for key, value in destination.items():
             if value == "!*":
                 yield Finding((*at, key), _DENIES_ALL_MESSAGE)
@@ -78,33 +81,41 @@ def _service_account_problems(fields: Mapping[str, Any]) -> Iterator[Finding]:
         at: KeyPath = ("destinationServiceAccounts", index)
         for key in ("server", "namespace", "defaultServiceAccount"):
             if "!" in account.get(key, ""):
-                yield Finding((*at, key), "may not deny with '!' here")
+                yield Finding((*at, key), "cannot deny: remove '!'")
         place = account["server"], account.get("namespace", "")
         if place in seen and account not in fields["destinationServiceAccounts"][:index]:
-            yield Finding(at, "another entry is for this server and namespace too: keep one")
+            yield Finding(at, "the server and namespace of another entry: keep one")
         seen.add(place)
 
 
 def _sync_window_problems(fields: Mapping[str, Any]) -> Iterator[Finding]:
     for index, window in enumerate(fields.get("syncWindows", ())):
         if not any(window.get(selector) for selector in _WINDOW_SELECTORS):
-            yield Finding(("syncWindows", index), f"a sync window needs one of {', '.join(_WINDOW_SELECTORS)}")
+            yield Finding(
+                ("syncWindows", index), f"a sync window selects nothing: add one of {', '.join(_WINDOW_SELECTORS)}"
+            )
 
 
 def _role_problems(name: str, fields: Mapping[str, Any]) -> Iterator[Finding]:
     seen: set[str] = set()
     for index, role in enumerate(fields.get("roles", ())):
         if role["name"] in seen:
-            yield Finding(("roles", index, "name"), f"{quoted_excerpt(role['name'])} is another role's name too")
+            yield Finding(
+                ("roles", index, "name"), f"{quoted_excerpt(role['name'])} is the name of two roles: rename one"
+            )
         seen.add(role["name"])
         for place, policy in enumerate(role.get("policies", ())):
             parts = [part.strip() for part in policy.split(",")]
             at: KeyPath = ("roles", index, "policies", place)
             if parts[1] != f"proj:{name}:{role['name']}":
-                yield Finding(at, f'{quoted_excerpt(policy)}: the second field must be "proj:{name}:{role["name"]}"')
+                yield Finding(
+                    at,
+                    f'{quoted_excerpt(policy)} names another role: the second field must be "proj:{name}:{role["name"]}"',  # noqa: E501
+                )
             if not re.fullmatch(rf"{re.escape(name)}(?:/[*a-zA-Z0-9_.-]+){{1,2}}", parts[4]):
                 yield Finding(
-                    at, f'{quoted_excerpt(policy)}: the fifth field must be "{name}/<application>" or "{name}/*"'
+                    at,
+                    f'{quoted_excerpt(policy)} names another project: the fifth field must be "{name}/<application>" or "{name}/*"',  # noqa: E501
                 )
         yield from _duplicate_entry_problems(("roles", index), role, ("policies", "groups"))
 
@@ -112,7 +123,7 @@ def _role_problems(name: str, fields: Mapping[str, Any]) -> Iterator[Finding]:
 def _source_namespace_problems(fields: Mapping[str, Any], argocd: ArgoCD) -> Iterator[Finding]:
     for index, namespace in enumerate(fields.get("sourceNamespaces", ())):
         if namespace == argocd.namespace:
-            text = f"Argo CD's own namespace {quoted_excerpt(namespace)} is always allowed and must not be listed"
+            text = f"Argo CD's own namespace {quoted_excerpt(namespace)} is always allowed: remove it"
             yield Finding(("sourceNamespaces", index), text)
 
 

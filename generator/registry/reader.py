@@ -18,7 +18,7 @@ from generator.registry.files import FileOwners, FolderFiles, RegistryFiles, res
 from generator.registry.problems import (
     ProblemCollector,
     TooManyProblemsError,
-    suggest_nearest,
+    suggest_name,
     toml_type_name,
     unknown_key_message,
 )
@@ -207,14 +207,14 @@ def _read_included_tables(builder: RegistryBuilder, document: Document) -> None:
 def _misplaced_key_message(key: str, root_model: type[BaseModel], *allowed_keys: str) -> str:
     """The message for a key that an included file cannot have; says so if the root file can have it."""
     if key in {info.alias for info in root_model.model_fields.values()}:
-        return f"only the root file may say this; an included file has {' and '.join(allowed_keys)}: move it to the root file"  # noqa: E501
+        return "is allowed only in the root file: move it there"
     return unknown_key_message(key, allowed_keys)
 
 
 def _read_list_table(builder: RegistryBuilder, document: Document, name: str, raw: Any) -> None:
     at = ("environments", name)
     if name not in builder.declared_names["environments"]:
-        hint = suggest_nearest(name, builder.declared_names["environments"])
+        hint = suggest_name(name, builder.declared_names["environments"])
         builder.report.add_key_problem(document, at, f"unknown environment{hint}: declare it in the root file")
     foreign = sorted(raw.keys() - {"apps"}) if isinstance(raw, dict) else []
     for key in foreign:
@@ -253,7 +253,7 @@ def _file_owner_problem(builder: RegistryBuilder, name: str, teams: list[str], d
     if len(teams) > 1:
         return f"{quoted_excerpt(name)} is a file of the teams {' and '.join(teams)}: remove it from the files of one"
     if teams:
-        hint = suggest_nearest(teams[0], builder.declared_names["teams"])
+        hint = suggest_name(teams[0], builder.declared_names["teams"])
         return f"{quoted_excerpt(name)} belongs to team {quoted_excerpt(teams[0])}, which does not exist{hint}: rename the file, or add [teams.{teams[0]}]"  # noqa: E501
     apps = document.data.get("apps")
     tables = apps.values() if isinstance(apps, dict) else ()

@@ -117,10 +117,10 @@ def find_identity_conflicts(claims: Iterable[IdentityClaim]) -> Iterator[Identit
         same = names.setdefault((claim.argocd, claim.application), claim)
         if same is not claim:
             what = f'Application "{claim.application}"'
-            yield IdentityConflict(what, claim, same, "give one environment another nameSuffix")
+            yield IdentityConflict(what, claim, same, "give one environment a different nameSuffix")
             continue
         place = claim.argocd, claim.cluster, claim.namespace, claim.release
         same = releases.setdefault(place, claim)
         if same is not claim:
             what = f'release "{claim.release}" in namespace "{claim.namespace}"'
-            yield IdentityConflict(what, claim, same, "give one of them another namespace or helm.releaseName")
+            yield IdentityConflict(what, claim, same, "give one app a different namespace or helm.releaseName")

@@ -13,7 +13,7 @@ from generator.registry.builder import DeclaredEntry, RegistryBuilder
 from generator.registry.duplicates import find_duplicates
 from generator.registry.free_form import find_free_form_tables, find_lossy_values
 from generator.registry.model import AppFields, Environment
-from generator.registry.problems import suggest_nearest
+from generator.registry.problems import suggest_name
 from generator.registry.project_rules import project_problems
 from generator.registry.shards import SHARD_BY_TEAM, shard_application_name
 from generator.registry.tenancy import team_ownership_problems
@@ -55,9 +55,7 @@ def _validate_environments(builder: RegistryBuilder) -> None:
     for name, env in builder.environments.items():
         at: KeyPath = ("environments", name)
         if env.server and env.cluster:
-            builder.add_root_problem(
-                (*at, "cluster"), "an environment has a server or a cluster (destination.name): keep one"
-            )
+            builder.add_root_problem((*at, "cluster"), "an environment has both a server and a cluster: keep one")
         for path, text, refused in metadata_problems(env.labels, "labels"):
             builder.add_root_problem((*at, "labels", *path), text, refused=refused)
         for index, source in enumerate(env.promotes_from):
@@ -67,7 +65,7 @@ def _validate_environments(builder: RegistryBuilder) -> None:
         if env.shards is not None:
             _validate_shard_name_length(builder, name, env)
     for way in find_promotion_cycles({name: env.promotes_from for name, env in builder.environments.items()}):
-        text = f"the promotion order goes in a circle: {' → '.join(way)}"
+        text = f"the promotion order has the cycle {' → '.join(way)}: remove one promotesFrom"
         builder.add_root_problem(("environments", way[0], "promotesFrom"), text)
 
 
@@ -76,20 +74,20 @@ def _validate_shard_name_length(builder: RegistryBuilder, name: str, env: Enviro
     names = builder.declared_names["teams"] if env.shards == SHARD_BY_TEAM else [str(env.shards)]
     for application in (shard_application_name(name, shard) for shard in names):
         if len(application) > _MAX_LABEL_LENGTH:
-            text = f'Application "{application}" would have {len(application)} characters, and Argo CD writes it into '
+            text = f'Application "{application}" would have {len(application)} characters, but '
             builder.add_root_problem(
-                at, f"{text}labels, which take {_MAX_LABEL_LENGTH}: shorten the name of environment or team"
+                at, f"{text}Argo CD allows {_MAX_LABEL_LENGTH}: shorten the name of the environment or team"
             )
 
 
 def _validate_noted_apps(builder: RegistryBuilder, parent_path: KeyPath, env: Environment, running: set[str]) -> None:
     """Report holds, retirements and hand-overs that name apps which do not exist or do not run."""
     handed_over = env.hand_over if isinstance(env.hand_over, list) else []
-    gone = "does not run here: remove this line, or list the app until it is removed"
+    gone = "is not in apps of this environment: remove this line"
     noted: list[tuple[KeyPath, str, str]] = [(("holds", app), app, "") for app in env.holds]
     noted += [(("retired", app), app, gone) for app in env.retired]
     noted += [
-        (("handOver", i), app, f"{quoted_excerpt(app)} does not run here: remove it")
+        (("handOver", i), app, f"{quoted_excerpt(app)} is not in apps of this environment: remove it")
         for i, app in enumerate(handed_over)
     ]
     for place, app, absent in noted:
@@ -104,7 +102,7 @@ def _report_unknown_name(
 ) -> None:
     # The name may be declared in a file that could not be read.
     if builder.is_complete:
-        builder.add_root_problem(parent_path, f"unknown {kind} {quoted_excerpt(name)}{suggest_nearest(name, known)}")
+        builder.add_root_problem(parent_path, f"unknown {kind} {quoted_excerpt(name)}{suggest_name(name, known)}")
 
 
 def _validate_promotion_source(
@@ -121,9 +119,11 @@ def _validate_promotion_policy(builder: RegistryBuilder, parent_path: KeyPath, e
     for index, freeze in enumerate(env.policy.freeze):
         place = (*parent_path, "policy", "freeze", index)
         if freeze.from_.tzinfo is None or freeze.until.tzinfo is None:
-            builder.add_root_problem(place, "a freeze needs times with an offset, such as 2026-12-19T00:00:00Z")
+            builder.add_root_problem(
+                place, "a freeze has a time without an offset: write one such as 2026-12-19T00:00:00Z"
+            )
         elif freeze.until <= freeze.from_:
-            builder.add_root_problem(place, "until is not after from")
+            builder.add_root_problem(place, "until is not after from: correct one of them")
     version = builder.settings.argocd.version
     if env.policy.confirm_deletion and major_minor(version) < major_minor(_CONFIRM_DELETION_SINCE):
         builder.add_root_problem(
@@ -162,7 +162,7 @@ def _promotion_entry_problems(
     elif not builder.is_complete:
         return
     elif app not in builder.declared_names["apps"]:
-        yield f"unknown app {quoted_excerpt(app)}{suggest_nearest(app, builder.declared_names['apps'])}"
+        yield f"unknown app {quoted_excerpt(app)}{suggest_name(app, builder.declared_names['apps'])}"
     elif (
         env.promotes_from
         and app not in source_apps
@@ -191,7 +191,9 @@ def _validate_helm_keys(builder: RegistryBuilder) -> None:
         for name, other in find_helm_key_collisions(documents):
             place = documents[other].key_position((section, other))
             where = f"{documents[other].name}:{place.line}:{place.column}"
-            text = f'"{name}" and "{other}" ({where}) are one name to Helm, {helm_values_key(other)}: rename one'
+            text = (
+                f'"{name}" and "{other}" ({where}) have one name in values.yaml, {helm_values_key(other)}: rename one'
+            )
             builder.report.add_key_problem(documents[name], (section, name), text)
 
 
@@ -213,7 +215,7 @@ def _validate_projects(builder: RegistryBuilder) -> None:
         at: KeyPath = ("projects", name)
         if name not in used and builder.is_complete:
             builder.add_root_problem(
-                at, f"no app has this project{suggest_nearest(name, used)}: remove it, or name it in an app"
+                at, f"is the project of no app{suggest_name(name, used)}: remove it, or set project in an app"
             )
         for path, text in find_newer_fields(ProjectFields, fields, builder.settings.argocd.version):
             builder.add_root_problem((*at, *path), text)

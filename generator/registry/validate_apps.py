@@ -24,7 +24,7 @@ from generator.registry.effective import (
 )
 from generator.registry.free_form import find_free_form_tables, find_lossy_values
 from generator.registry.model import App
-from generator.registry.problems import suggest_nearest
+from generator.registry.problems import suggest_name
 from generator.registry.project_rules import find_project_denials
 from generator.registry.registry import Environment
 from generator.registry.shards import find_app_shard, is_bootstrap_name, shard_application_name
@@ -104,11 +104,11 @@ def _validate_declaration(builder: RegistryBuilder, name: str, app: DeclaredApp)
     known = builder.declared_names["environments"]
     for env in app.layer.get("environments", {}):
         if env not in known:
-            text = f"unknown environment{suggest_nearest(env, known)}"
+            text = f"unknown environment{suggest_name(env, known)}"
             builder.report.add_key_problem(app.document, (*at, "environments", env), text)
     team = app.layer["team"]
     if team not in builder.declared_names["teams"]:
-        text = f"unknown team {quoted_excerpt(team)}{suggest_nearest(team, builder.declared_names['teams'])}"
+        text = f"unknown team {quoted_excerpt(team)}{suggest_name(team, builder.declared_names['teams'])}"
         builder.report.add_value_problem(app.document, (*at, "team"), text)
     if team not in builder.teams:
         return False
@@ -166,7 +166,7 @@ def _report_identity_conflict(builder: RegistryBuilder, conflict: IdentityConfli
     app, other = conflict.app, conflict.other
     entry = builder.entries_by_app[app.app][app.environment]
     text = (
-        f'{conflict.shared_identity} is that of "{other.app}" in {other.environment} too, and both are in Argo CD '
+        f'{conflict.shared_identity} is also that of "{other.app}" in {other.environment}, in the same Argo CD '
         f'"{builder.build_environment(app.environment).argocd}": {conflict.remedy}'
     )
     builder.report.add_problem_at_path(entry.document, entry.path, text)
@@ -186,7 +186,7 @@ def _validate_bootstrap_names(builder: RegistryBuilder, running: Iterable[Identi
             application = shard_application_name(env.name, shard)
             first = taken.setdefault((env.argocd, application), env.name)
             if first != env.name:
-                text = f'Application "{application}" is the name of a shard of {first} too: rename team or environment'
+                text = f'Application "{application}" is a shard of {first} too: rename the team or environment'
                 builder.add_root_problem(("environments", env.name, "shards"), text)
 
 
@@ -201,7 +201,7 @@ def _validate_project_creators(builder: RegistryBuilder, running: Iterable[Ident
         if first == env or place in told:
             continue
         told.add(place)
-        text = f'Argo CD "{claim.argocd}" gets project "{claim.project}" from {first} already: create it in one of them'
+        text = f'Argo CD "{claim.argocd}" has project "{claim.project}" from {first}: create it in one of the two environments'  # noqa: E501
         if claim.app_creates_project:
             _report_findings(builder, claim.app, env, [Finding(("createProject",), text)])
         else:

@@ -161,7 +161,7 @@ def test_a_rename_stands_beside_until_the_old_one_is_removed(world: World) -> No
 def test_a_rename_needs_a_new_name(world: World) -> None:
     assert 'there is an app "web" already' in world.refused(2, "migrate", "billing", "web")
     assert 'unknown app "biling"' in world.refused(2, "migrate", "biling", "x")
-    assert "name: lower-case ASCII" in world.refused(2, "migrate", "billing", "Not_A_Name")
+    assert "is not a name: use lower-case letters" in world.refused(2, "migrate", "billing", "Not_A_Name")
 
 
 def test_what_is_missing_is_asked_for_in_a_terminal(cart: World) -> None:

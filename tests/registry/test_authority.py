@@ -238,7 +238,7 @@ def test_a_platform_team_may_use_the_project_default() -> None:
 
 
 def test_only_the_root_file_makes_a_team_of_the_platform() -> None:
-    assert "only the root file may say this" in problems(store="[teams.store]\nplatform = true\n" + APP)[0]
+    assert "is allowed only in the root file" in problems(store="[teams.store]\nplatform = true\n" + APP)[0]
 
 
 CREATES = 'syncPolicy.syncOptions = ["CreateNamespace=true"]\n'
