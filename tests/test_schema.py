@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from generator.registry.schema import json_schema
+from generator.registry.model import json_schema
 from tests.workspace import REGISTRY, ROOT, Run, runner
 
 SCHEMA = ROOT / "apps.schema.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from generator import console
-from generator.registry.schema import json_schema
+from generator.registry.model import json_schema
 
 
 @click.command("schema")

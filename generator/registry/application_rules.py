@@ -15,7 +15,7 @@ from generator.argocd.revisions import is_version_range, revision_kind
 from generator.argocd.strings import quoted_excerpt
 from generator.argocd.urls import OPT_IN_SCHEMES, url_scheme
 from generator.argocd.versions import NEWEST_KNOWN_ARGOCD, find_newer_sync_options, major_minor, too_new_message
-from generator.registry.effective import SOURCE_KEYS, EffectiveApp, Layer, follows_app_revision
+from generator.registry.effective import SOURCE_KEYS, EffectiveApp, follows_app_revision
 from generator.toml.document import KeyPath
 
 
@@ -64,11 +64,6 @@ def app_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Fi
     for about, rule in _APP_RULES:
         if not about or not about.isdisjoint(app.fields):
             yield from rule(app, settings)
-
-
-def depends_on_revision(fields: Layer) -> bool:
-    """Whether the validity of an app depends on its revision: rules read it only with these fields."""
-    return not {"chart", "tagPrefix", "sources"}.isdisjoint(fields)
 
 
 def _source_form_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:

@@ -202,3 +202,9 @@ class RootFile(Table):
 class IncludedFile(Table):
     environments: dict[DnsLabel, IncludedEnvironment] = {}
     apps: dict[AppName, App] = {}
+
+
+def json_schema() -> dict[str, Any]:
+    """Generate the JSON Schema (draft 2020-12) of the root file; the same version always gives the same schema."""
+    schema = RootFile.model_json_schema(by_alias=True, mode="validation")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "apps.toml"}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -57,17 +57,6 @@ class Environment:
         """Whether an app moves to another chart, so that its current chart must not delete it."""
         return self.hand_over if isinstance(self.hand_over, bool) else app in self.hand_over
 
-    def restrict_to_apps(self, apps: Collection[str], listings: Iterable[Listing]) -> Environment:
-        """A copy of the environment for rendering, restricted to `apps`."""
-        hand_over = self.hand_over
-        return replace(
-            self,
-            holds={},
-            retired={app: note for app, note in self.retired.items() if app in apps},
-            hand_over=hand_over if isinstance(hand_over, bool) else tuple(app for app in hand_over if app in apps),
-            listings=tuple(listings),
-        )
-
 
 @dataclass(frozen=True)
 class Registry:
@@ -87,29 +76,6 @@ class Registry:
     effective_app_cache: dict[tuple[str, Listing], EffectiveApp] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
-
-    def split_by_team(self) -> Iterator[Registry]:
-        """Yield, for each team, a copy of the registry for rendering with only that team's apps.
-
-        Two teams never share a project, so each team can be rendered separately.
-        """
-        apps: dict[str, dict[str, Layer]] = {}
-        for name, layer in self.apps.items():
-            apps.setdefault(layer["team"], {})[name] = layer
-        listings: dict[str, dict[str, list[Listing]]] = {team: {env: [] for env in self.environments} for team in apps}
-        for env in self.environments.values():
-            for listing in env.listings:
-                listings[self.apps[listing.app]["team"]][env.name].append(listing)
-        for team, own in apps.items():
-            environments = {
-                name: env.restrict_to_apps(own, listings[team][name]) for name, env in self.environments.items()
-            }
-            only = replace(self, environments=environments, teams={team: self.teams[team]}, apps=own)
-            entries = ((name, entry) for name, env in environments.items() for entry in env.listings)
-            only.effective_app_cache.update(
-                (entry, self.effective_app_cache[entry]) for entry in entries if entry in self.effective_app_cache
-            )
-            yield only
 
     def list_effective_apps(self, environment: str) -> list[EffectiveApp]:
         """List the apps that run in an environment, sorted by name."""

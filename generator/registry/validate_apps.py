@@ -10,7 +10,6 @@ from generator.registry.application_rules import (
     Finding,
     ValidationSettings,
     app_problems,
-    depends_on_revision,
     pin_problems,
 )
 from generator.registry.builder import DeclaredApp, RegistryBuilder
@@ -71,29 +70,20 @@ class _AppValidator:
         listed = {env: entry.listing.pin for env, entry in entries.items() if env in draft.environments}
         spoken_of = dict.fromkeys(env for env in narrower if env in draft.environments)
         known = merge_declared_app(self._base_layer, app.layer)
-        by_revision = depends_on_revision(known.fields)
-        sound: set[tuple[str | None, str]] = set()
         for env, pin in {**spoken_of, **(listed or {"": None})}.items():
             merged = resolve_in_environment(known, name, app.layer, env, pin)
-            # Without overrides, environments with equal pin and suffix need one check.
-            alike = pin if by_revision else None, self._settings_by_environment[env].name_suffix
-            if env in narrower:
-                self._validate_effective_app(app, merged)
-            elif alike not in sound and self._validate_effective_app(app, merged):
-                sound.add(alike)
+            self._validate_effective_app(app, merged)
             if env in listed:
                 draft.effective_by_listing[env, entries[env].listing] = merged
                 _validate_pin(draft, merged)
                 _validate_project_denials(draft, merged, draft.build_environment(env))
                 yield IdentityClaim.for_running_app(merged, draft.build_environment(env))
 
-    def _validate_effective_app(self, app: DeclaredApp, merged: EffectiveApp) -> bool:
-        """Report the problems of a merged app, and return whether it has none."""
+    def _validate_effective_app(self, app: DeclaredApp, merged: EffectiveApp) -> None:
         env = merged.environment
         findings = [*app_problems(merged, self._settings_by_environment[env]), *self._tenancy.find_violations(merged)]
         told = (found for found in findings if not overlaps_refused_path(found.path, _refused_paths(app, env)))
         _report_findings(self._builder, merged.app, env, told)
-        return not findings
 
 
 def _validate_declaration(builder: RegistryBuilder, name: str, app: DeclaredApp) -> bool:
