@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from generator.charts.inventory import INVENTORY_FILE, Inventory, parse_inventory, update_digests
 from generator.charts.layout import CHARTS_FOLDER, SHARDS_FOLDER, Chart, parse_chart_path
+from generator.errors import RefusedError
 
 if TYPE_CHECKING:
     from generator.charts.render import RenderedTree
@@ -88,8 +89,12 @@ class OverlaidFolder(ChartFolder):
 
 
 def overlay_tree(tree: RenderedTree, folder: ChartFolder) -> OverlaidFolder:
-    """Lay the generated files over a folder. Files that the inventory lists and `tree` no longer has are left out."""
+    """Lay the generated files over a folder. Files that the inventory lists and `tree` no longer has are left out.
+
+    Raises RefusedError if a foreign file has the path of a generated one except for case.
+    """
     foreign = frozenset(folder.chart_paths) - tree.digests.keys() - folder.inventory.files.keys()
+    _refuse_case_clashes(folder, foreign, tree)
 
     def read_files(paths: Collection[str]) -> Mapping[str, bytes]:
         stay = folder.read_files([path for path in paths if path in foreign])
@@ -97,6 +102,17 @@ def overlay_tree(tree: RenderedTree, folder: ChartFolder) -> OverlaidFolder:
 
     paths = frozenset(filter(is_in_chart, tree.digests)) | foreign
     return OverlaidFolder(folder.display_path, paths, read_files, tree=tree, foreign_paths=foreign)
+
+
+def _refuse_case_clashes(folder: ChartFolder, foreign_paths: Iterable[str], tree: RenderedTree) -> None:
+    # On macOS and Windows both paths are one file, so a checkout there would have only one of the two.
+    generated = {path.casefold(): path for path in tree.digests}
+    for path in sorted(foreign_paths):
+        if path.casefold() in generated:
+            raise RefusedError(
+                f"{folder.display(path)} differs only in case from the generated file {generated[path.casefold()]}",
+                remedy="rename or delete it",
+            )
 
 
 def is_in_chart(path: str) -> bool:

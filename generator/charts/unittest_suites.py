@@ -180,11 +180,10 @@ def _assert_absent(path: str) -> str:
 
 
 def _assert_source(app: AppPlan) -> str:
-    """Assert all of an Application's source, one field or one of several sources a line."""
+    """Assert the whole source of an Application, whatever form it has."""
     values = app.values
     source = {key: values[key] for key in SOURCE_KEYS if values.get(key)} if app.form == "source" else values[app.form]
-    expected = yaml.dump_lines(_as_read_by_unittest(source), "            ")
-    return f'      - equal:\n          path: "spec.{app.form}"\n          value:\n{expected}'
+    return _assert_given(f"spec.{app.form}", source)
 
 
 def _as_read_by_unittest(value: Any) -> Any:

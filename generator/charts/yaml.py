@@ -38,13 +38,9 @@ def dump(value: Mapping[str, Any], indent: str = "") -> str:
     return "\n".join([*lines, ""])
 
 
-def dump_lines(value: Mapping[str, Any] | Sequence[Any], indent: str = "") -> str:
-    """Dump a mapping or sequence with each entry on one line, as a part of a document at this indentation."""
-    if isinstance(value, Mapping):
-        heads = [(_format_entry_key(key, indent), inner) for key, inner in value.items()]
-    else:
-        heads = [(f"{indent}-", inner) for inner in value]
-    return "".join([f"{head} {dump_inline(inner)}\n" for head, inner in heads])
+def dump_lines(value: Mapping[str, Any], indent: str = "") -> str:
+    """Dump a mapping with each entry on one line, as a part of a document at this indentation."""
+    return "".join([f"{_format_entry_key(key, indent)} {dump_inline(inner)}\n" for key, inner in value.items()])
 
 
 def dump_inline(value: Any) -> str:

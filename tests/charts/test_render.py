@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import os
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from generator.charts.inventory import INVENTORY_FILE, build_inventory
 from generator.charts.layout import NOTICE
 from tests.charts.rendered import ROOT, SAMPLE, SHARED_HUB, tree_at, tree_of
 from tests.charts.test_golden import EVERY_FIELD
@@ -144,3 +146,31 @@ def test_a_template_names_what_is_unusual_of_its_app() -> None:
 def test_the_charts_of_all_environments_share_their_logic() -> None:
     files = tree_at(SHARED_HUB).files
     assert len({files[f"argo-app-of-apps/{env}/templates/_helpers.tpl"] for env in ("dev", "prod")}) == 1
+
+
+def test_a_new_app_in_one_environment_is_at_most_60_generated_lines() -> None:
+    before = SAMPLE.read_text(encoding="utf-8")
+    after = before.replace("apps = [\n", 'apps = [\n  "orders",\n', 1).replace(
+        "namespaces = [", 'namespaces = ["orders", '
+    )
+    after += _ORDERS
+    old, new = (tree_of(text) for text in (before, after))
+    texts = [{**tree.files, INVENTORY_FILE: build_inventory(tree).to_json_bytes()} for tree in (old, new)]
+    added = [
+        line
+        for path, data in texts[1].items()
+        for line in difflib.ndiff(texts[0].get(path, b"").decode().splitlines(), data.decode().splitlines())
+        if line.startswith("+ ")
+    ]
+    assert len(new.applications) == len(old.applications) + 1
+    assert 30 < len(added) <= 60
+
+
+_ORDERS = """
+[apps.orders]
+team = "ecsdemo"
+repoURL = "https://github.com/aws-containers/orders.git"
+path = "kubernetes/helm/orders"
+targetRevision = "main"
+helm.parameters = { replicaCount = "3" }
+"""

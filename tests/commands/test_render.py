@@ -149,6 +149,17 @@ def test_a_generated_file_edited_by_hand_is_kept_unless_told_otherwise(rendered:
     assert contents(rendered) == before
 
 
+@pytest.mark.parametrize("path", ["templates/Billing.yaml", "Values.yaml", "Templates/billing.yaml"])
+def test_a_foreign_file_that_differs_only_in_case_is_refused(rendered: Path, workloads: Run, path: str) -> None:
+    place = rendered / CHARTS / "dev" / path
+    place.parent.mkdir(exist_ok=True)
+    place.write_text("# mine\n")
+    with untouched(rendered):
+        done = workloads("render", "--adopt", cwd=rendered)
+    assert done.code == 4
+    assert f"multi-repo/argo-app-of-apps/dev/{path} differs only in case from the generated file" in done.err
+
+
 def test_what_the_inventory_only_claims_is_not_deleted(rendered: Path, workloads: Run) -> None:
     place = rendered / CHARTS / "dev" / "templates" / "custom.yaml"
     place.write_text("# mine\n")
