@@ -1,4 +1,4 @@
-"""pytest collects every helm-unittest suite of a chart, `<chart>/tests/*_test.yaml`, and runs it without Go."""
+"""pytest collects every generated suite, `<chart>/tests/*_test.yaml`, and runs it without Go."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.chart_suites.grammar import Suite, Test, suites
-from tests.chart_suites.paths import SuiteError
-from tests.chart_suites.run import verdict
+from tests.chart_suites.run import SuiteError, Table, find_failures, read_suite
 
 
 class FailedSuiteError(Exception):
@@ -24,37 +22,33 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> SuiteFile 
 
 
 class SuiteFile(pytest.File):
-    """One file of suites."""
+    """The file of a suite."""
 
     def collect(self) -> Iterator[SuiteItem]:
         try:
-            found = suites(self.path.read_text(encoding="utf-8"))
-        except (SuiteError, UnicodeDecodeError) as error:
+            suite = read_suite(self.path.read_text(encoding="utf-8"))
+        except SuiteError as error:
             raise self.CollectError(f"{self.path.name}: {error}") from error
-        for number, suite in enumerate(found, 1):
-            for test in suite.tests:
-                name = test.name if number == 1 else f"{suite.name or number}: {test.name}"
-                yield SuiteItem.from_parent(self, name=name, suite=suite, test=test)
+        for test in suite["tests"]:
+            yield SuiteItem.from_parent(self, name=test["it"], suite=suite, test=test)
 
 
 class SuiteItem(pytest.Item):
     """One test of a suite."""
 
-    def __init__(self, *, suite: Suite, test: Test, **rest: Any) -> None:
+    def __init__(self, *, suite: Table, test: Table, **rest: Any) -> None:
         super().__init__(**rest)
-        self.suite, self.told = suite, test
+        self.suite, self.suite_test = suite, test
 
     def runtest(self) -> None:
-        if self.told.skip:
-            pytest.skip(self.told.skip)
-        wrong = verdict(self.path.parent.parent, self.path.parent, self.suite, self.told)
-        if wrong:
-            raise FailedSuiteError("\n".join(wrong))
+        failures = find_failures(self.path.parent.parent, self.suite, self.suite_test)
+        if failures:
+            raise FailedSuiteError("\n".join(failures))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, (FailedSuiteError, SuiteError)):
-            return f"{self.path}\nsuite {self.suite.name!r}, test {self.told.name!r}\n{excinfo.value}"
+            return f"{self.path}\nsuite {self.suite['suite']!r}, test {self.suite_test['it']!r}\n{excinfo.value}"
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        return self.path, None, f"{self.suite.name}: {self.told.name}"
+        return self.path, None, f"{self.suite['suite']}: {self.suite_test['it']}"

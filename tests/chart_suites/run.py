@@ -1,210 +1,164 @@
-"""`Test` + chart → what is wrong: rendered by Helm's own engine, judged as helm-unittest judges."""
+"""Run the generated helm-unittest suites without Go: only what they use, as helm-unittest judges it."""
 
 from __future__ import annotations
 
-import fnmatch
 import io
+import json
 import re
 import tarfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import helm_python
 
 from generator.charts import yaml
-from tests.chart_suites.asserts import DOCUMENTS, FAILED, KINDS, RENDERED, pattern, problems, same
-from tests.chart_suites.grammar import Assert, Selector, Suite, Test
-from tests.chart_suites.paths import SuiteError, find, put
 
-Documents = list[dict[str, Any]]
+Table = Mapping[str, Any]
 _SEPARATOR = re.compile(r"(?:^|\s*\n)---\s*")
-_FAILURE = re.compile(r"\((?:[^()]*/)?templates/[^()]*:\d+:\d+\): (.+)", re.DOTALL)
+_PATH_STEP = re.compile(r"""\.(?P<name>[^.\[\]]+)|\[(?P<index>[0-9]+)\]|\["(?P<quoted>[^"]+)"\]""")
+_SUITE_KEYS, _TEST_KEYS = {"suite", "templates", "set", "tests"}, {"it", "set", "documentSelector", "asserts"}
+_SELECTOR_KEYS = {"path", "value", "matchMany", "skipEmptyTemplates"}
 
 
-@dataclass(frozen=True)
-class Rendered:
-    """The documents of each selected template, or Helm's words on why there are none."""
-
-    documents: Mapping[str, Documents]
-    error: str | None = None
+class SuiteError(Exception):
+    """A suite with something that this runner does not know."""
 
 
-class NothingSelectedError(Exception):
-    """A selector that fits no document, or too many."""
+def read_suite(text: str) -> Table:
+    """Read a suite. Raises SuiteError for anything but what the generated suites use."""
+    suite = yaml.load(text)
+    _require_keys(suite, _SUITE_KEYS, {"suite", "tests"})
+    for test in suite["tests"]:
+        _require_keys(test, _TEST_KEYS, _TEST_KEYS - {"set"})
+        _require_keys(test["documentSelector"], _SELECTOR_KEYS, {"path", "value"})
+        for assertion in test["asserts"]:
+            _require_keys(assertion, set(_KINDS), set())
+            for kind, parameters in assertion.items():
+                _require_keys(parameters, _KINDS[kind][0], _KINDS[kind][0])
+        if not test["asserts"]:
+            raise SuiteError(f"test {test['it']!r} has no asserts")
+    return dict(suite)
 
 
-def verdict(chart: Path, folder: Path, suite: Suite, test: Test) -> list[str]:
-    """What is wrong with a chart according to one test of a suite in `folder`; empty where nothing is.
-
-    Raises SuiteError for a test that cannot be run.
-    """
-    templates = _templates(chart, suite.templates)
-    rendered = _render(chart, templates, _values(folder, test), test.release)
-    return [
-        f"assert {count}: {'not ' if one.negated else ''}{one.kind}\n{text}"
-        for count, one in enumerate(test.asserts, 1)
-        for text in _problems(one, test, rendered, templates)
-    ]
+def _require_keys(table: Any, known: set[str], needed: set[str]) -> None:
+    if not isinstance(table, dict):
+        raise SuiteError(f"{table!r} is not a table")
+    wrong = sorted(table.keys() - known) or sorted(needed - table.keys())
+    if wrong:
+        raise SuiteError(f"{wrong[0]!r} is unknown to this runner, or missing")
 
 
-def _templates(chart: Path, wanted: tuple[str, ...]) -> list[str]:
-    there = [path.relative_to(chart).as_posix() for path in sorted((chart / "templates").rglob("*"))]
-    there = [name for name in there if name.endswith((".yaml", ".yml", ".tpl")) and "/_" not in name]
-    if not wanted:
-        return there
-    found = [name for pattern in wanted for name in there if fnmatch.fnmatchcase(name, _prefixed(pattern))]
-    missing = [name for name in wanted if "*" not in name and _prefixed(name) not in there]
-    if missing:
-        raise SuiteError(f"template {missing[0]!r} does not exist")
-    return list(dict.fromkeys(found))
-
-
-def _prefixed(template: str) -> str:
-    return template if template.startswith("templates/") else f"templates/{template}"
-
-
-def _values(folder: Path, test: Test) -> dict[str, Any]:
+def find_failures(chart: Path, suite: Table, test: Table) -> list[str]:
+    """What is wrong with a chart according to one test of a suite; empty where nothing is."""
     values: dict[str, Any] = {}
-    for name in test.values:
-        try:
-            read = yaml.load((folder / name).read_text(encoding="utf-8"))
-        except (OSError, yaml.YamlError) as error:
-            raise SuiteError(f"values file {name}: {error}") from error
-        values = _over(values, read or {})
-    chosen: dict[str, Any] = {}
-    for path, value in test.settings.items():
-        put(chosen, path, value)
-    return _over(values, chosen)
-
-
-def _over(below: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in over.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _over(merged[key], value) if both else value
-    return merged
-
-
-def _render(chart: Path, templates: list[str], values: dict[str, Any], release: Mapping[str, Any]) -> Rendered:
-    options = {
-        "name": release.get("name", "RELEASE-NAME"),
-        "namespace": release.get("namespace", "NAMESPACE"),
-        "revision": release.get("revision", 0),
-        "is_upgrade": release.get("upgrade", False),
-        "is_install": not release.get("upgrade", False),
-    }
+    for path, value in {**suite.get("set", {}), **test.get("set", {})}.items():
+        _put(values, path.split("."), value)
     try:
-        with helm_python.Chart.load_archive(_archive(chart, templates)) as loaded:
-            loaded.validate_schema(values)
-            texts = loaded.render(values, **options)
+        documents = _render(chart, suite.get("templates", []), values)
     except helm_python.HelmError as error:
-        found = _FAILURE.search(str(error))
-        return Rendered({}, found[1] if found else str(error))
-    by_name = {name.partition("/")[2]: text for name, text in texts.items()}
-    return Rendered({name: _documents(by_name.get(name, "")) for name in templates})
+        return [f"Helm refuses the chart: {error}"]
+    selector = test["documentSelector"]
+    selected = [
+        one for one in documents if any(_same(found, selector["value"]) for found in _find(one, selector["path"]))
+    ]
+    if not selected and not selector.get("skipEmptyTemplates"):
+        return [f"no document has {selector['path']} {selector['value']!r}"]
+    if len(selected) > 1 and not selector.get("matchMany"):
+        return [f"{len(selected)} documents have {selector['path']} {selector['value']!r}"]
+    return list(_judge(selected, test["asserts"]))
 
 
-def _documents(text: str) -> Documents:
-    return [document for part in _SEPARATOR.split(text) if (document := yaml.load(part))]
+def _judge(documents: Iterable[Any], asserts: Iterable[Table]) -> Iterator[str]:
+    for document in documents:
+        for assertion in asserts:
+            for kind, parameters in assertion.items():
+                found = _find(document, parameters["path"])
+                if not _KINDS[kind][1](found, parameters):
+                    shown = json.dumps(found[0], default=str) if found else "nothing"
+                    yield f"{kind} {json.dumps(parameters, default=str)}\nfound: {shown}"
 
 
-def _archive(chart: Path, templates: list[str]) -> bytes:
-    """The chart with these templates alone (and the partials), so that no other one can fail."""
+def _put(values: dict[str, Any], steps: list[str], value: Any) -> None:
+    for step in steps[:-1]:
+        values = values.setdefault(step, {})
+    values[steps[-1]] = value
+
+
+def _render(chart: Path, templates: list[str], values: dict[str, Any]) -> list[Any]:
+    with helm_python.Chart.load_archive(_pack(chart, templates)) as loaded:
+        loaded.validate_schema(values)
+        texts = loaded.render(values, name="RELEASE-NAME", namespace="NAMESPACE")
+    parts = (part for text in texts.values() for part in _SEPARATOR.split(text))
+    return [document for part in parts if (document := yaml.load(part))]
+
+
+def _pack(chart: Path, templates: list[str]) -> bytes:
+    """The chart with these templates alone, or all of them, and what they share."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
         for path in sorted(chart.rglob("*")):
             name = path.relative_to(chart).as_posix()
-            foreign = name.startswith("templates/") and "/_" not in name and name not in templates
-            if path.is_file() and not foreign and not name.startswith("tests/"):
+            other = templates and name.startswith("templates/") and "/_" not in name and name not in templates
+            if path.is_file() and not other and not name.startswith("tests/"):
                 archive.add(path, f"chart/{name}")
     return buffer.getvalue()
 
 
-def _problems(one: Assert, test: Test, rendered: Rendered, templates: list[str]) -> Iterator[str]:
-    names = [_prefixed(name) for name in ((one.template,) if one.template else test.templates)] or templates
-    unknown = [name for name in names if name not in templates]
-    if unknown:
-        raise SuiteError(f"template {unknown[0]!r} does not exist, or is not one of the suite's")
-    selector = _narrower(test.selector, one.selector)
-    if one.kind == FAILED:
-        yield from _failed(one, rendered, selector)
-    elif rendered.error is not None:
-        yield f"expected: the template to render\nactual:   {rendered.error}"
-    elif one.kind == RENDERED:
-        if one.negated:
-            yield "expected: the template to fail\nactual:   it renders"
-    else:
-        yield from _document_problems(one, {name: rendered.documents[name] for name in names}, selector)
+def _find(document: Any, path: str) -> list[Any]:
+    """The value of a manifest at a path such as `spec.sources[0].path`, in a list that is empty where there is none."""
+    at, value = 0, document
+    text = f".{path}"
+    while at < len(text):
+        step = _PATH_STEP.match(text, at)
+        if step is None:
+            raise SuiteError(f"path {path!r} is not one that this runner reads")
+        key: Any = int(step["index"]) if step["index"] else step["name"] or step["quoted"]
+        held = (
+            isinstance(value, list) and key < len(value) if step["index"] else isinstance(value, dict) and key in value
+        )
+        if not held:
+            return []
+        value, at = value[key], step.end()
+    return [value]
 
 
-def _narrower(test: Selector | None, own: Selector | None) -> Selector | None:
-    """The assert's own selector before the test's, but the test's index before the assert's."""
-    if own is None or test is None:
-        return own or test
-    picked = own if own.path else test
-    index = own.index if test.index is None else test.index
-    return Selector(index, picked.path, picked.value, picked.many, picked.skip_empty)
+def _same(left: Any, right: Any) -> bool:
+    """Equal in value and in type: to Python, but not to Kubernetes, 1, 1.0 and true are equal."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_same, left, right))
+    return type(left) is type(right) and bool(left == right)
 
 
-def _failed(one: Assert, rendered: Rendered, selector: Selector | None) -> Iterator[str]:
-    if rendered.error is None:
-        yield "expected: the template to fail\nactual:   it renders"
-        return
-    if selector and selector.path:
-        yield "expected: a document that the selector finds\nactual:   a failed template has none"
-        return
-    told = one.parameters
-    if len(told) > 1:
-        raise SuiteError("failedTemplate takes errorMessage or errorPattern, not both")
-    if "errorMessage" in told:
-        fits = told["errorMessage"] == rendered.error
-    else:
-        wanted = told.get("errorPattern", "")
-        fits = not wanted or wanted in rendered.error or pattern(wanted).search(rendered.error) is not None
-    if fits is one.negated and told:
-        yield f"expected: {'not ' if one.negated else ''}{next(iter(told.values()))}\nactual:   {rendered.error}"
+def _uniform(value: Any) -> Any:
+    """A rendered value as helm-unittest compares it: without leading newlines and spaces before newlines."""
+    if isinstance(value, str):
+        return re.sub(r" +\r?\n", "\n", value).lstrip("\n")
+    if isinstance(value, dict):
+        return {key: _uniform(inner) for key, inner in value.items()}
+    return [_uniform(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _document_problems(one: Assert, documents: Mapping[str, Documents], selector: Selector | None) -> Iterator[str]:
-    kind = KINDS[one.kind]
-    try:
-        selected = _selected(documents, selector)
-    except NothingSelectedError as error:
-        yield f"expected: a document to judge\nactual:   {error}"
-        return
-    for name, chosen in selected.items():
-        if one.kind == DOCUMENTS:
-            counted = chosen if one.parameters.get("filterAware") else documents[name]
-            told = {"count": one.parameters["count"]}
-            if kind.judge(counted, told) is one.negated:
-                yield f"expected: {'not ' if one.negated else ''}{told['count']} documents\nactual:   {len(counted)}"
-        else:
-            yield from problems(kind, chosen, one.parameters, one.negated)
+def _is_subset(found: list[Any], parameters: Table) -> bool:
+    tables = [one for one in found if isinstance(one, dict)]
+    return any(all(_same(one.get(key), value) for key, value in parameters["content"].items()) for one in tables)
 
 
-def _selected(documents: Mapping[str, Documents], selector: Selector | None) -> Mapping[str, Documents]:
-    if selector is None:
-        return documents
-    if not selector.path:
-        return {name: _nth(chosen, selector.index or 0) for name, chosen in documents.items()}
-    found = {name: [one for one in all_ if _fits(one, selector)] for name, all_ in documents.items()}
-    found = {name: chosen for name, chosen in found.items() if chosen}
-    count = sum(map(len, found.values()))
-    if count == 0 and not selector.skip_empty:
-        raise NothingSelectedError(f"the selector {selector.path} finds no document")
-    if count > 1 and not selector.many:
-        raise NothingSelectedError(f"the selector {selector.path} finds {count} documents: narrow it, or say matchMany")
-    return found
-
-
-def _nth(documents: Documents, index: int) -> Documents:
-    if index >= len(documents):
-        raise NothingSelectedError(f"there is no document {index}, but {len(documents)} in all")
-    return [documents[index]]
-
-
-def _fits(document: dict[str, Any], selector: Selector) -> bool:
-    values = find(document, selector.path)
-    return bool(values) if selector.value is None else any(same(value, selector.value) for value in values)
+#: Each kind of assert: its parameters, and how it judges what is at its path.
+_KINDS: Mapping[str, tuple[set[str], Callable[[list[Any], Table], bool]]] = {
+    "equal": ({"path", "value"}, lambda found, given: any(_same(given["value"], _uniform(one)) for one in found)),
+    "notExists": ({"path"}, lambda found, given: not found),
+    "contains": (
+        {"path", "content"},
+        lambda found, given: any(
+            isinstance(one, list) and any(_same(item, given["content"]) for item in one) for one in found
+        ),
+    ),
+    "isSubset": ({"path", "content"}, _is_subset),
+    "matchRegex": (
+        {"path", "pattern"},
+        lambda found, given: any(isinstance(one, str) and bool(re.search(given["pattern"], one)) for one in found),
+    ),
+}

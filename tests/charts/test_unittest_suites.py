@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from generator.charts import yaml
-from tests.chart_suites.grammar import suites
-from tests.chart_suites.run import verdict
+from tests.chart_suites.run import find_failures, read_suite
 from tests.charts.rendered import SAMPLE, SHARED_HUB, tree_at, tree_of
 from tests.charts.test_golden import EVERY_FIELD
 from tests.charts.test_values_file import NUMBERS, STRINGS, _registry
@@ -28,11 +27,11 @@ def _written(files: dict[str, bytes] | Any, root: Path) -> Path:
 
 def _wrong(charts: Path) -> list[str]:
     return [
-        f"{place.name} {test.name}: {text}"
+        f"{place.name} {test['it']}: {text}"
         for place in sorted(charts.glob("*/tests/*_test.yaml"))
-        for suite in suites(place.read_text(encoding="utf-8"))
-        for test in suite.tests
-        for text in verdict(place.parent.parent, place.parent, suite, test)
+        for suite in [read_suite(place.read_text(encoding="utf-8"))]
+        for test in suite["tests"]
+        for text in find_failures(place.parent.parent, suite, test)
     ]
 
 
