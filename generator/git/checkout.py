@@ -82,16 +82,19 @@ class Checkout:
         )
         return out.decode("utf-8", "replace").split("\0")
 
-    def read_reflog(self, branch: str | None, max_bytes: int) -> bytes:
-        """Return the end of the reflog of a branch, by default of the current one; empty if there is none."""
+    def read_reflog(self, branch: str | None, max_bytes: int) -> tuple[bytes, float]:
+        """Return the end of the reflog of a branch, by default of the current one, and when it was last written.
+
+        It is empty if there is none.
+        """
         name = f"refs/heads/{branch}" if branch else self._head_reference()
         path = self._common_git_dir / "logs" / name
         try:
             with path.open("rb") as file:
                 file.seek(max(0, path.stat().st_size - max_bytes))
-                return file.read(max_bytes)
+                return file.read(max_bytes), path.stat().st_mtime
         except OSError:
-            return b""
+            return b"", 0.0
 
     def _head_reference(self) -> str:
         try:

@@ -95,8 +95,8 @@ class CommitGraph:
         That is its own time, but never before its parent came. A time in the future is wrong: such a commit came when
         the next one with a possible time did, or now. A fast-forward came when the reflog says so.
         """
-        merged_at = self._fast_forward_times(fast_forwards)
         latest = now.timestamp() + _CLOCK_TOLERANCE_SECONDS if now else float(_LAST_SECOND)
+        merged_at = self._fast_forward_times(each for each in fast_forwards if each.seconds <= latest)
         found: dict[str, datetime] = {}
         waiting: list[str] = []
         floor = 0
@@ -111,12 +111,12 @@ class CommitGraph:
 
     def _fast_forward_times(self, fast_forwards: Iterable[FastForward]) -> dict[str, int]:
         position = {commit: index for index, commit in enumerate(self.first_parent_line)}
-        return {
-            commit: move.seconds
-            for move in fast_forwards
-            if move.old in position and move.new in position
-            for commit in self.first_parent_line[position[move.old] + 1 : position[move.new] + 1]
-        }
+        times: dict[str, int] = {}
+        for move in fast_forwards:
+            if move.old in position and move.new in position:
+                for commit in self.first_parent_line[position[move.old] + 1 : position[move.new] + 1]:
+                    times[commit] = max(move.seconds, times.get(commit, 0))
+        return times
 
 
 @dataclass(frozen=True)
@@ -245,11 +245,16 @@ def _read_fast_forwards(checkout: Checkout, branch: str | None) -> tuple[FastFor
 
     Such a merge leaves no trace in the commits, whose own times may be much older.
     """
-    data = checkout.read_reflog(branch, _MAX_REFLOG_BYTES)
-    found = (_FAST_FORWARD.fullmatch(line) for line in data.decode("utf-8", "replace").splitlines())
-    return tuple(
+    data, written_at = checkout.read_reflog(branch, _MAX_REFLOG_BYTES)
+    lines = data.decode("utf-8", "replace").splitlines()
+    found = [_FAST_FORWARD.fullmatch(line) for line in lines]
+    moves = [
         FastForward(move[1], move[2], int(move[3])) for move in found if move and not _UPSTREAM_NAMES.fullmatch(move[4])
-    )
+    ]
+    # The time in the last line may be one that the environment set; when the file was written is certain.
+    if moves and found[-1] and moves[-1].new == found[-1][2]:
+        moves.append(moves[-1]._replace(seconds=int(written_at)))
+    return tuple(moves)
 
 
 @contextmanager

@@ -28,7 +28,16 @@ class BranchEdit:
     dirty = False
     shallow = False
 
-    def __init__(self, path: Path, checkout: Checkout, operation: EditOperation, url: str, branch: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        checkout: Checkout,
+        operation: EditOperation,
+        url: str,
+        branch: str,
+        now: datetime | None = None,
+    ) -> None:
+        self._now = now
         self._folder = find_registry_folder(checkout, path)
         self._prefix = "" if self._folder == "." else f"{self._folder}/"
         self._name = path.name
@@ -45,7 +54,7 @@ class BranchEdit:
         record = f"{output}/{INVENTORY_FILE}"
         context = EditContext(
             book,
-            lambda: read_branch_history(base, self._checkout, self._prefix, self._name, self._remote),
+            lambda: read_branch_history(base, self._checkout, self._prefix, self._name, self._remote, self._now),
             lambda: parse_inventory(base.read_branch_file(record), record).applications,
             lambda environment, app: self._find_retirement_time(base, environment, app),
         )
@@ -63,7 +72,7 @@ class BranchEdit:
             return None
         with open_branch_log(self._checkout, base.commit, *self._remote) as log:
             location = RegistryLocation(self._prefix + self._name, self._prefix.rstrip("/"))
-            return find_retirement_time(log, location, environment, app)
+            return find_retirement_time(log, location, environment, app, self._now)
 
     def has_ancestor(self, older: str, newer: str) -> bool:
         return True

@@ -74,13 +74,13 @@ class EditContext:
 EditOperation = Callable[[EditContext], RegistryEdit]
 
 
-def read_edit_context(path: Path) -> EditContext:
-    """Read the edit context for the working copy's registry at `path`."""
+def read_edit_context(path: Path, now: datetime | None = None) -> EditContext:
+    """Read the edit context for the working copy's registry at `path`; commits after `now` have a wrong clock."""
     book = read_editable_registry(open_registry_files(path), path.name, str(path.parent))
     checkout = find_checkout(path)
     return EditContext(
         book,
-        lambda: read_registry_history(checkout, path),
+        lambda: read_registry_history(checkout, path, now),
         lambda: read_published_applications(checkout, path, book.registry),
         lambda environment, app: _find_retirement_time(checkout, path, book.registry, environment, app),
     )

@@ -30,6 +30,8 @@ from generator.registry.files import find_registry
 from generator.registry.reader import read_workloads_settings
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from generator.forges.pull_request import Forge
     from generator.git.push import PublishResult
     from generator.promotion.policy import PolicyInputs, RegistryChange
@@ -83,7 +85,15 @@ def _execute_order(
     url = _find_workloads_url(order, workloads, checkout)
     author, committer = _find_author_and_committer(settings, os.environ)
     branch = order.branch or workloads.branch
-    source = _select_source(path, checkout, url, branch, operation, partial(_read_change, order, path, progress))
+    source = _select_source(
+        path,
+        checkout,
+        url,
+        branch,
+        operation,
+        partial(_read_change, order, path, progress),
+        order.policy.now if order.policy else None,
+    )
     content = CommitBuilder(source, author, _build_choices(order), (checkout.origin_url() if checkout else None) or url)
     asked = _scope_pull_request(order, source, author, checkout)
     target = PublishTarget(
@@ -156,12 +166,13 @@ def _select_source(
     branch: str,
     operation: EditOperation | None,
     read_own_change: Callable[[], RegistryChange | None],
+    now: datetime | None,
 ) -> RegistrySource:
     if checkout is not None and _is_same_repository(url, checkout.origin_url()):
         return (
-            BranchEdit(path, checkout, operation, url, branch)
+            BranchEdit(path, checkout, operation, url, branch, now)
             if operation
-            else WorkloadsRepositorySource(path, checkout, url, branch)
+            else WorkloadsRepositorySource(path, checkout, url, branch, now)
         )
     if operation:
         raise UsageError(

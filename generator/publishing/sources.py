@@ -23,6 +23,8 @@ from generator.registry.three_way_merge import merge_texts
 from generator.toml.document import TomlError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from generator.git.branch_snapshot import BranchSnapshot
     from generator.git.checkout import Checkout
     from generator.promotion.app_edits import RegistryEdit
@@ -121,7 +123,8 @@ class WorkloadsRepositorySource:
     separate_repository = False
     shallow = False
 
-    def __init__(self, path: Path, checkout: Checkout, url: str, branch: str) -> None:
+    def __init__(self, path: Path, checkout: Checkout, url: str, branch: str, now: datetime | None = None) -> None:
+        self._now = now
         self._remote = url, branch
         folder = path.parent.resolve().relative_to(checkout.top.resolve()).as_posix()
         self._prefix = "" if folder == "." else f"{folder}/"
@@ -170,7 +173,7 @@ class WorkloadsRepositorySource:
         return RegistryToPublish(registry, output, written, change=change, charts_before=charts_before)
 
     def _read_history(self, base: BranchSnapshot) -> History:
-        return read_branch_history(base, self._checkout, self._prefix, self._name, self._remote)
+        return read_branch_history(base, self._checkout, self._prefix, self._name, self._remote, self._now)
 
     def _add_all_files(self) -> dict[str, _FileEdit]:
         """Add every file of the checkout's registry, for a branch that has no registry."""
@@ -227,13 +230,13 @@ def _merge_three_ways(path: str, before: bytes, mine: bytes, theirs: bytes) -> b
 
 
 def read_branch_history(
-    base: BranchSnapshot, checkout: Checkout, prefix: str, name: str, remote: tuple[str, str]
+    base: BranchSnapshot, checkout: Checkout, prefix: str, name: str, remote: tuple[str, str], now: datetime | None
 ) -> History:
     """Read the branch's history up to `base`, which can be missing from the user's checkout."""
     if base.commit is None:
         return History()
     with open_branch_log(checkout, base.commit, *remote) as log:
-        return read_history(log, RegistryLocation(prefix + name, prefix.rstrip("/")))
+        return read_history(log, RegistryLocation(prefix + name, prefix.rstrip("/")), now)
 
 
 class BranchFiles:

@@ -240,7 +240,7 @@ def _edit_and_render(
     removals: Collection[str],
     policy: PolicyInputs | None,
 ) -> EditOutcome:
-    context = read_edit_context(path)
+    context = read_edit_context(path, policy.now if policy else None)
     edited = operation(context)
     files = edited.editable.changed_files(context.editable)
     if not files:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import tomli
 
+from generator.errors import UsageError
 from generator.git.checkout import Checkout
 from generator.git.commit_log import open_head_log
 from generator.promotion.history import History, RevisionChange, find_registry_location, read_history
@@ -237,3 +239,140 @@ def test_what_ran_before_leaves_out_what_was_rolled_back(
 
 def test_without_a_commit_there_is_no_past(place: Place) -> None:
     assert open_head_log(Checkout(place.top)) is None
+
+
+def dated(place: Place, author: int, committer: int, *args: str, name: str = "Ada") -> None:
+    """Run git with an author's and a committer's hour of 2026-11-10."""
+    dates = {
+        "GIT_AUTHOR_DATE": f"2026-11-10T{author:02}:00:00Z",
+        "GIT_COMMITTER_DATE": f"2026-11-10T{committer:02}:00:00Z",
+    }
+    git(place.top, *args, variables={**dates, "GIT_AUTHOR_NAME": name})
+
+
+BASE = APPS + '[environments.dev]\napps = ["a", "b"]\n'
+
+
+def test_of_a_merge_each_change_has_its_own_author_and_reason(place: Place) -> None:
+    place.commit(apps=BASE)
+    git(place.top, "switch", "--quiet", "-c", "side")
+    place.registry.write_text(BASE.replace('"a"', '"a@v1"'))
+    dated(
+        place,
+        2,
+        2,
+        "commit",
+        "--quiet",
+        "-am",
+        "a\n\nReason: incident\n\nPolicy-Override: soak dev/a hotfix",
+        name="Bob",
+    )
+    place.registry.write_text(BASE.replace('"a", "b"', '"a@v1", "b@v2"'))
+    dated(place, 3, 3, "commit", "--quiet", "-am", "b", name="Eve")
+    git(place.top, "switch", "--quiet", "-")
+    dated(place, 9, 9, "merge", "--quiet", "--no-ff", "-m", "Merge pull request #7", "side", name="Merger")
+    first, second = place.history.revision_changes[2:]
+    assert (first.app, first.author, first.subject, first.reason, first.overrides) == (
+        "a", "Bob", "a", "incident", ("soak: hotfix",)
+    )  # fmt: skip
+    assert (second.app, second.author, second.subject, second.reason) == ("b", "Eve", "b", "")
+    assert first.changed_at.hour == second.changed_at.hour == 9
+    assert first.commit == git(place.top, "rev-parse", "HEAD")
+
+
+def test_a_foxtrot_merge_keeps_the_authors_of_the_merged_line(place: Place) -> None:
+    place.commit(apps=BASE)
+    git(place.top, "switch", "--quiet", "-c", "mine")
+    place.commit("mine", elsewhere="x = 1")
+    git(place.top, "switch", "--quiet", "-")
+    place.registry.write_text(BASE.replace('"a"', '"a@v1"'))
+    dated(place, 3, 3, "commit", "--quiet", "-am", "theirs", name="Bob")
+    line = git(place.top, "branch", "--show-current")
+    git(place.top, "switch", "--quiet", "mine")
+    dated(place, 8, 8, "merge", "--quiet", "--no-ff", "-m", f"Merge {line}", line)
+    change = place.history.revision_changes[-1]
+    assert (change.author, change.subject, change.changed_at.hour) == ("Bob", "theirs", 8)
+
+
+def test_rebased_and_picked_commits_count_from_when_they_were_committed(place: Place) -> None:
+    place.commit(apps=BASE)
+    place.registry.write_text(BASE.replace('"a"', '"a@v1"'))
+    dated(place, 1, 6, "commit", "--quiet", "-am", "picked", name="Bob")
+    change = place.history.revision_changes[-1]
+    assert (change.author, change.changed_at.hour) == ("Bob", 6)
+
+
+def test_a_clock_that_is_behind_does_not_date_a_commit_before_its_parent(place: Place) -> None:
+    place.commit(apps=BASE)
+    place.hours = 8
+    place.commit("other", elsewhere="x = 1")
+    place.registry.write_text(BASE.replace('"a"', '"a@v1"'))
+    dated(place, 2, 2, "commit", "--quiet", "-am", "behind")
+    assert place.history.revision_changes[-1].changed_at == datetime(2026, 11, 10, 9, tzinfo=UTC)
+
+
+def test_a_clock_that_is_ahead_dates_a_commit_by_the_next_one_or_by_now(place: Place) -> None:
+    place.commit(apps=BASE)
+    place.now = datetime(2026, 11, 10, 8, tzinfo=UTC)
+    place.registry.write_text(BASE.replace('"a"', '"a@v1"'))
+    dated(place, 20, 20, "commit", "--quiet", "-am", "ahead")
+    assert place.history.revision_changes[-1].changed_at == place.now
+    place.hours = 4
+    place.commit("next", apps=BASE.replace('"a", "b"', '"a@v1", "b@v1"'))
+    assert [change.changed_at.hour for change in place.history.revision_changes[2:]] == [5, 5]
+
+
+def test_a_local_fast_forward_counts_from_the_merge(place: Place) -> None:
+    place.commit(apps=BASE)
+    git(place.top, "switch", "--quiet", "-c", "side")
+    place.commit("old", apps=BASE.replace('"a"', '"a@v1"'))
+    git(place.top, "switch", "--quiet", "-")
+    dated(place, 9, 9, "merge", "--quiet", "--ff-only", "side")
+    assert place.history.revision_changes[-1].changed_at.hour == 9
+
+
+def test_a_registry_that_was_renamed_keeps_its_history(place: Place) -> None:
+    place.commit(apps='include = ["teams/*.toml"]\n' + BASE, teams__one="[environments.dev]\n")
+    place.commit(apps='include = ["teams/*.toml"]\n' + BASE.replace('"a"', '"a@v1"'))
+    (place.top / "gitops").mkdir()
+    git(place.top, "mv", "some/place/apps.toml", "gitops/registry.toml")
+    git(place.top, "mv", "some/place/teams", "gitops/teams")
+    place.registry = place.top / "gitops" / "registry.toml"
+    place.commit("move")
+    assert [change[1:] for change in place.moves()] == [("a", None, "main"), ("b", None, "HEAD"), ("a", "main", "v1")]
+
+
+def test_a_registry_that_is_a_link_is_followed(place: Place) -> None:
+    place.commit(apps=BASE)
+    git(place.top, "mv", "some/place/apps.toml", "some/place/real.toml")
+    place.registry.symlink_to("real.toml")
+    place.commit("link")
+    assert [change[1:] for change in place.moves()] == [("a", None, "main"), ("b", None, "HEAD")]
+
+
+def test_a_link_out_of_the_repository_is_refused(place: Place, tmp_path: Path) -> None:
+    place.commit(other="x = 1")
+    (tmp_path / "apps.toml").write_text(BASE)
+    place.registry.symlink_to(tmp_path / "apps.toml")
+    with pytest.raises(UsageError, match="outside of this repository"):
+        find_registry_location(Checkout(place.top), place.registry)
+
+
+@pytest.mark.parametrize("date", ["99999999999 +0000", "253402300800 -1200", "1 +9959", "0 +0000"])
+def test_dates_that_python_cannot_hold_are_read(place: Place, date: str) -> None:
+    place.commit(apps=BASE)
+    place.registry.write_text(BASE.replace('"a"', '"a@v1"'))
+    dated(place, 2, 2, "commit", "--quiet", "-am", "odd")
+    raw = git(place.top, "cat-file", "commit", "HEAD").replace("\ncommitter ", "\ncommitter x")
+    header = re.sub(r"(committer .*> ).*", rf"\g<1>{date}", raw)
+    odd = git(place.top, "hash-object", "-t", "commit", "-w", "--literally", "--stdin", stdin=header + "\n")
+    git(place.top, "reset", "--quiet", "--hard", odd)
+    assert place.moves()[-1] == ("dev", "a", "main", "v1")
+    assert place.history.revision_changes[-1].changed_at >= datetime(2026, 11, 10, 1, tzinfo=UTC)
+
+
+def test_a_file_that_is_too_large_for_a_registry_is_passed_over(place: Place) -> None:
+    place.commit(apps=BASE)
+    place.commit(apps=BASE.replace('"a"', '"a@v1"') + "#" * (5 << 20))
+    place.commit(apps=BASE.replace('"a"', '"a@v2"'))
+    assert place.moves()[2:] == [("dev", "a", "main", "v2")]
