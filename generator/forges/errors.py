@@ -12,10 +12,14 @@ def forge_error(forge_name: str, status: int | None, message: str, token: str) -
     """Return the error for a failed API call. `status` is the HTTP status; None if there was no response."""
     shown = escape_for_terminal(redact(message, [token]))[:_MAX_MESSAGE_LENGTH]
     if status is None:
-        return NetworkError(f"{forge_name} could not be reached: {shown}", remedy="run it again: what is pushed stays")
+        return NetworkError(
+            f"{forge_name} could not be reached: {shown}", remedy="run the command again; the pushed branch stays"
+        )
     if status in (401, 403, 404):
-        remedy = "the token needs to read the repository and to write requests"
+        remedy = "give the token read access to the repository and write access to pull requests"
         return NetworkError(f"{forge_name} denies access ({status}): {shown}", remedy=remedy)
     if status == 429 or status >= 500:
-        return NetworkError(f"{forge_name} fails ({status}): {shown}", remedy="run it again: what is pushed stays")
-    return RemoteRefusedError(f"{forge_name} refused the request ({status}): {shown}")
+        return NetworkError(
+            f"{forge_name} failed ({status}): {shown}", remedy="run the command again; the pushed branch stays"
+        )
+    return RemoteRefusedError(f"{forge_name} refused the pull request ({status}): {shown}")

@@ -18,7 +18,8 @@ class GitHub:
             import github
         except ImportError:
             raise LocalError(
-                "PyGithub is not installed", remedy="pip install 'gitops-workloads[github]', or push without a request"
+                "PyGithub is not installed",
+                remedy="pip install 'gitops-workloads[github]', or push without --pull-request",
             ) from None
         self._token = access.token
         self._owner = access.repository_path.partition("/")[0]
@@ -63,7 +64,7 @@ class GitHub:
             raise forge_error("GitHub", None, str(error), self._token) from None
         except (AssertionError, AttributeError, KeyError, TypeError, ValueError):
             # PyGithub raises these when the response is a sign-in page or a redirect.
-            raise forge_error("GitHub", None, "what answers there is not its API", self._token) from None
+            raise forge_error("GitHub", None, "the response does not come from its API", self._token) from None
 
 
 def _error_message(data: object) -> str:

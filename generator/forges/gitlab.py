@@ -23,7 +23,7 @@ class GitLab:
         except ImportError:
             raise LocalError(
                 "python-gitlab is not installed",
-                remedy="pip install 'gitops-workloads[gitlab]', or push without a request",
+                remedy="pip install 'gitops-workloads[gitlab]', or push without --pull-request",
             ) from None
         self._token = access.token
         client = gitlab.Gitlab(access.api_url, private_token=access.token, timeout=TIMEOUT_SECONDS)

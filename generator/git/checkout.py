@@ -80,7 +80,7 @@ class Checkout:
             f"{base}..{head}",
             "--",
         )
-        return out.decode("utf-8", "replace").split("\0")
+        return [message for message in out.decode("utf-8", "replace").split("\0") if message]
 
     def read_reflog(self, branch: str | None, max_bytes: int) -> tuple[bytes, float]:
         """Return the end of the reflog of a branch, by default of the current one, and when it was last written.

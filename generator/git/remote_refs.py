@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from generator.errors import NetworkError
+from generator.errors import NetworkError, UsageError
 from generator.git import remote_url as address
 from generator.git.access import access_remedy
 from generator.git.config import REMOTE_NAME, GitConfig
@@ -73,6 +73,8 @@ class RemoteRepositories:
             return read_remote_refs(url, self._config)
         except NetworkError as error:
             return error
+        except UsageError as error:  # A URL that cannot be read must not stop the other apps.
+            return NetworkError(error.message, remedy=error.remedy)
 
     def read_refs(self, url: str) -> RemoteRefs:
         """Return the refs of a repository. Raises NetworkError with the server's message if it cannot be read."""

@@ -1,0 +1,107 @@
+"""Check what the other commands need here: Git, Helm, the registry, the checkout, and access to the repositories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from generator.argocd.versions import NEWEST_KNOWN_ARGOCD, major_minor
+from generator.errors import GeneratorError
+from generator.git.checkout import Checkout
+from generator.git.remote_refs import RemoteRepositories
+from generator.git.runner import GitRunner
+from generator.helm.engine import render_chart
+from generator.promotion.history import find_checkout
+from generator.publishing.checkout_files import read_working_registry
+from generator.registry.registry import Registry
+
+
+class Finding(NamedTuple):
+    """The result of one check: `level` is ok, warning or error; `hint` says how to mend it."""
+
+    level: str
+    subject: str
+    text: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.level}: {self.subject}: {self.text}"
+
+
+def diagnose(path: Path, *, offline: bool) -> Iterator[Finding]:
+    """Check everything, in the order in which it depends on each other; `offline` queries no remote."""
+    yield _try_check("git", lambda: Finding("ok", "git", GitRunner(Path("/")).check_output("version").decode().strip()))
+    yield _try_check("helm", _diagnose_helm)
+    registry = None
+    try:
+        registry = read_working_registry(path)
+        yield Finding(
+            "ok", "registry", f"{path}: {len(registry.apps)} apps in {len(registry.environments)} environments"
+        )
+    except GeneratorError as error:
+        yield Finding("error", "registry", error.message, error.remedy or "run workloads check")
+    checkout = find_checkout(path)
+    if checkout is None:
+        yield Finding(
+            "warning", "checkout", f"{path.parent} is in no Git repository", "there is no history without one"
+        )
+    else:
+        yield from _diagnose_checkout(checkout, registry.workloads.branch if registry else "main")
+    if registry is not None:
+        yield _diagnose_argocd_version(registry)
+        if not offline:
+            yield from _diagnose_remotes(checkout, registry)
+
+
+def _try_check(subject: str, check: Callable[[], Finding]) -> Finding:
+    try:
+        return check()
+    except GeneratorError as error:
+        return Finding("error", subject, error.message, error.remedy)
+
+
+def _diagnose_helm() -> Finding:
+    render_chart({"Chart.yaml": b"apiVersion: v2\nname: doctor\nversion: 0.1.0\n"})
+    return Finding("ok", "helm", "the Helm engine renders charts")
+
+
+def _diagnose_checkout(checkout: Checkout, branch: str) -> Iterator[Finding]:
+    if checkout.is_shallow():
+        hint = "git fetch --unshallow"
+        yield Finding("warning", "checkout", "its history is cut off, so soak times and history are incomplete", hint)
+    fetched, head = checkout.resolve_commit(f"refs/remotes/origin/{branch}"), checkout.head_commit()
+    if fetched is None:
+        yield Finding("warning", "checkout", f"the workloads branch {branch} was never fetched", "git fetch origin")
+    elif head is None or checkout.is_ancestor(fetched, head):
+        yield Finding("ok", "checkout", f"up to date with origin/{branch} as it was last fetched")
+    else:
+        behind = len(checkout.read_messages(head, fetched))
+        commits = "commit" if behind == 1 else "commits"
+        yield Finding("warning", "checkout", f"{behind} {commits} behind origin/{branch}", "git pull")
+
+
+def _diagnose_argocd_version(registry: Registry) -> Finding:
+    version = registry.argocd.version
+    if major_minor(version) > major_minor(NEWEST_KNOWN_ARGOCD):
+        text = f"argocd.version {version} is newer than {NEWEST_KNOWN_ARGOCD}, the newest that is known here"
+        return Finding("warning", "argocd", text, "update workloads")
+    return Finding("ok", "argocd", f"charts are for Argo CD {version}")
+
+
+def _diagnose_remotes(checkout: Checkout | None, registry: Registry) -> Iterator[Finding]:
+    remotes = RemoteRepositories(checkout.git_config if checkout else None)
+    workloads = registry.workloads.repository or (checkout.origin_url() if checkout else None)
+    urls = {url: f"app {app.app}" for env in registry.environments for app in registry.list_effective_apps(env)
+            for url in app.repositories if not url.startswith("oci://") and "chart" not in app.fields}  # fmt: skip
+    wanted = {**({workloads: "workloads repository"} if workloads else {}), **urls}
+    remotes.prefetch_refs(wanted)
+    unreadable = 0
+    for url, user in wanted.items():
+        try:
+            remotes.read_refs(url)
+        except GeneratorError as error:
+            unreadable += 1
+            yield Finding("error", "access", f"{user}: {error.message}", error.remedy)
+    if not unreadable:
+        yield Finding("ok", "access", f"{len(wanted)} repositories can be read")

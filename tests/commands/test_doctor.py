@@ -1,0 +1,52 @@
+"""`workloads doctor`: what is wrong here, and how to mend it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.git.remotes import git
+from tests.workspace import REGISTRY, Run
+
+
+def write(folder: Path, text: str = REGISTRY) -> None:
+    (folder / "apps.toml").write_text(text)
+
+
+def test_a_folder_without_a_repository_is_a_warning(tmp_path: Path, workloads: Run) -> None:
+    write(tmp_path)
+    done = workloads("doctor", "--offline", cwd=tmp_path)
+    assert done.code == 0
+    assert "ok: git: git version" in done.out
+    assert "ok: helm: " in done.out
+    assert "is in no Git repository" in done.out
+    assert "ok: argocd: charts are for Argo CD" in done.out
+
+
+def test_an_invalid_registry_is_an_error(tmp_path: Path, workloads: Run) -> None:
+    write(tmp_path, "version = 2\n")
+    done = workloads("doctor", "--offline", cwd=tmp_path)
+    assert (done.code, "error: registry: " in done.out) == (9, True)
+
+
+def test_a_checkout_behind_its_branch_and_an_app_that_cannot_be_read(tmp_path: Path, workloads: Run) -> None:
+    text = REGISTRY.replace("version = 1\n", 'version = 1\nallowSchemes = ["file"]\n')
+    missing = f"file://{tmp_path}/missing.git"
+    text = text.replace('repositories = ["https://github.com/acme/"]', f'repositories = ["file://{tmp_path}/"]')
+    for name in ("billing", "ledger"):
+        text = text.replace(f"https://github.com/acme/{name}.git", missing)
+    place = tmp_path / "checkout"
+    git(tmp_path, "init", "--quiet", "--bare", "remote.git")
+    git(tmp_path, "clone", "--quiet", "remote.git", "checkout")
+    write(place, text)
+    git(place, "add", "--all")
+    git(place, "commit", "--quiet", "-m", "start")
+    git(place, "commit", "--quiet", "--allow-empty", "-m", "more")
+    git(place, "push", "--quiet", "origin", "HEAD:main")
+    git(place, "reset", "--quiet", "--hard", "HEAD~1")
+    git(place, "fetch", "--quiet")
+    done = workloads("doctor", "--json", cwd=place)
+    found = {(each["level"], each["subject"]): each["text"] for each in json.loads(done.out)}
+    assert done.code == 9
+    assert found["warning", "checkout"] == "1 commit behind origin/main"
+    assert "missing.git" in found["error", "access"]
