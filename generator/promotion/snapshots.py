@@ -19,7 +19,6 @@ from generator.registry.files import TEAM_PLACEHOLDER
 
 #: The revision that runs, by (environment, app).
 RunningRevisions = Mapping[tuple[str, str], str]
-_TABLE_HEADER = re.compile(r"^(?=\[)", re.MULTILINE)
 _PIN_WITH_TAG = re.compile(
     r"""["']([a-z][-a-z0-9]*)@([0-9a-f]{40}|[0-9a-f]{64})["'],?[ \t]*#[ \t]*([^\s;]+)[ \t]*(?:;|$)""", re.M
 )
@@ -37,6 +36,9 @@ class _Fragment:
     defaults: _Layer = field(default_factory=dict)
     apps: Mapping[str, _Layer] = field(default_factory=dict)
     entries_by_environment: Mapping[str, tuple[tuple[str, str | None], ...]] = field(default_factory=dict)
+
+
+_NO_REVISIONS = _Fragment()
 
 
 class RevisionReader:
@@ -72,23 +74,20 @@ class RevisionReader:
 
     def _read_blob(self, data: bytes) -> tuple[_Fragment, ...] | None:
         text = data.decode("utf-8", "replace").replace("\r\n", "\n")
-        pieces = self._parse_fragments(text)
-        if pieces is not None:
-            self.tag_by_commit.update({(app, commit): tag for app, commit, tag in _PIN_WITH_TAG.findall(text)})
-        return pieces
-
-    def _parse_fragments(self, text: str) -> tuple[_Fragment, ...] | None:
-        pieces = [self._parse_fragment(part) for part in _TABLE_HEADER.split(text)]
-        if None in pieces:
+        first, *tables = text.split("\n[")
+        pieces = [self._parse_fragment(first), *(self._parse_fragment(f"[{table}") for table in tables)]
+        if any(piece is None for piece in pieces):
             pieces = [self._parse_fragment(text)]
-        read = tuple(piece for piece in pieces if piece is not None)
+        if pieces == [None]:
+            return None
         # Most fragments set values or policies and no revision.
-        return tuple(piece for piece in read if piece != _Fragment()) if None not in pieces else None
+        return tuple(piece for piece in pieces if piece is not None and piece is not _NO_REVISIONS)
 
     def _parse_fragment(self, text: str) -> _Fragment | None:
         if text not in self._fragment_cache:
             try:
                 self._fragment_cache[text] = _extract_fragment(tomli.loads(text))
+                self.tag_by_commit.update({(app, commit): tag for app, commit, tag in _PIN_WITH_TAG.findall(text)})
             except (ValueError, RecursionError):
                 self._fragment_cache[text] = None
         return self._fragment_cache[text]
@@ -162,7 +161,7 @@ def _extract_fragment(data: dict[str, Any]) -> _Fragment:
         env: _split_entries(_dict_or_empty(table).get("apps"))
         for env, table in _dict_or_empty(data.get("environments")).items()
     }
-    return _Fragment(
+    found = _Fragment(
         include_patterns=tuple(
             pattern.replace(TEAM_PLACEHOLDER, "*")
             for pattern in _list_or_empty(data.get("include"))
@@ -172,6 +171,7 @@ def _extract_fragment(data: dict[str, Any]) -> _Fragment:
         apps={name: layer for name, layer in apps.items() if layer},
         entries_by_environment={env: entries for env, entries in lists.items() if entries},
     )
+    return _NO_REVISIONS if found == _NO_REVISIONS else found
 
 
 def _keep_revision_fields(layer: dict[str, Any]) -> dict[str, Any]:
