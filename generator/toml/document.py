@@ -27,7 +27,7 @@ from generator.toml.syntax_errors import (
 __all__ = ["Document", "KeyPath", "Position", "TomlError", "format_key_path", "parse_document"]
 
 _UTF_16_OR_32 = re.compile(rb"\xff\xfe|\xfe\xff|\0\0\xfe\xff|[^\0]\0[^\0]\0|\0[^\0]\0[^\0]|[^\0]\0\0\0|\0\0\0[^\0]")
-_FORBIDDEN_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
+_FORBIDDEN_CHARACTER = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class TomlError(Exception):
@@ -98,8 +98,9 @@ def _decode_utf8(raw: bytes) -> str:
         raise _file_error(
             f"byte 0x{raw[error.start]:02x} is not UTF-8: save the file as UTF-8", end_position(before)
         ) from None
-    if forbidden := _FORBIDDEN_CHARACTER.search(text):
-        raise _file_error(_forbidden_character_advice(forbidden[0]), end_position(text[: forbidden.start()]))
+    checked = text.replace("\r\n", "\n")
+    if forbidden := _FORBIDDEN_CHARACTER.search(checked):
+        raise _file_error(_forbidden_character_advice(forbidden[0]), end_position(checked[: forbidden.start()]))
     return text
 
 
