@@ -21,23 +21,23 @@ _UNCLOSED_MESSAGE = re.compile(r"Unclosed|Unterminated|Illegal character|Found i
 #: The advice for a parser message, by the start of that message.
 _ADVICE = {
     "Invalid statement": "not a key, a [table] or a comment: write KEY = VALUE",
-    "Expected newline or end of document": "text after the value: quote the value if it is text, or start a new line",
+    "Expected newline or end of document": "unexpected text after the value: quote the value if it is text, or start a new line",
     "Expected '=' after a key": 'no "=" after the key: write KEY = VALUE (a KEY of several words in quotes)',
     "Invalid initial character for a key part of an": "put an inline table on one line, without a comma at its end",
     "Invalid initial character for a key": "not a key: write letters, digits, - and _, or quote it",
     "Expected ']' at": 'the table header is not closed: "]" is missing',
     "Expected ']]' at": 'the table header is not closed: "]]" is missing',
     "Invalid value": "not a value: quote it if it is text",
-    "Invalid date or datetime": "no such date or time: correct it, or quote it if it is text",
+    "Invalid date or datetime": "invalid date or time: correct it, or quote it if it is text",
     "Unclosed array": 'the array is not closed: "," or "]" is missing here',
-    "Unclosed inline table": 'the inline table is not closed: "," or "}" is missing here (it must fit on one line)',
+    "Unclosed inline table": 'the inline table is not closed on its line: "," or "}" is missing here',
     "Unterminated string": "the string is not closed: its closing quote is missing",
     "Expected \"'": "the string is not closed: its closing quote is missing",
     "Illegal character": "the string is not closed on its line: add the quote, or use three for several lines",
     "Found invalid character": "the string is not closed on its line: add the quote, or use three for several lines",
-    "Unescaped '\\'": "no such escape: write \\\\ for a backslash, or put the text in single quotes",
-    "Invalid hex value": "no such escape: write \\u and four, or \\U and eight, hexadecimal digits",
-    "Escaped character": "no such escape: this is not the number of a Unicode character",
+    "Unescaped '\\'": "invalid escape: write \\\\ for a backslash, or put the text in single quotes",
+    "Invalid hex value": "invalid escape: write \\u and four, or \\U and eight, hexadecimal digits",
+    "Escaped character": "invalid escape: not the number of a Unicode character",
 }
 
 
@@ -97,7 +97,7 @@ def _advice_for(parser_message: str, text_before: str, position: Position) -> st
     advice = next(known, f"{parser_message[:_MAX_ECHO_LENGTH]}: correct it here")
     opened = [end_position(text_before[:offset]) for offset in find_unclosed(text_before)]
     if opened and _UNCLOSED_MESSAGE.match(parser_message):
-        return f"{advice}; it is opened at {_format_position(opened[-1])}"
+        return f"{advice} (opened at {_format_position(opened[-1])})"
     if opened and opened[0].line < position.line and parser_message.startswith("Invalid value"):
         return f"{advice}, or close what is opened at {_format_position(opened[0])}"
     return advice

@@ -277,9 +277,12 @@ INLINE = "put an inline table on one line, without a comma at its end"
     [
         ("a = v1.2", "1:5: text: not a value: quote it if it is text"),
         ("\n\ta\n", '2:3: text: no "=" after the key: write KEY = VALUE (a KEY of several words in quotes)'),
-        ("a = 1 2", "1:7: text: text after the value: quote the value if it is text, or start a new line"),
-        ("a = 2026-13-45", "1:9: text: text after the value: quote the value if it is text, or start a new line"),
-        ("a = 2026-02-30", "1:5: text: no such date or time: correct it, or quote it if it is text"),
+        ("a = 1 2", "1:7: text: unexpected text after the value: quote the value if it is text, or start a new line"),
+        (
+            "a = 2026-13-45",
+            "1:9: text: unexpected text after the value: quote the value if it is text, or start a new line",
+        ),
+        ("a = 2026-02-30", "1:5: text: invalid date or time: correct it, or quote it if it is text"),
         ("a = 07:32:00\n= 1", "2:1: text: not a key, a [table] or a comment: write KEY = VALUE"),
         (
             "a = 1\n<<<<<<< HEAD\nb = 1\n=======\nb = 2\n>>>>>>> other\n",
@@ -291,7 +294,7 @@ INLINE = "put an inline table on one line, without a comma at its end"
         ("[]", "1:2: text: not a key: write letters, digits, - and _, or quote it"),
         (
             "a = [[1,\n[2]\n3]]\n",
-            '3:1: text: the array is not closed: "," or "]" is missing here; it is opened at line 1, column 6',
+            '3:1: text: the array is not closed: "," or "]" is missing here (opened at line 1, column 6)',
         ),
         (
             "a = [\n'x',\n[b]\nc = 1",
@@ -299,8 +302,8 @@ INLINE = "put an inline table on one line, without a comma at its end"
         ),
         (
             "a = { b = 1\n}",
-            '1:12: text: the inline table is not closed: "," or "}" is missing here (it must fit on one line); '
-            "it is opened at line 1, column 5",
+            '1:12: text: the inline table is not closed on its line: "," or "}" is missing here '
+            "(opened at line 1, column 5)",
         ),
         ("a = {b = 1,}", f"1:12: text: {INLINE}"),
         ("\na = {\n  b = 1\n}", f"2:6: text: {INLINE}"),
@@ -308,15 +311,15 @@ INLINE = "put an inline table on one line, without a comma at its end"
         ("a.\nb = 1", "1:3: text: not a key: write letters, digits, - and _, or quote it"),
         (
             "a = 'x\nb = 'y'",
-            "1:7: text: the string is not closed on its line: add the quote, or use three for several lines; "
-            "it is opened at line 1, column 5",
+            "1:7: text: the string is not closed on its line: add the quote, or use three for several lines "
+            "(opened at line 1, column 5)",
         ),
         (
             '\na = """x\ny\n',
-            "4:1: text: the string is not closed: its closing quote is missing; it is opened at line 2, column 5",
+            "4:1: text: the string is not closed: its closing quote is missing (opened at line 2, column 5)",
         ),
-        (r'a = "C:\d"', r"1:10: text: no such escape: write \\ for a backslash, or put the text in single quotes"),
-        (r'a = "\ud800"', "1:12: text: no such escape: this is not the number of a Unicode character"),
+        (r'a = "C:\d"', r"1:10: text: invalid escape: write \\ for a backslash, or put the text in single quotes"),
+        (r'a = "\ud800"', "1:12: text: invalid escape: not the number of a Unicode character"),
     ],
 )
 def test_a_syntax_error_has_its_place_and_advice(text: str, expected: str) -> None:
