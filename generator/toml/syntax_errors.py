@@ -21,7 +21,7 @@ _UNCLOSED_MESSAGE = re.compile(r"Unclosed|Unterminated|Illegal character|Found i
 #: The advice for a parser message, by the start of that message.
 _ADVICE = {
     "Invalid statement": "not a key, a [table] or a comment: write KEY = VALUE",
-    "Expected newline or end of document": "unexpected text after the value: quote the value if it is text, or start a new line",
+    "Expected newline or end of document": "text after the value: quote all of it, or start a new line",
     "Expected '=' after a key": 'no "=" after the key: write KEY = VALUE (a KEY of several words in quotes)',
     "Invalid initial character for a key part of an": "put an inline table on one line, without a comma at its end",
     "Invalid initial character for a key": "not a key: write letters, digits, - and _, or quote it",

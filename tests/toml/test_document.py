@@ -277,10 +277,10 @@ INLINE = "put an inline table on one line, without a comma at its end"
     [
         ("a = v1.2", "1:5: text: not a value: quote it if it is text"),
         ("\n\ta\n", '2:3: text: no "=" after the key: write KEY = VALUE (a KEY of several words in quotes)'),
-        ("a = 1 2", "1:7: text: unexpected text after the value: quote the value if it is text, or start a new line"),
+        ("a = 1 2", "1:7: text: text after the value: quote all of it, or start a new line"),
         (
             "a = 2026-13-45",
-            "1:9: text: unexpected text after the value: quote the value if it is text, or start a new line",
+            "1:9: text: text after the value: quote all of it, or start a new line",
         ),
         ("a = 2026-02-30", "1:5: text: invalid date or time: correct it, or quote it if it is text"),
         ("a = 07:32:00\n= 1", "2:1: text: not a key, a [table] or a comment: write KEY = VALUE"),
