@@ -19,6 +19,7 @@ from generator.commands.options import (
     registry_option,
     without_helm_option,
 )
+from generator.git.config import GitConfig
 from generator.git.remote_refs import RemoteRepositories
 from generator.promotion.app_edits import RegistryEdit
 from generator.promotion.history import find_checkout
@@ -165,6 +166,8 @@ def open_remotes(path: Path) -> RemoteRepositories:
     opened = click.get_current_context().meta
     if _REMOTES not in opened:
         checkout = find_checkout(path)
-        opened[_REMOTES] = RemoteRepositories(checkout.git_config if checkout else None)
+        opened[_REMOTES] = RemoteRepositories(
+            lambda: checkout.git_config if checkout else GitConfig.read_git_config(path.parent)
+        )
     remotes: RemoteRepositories = opened[_REMOTES]
     return remotes

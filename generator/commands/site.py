@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from generator import console
+from generator.commands.edit_options import open_remotes
 from generator.commands.options import current_time, dry_run_option, json_option, registry_option
-from generator.git.remote_refs import RemoteRepositories
 from generator.promotion.history import open_history
 from generator.publishing.checkout_files import open_registry_files
 from generator.registry.editable import read_editable_registry
@@ -37,7 +37,7 @@ def site_command(folder: Path, registry_path: str | None, dry_run: bool, as_json
     moment = (at.replace(tzinfo=UTC) if at else current_time()).replace(second=0, microsecond=0)
     output = open_site_folder(folder)
     history = open_history(path, current_time(), console.print_message)
-    site = build_site(editable, history, moment, RemoteRepositories())
+    site = build_site(editable, history, moment, open_remotes(path))
     change, owned = compare_site_folder(output, render_pages(site))
     if change and not dry_run:
         write_site(output, change, owned)

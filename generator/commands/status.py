@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from generator import console
+from generator.commands.edit_options import open_remotes
 from generator.commands.options import current_time, json_option, registry_option
-from generator.git.remote_refs import RemoteRepositories
 from generator.promotion.history import History, open_history
 from generator.promotion.policy import PromotionContext
 from generator.promotion.status import (
@@ -51,7 +51,7 @@ def status_command(registry_path: str | None, as_json: bool, environments: tuple
     rows = [row for row in build_matrix_with_history(book, history) if row.team in teams]
     waiting = [
         wait
-        for wait in find_pending_promotions(book, columns, PromotionContext(history, moment, RemoteRepositories()))
+        for wait in find_pending_promotions(book, columns, PromotionContext(history, moment, open_remotes(path)))
         if wait.team in teams
     ]
     if flags["blocked"]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from generator import console
+from generator.commands.edit_options import open_remotes
 from generator.commands.options import current_time, json_option, registry_option
-from generator.git.remote_refs import RemoteRepositories
 from generator.promotion.explain import explain_app
 from generator.promotion.history import open_history
 from generator.promotion.policy import PromotionContext
@@ -30,7 +30,7 @@ def why_command(app: str, registry_path: str | None, as_json: bool, environment:
     require_known_names(environments, editable.registry.environments, "environment")
     moment = current_time()
     history = open_history(path, moment, console.print_message)
-    found = explain_app(editable, app, environments, PromotionContext(history, moment, RemoteRepositories()))
+    found = explain_app(editable, app, environments, PromotionContext(history, moment, open_remotes(path)))
     if as_json:
         console.print_json({"app": app, "environments": [each.to_json_object() for each in found]})
         return

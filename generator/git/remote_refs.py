@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from generator.errors import NetworkError, UsageError
@@ -56,11 +57,15 @@ class RemoteRefs:
 
 
 class RemoteRepositories:
-    """Remote repositories of apps, each queried once; `config` is the configuration of the user's checkout."""
+    """Remote repositories of apps, each queried once; `load_config` reads the configuration of the user's checkout."""
 
-    def __init__(self, config: GitConfig | None = None) -> None:
-        self._config = config or GitConfig()
+    def __init__(self, load_config: Callable[[], GitConfig] = GitConfig) -> None:
+        self._load_config = load_config
         self._refs_by_url: dict[str, RemoteRefs | NetworkError] = {}
+
+    @cached_property
+    def _config(self) -> GitConfig:
+        return self._load_config()
 
     def prefetch_refs(self, urls: Iterable[str]) -> None:
         """Query several repositories concurrently. A repository that fails raises its error on first use."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from generator.errors import ConflictError
+from generator.errors import ConflictError, RegistryError
 from generator.git.commit_log import open_branch_log
 from generator.git.commit_plan import blob_id
 from generator.promotion.history import History, RegistryLocation, read_history
@@ -16,7 +16,7 @@ from generator.promotion.trailers import parse_change_overrides
 from generator.publishing.checkout_files import CheckoutFiles, open_registry_files, refuse_hidden_edits
 from generator.publishing.comparison_base import read_committed_workloads
 from generator.publishing.summary import parse_registry_commit
-from generator.registry.editable import read_editable_registry
+from generator.registry.editable import EditableRegistry, read_editable_registry
 from generator.registry.files import filter_by_pattern
 from generator.registry.reader import list_registry_files, parse_workloads_settings, read_registry_from
 from generator.registry.three_way_merge import merge_texts
@@ -162,8 +162,9 @@ class WorkloadsRepositorySource:
         written = {self._prefix + name: data for name, data in merged.items() if branch.read_bytes(name) != data}
 
         change = None
-        if written and not first:
-            before, after = (read_editable_registry(each, self._name, display) for each in (branch, files))
+        before = None if first or not written else _read_if_valid(branch, self._name, display)
+        if before is not None:
+            after = read_editable_registry(files, self._name, display)
             messages = self._checkout.read_messages(self._edit_base, self.commit) if self.commit else []
             overrides = parse_change_overrides(messages)
             change = RegistryChange(before, after, lambda: self._read_history(base), overrides)
@@ -209,6 +210,14 @@ class WorkloadsRepositorySource:
 
     def has_ancestor(self, older: str, newer: str) -> bool:
         return True
+
+
+def _read_if_valid(files: BranchFiles, name: str, display: str) -> EditableRegistry | None:
+    """Read the branch's registry; None if it is invalid, because then an edit can only repair it."""
+    try:
+        return read_editable_registry(files, name, display)
+    except RegistryError:
+        return None
 
 
 def _find_edit_base(checkout: Checkout, head: str | None, branch: str) -> str:

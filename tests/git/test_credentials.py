@@ -198,7 +198,7 @@ def test_a_secret_reaches_the_host_of_origin_and_no_other(
     _WAYS[way](folder, origin.url, monkeypatch)
     checkout = Checkout(folder)
     with pytest.raises(NetworkError) as refusal:
-        RemoteRepositories(checkout.git_config).read_refs(f"{team.url}/shop.git")
+        RemoteRepositories(lambda: checkout.git_config).read_refs(f"{team.url}/shop.git")
     assert team.received
     assert not team.got_canary
     assert CANARY not in refusal.value.message + refusal.value.remedy
@@ -214,7 +214,7 @@ def test_a_redirect_takes_no_secret_to_another_host(folder: Path, team: Recorder
         git(folder, "config", f"http.{redirecting.url}.followRedirects", "true")
         config = Checkout(folder).git_config
         with pytest.raises(NetworkError):
-            RemoteRepositories(config).read_refs(f"{redirecting.url}/shop.git")
+            RemoteRepositories(lambda: config).read_refs(f"{redirecting.url}/shop.git")
         with pytest.raises(NetworkError):
             run(f"{redirecting.url}/workloads.git", proposing({"a": "a"}), config=config)
         assert redirecting.got_canary
@@ -235,13 +235,13 @@ def test_an_app_repository_is_read_with_what_is_given_for_its_host(
         else:
             given = base64.b64encode(f"ada:{CANARY}".encode()).decode()
             git(folder, "config", f"http.{url}/.extraHeader", f"Authorization: Basic {given}")
-        refs = RemoteRepositories(Checkout(folder).git_config).read_refs(f"{url}/workloads.git")
+        refs = RemoteRepositories(lambda: Checkout(folder).git_config).read_refs(f"{url}/workloads.git")
     assert refs.branches == {"main": remote.head()}
 
 
 def test_who_is_denied_access_is_told_how_to_give_credentials_for_the_host(folder: Path, team: Recorder) -> None:
     with pytest.raises(NetworkError) as refusal:
-        RemoteRepositories(Checkout(folder).git_config).read_refs(f"{team.url}/shop.git")
+        RemoteRepositories(lambda: Checkout(folder).git_config).read_refs(f"{team.url}/shop.git")
     assert f"git config --global credential.{team.url}.helper HELPER" in refusal.value.remedy
 
 
