@@ -164,7 +164,7 @@ class Checkout:
 
     def merge_base(self, first: str, second: str) -> str | None:
         """Return the best common ancestor of two commits; None if there is none or the history is too shallow."""
-        if first == second:
+        if first in (second, self.resolve_commit(second)):
             return first
         output = self._git.run_git("merge-base", "--end-of-options", first, second)
         return output.stdout.decode().split()[0] if output.succeeded else None

@@ -197,7 +197,9 @@ def read_history(commit_log: CommitLog, location: RegistryLocation, now: datetim
     patterns = sorted(revisions.all_include_patterns)
     included = [f":(top,glob){each.prefix}{pattern}" for each in locations for pattern in patterns]
     reader = _HistoryReader(commit_log, locations, revisions, now, [*roots, *included])
-    for batch in _batch_versions(commit_log.iterate_commits(*roots, *included)):
+    for batch in _batch_versions(
+        commit_log.iterate_commits(*roots, *included) if included or earlier else iter(versions)
+    ):
         _read_new_blobs(commit_log, revisions, reader.list_registry_blobs(batch))
         reader.record_changes(batch)
     return History(tuple(reader.revision_changes), revisions.tag_by_commit)

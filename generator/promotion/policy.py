@@ -26,6 +26,7 @@ from generator.promotion.policy_rules import (
 from generator.promotion.trailers import PolicyOverride
 from generator.registry.editable import EditableRegistry
 from generator.registry.effective import EffectiveApp
+from generator.registry.model import PromotionPolicy
 from generator.registry.registry import Environment, Registry
 
 #: The order in which the refusals of an app are listed.
@@ -103,8 +104,17 @@ class RegistryChange(NamedTuple):
             return PolicyReport()
         for environment in dict.fromkeys(app.environment for app in moved):
             require_allowed_overrides(self.new.registry.environments[environment], inputs.overrides)
-        context = PromotionContext(self.load_history(), inputs.now, inputs.remotes)
+        registries = self.old.registry, self.new.registry
+        ruled = any(_depends_on_history(each.environments.get(app.environment)) for app in moved for each in registries)
+        context = PromotionContext(self.load_history() if ruled else History(), inputs.now, inputs.remotes)
         return check_policy(self.old, self.new, context, (*inputs.overrides, *self.overrides))
+
+
+def _depends_on_history(environment: Environment | None) -> bool:
+    """Whether what ran before can decide if an entry of an environment may move."""
+    return environment is not None and bool(
+        environment.promotes_from or environment.holds or environment.policy != PromotionPolicy()
+    )
 
 
 def check_policy(
