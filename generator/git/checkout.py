@@ -133,10 +133,6 @@ class Checkout:
             return {place: single}
         return self.objects.list_tree_entries(commit, place)
 
-    def list_committed_files(self, folder: Path, revision: str = "HEAD") -> list[str]:
-        """List the files below `folder` at `revision`, relative to it; empty if there is no such revision."""
-        return list(self.committed_blob_ids(folder, revision))
-
     def committed_blob_ids(self, folder: Path, revision: str = "HEAD") -> dict[str, str]:
         """Return the blob id of each file below `folder` at `revision`, by path relative to `folder`.
 

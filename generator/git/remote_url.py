@@ -77,14 +77,6 @@ def allowed_protocols(url: str, *, insecure: bool = False) -> tuple[str, ...]:
     raise UsageError(f"{redact(url)}: anybody on the network can read and change {scheme}", remedy="use https or ssh")
 
 
-def local_remote_folder(url: str) -> Path | None:
-    """Return the local folder that `url` (as returned by `absolute_url`) names; None for a network URL."""
-    scheme = url_scheme(url)
-    if scheme == "file":
-        return Path(unquote(url.partition("://")[2]))
-    return None if scheme else Path(url)
-
-
 def split_credentials(url: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     """Split `url` into the URL without credentials and the git settings that supply the credentials.
 

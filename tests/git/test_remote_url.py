@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from generator.errors import UsageError
-from generator.git.remote_url import absolute_url, allowed_protocols, local_remote_folder
+from generator.git.remote_url import absolute_url, allowed_protocols, names_a_host, url_host
 
 
 @pytest.mark.parametrize("url", ["https://h/x", "ssh://git@h/x", "git@h:x/y.git", "h:x", "file:///x", "/x", "x/y:z"])
@@ -46,8 +46,33 @@ def test_paths_are_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert absolute_url("git@h:x") == "git@h:x"
 
 
-def test_the_folder_of_a_local_remote() -> None:
-    assert local_remote_folder("file:///a%20b") == Path("/a b")
-    assert local_remote_folder("/a b") == Path("/a b")
-    assert local_remote_folder("https://h/x") is None
-    assert local_remote_folder("git@h:x") is None
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("https://Example.org/a", "https://ada:x@example.org:443/b.git", True),
+        ("git@example.org:a/b", "ssh://git@example.org/c", True),
+        ("https://example.org/a", "https://example.org:8443/a", False),
+        ("https://example.org/a", "http://example.org/a", False),
+        ("https://example.org/a", "https://example.org.evil.example/a", False),
+        ("/a", "file:///b", True),
+    ],
+)
+def test_a_host_is_a_scheme_a_name_and_a_port(first: str, second: str, same: bool) -> None:
+    assert (url_host(first) == url_host(second)) == same
+
+
+@pytest.mark.parametrize(
+    ("pattern", "named"),
+    [
+        ("https://example.org", True),
+        ("https://*.example.org/acme", True),
+        ("https://ada@example.org:8443/", True),
+        ("example.org", True),
+        ("https://", False),
+        ("https://*/", False),
+        ("https:///acme", False),
+        ("*.*", False),
+    ],
+)
+def test_a_setting_is_for_a_host_if_its_pattern_names_one(pattern: str, named: bool) -> None:
+    assert names_a_host(pattern) == named
