@@ -103,6 +103,14 @@ def test_an_edit_is_made_on_what_others_published_meanwhile(within: Arrangement)
     assert within.message()[0] == "update audit: dev"
 
 
+def test_an_edit_of_comments_alone_is_published_on_what_others_did(within: Arrangement) -> None:
+    colleague(within, promoted(within.text))
+    edited = within.text.replace("# Who owns what.", "# Who owns what, by contract.")
+    within.edit(edited)
+    assert within.publish().code == 0
+    assert within.read("apps.toml") == promoted(edited)
+
+
 def test_the_same_edit_of_two_is_no_conflict(within: Arrangement) -> None:
     colleague(within, promoted(within.text))
     before = within.heads()
