@@ -67,21 +67,21 @@ def onboard_app(
     if remotes is not None and new_app.revision is not None:
         _refuse_unknown_revision(new_app, remotes)
     after = editable.with_app(new_app.name, new_app.table_values, _choose_app_file(editable, new_app.team))
-    told = []
+    messages = []
     for env in places:
         pin = _choose_first_pin(editable, new_app, env, remotes)
         after = after.with_entries(env, [ListEntry(new_app.name, *pin)])
-        told.append(
-            f"{new_app.name}: {env} nothing → {format_pin(pin) if pin.revision else new_app.revision or 'HEAD'}"
+        messages.append(
+            f"{new_app.name}: new in {env}, {format_pin(pin) if pin.revision else new_app.revision or 'HEAD'}"
         )
-    return RegistryEdit(after, f"add {new_app.name}: {', '.join(places)}", (), tuple(told))
+    return RegistryEdit(after, f"add {new_app.name}: {', '.join(places)}", (), tuple(messages))
 
 
 def _require_new_name(editable: EditableRegistry, name: str) -> None:
     if wrong := name_problem(name, MAX_APP_NAME_LENGTH):
         raise UsageError(wrong, remedy="choose another name for the app")
     if name in editable.registry.apps:
-        raise UsageError(f'there is an app "{name}" already, in {editable.documents[editable.app_files[name]].name}')
+        raise UsageError(f'app "{name}" already exists, in {editable.documents[editable.app_files[name]].name}')
 
 
 def _refuse_unknown_revision(new_app: NewApp, remotes: RemoteLookup) -> None:

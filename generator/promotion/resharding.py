@@ -59,9 +59,9 @@ def _hand_over_applications(
     after = editable.with_setting(env.name, "shards", _infer_published_shards(editable, env, published))
     after = after.with_setting(env.name, "handOver", True)
     are, their, them = ("is", "its", "it") if count == 1 else ("are", "their", "them")
-    left = f"{_format_application_count(count)} {are} handed over: {their} chart does not delete {them} any more"
-    told = f"{env.name}: step 1 of 3: {left}"
-    return RegistryEdit(after, f"hand over the apps: {env.name}", (), (told, next_step_hint))
+    done = f"{_format_application_count(count)} {are} handed over: {their} chart no longer deletes {them}"
+    message = f"{env.name}: step 1 of 3: {done}"
+    return RegistryEdit(after, f"hand over the apps: {env.name}", (), (message, next_step_hint))
 
 
 def _move_applications(
@@ -75,8 +75,8 @@ def _move_applications(
     if not all(env.hands_over(key.partition("/")[2]) for key in moving_keys):
         after = after.with_setting(env.name, "handOver", True)
     moves = "moves to its new chart, and stays" if len(moving_keys) == 1 else "move to their new charts, and stay"
-    told = f"{env.name}: step 2 of 3: {_format_application_count(len(moving_keys))} {moves} handed over meanwhile"
-    return RegistryEdit(after, f"{_describe_sharding(target_shards)}: {env.name}", (), (told, next_step_hint))
+    message = f"{env.name}: step 2 of 3: {_format_application_count(len(moving_keys))} {moves} handed over meanwhile"
+    return RegistryEdit(after, f"{_describe_sharding(target_shards)}: {env.name}", (), (message, next_step_hint))
 
 
 def _finish_resharding(editable: EditableRegistry, env: Environment, target_shards: ShardSetting) -> RegistryEdit:
@@ -84,8 +84,8 @@ def _finish_resharding(editable: EditableRegistry, env: Environment, target_shar
     after = editable.with_setting(env.name, "shards", target_shards).with_setting(env.name, "handOver", None)
     if not env.hand_over:
         return RegistryEdit(after, f"{_describe_sharding(target_shards)}: {env.name}")
-    told = f"{env.name}: step 3 of 3: every app is in its chart, and gets its finalizer back"
-    return RegistryEdit(after, f"end the hand-over: {env.name}", (), (told,))
+    message = f"{env.name}: step 3 of 3: every app is in its chart, and gets its finalizer back"
+    return RegistryEdit(after, f"end the hand-over: {env.name}", (), (message,))
 
 
 def _infer_published_shards(
@@ -112,10 +112,10 @@ def _refuse_changed_teams(editable: EditableRegistry, env: Environment, shards: 
     others = [app for app, shard in shards.items() if shard and shard != editable.registry.apps[app]["team"]]
     if env.shards != SHARD_BY_TEAM or any(shards[app].isdigit() for app in others):
         return
-    told = ", ".join(f"{app} (published as {shards[app]}'s)" for app in others[:10])
+    names = ", ".join(f"{app} (published as {shards[app]}'s)" for app in others[:10])
     raise RefusedError(
-        f"of another team than it is published as, and so in another shard: {told}",
-        remedy=f"leave the app to its team until environments.{env.name}.handOver = "
+        f"apps changed their team, and with it their shard, since they were published: {names}",
+        remedy=f"keep the app in its team until environments.{env.name}.handOver = "
         f"[{', '.join(map(quote_string, others[:10]))}] is published and synced; then change the team",
     )
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from generator.argocd.versions import NEWEST_KNOWN_ARGOCD, major_minor
 from generator.errors import GeneratorError
 from generator.git.checkout import Checkout
+from generator.git.config import GitConfig
 from generator.git.remote_refs import RemoteRepositories
 from generator.git.runner import GitRunner
 from generator.helm.engine import render_chart
@@ -90,7 +91,7 @@ def _diagnose_argocd_version(registry: Registry) -> Finding:
 
 
 def _diagnose_remotes(checkout: Checkout | None, registry: Registry) -> Iterator[Finding]:
-    remotes = RemoteRepositories(checkout.git_config if checkout else None)
+    remotes = RemoteRepositories(lambda: checkout.git_config if checkout else GitConfig())
     workloads = registry.workloads.repository or (checkout.origin_url() if checkout else None)
     urls = {url: f"app {app.app}" for env in registry.environments for app in registry.list_effective_apps(env)
             for url in app.repositories if not url.startswith("oci://") and "chart" not in app.fields}  # fmt: skip

@@ -1,13 +1,15 @@
-"""docs/lifecycle.md is run, each command at its time; `python -m tests.promotion.guide` writes it anew.
+"""docs/lifecycle.md is run, each command at its time; `python -m tests.promotion.guide` regenerates it.
 
-In a `console` block `$ workloads …` is run and what follows it is its output. `<!-- 2026-11-16 09:14 -->` sets the
-clock, `<!-- commit -->` commits with the message that the last command proposes and pushes.
+In a `console` block `$ workloads …` and `$ sed -i …` are run, and what follows is the output.
+`<!-- 2026-11-16 09:14 -->` sets the clock, `<!-- commit -->` commits with the message that the last command proposes
+and pushes.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -38,6 +40,9 @@ def _lines(world: World, lines: list[str]) -> Iterator[str]:
             last = world.run(*shlex.split(line.removeprefix("$ workloads ")))
             yield line
             yield from _shown(world, last)
+        elif inside and line.startswith("$ sed -i "):
+            subprocess.run(shlex.split(line.removeprefix("$ ")), cwd=world.checkout, check=True)
+            yield line
         elif inside and line == "$ git diff apps.toml":
             yield line
             yield from world.diff().replace(world.git_url, _PUBLIC).splitlines()
@@ -56,11 +61,11 @@ def _order(world: World, line: str, last: Done) -> None:
 def _shown(world: World, done: Done) -> list[str]:
     text = (done.out + done.err).replace(world.git_url, _PUBLIC)
     # Commits of the registry hold the folder's name, and so differ from run to run.
-    return re.sub(r"(?<=Ada  )[0-9a-f]{9}", "0c1d2e3f4", text).splitlines()
+    return re.sub(r"(?<=Ada  )[0-9a-f]{9}|(?<=by Ada in )[0-9a-f]{9}", "0c1d2e3f4", text).splitlines()
 
 
 def main() -> None:
-    """Write the guide anew."""
+    """Regenerate the guide."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         isolate(Path(folder) / "home", patch)
         world = World(Path(folder), runner(patch, cast("pytest.CaptureFixture[str]", _Captured())), patch)

@@ -28,7 +28,7 @@ def args(world: World, *more: str) -> tuple[str, ...]:
 
 def test_an_app_is_added_to_its_teams_file(cart: World) -> None:
     out = cart.ok(*args(cart, "--revision", "v1.1.0"))
-    assert out == "cart: dev nothing → v1.1.0\nchanged teams/shop.toml and 5 files of the charts\n"
+    assert out == "cart: new in dev, v1.1.0\nchanged teams/shop.toml and 5 files of the charts\n"
     assert cart.diff() == (
         '-apps = ["web"] # everything\n+apps = [\n+  "cart",\n+  "web",\n+] # everything\n+\n+[apps.cart]\n'
         f'+team = "shop"\n+repoURL = "{cart.git_url}/cart.git"\n+path = "chart"\n+targetRevision = "v1.1.0"\n'
@@ -64,7 +64,7 @@ def test_what_is_missing_is_named_where_nobody_can_be_asked(world: World) -> Non
     assert "unknown team" in world.refused(
         2, "add", "cart", "--team", "shopp", "--repository", "x", "--path", "x", "--no-verify-remote"
     )
-    assert 'there is an app "web" already' in world.refused(
+    assert 'app "web" already exists' in world.refused(
         2, "add", "web", "--team", "shop", "--repository", "x", "--path", "x", "--no-verify-remote"
     )
 
@@ -159,7 +159,7 @@ def test_a_rename_stands_beside_until_the_old_one_is_removed(world: World) -> No
 
 
 def test_a_rename_needs_a_new_name(world: World) -> None:
-    assert 'there is an app "web" already' in world.refused(2, "migrate", "billing", "web")
+    assert 'app "web" already exists' in world.refused(2, "migrate", "billing", "web")
     assert 'unknown app "biling"' in world.refused(2, "migrate", "biling", "x")
     assert "is not a name: use lower-case letters" in world.refused(2, "migrate", "billing", "Not_A_Name")
 
@@ -174,6 +174,6 @@ def test_what_is_missing_is_asked_for_in_a_terminal(cart: World) -> None:
     os.close(slave)
     os.close(master)
     assert run.returncode == 0, asked
-    assert out.startswith("cart: dev nothing → v1.1.0\n".encode())
+    assert out.startswith(b"cart: new in dev, v1.1.0\n")
     assert "The chart's path there [chart]: " in asked
     assert "branches: main\r\ntags: v1.0.0, v1.1.0, v1.2.0\r\nThe revision [main]: " in asked

@@ -59,7 +59,7 @@ def edit(world: World, old: str, new: str) -> None:
 def test_three_steps_bring_the_apps_into_shards(world: World) -> None:
     said, changed = told(world, "team")
     assert said[:2] == [
-        "dev: step 1 of 3: 3 Applications are handed over: their chart does not delete them any more",
+        "dev: step 1 of 3: 3 Applications are handed over: their chart no longer deletes them",
         f"{STEP} team",
     ]
     assert (changed, subject(world)) == ("+handOver = true\n", "hand over the apps: dev")
@@ -95,7 +95,7 @@ def test_with_one_shard_more_the_apps_that_come_into_it_move(
     world = built(tmp_path, workloads, monkeypatch, "3")
     before = shards(world)
     said = told(world, "5")[0][0]
-    assert said == "dev: step 1 of 3: 1 Application is handed over: its chart does not delete it any more"
+    assert said == "dev: step 1 of 3: 1 Application is handed over: its chart no longer deletes it"
     assert shards(world) == before
     assert told(world, "5")[1] == "-shards = 3\n+shards = 5\n"
     after = shards(world)
@@ -248,7 +248,7 @@ def test_what_the_second_step_would_be_refused_for_is_not_begun(world: World) ->
     world.commit("a long name")
     world.push()
     said = world.refused(3, "shard", "d" * 60, "--by", "team")
-    assert "characters, and Argo CD writes it into labels" in said
+    assert "but Argo CD allows 63" in said
     assert said.endswith("nothing was changed\n")
 
 
@@ -283,8 +283,9 @@ def test_an_app_of_another_team_is_handed_over_while_it_is_still_its_old_teams(
     world = built(tmp_path, workloads, monkeypatch, '"team"')
     moved_to_payments(world)
     assert world.refused(4, "shard", "dev", "--by", "team") == (
-        "error: of another team than it is published as, and so in another shard: web (published as shop's)\n"
-        'hint: leave the app to its team until environments.dev.handOver = ["web"] is published and synced; then '
+        "error: apps changed their team, and with it their shard, since they were published: "
+        "web (published as shop's)\n"
+        'hint: keep the app in its team until environments.dev.handOver = ["web"] is published and synced; then '
         "change the team\nnothing was changed\n"
     )
     git(world.checkout, "checkout", "--quiet", ".")
