@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from generator import console
-from generator.commands.edit_options import edit_options, open_remotes, registry_file, run_edit
+from generator.commands.edit_options import edit_options, registry_file, run_edit
 from generator.commands.options import override_options
+from generator.commands.policy_options import open_remotes
 from generator.errors import UsageError
 from generator.git.remote_refs import RemoteRepositories
 from generator.promotion.onboarding import NewApp, onboard_app, suggest_app_fields

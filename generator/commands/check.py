@@ -10,8 +10,14 @@ import click
 
 from generator import console
 from generator.charts.layout import group_by_chart
-from generator.commands.edit_options import policy_inputs, removals_option
-from generator.commands.options import json_option, override_options, registry_option, without_helm_option
+from generator.commands.options import (
+    json_option,
+    override_options,
+    registry_option,
+    removals_option,
+    without_helm_option,
+)
+from generator.commands.policy_options import policy_inputs
 from generator.publishing.registry_changes import describe_change, list_changes_since
 from generator.publishing.removal_guard import RemovalConsent
 from generator.publishing.working_copy import CheckOutcome, check_working_copy

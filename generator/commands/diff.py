@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from generator import console
-from generator.commands.edit_options import policy_inputs
 from generator.commands.options import json_option, registry_option
+from generator.commands.policy_options import policy_inputs
 from generator.diff.compare_sides import compare_sides, list_environments
 from generator.diff.html import format_html_page
 from generator.diff.json_report import report_as_json

@@ -11,34 +11,22 @@ import click
 from generator import console
 from generator.commands import pull_request_options as requests
 from generator.commands.options import (
-    current_time,
     dry_run_option,
     forge_option,
     json_option,
     pull_request_option,
     registry_option,
+    removals_option,
     without_helm_option,
 )
-from generator.git.config import GitConfig
-from generator.git.remote_refs import RemoteRepositories
+from generator.commands.policy_options import policy_inputs
 from generator.promotion.app_edits import RegistryEdit
-from generator.promotion.history import find_checkout
-from generator.promotion.policy import PolicyInputs
-from generator.promotion.trailers import PolicyOverride
 from generator.publishing.context import EditOperation
 from generator.publishing.publish import PublishOrder, publish_registry
 from generator.publishing.working_copy import EditOutcome, edit_working_copy
 from generator.registry.files import find_registry
 
-_REMOTES = f"{__name__}.remotes"
 environment_option = click.option("--in", "environment", required=True, metavar="ENV", help="The environment.")
-removals_option = click.option(
-    "--allow-removal",
-    "removals",
-    multiple=True,
-    metavar="ENV/APP",
-    help="Confirm this deletion (repeatable).",
-)
 
 
 def edit_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -55,13 +43,6 @@ def edit_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def registry_file(flags: dict[str, Any]) -> Path:
     """Find the registry file from the command's flags."""
     return find_registry(flags["registry_path"])
-
-
-def policy_inputs(path: Path, flags: dict[str, Any]) -> PolicyInputs:
-    """What checks of policy need: the time, the app repositories, and the rules that the user overrides."""
-
-    overrides = tuple(PolicyOverride(rule, flags["reason"]) for rule in flags.get("rules", ()))
-    return PolicyInputs(current_time(), open_remotes(path), overrides)
 
 
 def run_edit(operation: EditOperation, flags: dict[str, Any]) -> None:
@@ -158,16 +139,3 @@ def _publish_edit(operation: EditOperation, path: Path, flags: dict[str, Any]) -
     else:
         console.print_result(f"published {_count_files(len(result.changed_paths))} as {str(result.head)[:12]}")
     requests.print_pull_request(account.pull_request)
-
-
-def open_remotes(path: Path) -> RemoteRepositories:
-    """Open the apps' repositories with the settings of the user's checkout; each is queried once in a command."""
-
-    opened = click.get_current_context().meta
-    if _REMOTES not in opened:
-        checkout = find_checkout(path)
-        opened[_REMOTES] = RemoteRepositories(
-            lambda: checkout.git_config if checkout else GitConfig.read_git_config(path.parent)
-        )
-    remotes: RemoteRepositories = opened[_REMOTES]
-    return remotes

@@ -26,6 +26,13 @@ forge_option = click.option(
     default=None,
     help="The kind of the repository's server, if its name does not show it.",
 )
+removals_option = click.option(
+    "--allow-removal",
+    "removals",
+    multiple=True,
+    metavar="ENV/APP",
+    help="Confirm this deletion (repeatable).",
+)
 
 
 def current_time() -> datetime:

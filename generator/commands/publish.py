@@ -8,7 +8,6 @@ import click
 
 from generator import console
 from generator.commands import pull_request_options as requests
-from generator.commands.edit_options import policy_inputs
 from generator.commands.options import (
     dry_run_option,
     forge_option,
@@ -18,6 +17,7 @@ from generator.commands.options import (
     registry_option,
     without_helm_option,
 )
+from generator.commands.policy_options import policy_inputs
 from generator.commands.pull_request_options import read_pull_request_options
 from generator.git.push import PublishResult
 from generator.publishing.publish import PublishOrder, publish_registry

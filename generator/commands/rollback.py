@@ -6,14 +6,9 @@ from typing import Any
 
 import click
 
-from generator.commands.edit_options import (
-    edit_options,
-    environment_option,
-    open_remotes,
-    registry_file,
-    run_edit,
-)
+from generator.commands.edit_options import edit_options, environment_option, registry_file, run_edit
 from generator.commands.options import current_time
+from generator.commands.policy_options import open_remotes
 from generator.promotion.app_edits import roll_back_app
 
 

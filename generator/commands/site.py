@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from generator import console
-from generator.commands.edit_options import open_remotes
 from generator.commands.options import current_time, dry_run_option, json_option, registry_option
+from generator.commands.policy_options import open_remotes
 from generator.promotion.history import open_history
 from generator.publishing.checkout_files import open_registry_files
 from generator.registry.editable import read_editable_registry

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from generator import console
-from generator.commands.edit_options import open_remotes
 from generator.commands.options import current_time, json_option, registry_option
+from generator.commands.policy_options import open_remotes
 from generator.promotion.history import History, open_history
 from generator.promotion.policy import PromotionContext
 from generator.promotion.status import (

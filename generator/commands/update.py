@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from generator.commands.edit_options import edit_options, open_remotes, registry_file, run_edit
+from generator.commands.edit_options import edit_options, registry_file, run_edit
 from generator.commands.options import current_time
+from generator.commands.policy_options import open_remotes
 from generator.promotion.policy import PromotionContext
 from generator.promotion.tracking import update_tracked_apps
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from generator import console
-from generator.commands.edit_options import open_remotes
 from generator.commands.options import current_time, json_option, registry_option
+from generator.commands.policy_options import open_remotes
 from generator.promotion.explain import explain_app
 from generator.promotion.history import open_history
 from generator.promotion.policy import PromotionContext

@@ -259,8 +259,7 @@ def read_registry_history(checkout: Checkout | None, path: Path, now: datetime |
 
 def open_history(path: Path, now: datetime, report: Callable[[str], None]) -> History:
     """Read the history of the registry at `path`; empty outside of a repository. Reports a shallow clone."""
-    checkout = find_checkout(path)
-    if checkout and checkout.is_shallow():
+    if (checkout := find_checkout(path)) and checkout.is_shallow():
         report("this clone is shallow, so older changes are missing: run 'git fetch --unshallow' to see them")
     return read_registry_history(checkout, path, now)
 

@@ -1,0 +1,35 @@
+"""What commands hand to the checks of policy: the time, the apps' repositories, and overrides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from generator.commands.options import current_time
+from generator.git.config import GitConfig
+from generator.git.remote_refs import RemoteRepositories
+from generator.promotion.history import find_checkout
+from generator.promotion.policy import PolicyInputs
+from generator.promotion.trailers import PolicyOverride
+
+_REMOTES = f"{__name__}.remotes"
+
+
+def policy_inputs(path: Path, flags: dict[str, Any]) -> PolicyInputs:
+    """What checks of policy need: the time, the app repositories, and the rules that the user overrides."""
+    overrides = tuple(PolicyOverride(rule, flags["reason"]) for rule in flags.get("rules", ()))
+    return PolicyInputs(current_time(), open_remotes(path), overrides)
+
+
+def open_remotes(path: Path) -> RemoteRepositories:
+    """Open the apps' repositories with the settings of the user's checkout; each is queried once in a command."""
+    opened = click.get_current_context().meta
+    if _REMOTES not in opened:
+        checkout = find_checkout(path)
+        opened[_REMOTES] = RemoteRepositories(
+            lambda: checkout.git_config if checkout else GitConfig.read_git_config(path.parent)
+        )
+    remotes: RemoteRepositories = opened[_REMOTES]
+    return remotes
