@@ -50,10 +50,7 @@ class RunInterval(NamedTuple):
 
 @dataclass(frozen=True)
 class History:
-    """All revision changes, oldest first, and the tag of each pinned commit, by (app, commit).
-
-    `is_cut_off` is set if the clone does not have the oldest commits (a shallow clone).
-    """
+    """All revision changes, oldest first, and tags by (app, commit); `is_cut_off` if the oldest commits are missing."""
 
     revision_changes: tuple[RevisionChange, ...] = ()
     commit_tags: Mapping[tuple[str, str], str] = field(default_factory=dict)

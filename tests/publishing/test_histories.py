@@ -43,7 +43,7 @@ def test_a_merge_does_not_hide_which_registry_is_published(apart: Arrangement) -
 def test_a_history_that_has_nothing_to_do_with_our_registry_takes_a_flag(apart: Arrangement) -> None:
     """Somebody forced another history onto the branch, published from a registry that is not ours."""
     apart.publish()
-    other = f"charts of another\n\nRegistry-Commit: {'1' * 40}"
+    other = f"charts of another\n\nGenerated-By: workloads 0.1.0\nRegistry-Commit: {'1' * 40}"
     orphan = apart.remote.git("commit-tree", "main^{tree}", "-m", other)
     apart.remote.git("update-ref", "refs/heads/main", orphan)
     apart.edit(apart.text.replace("billing@v1.0.0", "billing@v1.1.0"))
