@@ -169,8 +169,8 @@ def test_a_project_change_is_published(published: Arrangement) -> None:
 
 
 def test_a_new_name_is_a_removal(published: Arrangement) -> None:
-    published.edit(published.text.replace("billing", "invoicing"))
-    assert "prod/billing: Application billing: deletes" in published.refused(5).err
+    published.edit(published.text.replace("ledger", "journal"))
+    assert "test/ledger: Application ledger: deletes" in published.refused(5).err
 
 
 def test_removals_are_judged_against_what_is_published_when_the_push_comes(published: Arrangement) -> None:

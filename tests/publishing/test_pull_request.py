@@ -74,13 +74,14 @@ def test_a_request_is_opened_and_then_updated_in_place(within: Arrangement, serv
     text = within.text
     within.edit(promoted(text))
     first = json.loads(within.publish("--pull-request", "--json").out)["request"]
-    within.edit(promoted(text, "v1.2.0"))
+    within.edit(promoted(text).replace("[apps.billing]\n", "[apps.billing]\nrevisionHistoryLimit = 3\n"))
     second = within.publish("--pull-request")
+    assert second.code == 0, second.err
     assert branches(within) == [first["branch"]]
     assert second.out.splitlines()[-1] == f"the request is {first['url']}"
-    assert "billing@v1.2.0" in within.remote.git("cat-file", "blob", f"{first['branch']}:apps.toml")
+    assert "revisionHistoryLimit = 3" in within.remote.git("cat-file", "blob", f"{first['branch']}:apps.toml")
     assert (len(server.requests), server.wrong) == (1, [])
-    assert server.requests[0]["title"] == "update billing: prod"
+    assert server.requests[0]["title"] == "update billing: dev, test, prod"
 
 
 def test_a_request_that_says_it_all_is_left_alone(within: Arrangement, server: Server) -> None:
