@@ -171,12 +171,15 @@ def heavy(place: Path, megabytes: float) -> None:
 WARNING = "chart dev: values.yaml has "
 
 
-def test_a_chart_that_is_nearly_too_large_is_told_of_and_passes(place: Path, workloads: Run) -> None:
-    heavy(place, 4.4)
+def test_a_chart_that_is_nearly_too_large_is_told_of_and_passes(
+    place: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("generator.helm.chart_size.FILE_WARNING_BYTES", 1_500_000)
+    heavy(place, 2)
     assert workloads("render", cwd=place).code == 0
     done = workloads("check", cwd=place)
     assert (done.code, done.out) == (0, "3 charts, 5 Applications: valid and up to date\n")
-    assert done.err.startswith(f"warning: {WARNING}4,")
+    assert done.err.startswith(f"warning: {WARNING}2,")
     assert done.err.endswith("set environments.dev.shards = 2, step by step with: workloads shard dev --by 2\n")
     assert workloads("check", "--without-helm", cwd=place).err == done.err
     told = json.loads(workloads("check", "--json", cwd=place).out)
@@ -193,15 +196,16 @@ def test_much_state_is_told_of(rendered: Path, workloads: Run, monkeypatch: pyte
 
 @pytest.mark.parametrize("flags", [(), ("--without-helm",), ("--json",)])
 def test_a_chart_that_helm_would_not_read_is_refused_with_helm_and_without(
-    rendered: Path, workloads: Run, flags: tuple[str, ...]
+    rendered: Path, workloads: Run, flags: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heavy(rendered, 5.5)
+    monkeypatch.setattr("generator.helm.chart_size.MAX_FILE_BYTES", 1_900_000)
+    heavy(rendered, 2)
     with untouched(rendered):
         done = workloads("check", *flags, cwd=rendered)
     assert done.code == 3
     said = json.loads(done.out)["error"]["message"] if flags == ("--json",) else done.err
     assert WARNING in said
-    assert "Helm takes no file of more than 5,242,880: set environments.dev.shards = " in said
+    assert "Helm takes no file of more than 1,900,000: set environments.dev.shards = " in said
 
 
 def test_after_a_promotion_helm_is_asked_about_the_shard_and_what_is_above_it(
