@@ -22,7 +22,7 @@ COMMANDS = {
     "check": "Validate the registry and the charts, and check that the charts are up to date.",
     "codeowners": "Generate CODEOWNERS entries for the teams.",
     "diff": "Show what Argo CD would change, dangers first, rendered by Helm.",
-    "doctor": "Check Git, Helm, credentials and the checkout, and say how to mend what is wrong.",
+    "doctor": "Check Git, Helm, credentials and the checkout, and say how to fix what is wrong.",
     "graph": "Print the promotion graph, or the app-of-apps tree, as Mermaid, DOT or SVG.",
     "history": "List who changed which revision, when, why and in which commit.",
     "hold": "Stop promotions of apps into an environment.",

@@ -19,7 +19,7 @@ from generator.registry.registry import Registry
 
 
 class Finding(NamedTuple):
-    """The result of one check: `level` is ok, warning or error; `hint` says how to mend it."""
+    """The result of one check: `level` is ok, warning or error; `hint` says how to fix it."""
 
     level: str
     subject: str
@@ -45,7 +45,7 @@ def diagnose(path: Path, *, offline: bool) -> Iterator[Finding]:
     checkout = find_checkout(path)
     if checkout is None:
         yield Finding(
-            "warning", "checkout", f"{path.parent} is in no Git repository", "there is no history without one"
+            "warning", "checkout", f"{path.parent} is not in a Git repository", "there is no history without one"
         )
     else:
         yield from _diagnose_checkout(checkout, registry.workloads.branch if registry else "main")

@@ -19,7 +19,7 @@ def test_a_folder_without_a_repository_is_a_warning(tmp_path: Path, workloads: R
     assert done.code == 0
     assert "ok: git: git version" in done.out
     assert "ok: helm: " in done.out
-    assert "is in no Git repository" in done.out
+    assert "is not in a Git repository" in done.out
     assert "ok: argocd: charts are for Argo CD" in done.out
 
 
