@@ -126,7 +126,8 @@ def _check_order(candidate: Candidate, environment: Environment) -> list[Refusal
     return [
         Refusal("order", f"{revision} never ran in {source}, which runs {shorten_commit(state.current_revision)}")
         for source, state in candidate.source_states.items()
-        if not state.runs_candidate and state.run_interval is None
+        # Which commits of a branch ran there is unknown; a soak time needs a pin there.
+        if not (state.runs_candidate or state.follows_branch) and state.run_interval is None
     ]
 
 
@@ -168,7 +169,7 @@ def _check_soak(candidate: Candidate, environment: Environment, now: datetime) -
 def _check_source_soak(
     candidate: Candidate, source: str, source_state: SourceState, soak: str, now: datetime
 ) -> Refusal | None:
-    if source_state.runs_candidate and source_state.follows_branch:
+    if source_state.follows_branch and (source_state.runs_candidate or source_state.run_interval is None):
         follows = f"{source} follows the branch {source_state.current_revision}"
         return Refusal("soak", f"cannot measure soak: {follows}. Pin a tag or commit in {source}")
     if source_state.run_interval is None:  # The order rule refuses what never ran there.

@@ -63,10 +63,6 @@ class CommitBuilder:
         """
         self._refuse_older_registry(base)
         published = self._source.load_for_base(base)
-        report = PolicyReport()
-        if published.change and self._choices.policy:
-            report = published.change.check(self._choices.policy)
-            report.raise_if_refused()
         charts = self._prepare_charts(published, base)
         before, change, consent = charts.before, charts.change, self._choices.consent
         with_helm = self._choices.verify_with_helm
@@ -76,6 +72,10 @@ class CommitBuilder:
             digests = find_digests(old, charts.tree)
             deployed = find_deployed_applications(old, digests, charts.after, with_helm=with_helm)
         removed = guard_removals(published.registry, deployed, charts.tree.applications, consent)
+        report = PolicyReport()
+        if published.change and self._choices.policy:
+            report = published.change.check(self._choices.policy)
+            report.raise_if_refused()
         environments = find_touched_apps(
             change, before.inventory, lambda path: before.read_files([path]).get(path), published.registry.environments
         )

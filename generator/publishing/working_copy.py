@@ -187,9 +187,9 @@ def check_working_copy(
         overwrite=True,
         helm_scope=HelmScope.NONE if without_helm else HelmScope.ALL,
     )
+    check_working_copy_removals(path, charts, consent, base or "HEAD", with_helm=not without_helm)
     report = check_working_copy_policy(path, policy, warn, base)
     report.raise_if_refused()
-    check_working_copy_removals(path, charts, consent, base or "HEAD", with_helm=not without_helm)
     warnings = list(describe_large_charts(charts.verified.sizes, charts.tree.applications, registry))
     warnings += _describe_checkout_problems(path, registry, charts)
     return CheckOutcome(folder, charts, warnings, report.overridden)

@@ -55,6 +55,9 @@ def refusal_texts(environment: Environment, who: Candidate, now: datetime = NOW)
         ("", Candidate("billing", COMMIT, True, {}), [
             "order: billing is not in dev or qa yet; prod promotes from dev or qa"]),
         ("", candidate(dev=SourceState("v9", False, None)), ["order: 3f2a9c1d0b7e never ran in dev, which runs v9"]),
+        ("", candidate(dev=SourceState("main", False, None, follows_branch=True)), []),
+        ('policy.soak = "24h"', candidate(dev=SourceState("main", False, None, follows_branch=True)), [
+            "soak: cannot measure soak: dev follows the branch main. Pin a tag or commit in dev"]),
         ('policy.pin = "commit"', candidate("v1.2.0"), [
             "pin: prod runs commits only, and v1.2.0 is a tag: choose one with --revision"]),
         ('policy.pin = "tag"', candidate("v1.2.0"), []),
