@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from generator import __version__, console
 from generator.errors import GeneratorError, LocalError
@@ -21,6 +22,7 @@ COMMANDS = {
     "add": "Onboard an app: its table, and an entry for each environment.",
     "check": "Validate the registry and the charts, and check that the charts are up to date.",
     "codeowners": "Generate CODEOWNERS entries for the teams.",
+    "completion": "Print the completion script of a shell: commands, options, apps, environments.",
     "diff": "Show what Argo CD would change, dangers first, rendered by Helm.",
     "doctor": "Check Git, Helm, credentials and the checkout, and say how to fix what is wrong.",
     "graph": "Print the promotion graph, or the app-of-apps tree, as Mermaid, DOT or SVG.",
@@ -59,7 +61,16 @@ class _LazyCommandGroup(click.Group):
             return None
         name = cmd_name.replace("-", "_")
         command: click.Command = getattr(importlib.import_module(f"generator.commands.{name}"), f"{name}_command")
+        if ctx.resilient_parsing:
+            from generator.commands.completion import complete_names
+
+            complete_names(command)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a command's name, or an option of `workloads` itself, without importing any command."""
+        names = [CompletionItem(name, help=line) for name, line in COMMANDS.items() if name.startswith(incomplete)]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -295,31 +295,68 @@ def test_a_pipe_gets_no_colour(place: Path) -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_scripts_are_generated(place: Path, shell: str) -> None:
-    code = "import sys; sys.argv = ['workloads']; from generator.cli import main; main()"
+def test_completion_prints_the_script_of_a_shell(tmp_path: Path, workloads: Run, shell: str) -> None:
+    done = workloads("completion", shell, cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    assert f"_WORKLOADS_COMPLETE={shell}_complete" in done.out
+
+
+def completed(folder: Path, *words: str) -> list[str]:
+    """What bash offers for the last of the words after `workloads`; nothing may be printed but that."""
     done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=place,
-        env=environment(_WORKLOADS_COMPLETE=f"{shell}_source", SHELL="/bin/sh"),
+        [sys.executable, "-c", "import sys; sys.argv = ['workloads']; from generator.cli import main; main()"],
+        cwd=folder,
+        env=environment(
+            _WORKLOADS_COMPLETE="bash_complete", COMP_WORDS=" ".join(["workloads", *words]), COMP_CWORD=str(len(words))
+        ),
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    assert "_WORKLOADS_COMPLETE" in done.stdout
+    assert done.stderr == ""
+    return [line.removeprefix("plain,") for line in done.stdout.splitlines() if line]
 
 
-def test_completion_offers_commands(place: Path) -> None:
-    code = "import sys; sys.argv = ['workloads']; from generator.cli import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=place,
-        env=environment(_WORKLOADS_COMPLETE="bash_complete", COMP_WORDS="workloads re", COMP_CWORD="1"),
-        capture_output=True,
-        text=True,
-        check=False,
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["re"], ["remove", "render", "retire"]),
+        (["promote", "b"], ["billing"]),
+        (["promote", "billing", ""], ["billing", "ledger"]),
+        (["promote", "billing", "--to", ""], ["dev", "prod", "test"]),
+        (["why", "billing", "--in", "pr"], ["prod"]),
+        (["render", "t"], ["test"]),
+        (["status", "--team", ""], ["payments"]),
+        (["migrate", "le"], ["ledger"]),
+        (["publish", "--override", ""], ["order", "soak"]),
+        (["publish", "--allow-removal", "prod/"], ["prod/billing"]),
+        (["status", "--blo"], ["--blocked"]),
+        (["completion", ""], ["bash", "zsh", "fish"]),
+    ],
+)
+def test_completion_offers_commands_options_and_names_of_the_registry(
+    place: Path, words: list[str], offered: list[str]
+) -> None:
+    (place / "apps.toml").write_text(
+        REGISTRY.replace("[environments.prod]\n", '[environments.prod]\npolicy.overrides = ["order", "soak"]\n')
     )
-    assert "plain,render" in done.stdout
+    assert completed(place, *words) == offered
+
+
+def test_completion_reads_the_registry_that_is_named_and_its_included_files(place: Path, tmp_path: Path) -> None:
+    (place / "apps.toml").write_text('include = ["teams/*.toml"]\n' + REGISTRY)
+    (place / "teams").mkdir()
+    (place / "teams" / "shop.toml").write_text("[apps.basket]\n")
+    assert completed(tmp_path, "why", "-f", f"{place}/apps.toml", "") == ["basket", "billing", "ledger"]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"[apps", b"\xff", b"apps = 3\nenvironments = [1]\nteams.x = 1"])
+def test_completion_without_a_valid_registry_offers_what_it_can(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "apps.toml").write_bytes(content)
+    assert completed(tmp_path, "promote", "") == []
+    assert completed(tmp_path, "publish", "--allow-removal", "") == []
+    assert completed(tmp_path, "sta") == ["status"]
 
 
 def test_the_process_says_all_that_the_command_does_and_ends_as_it_does(place: Path, workloads: Run) -> None:
