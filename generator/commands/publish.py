@@ -97,7 +97,7 @@ def _print_publish_result(result: PublishResult, summary: PublishSummary, dry_ru
     for note in summary.notes:
         console.print_message(f"note: {note}")
     if not result.changed_paths:
-        console.print_result("nothing to publish: the branch is up to date")
+        console.print_result("already up to date")
         return
     for env, apps in summary.apps_by_environment.items():
         shown = ", ".join(apps[:8]) + (f" and {len(apps) - 8} more" if len(apps) > 8 else "")

@@ -126,7 +126,7 @@ def test_a_scheduled_run_without_a_change_pushes_nothing(job: tuple[Path, Remote
     folder, remote = job
     before = remote.git("for-each-ref")
     done = run(workflow("publish"), folder)
-    assert (done.returncode, done.stdout) == (0, "nothing to publish: the branch is up to date\n"), done
+    assert (done.returncode, done.stdout) == (0, "already up to date\n"), done
     assert remote.git("for-each-ref") == before
 
 

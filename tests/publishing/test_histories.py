@@ -24,7 +24,7 @@ def test_commits_by_hand_do_not_hide_which_registry_is_published(apart: Arrangem
     shutil.rmtree(apart.checkout.parent / "home" / ".cache")  # a job on a machine of its own
     assert "a newer registry is published already" in apart.refused(6).err
     git(apart.checkout, "reset", "--quiet", "--hard", "HEAD@{1}")
-    assert apart.publish().out == "nothing to publish: the branch is up to date\n"
+    assert apart.publish().out == "already up to date\n"
 
 
 def test_a_merge_does_not_hide_which_registry_is_published(apart: Arrangement) -> None:
@@ -60,7 +60,7 @@ def test_a_registry_whose_history_was_rewritten_takes_a_flag(apart: Arrangement)
     git(apart.checkout, "commit", "--quiet", "--amend", "-am", "another history")
     apart.refused(6)
     assert apart.publish("--allow-rewound").code == 0
-    assert apart.publish().out == "nothing to publish: the branch is up to date\n"
+    assert apart.publish().out == "already up to date\n"
 
 
 def test_a_branch_that_was_rewound_before_our_last_publication_gets_it_again(apart: Arrangement) -> None:
@@ -97,7 +97,7 @@ def test_a_branch_that_was_rewound_gets_the_edit_and_nothing_else(within: Arrang
     colleague(within, another(within.text, "fraud"))
     git(within.checkout, "pull", "--quiet")
     within.remote.git("update-ref", "refs/heads/main", first)
-    assert within.publish().out == "nothing to publish: the branch is up to date\n"
+    assert within.publish().out == "already up to date\n"
     within.edit(promoted(within.text))
     assert within.publish().code == 0
     assert within.remote.git("rev-parse", "main^") == first

@@ -66,7 +66,7 @@ def test_the_command_that_is_printed_merges_the_change(within: Arrangement) -> N
     for part in command.split(" && "):
         git(within.checkout, *part.split()[1:])
     git(within.checkout, "checkout", "--quiet", "--", "apps.toml")
-    assert within.publish().out == "nothing to publish: the branch is up to date\n"
+    assert within.publish().out == "already up to date\n"
     assert "billing@v1.1.0" in within.read("apps.toml")
 
 
@@ -97,7 +97,7 @@ def test_a_request_that_says_it_all_is_left_alone(within: Arrangement, server: S
 
 @one_forge
 def test_nothing_to_change_makes_no_request(within: Arrangement, server: Server) -> None:
-    assert within.publish("--pull-request").out == "nothing to publish: the branch is up to date\n"
+    assert within.publish("--pull-request").out == "already up to date\n"
     assert (server.calls, branches(within)) == ([], [])
 
 

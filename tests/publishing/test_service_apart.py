@@ -48,7 +48,7 @@ def test_publishing_again_makes_no_commit(apart: Arrangement) -> None:
     apart.publish()
     before = apart.heads()
     done = apart.publish()
-    assert (done.code, done.out) == (0, "nothing to publish: the branch is up to date\n")
+    assert (done.code, done.out) == (0, "already up to date\n")
     assert apart.heads() == before
 
 
@@ -257,7 +257,7 @@ def test_the_charts_may_go_to_the_root_of_the_repository(apart: Arrangement) -> 
     apart.edit(apart.text + 'path = "."\n')
     assert apart.publish().code == 0
     assert {"README.md", ".generated.json", "argo-app-projects/billing.yaml"} <= set(apart.remote.files())
-    assert apart.publish().out == "nothing to publish: the branch is up to date\n"
+    assert apart.publish().out == "already up to date\n"
 
 
 def test_an_environment_that_leaves_the_registry_is_told_last(apart: Arrangement) -> None:

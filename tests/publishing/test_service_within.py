@@ -75,13 +75,13 @@ def test_what_a_registry_includes_may_be_anything(within: Arrangement, include: 
 
 
 def test_without_an_edit_there_is_nothing_to_publish(within: Arrangement) -> None:
-    assert within.publish().out == "nothing to publish: the branch is up to date\n"
+    assert within.publish().out == "already up to date\n"
 
 
 def test_a_checkout_behind_the_branch_publishes_what_the_branch_says(within: Arrangement) -> None:
     colleague(within, promoted(within.text))
     before = within.heads()
-    assert within.publish().out == "nothing to publish: the branch is up to date\n"
+    assert within.publish().out == "already up to date\n"
     assert within.heads() == before
 
 
@@ -115,7 +115,7 @@ def test_the_same_edit_of_two_is_no_conflict(within: Arrangement) -> None:
     colleague(within, promoted(within.text))
     before = within.heads()
     within.edit(promoted(within.text))
-    assert within.publish().out == "nothing to publish: the branch is up to date\n"
+    assert within.publish().out == "already up to date\n"
     assert within.heads() == before
 
 
@@ -128,7 +128,7 @@ def test_publishing_an_edit_again_without_a_pull_is_nothing_to_publish(
     theirs = within.read("apps.toml") + AUDIT.replace("audit", "fraud")
     colleague(within, theirs.replace("apps = [\n", 'apps = [\n  "fraud",\n', 1))
     before = within.heads()
-    assert within.publish().out == "nothing to publish: the branch is up to date\n"
+    assert within.publish().out == "already up to date\n"
     assert within.heads() == before
 
 
@@ -164,7 +164,7 @@ def test_a_commit_on_another_branch_is_not_published(within: Arrangement) -> Non
     git(within.checkout, "switch", "--quiet", "-c", "topic")
     within.edit(promoted(within.text))
     within.commit("promote")
-    assert within.publish().out == "nothing to publish: the branch is up to date\n"
+    assert within.publish().out == "already up to date\n"
 
 
 def test_an_edit_on_a_detached_head_is_published(within: Arrangement) -> None:
@@ -202,7 +202,7 @@ def test_hooks_and_filters_of_the_checkout_do_not_run(within: Arrangement, tmp_p
 
 def test_a_checkout_with_windows_line_ends_publishes_the_edit_alone(within: Arrangement) -> None:
     within.registry.write_bytes(REGISTRY.replace("\n", "\r\n").encode())
-    assert within.publish().out == "nothing to publish: the branch is up to date\n"
+    assert within.publish().out == "already up to date\n"
     within.registry.write_bytes(promoted(REGISTRY).replace("\n", "\r\n").encode())
     assert within.publish().code == 0
     assert within.read("apps.toml") == promoted(REGISTRY)
@@ -357,7 +357,7 @@ def test_two_who_publish_at_once_both_land(within: Arrangement, workloads: Run) 
     assert [contents(folder) for folder in folders] == before
     assert sorted(within.remote.subjects()[1:]) == ["update audit: dev", "update fraud: dev"]
     assert {"dev/audit", "dev/fraud"} <= set(within.record().applications)
-    assert within.publish().out == "nothing to publish: the branch is up to date\n"
+    assert within.publish().out == "already up to date\n"
 
 
 @pytest.mark.parametrize("what", ["environments", "pushed"])

@@ -102,7 +102,7 @@ def test_in_a_fork_the_same_is_rendered(place: Place) -> None:
 
 def test_publishing_again_is_nothing_to_publish(place: Place) -> None:
     before = place.remote.head()
-    assert place.publish().out == "nothing to publish: the branch is up to date\n"
+    assert place.publish().out == "already up to date\n"
     assert place.remote.head() == before
 
 
@@ -171,7 +171,7 @@ def test_charts_apart_from_the_registry_are_where_the_workloads_repository_has_t
     assert apart.message()[-1] == (
         "Apps-Changed: dev/audit, dev/billing, dev/ledger, test/billing, test/ledger, prod/billing"
     )
-    assert apart.run("publish", cwd=deep).out == "nothing to publish: the branch is up to date\n"
+    assert apart.run("publish", cwd=deep).out == "already up to date\n"
     assert apart.run("render", cwd=deep).code == 0
     written = {f"multi-repo/{path.relative_to(deep / 'multi-repo')}": path.read_text()
                for path in (deep / "multi-repo").rglob("*") if path.is_file()}  # fmt: skip
@@ -184,7 +184,7 @@ def test_charts_at_the_top_of_their_repository(apart: Arrangement) -> None:
     assert apart.publish().code == 0
     assert '    path: "argo-app-shards/dev"\n' in apart.read(PARENT)
     assert "argo-app-shards/dev/audit/Chart.yaml" in apart.remote.files()
-    assert apart.publish().out == "nothing to publish: the branch is up to date\n"
+    assert apart.publish().out == "already up to date\n"
 
 
 @pytest.mark.parametrize("flags", [(), ("--without-helm",)])
