@@ -71,7 +71,7 @@ DOCUMENTS = sorted(
 MODULES = sorted((ROOT / "generator").rglob("*.py"))
 #: Words that Git, its merge drivers, durations or the JSON output prescribe, by module.
 PRESCRIBED = {
-    "argocd/project_strings.py": {"us"},
+    "argocd/strings.py": {"us"},
     "commands/edit_options.py": {"told"},
     "commands/merge_driver.py": {"ours"},
     "git/merge_driver.py": {"ours"},

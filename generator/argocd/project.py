@@ -6,51 +6,50 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from generator.argocd.project_strings import CronSchedule, GoDuration, KeyId, RoleGroup, RoleName, RolePolicy, TimeZone
-from generator.argocd.strings import GlobPattern, MultiLineText, SingleLineText
-from generator.argocd.table import Since, Table
+from generator.argocd import strings
+from generator.argocd.table import Table, since
 
 
 class GroupKind(Table):
-    group: SingleLineText
-    kind: SingleLineText
+    group: strings.SingleLineText
+    kind: strings.SingleLineText
 
 
 class NamedGroupKind(GroupKind):
-    name: Annotated[SingleLineText | None, Since("3.3")] = None
+    name: Annotated[strings.SingleLineText | None, since("3.3")] = None
 
 
 class ProjectDestination(Table):
-    server: GlobPattern | None = None
-    name: GlobPattern | None = None
-    namespace: GlobPattern
+    server: strings.GlobPattern | None = None
+    name: strings.GlobPattern | None = None
+    namespace: strings.GlobPattern
 
 
 class Role(Table):
-    name: RoleName
-    description: SingleLineText | None = None
-    policies: list[RolePolicy] | None = None
-    groups: list[RoleGroup] | None = None
+    name: strings.RoleName
+    description: strings.SingleLineText | None = None
+    policies: list[strings.RolePolicy] | None = None
+    groups: list[strings.RoleGroup] | None = None
 
 
 class SyncWindow(Table):
     kind: Literal["allow", "deny"]
-    schedule: CronSchedule
-    duration: GoDuration
-    applications: list[GlobPattern] | None = None
-    namespaces: list[GlobPattern] | None = None
-    clusters: list[GlobPattern] | None = None
+    schedule: strings.CronSchedule
+    duration: strings.GoDuration
+    applications: list[strings.GlobPattern] | None = None
+    namespaces: list[strings.GlobPattern] | None = None
+    clusters: list[strings.GlobPattern] | None = None
     manual_sync: bool | None = None
-    time_zone: TimeZone | None = None
-    and_operator: Annotated[bool | None, Since("3.0")] = None
-    description: Annotated[MultiLineText | None, Since("3.1")] = Field(default=None, max_length=255)
-    sync_overrun: Annotated[bool | None, Since("3.5")] = None
+    time_zone: strings.TimeZone | None = None
+    and_operator: Annotated[bool | None, since("3.0")] = None
+    description: Annotated[strings.MultiLineText | None, since("3.1")] = Field(default=None, max_length=255)
+    sync_overrun: Annotated[bool | None, since("3.5")] = None
 
 
 class OrphanedResource(Table):
-    group: SingleLineText | None = None
-    kind: SingleLineText | None = None
-    name: SingleLineText | None = None
+    group: strings.SingleLineText | None = None
+    kind: strings.SingleLineText | None = None
+    name: strings.SingleLineText | None = None
 
 
 class OrphanedResources(Table):
@@ -59,22 +58,22 @@ class OrphanedResources(Table):
 
 
 class ServiceAccount(Table):
-    server: GlobPattern
-    namespace: GlobPattern | None = None
-    default_service_account: GlobPattern
+    server: strings.GlobPattern
+    namespace: strings.GlobPattern | None = None
+    default_service_account: strings.GlobPattern
 
 
 class SignatureKey(Table):
-    key_id: KeyId
+    key_id: strings.KeyId
 
 
 class IntegrityRepository(Table):
-    url: GlobPattern
+    url: strings.GlobPattern
 
 
 class Gpg(Table):
     mode: Literal["none", "head", "strict"]
-    keys: list[SingleLineText] | None = None
+    keys: list[strings.SingleLineText] | None = None
 
 
 class IntegrityPolicy(Table):
@@ -93,10 +92,10 @@ class SourceIntegrity(Table):
 class ProjectFields(Table):
     """The fields of an AppProject, in addition to the repositories and destinations that its apps need."""
 
-    description: MultiLineText | None = Field(default=None, max_length=255)
-    source_repos: list[GlobPattern] | None = None
+    description: strings.MultiLineText | None = Field(default=None, max_length=255)
+    source_repos: list[strings.GlobPattern] | None = None
     destinations: list[ProjectDestination] | None = None
-    source_namespaces: list[GlobPattern] | None = None
+    source_namespaces: list[strings.GlobPattern] | None = None
     cluster_resource_whitelist: list[NamedGroupKind] | None = None
     cluster_resource_blacklist: list[NamedGroupKind] | None = None
     namespace_resource_whitelist: list[GroupKind] | None = Field(default=None, min_length=1)
@@ -105,6 +104,6 @@ class ProjectFields(Table):
     sync_windows: list[SyncWindow] | None = None
     orphaned_resources: OrphanedResources | None = None
     permit_only_project_scoped_clusters: bool | None = None
-    destination_service_accounts: Annotated[list[ServiceAccount] | None, Since("2.13")] = None
+    destination_service_accounts: Annotated[list[ServiceAccount] | None, since("2.13")] = None
     signature_keys: list[SignatureKey] | None = None
-    source_integrity: Annotated[SourceIntegrity | None, Since("3.5")] = None
+    source_integrity: Annotated[SourceIntegrity | None, since("3.5")] = None

@@ -6,17 +6,17 @@ let a trailing newline through.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from typing import Annotated
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 NAME_PATTERN = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
 GLOB_CHARACTERS = re.compile(r"[*?\[\]{}!\\]")
-RELEASE_NAME_PATTERN = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
-REF_NAME_PATTERN = re.compile(r"[A-Za-z0-9_-]+")
 COMMIT_PATTERN = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 # Characters that YAML 1.2 does not allow (production 1, c-printable), or that Helm's Go writer prints raw although
@@ -47,21 +47,30 @@ _SERVER = re.compile(
 _CLUSTER = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._:/@]*")
 # git check-ref-format, without the characters that are special in a shell or a URL.
 _BRANCH = re.compile(r"[A-Za-z0-9_](?:[-A-Za-z0-9_+]|[./](?![./]|\Z))*")
-_VERSION = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}(?:\.[0-9]{1,3})?")
-_SUFFIX = re.compile(r"(?:[-a-z0-9]{0,30}[a-z0-9])?")
-_OWNER = re.compile(
-    r"@[A-Za-z0-9][-A-Za-z0-9_.]*(?:/[-A-Za-z0-9_.]+)*|[A-Za-z0-9][-A-Za-z0-9_.+]*@[A-Za-z0-9][-A-Za-z0-9.]*"
-)
 # What a URL begins with; one letter would be a drive of Windows.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 # A URL, scp form, query or host, by which kustomize knows a remote base.
 _REMOTE_BASE = re.compile(
     r"[:?@]|//|(?:\A|/)_git(?:/|\Z)|\.git(?:/|\Z)|\A[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}/"
 )
-_CHART = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?(?:/[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?)*")
+_REF_NAME = "[A-Za-z0-9_-]+"
+_CHART_PART = "[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?"
 _BRANCH_PART = re.compile(r"(?:^|/)\.|\.lock(?:/|\Z)")
-
-
+_GO_DURATION = re.compile(r"(?:[0-9]{1,9}(?:\.[0-9]{1,9})?(?:ns|us|µs|ms|s|m|h))+")
+# Go counts nanoseconds in 64 bits, which is 292 years.
+_MAX_HOURS = 2_562_047
+_HOURS = re.compile(r"([0-9]+)(?:\.[0-9]+)?h")
+_TIME_ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+)*")
+_ROLE_RESOURCES = ("applications", "applicationsets", "clusters", "exec", "logs", "repositories")
+_ROLE_ACTION = re.compile(r"\*|get|create|update|delete|sync|override|rollback|(?:action|update|delete)/[!-~]+")
+#: The fields of a cron schedule: minimum, maximum, and names that stand for the values from the minimum up.
+_CRON_FIELDS: tuple[tuple[int, int, str], ...] = (
+    (0, 59, ""),
+    (0, 23, ""),
+    (1, 31, ""),
+    (1, 12, "jan feb mar apr may jun jul aug sep oct nov dec"),
+    (0, 6, "sun mon tue wed thu fri sat"),
+)
 #: An app's name is the default name of its Helm release.
 MAX_APP_NAME_LENGTH = 53
 
@@ -81,6 +90,12 @@ def string_validator(find_problem: Callable[[str], str | None]) -> AfterValidato
         return value
 
     return AfterValidator(validate_string)
+
+
+def matching(pattern: str, problem: str) -> AfterValidator:
+    """Build a validator of strings that match a whole pattern; `problem` follows the value in the message."""
+    compiled = re.compile(pattern)
+    return string_validator(lambda value: None if compiled.fullmatch(value) else f"{quoted_excerpt(value)} {problem}")
 
 
 def quoted_excerpt(value: str, limit: int = 60) -> str:
@@ -138,12 +153,6 @@ def _component_problem(value: str) -> str | None:
     return _relative_path_problem(value)
 
 
-def _chart_problem(value: str) -> str | None:
-    if _CHART.fullmatch(value):
-        return None
-    return f"{quoted_excerpt(value)} is not the name of a chart: write letters, digits, '.', '_', '-' and inner '/'"
-
-
 def _required_line_problem(value: str) -> str | None:
     return line_problem(value) if value else "is empty: fill it in, or remove it"
 
@@ -189,22 +198,6 @@ def _remote_problem(value: str) -> str | None:
     return None
 
 
-def _argocd_version_problem(value: str) -> str | None:
-    return None if _VERSION.fullmatch(value) else f'{quoted_excerpt(value)} is not a version: write one such as "3.4"'
-
-
-def _name_suffix_problem(value: str) -> str | None:
-    if _SUFFIX.fullmatch(value):
-        return None
-    return f"{quoted_excerpt(value)} cannot end a name: use at most 31 of a-z, 0-9 and '-', and do not end with '-'"
-
-
-def _code_owner_problem(value: str) -> str | None:
-    if _OWNER.fullmatch(value):
-        return None
-    return f"{quoted_excerpt(value)} is not an owner for CODEOWNERS: write @user, @org/team or an e-mail address"
-
-
 def _pattern_problem(value: str) -> str | None:
     if not value or not value.isprintable() or " " in value:
         return f"{quoted_excerpt(value)} is not a name or glob: remove spaces and invisible characters"
@@ -217,7 +210,7 @@ def _value_file_problem(value: str) -> str | None:
     if not value.startswith("$"):
         return _relative_path_problem(value)
     ref, _, rest = value[1:].partition("/")
-    if not REF_NAME_PATTERN.fullmatch(ref) or not rest:
+    if not re.fullmatch(_REF_NAME, ref) or not rest:
         return f"{quoted_excerpt(value)} is not a reference to another source: write $ref/path"
     return _relative_path_problem(rest)
 
@@ -231,6 +224,11 @@ def revision_problem(value: str) -> str | None:
     return None
 
 
+def _json_pointer_problem(value: str) -> str | None:
+    missing = None if value.startswith("/") else f"{quoted_excerpt(value)} is not a JSON pointer: begin with '/'"
+    return line_problem(value) or missing
+
+
 def _sync_option_problem(value: str) -> str | None:
     if value in SYNC_OPTIONS:
         return None
@@ -239,15 +237,88 @@ def _sync_option_problem(value: str) -> str | None:
     return f"{quoted_excerpt(value)} is not a sync option, and Argo CD would ignore it: use {known}"
 
 
+def _go_duration_problem(value: str) -> str | None:
+    """Why Go's time.ParseDuration rejects `value`, or None."""
+    hours = sum(int(found[1]) for found in _HOURS.finditer(value))
+    if _GO_DURATION.fullmatch(value) and hours < _MAX_HOURS:
+        return None
+    return f'{quoted_excerpt(value)} is not a duration: write one such as "90s", "5m" or "1h30m"'
+
+
+def _duration_problem(value: str) -> str | None:
+    # A bare integer is seconds to Argo CD, everywhere but in sync windows.
+    return None if re.fullmatch("[0-9]{1,9}", value) else _go_duration_problem(value)
+
+
+def _schedule_problem(value: str) -> str | None:
+    fields = value.split(" ")
+    if len(fields) == len(_CRON_FIELDS) and all(
+        _is_cron_field(field, *rule) for field, rule in zip(fields, _CRON_FIELDS, strict=True)
+    ):
+        return None
+    return f'{quoted_excerpt(value)} is not a cron schedule: write five fields such as "0 22 * * 1-5"'
+
+
+def _is_cron_field(field: str, minimum: int, maximum: int, names: str) -> bool:
+    """Whether Argo CD's cron library (robfig/cron) accepts one field. Sunday is 0, not 7."""
+
+    def parse_cron_number(text: str) -> int:
+        if text.lower() in names.split():
+            return names.split().index(text.lower()) + minimum
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= 4 else -1
+
+    for item in field.split(","):
+        span, slash, step = item.partition("/")
+        if slash and parse_cron_number(step) < 1:
+            return False
+        start, dash, end = span.partition("-")
+        first, last = parse_cron_number(start), parse_cron_number(end) if dash else parse_cron_number(start)
+        if span not in ("*", "?") and not minimum <= first <= last <= maximum:
+            return False
+    return True
+
+
+@functools.cache
+def _known_time_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _time_zone_problem(value: str) -> str | None:
+    # Without a time zone database on this machine, only the syntax is validated.
+    if _TIME_ZONE.fullmatch(value) and value in (_known_time_zones() or {value}):
+        return None
+    return f'{quoted_excerpt(value)} is not an IANA time zone, and Argo CD would use UTC: write one such as "Europe/Berlin"'  # noqa: E501
+
+
+def _role_policy_problem(value: str) -> str | None:
+    fields = [field.strip() for field in value.split(",")]
+    if len(fields) != 6 or fields[0] != "p" or not fields[1].startswith("proj:") or fields[5] not in ("allow", "deny"):
+        return f'{quoted_excerpt(value)} is not a policy: write "p, proj:PROJECT:ROLE, RESOURCE, ACTION, PROJECT/OBJECT, allow|deny"'  # noqa: E501
+    if fields[2] not in _ROLE_RESOURCES:
+        return f"{quoted_excerpt(value)} names an unknown resource: use one of {', '.join(_ROLE_RESOURCES)}"
+    if not _ROLE_ACTION.fullmatch(fields[3]):
+        return f"{quoted_excerpt(value)}: {quoted_excerpt(fields[3])} is not an action: use one of Argo CD's, such as get or sync"  # noqa: E501
+    return line_problem(value)
+
+
+def _group_problem(value: str) -> str | None:
+    quoted = len(value) > 1 and value.startswith('"') and value.endswith('"')
+    inner = value[1:-1] if quoted else value
+    if not inner.strip() or '"' in inner:
+        return f"{quoted_excerpt(value)} is not the name of a group: write text without double quotes"
+    if "," in inner and not quoted:
+        return f"{quoted_excerpt(value)} has a comma: write the group in double quotes of its own"
+    return line_problem(value)
+
+
 #: Data that Helm passes to Argo CD unchanged.
 WritableText = Annotated[str, string_validator(unwritable_problem)]
 #: Text for people: names and remarks on one line, and descriptions on any number of lines.
 SingleLineText = Annotated[str, string_validator(line_problem)]
 MultiLineText = Annotated[str, string_validator(prose_problem)]
+RequiredLine = Annotated[str, string_validator(_required_line_problem)]
 AppName = Annotated[str, string_validator(lambda value: name_problem(value, MAX_APP_NAME_LENGTH))]
 DnsLabel = Annotated[str, string_validator(lambda value: name_problem(value, 63))]
-RequiredLine = Annotated[str, string_validator(_required_line_problem)]
-ChartName = Annotated[str, string_validator(_chart_problem)]
 Component = Annotated[str, string_validator(_component_problem)]
 RelativePath = Annotated[str, string_validator(_relative_path_problem)]
 FolderPath = Annotated[str, string_validator(_folder_problem)]
@@ -255,41 +326,55 @@ BranchName = Annotated[str, string_validator(_branch_problem)]
 ServerUrl = Annotated[str, string_validator(_server_problem)]
 ClusterName = Annotated[str, string_validator(_cluster_name_problem)]
 RemoteRepository = Annotated[str, string_validator(_remote_problem)]
-ArgoCDVersion = Annotated[str, string_validator(_argocd_version_problem)]
-NameSuffix = Annotated[str, string_validator(_name_suffix_problem)]
-CodeOwner = Annotated[str, string_validator(_code_owner_problem)]
 GlobPattern = Annotated[str, string_validator(_pattern_problem)]
 ValueFile = Annotated[str, string_validator(_value_file_problem)]
 Revision = Annotated[str, string_validator(revision_problem)]
+JsonPointer = Annotated[str, string_validator(_json_pointer_problem)]
+Duration = Annotated[str, string_validator(_duration_problem)]
+GoDuration = Annotated[str, string_validator(_go_duration_problem)]
+CronSchedule = Annotated[str, string_validator(_schedule_problem)]
+TimeZone = Annotated[str, string_validator(_time_zone_problem)]
+RolePolicy = Annotated[str, string_validator(_role_policy_problem)]
+RoleGroup = Annotated[str, string_validator(_group_problem)]
 SyncOption = Annotated[
     str, string_validator(_sync_option_problem), Field(json_schema_extra={"enum": list(SYNC_OPTIONS)})
 ]
+ArgoCDVersion = Annotated[
+    str, matching(r"[0-9]{1,3}\.[0-9]{1,3}(?:\.[0-9]{1,3})?", 'is not a version: write one such as "3.4"')
+]
+ChartName = Annotated[
+    str,
+    matching(
+        rf"{_CHART_PART}(?:/{_CHART_PART})*",
+        "is not the name of a chart: write letters, digits, '.', '_', '-' and inner '/'",
+    ),
+]
+CodeOwner = Annotated[
+    str,
+    matching(
+        r"@[A-Za-z0-9][-A-Za-z0-9_.]*(?:/[-A-Za-z0-9_.]+)*|[A-Za-z0-9][-A-Za-z0-9_.+]*@[A-Za-z0-9][-A-Za-z0-9.]*",
+        "is not an owner for CODEOWNERS: write @user, @org/team or an e-mail address",
+    ),
+]
+NameSuffix = Annotated[
+    str,
+    matching(
+        r"(?:[-a-z0-9]{0,30}[a-z0-9])?",
+        "cannot end a name: use at most 31 of a-z, 0-9 and '-', and do not end with '-'",
+    ),
+]
 ReleaseName = Annotated[
     str,
-    string_validator(
-        lambda v: (
-            None
-            if len(v) <= 53 and RELEASE_NAME_PATTERN.fullmatch(v)
-            else f"{quoted_excerpt(v)} is not a Helm release name: use at most 53 of a-z, 0-9 and inner '-'"
-        )
+    matching(
+        r"[a-z0-9](?:[-a-z0-9]{0,51}[a-z0-9])?",
+        "is not a Helm release name: use at most 53 of a-z, 0-9 and inner '-'",
     ),
 ]
-RefName = Annotated[
-    str,
-    string_validator(
-        lambda v: (
-            None
-            if REF_NAME_PATTERN.fullmatch(v)
-            else f"{quoted_excerpt(v)} is not a ref name: use letters, digits, '-' and '_'"
-        )
-    ),
+RefName = Annotated[str, matching(_REF_NAME, "is not a ref name: use letters, digits, '-' and '_'")]
+RoleName = Annotated[
+    str, matching(r"[a-zA-Z0-9](?:[-_a-zA-Z0-9]*[a-zA-Z0-9])?", "is not a role name: use letters, digits, '-' and '_'")
 ]
-JsonPointer = Annotated[
+KeyId = Annotated[
     str,
-    string_validator(
-        lambda v: (
-            line_problem(v)
-            or (None if v.startswith("/") else f"{quoted_excerpt(v)} is not a JSON pointer: begin with '/'")
-        )
-    ),
+    matching(r"[0-9A-Fa-f]{16}|[0-9A-Fa-f]{40}", "is not a GnuPG key ID: write 16 or 40 hexadecimal digits"),
 ]

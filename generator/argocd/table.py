@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NamedTuple
+import functools
+import operator
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo
 
-from generator.argocd.strings import SingleLineText, WritableText
+from generator.argocd.strings import SingleLineText, WritableText, build_validation_error
+from generator.argocd.versions import major_minor, too_new_message
 
 
-class Since(NamedTuple):
-    """The Argo CD version, "major.minor", that introduced the annotated field."""
+def since(version: str) -> AfterValidator:
+    """Build a validator of a field that Argo CD has since `version`, for a context with the `argocd_version` in use."""
 
-    version: str
+    def check_version(value: Any, info: ValidationInfo) -> Any:
+        configured = info.context["argocd_version"] if info.context else version
+        if value is not None and major_minor(version) > major_minor(configured):
+            raise build_validation_error(too_new_message(version, configured))
+        return value
+
+    return AfterValidator(check_version)
 
 
 def _to_camel_case(name: str) -> str:
@@ -48,12 +57,8 @@ def union_by_toml_type(expected: str = "", /, **forms: Any) -> Any:
             return None
         return f"<{found if found in forms else next(iter(forms))}>"
 
-    members = tuple(Annotated[form, Tag(f"<{name}>")] for name, form in forms.items())
-    union: Any = members[0]
-    for member in members[1:]:
-        union |= member
-    if not expected:
-        return Annotated[union, Discriminator(tag_of_value)]
+    union: Any = functools.reduce(operator.or_, (Annotated[form, Tag(f"<{name}>")] for name, form in forms.items()))
+    # Without a message, pydantic never uses the error type.
     return Annotated[
         union, Discriminator(tag_of_value, custom_error_type=WRONG_TYPE_ERROR, custom_error_message=expected)
     ]

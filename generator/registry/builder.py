@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any, NamedTuple
 
+from pydantic import BaseModel
+
 from generator.argocd.strings import NAME_PATTERN, line_problem, quoted_excerpt
 from generator.registry import registry
 from generator.registry.effective import EffectiveApp, Layer
 from generator.registry.model import Environment, RootFile, Team
-from generator.registry.problems import ProblemCollector
-from generator.registry.validate_table import ValidatedTable
-from generator.toml.document import Document, KeyPath
+from generator.registry.problems import ProblemCollector, ValidatedTable, validate_table
+from generator.toml.document import Document, KeyPath, TomlError, parse_document
 
 
 class DeclaredEntry(NamedTuple):
@@ -38,18 +39,15 @@ class RegistryBuilder:
     `effective_by_listing` holds the validated apps with all layers merged.
     """
 
-    def __init__(self, report: ProblemCollector) -> None:
-        self.report = report
+    def __init__(self) -> None:
+        self.report = ProblemCollector()
         self.root: Document | None = None
         self.documents: list[Document] = []
         self.is_complete = True
         self.settings = RootFile(version=1)
         self.defaults: Layer = {}
         self.declared_names: dict[str, dict[str, Document]] = {
-            "environments": {},
-            "teams": {},
-            "projects": {},
-            "apps": {},
+            section: {} for section in ("environments", "teams", "projects", "apps")
         }
         self.environments: dict[str, Environment] = {}
         self.teams: dict[str, Team] = {}
@@ -67,16 +65,44 @@ class RegistryBuilder:
         if self.root is not None:
             self.report.add_value_problem(self.root, path, text, refused=refused)
 
+    def parse(self, name: str, raw: bytes) -> Document | None:
+        """Parse a file; report its syntax errors, and return None if there are any."""
+        self.report.file_order(name)
+        try:
+            return parse_document(name, raw)
+        except TomlError as error:
+            self.report.add_syntax_errors(name, error)
+            return None
+
+    def validate_table(self, document: Document, path: KeyPath, model: type[BaseModel], raw: Any) -> ValidatedTable:
+        """Validate a table as a model, for the registry's version of Argo CD; report and leave out invalid parts."""
+        return validate_table(self.report, document, path, model, raw, self.settings.argocd.version)
+
+    def declare(self, document: Document, section: str, name: str, shaped: ValidatedTable, raw: Any) -> None:
+        """Add a named table of the root file."""
+        if section == "apps":
+            self.declare_app(document, name, shaped)
+            return
+        self.declared_names[section][name] = document
+        if section == "environments":
+            # Also for an invalid environment, so that its apps are not reported as missing elsewhere.
+            self.add_list_entries(document, name, raw)
+        if shaped.table is None:
+            return
+        if section == "environments":
+            self.environments[name] = shaped.table
+        elif section == "teams":
+            self.teams[name] = shaped.table
+        else:
+            self.projects[name] = dict(shaped.data)
+
     def declare_app(self, document: Document, name: str, shaped: ValidatedTable) -> None:
         """Add an app; report a problem if its name is already declared."""
         first = self.declared_names["apps"].setdefault(name, document)
         if first is not document:
             place = first.key_position(("apps", name))
-            self.report.add_key_problem(
-                document,
-                ("apps", name),
-                f"defined twice: first in {first.name}:{place.line}:{place.column}; keep one of them",
-            )
+            text = f"defined twice: first in {first.name}:{place.line}:{place.column}; keep one of them"
+            self.report.add_key_problem(document, ("apps", name), text)
         elif shaped.table is not None:
             # The name of an app is also its default namespace and project.
             also: tuple[KeyPath, ...] = () if NAME_PATTERN.fullmatch(name) else (("namespace",), ("project",))

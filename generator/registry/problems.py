@@ -1,4 +1,4 @@
-"""Collect validation problems with their file positions and turn them into messages."""
+"""Validate tables as models, and collect the problems of all files with their positions and messages."""
 
 from __future__ import annotations
 
@@ -30,8 +30,6 @@ _TYPE_NAMES: tuple[tuple[type | tuple[type, ...], str], ...] = (
 MAX_PROBLEMS = 1000
 # Limits for the names that a suggestion compares, to keep it cheap.
 _MAX_SUGGESTION_CANDIDATES, _MAX_SUGGESTION_LENGTH = 100, 64
-#: Up to this many choices are listed where no candidate is near.
-_MAX_LISTED_CHOICES = 8
 #: With more names than this, an error suggests only the nearest.
 _MAX_LISTED_CHOICES = 8
 # A number, boolean or date as it stands in the text.
@@ -112,50 +110,30 @@ class ProblemCollector:
     ) -> None:
         """Add every pydantic error of the table `raw` at `table_path`, which was validated as `model`."""
         if error.error_count() > MAX_PROBLEMS:
-            self.add_problem_at_path(
-                document, table_path, f"has {error.error_count()} problems: is this meant to be a registry?"
-            )
+            text = f"has {error.error_count()} problems: is this meant to be a registry?"
+            self.add_problem_at_path(document, table_path, text)
             return
         for finding in error.errors(include_url=False):
-            self._add_pydantic_finding(document, table_path, model, finding, resolve_error_path(raw, finding["loc"]))
-
-    def _add_pydantic_finding(
-        self,
-        document: Document,
-        table_path: KeyPath,
-        model: type[BaseModel],
-        finding: Mapping[str, Any],
-        path_in_table: KeyPath,
-    ) -> None:
-        if finding["type"] == "extra_forbidden":
-            known = _keys_of_table_at(model, path_in_table[:-1])
-            self.add_key_problem(
-                document, table_path + path_in_table, unknown_key_message(str(path_in_table[-1]), known)
-            )
-        elif finding["type"] == "missing":
-            self.add_problem_at_path(
-                document, table_path + path_in_table[:-1], f"{format_key_path(path_in_table[-1:])} is missing: add it"
-            )
-        elif path_in_table and path_in_table[-1] == "[key]":
-            self.add_key_problem(document, table_path + path_in_table[:-1], finding["msg"])
-        else:
-            self.add_problem_at_path(
-                document,
-                table_path + path_in_table,
-                _finding_message(finding, _LiteralText(document, table_path + path_in_table)),
-            )
+            path = resolve_error_path(raw, finding["loc"])
+            last = path[-1] if path else ""
+            if finding["type"] == "extra_forbidden":
+                known = _keys_of_table_at(model, path[:-1])
+                self.add_key_problem(document, table_path + path, unknown_key_message(str(last), known))
+            elif finding["type"] == "missing":
+                text = f"{format_key_path(path[-1:])} is missing: add it"
+                self.add_problem_at_path(document, table_path + path[:-1], text)
+            elif last == "[key]":
+                self.add_key_problem(document, table_path + path[:-1], finding["msg"])
+            else:
+                text = _finding_message(finding, document, table_path + path)
+                self.add_problem_at_path(document, table_path + path, text)
 
 
-class _LiteralText(NamedTuple):
+def _literal_text(document: Document, path: KeyPath) -> str:
     """The text of a value as written in its file: 1.10 stays 1.10."""
-
-    document: Document
-    path: KeyPath
-
-    def __str__(self) -> str:
-        line, column = self.document.value_position(self.path)
-        found = _LITERAL_TOKEN.match(self.document.text.split("\n", line)[line - 1], column - 1)
-        return found[0][:_MAX_SUGGESTION_LENGTH] if found else ""
+    line, column = document.value_position(path)
+    found = _LITERAL_TOKEN.match(document.text.split("\n", line)[line - 1], column - 1)
+    return found[0][:_MAX_SUGGESTION_LENGTH] if found else ""
 
 
 def resolve_error_path(raw: Any, error_location: KeyPath) -> KeyPath:
@@ -176,9 +154,8 @@ def _displayed_key(path: KeyPath) -> str:
     """The dotted key for messages: without a trailing list index, and with overlong parts shortened."""
     while path and isinstance(path[-1], int):
         path = path[:-1]
-    return format_key_path(
-        tuple(part if isinstance(part, int) or len(part) <= 80 else f"{part[:80]}…" for part in path)
-    )
+    shortened = (part if isinstance(part, int) or len(part) <= 80 else f"{part[:80]}…" for part in path)
+    return format_key_path(tuple(shortened))
 
 
 def toml_type_name(value: object) -> str:
@@ -192,11 +169,11 @@ def _toml_literal(value: object) -> str:
     return str(value) if not isinstance(value, (list, dict)) else "…"
 
 
-def _finding_message(finding: Mapping[str, Any], literal_text: _LiteralText) -> str:
+def _finding_message(finding: Mapping[str, Any], document: Document, path: KeyPath) -> str:
     value, found = finding["input"], str(finding["type"])
     wanted = str(finding["msg"]) if found == WRONG_TYPE_ERROR else _EXPECTED_TYPES.get(found)
     if wanted == "a string" and not isinstance(value, (list, dict)):
-        return f'is {toml_type_name(value)}, but must be a string: quote it, "{literal_text}"'
+        return f'is {toml_type_name(value)}, but must be a string: quote it, "{_literal_text(document, path)}"'
     if wanted:
         return f"is {toml_type_name(value)}, but must be {wanted}"
     if found == "literal_error":
@@ -244,21 +221,16 @@ def suggest_name(word: str, candidates: Collection[str]) -> str:
     return suggest_nearest(word, candidates) or f" (known: {', '.join(sorted(candidates))})"
 
 
-def require_known_name(name: str, names: Iterable[str], kind: str) -> None:
+def require_known_name(name: str, names: Collection[str], kind: str) -> None:
     """Raise UsageError, with the nearest match or a few choices, if `name` is not among `names`."""
     if name not in names:
-        raise UsageError(f'unknown {kind} "{name}"{suggest_nearest(name, names) or _list_choices(names)}')
+        raise UsageError(f'unknown {kind} "{name}"{suggest_name(name, names)}')
 
 
-def require_known_names(chosen: Iterable[str], names: Iterable[str], kind: str) -> None:
+def require_known_names(chosen: Iterable[str], names: Collection[str], kind: str) -> None:
     """Raise UsageError for the first chosen name that is not among `names`."""
     for name in chosen:
         require_known_name(name, names, kind)
-
-
-def _list_choices(names: Iterable[str]) -> str:
-    choices = sorted(names)
-    return f" (choose from {', '.join(choices)})" if 0 < len(choices) <= _MAX_LISTED_CHOICES else ""
 
 
 def _keys_of_table_at(model: type[BaseModel], table_path: KeyPath) -> list[str]:
@@ -278,3 +250,82 @@ def _first_model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for arg in get_args(annotation) if (found := _first_model_in(arg))), None)
+
+
+class ValidatedTable(NamedTuple):
+    """A validated table (None if no part is valid), its data, and the invalid paths that were left out of both."""
+
+    table: Any
+    data: Mapping[str, Any]
+    refused: tuple[KeyPath, ...] = ()
+
+
+def validate_table(
+    problems: ProblemCollector,
+    document: Document,
+    table_path: KeyPath,
+    model: type[BaseModel],
+    data: Any,
+    argocd_version: str,
+) -> ValidatedTable:
+    """Validate `data` as a `model`. Invalid parts are reported and left out, so that validation can continue."""
+    context = {"argocd_version": argocd_version}
+    try:
+        return ValidatedTable(model.model_validate(data, context=context), data)
+    except ValidationError as error:
+        problems.add_validation_error(document, table_path, model, data, error)
+        if not isinstance(data, dict) or error.error_count() > MAX_PROBLEMS:
+            return ValidatedTable(None, {})
+        refused = tuple(resolve_error_path(data, finding["loc"]) for finding in error.errors(include_url=False))
+    known = {_existing_path(data, path) for path in refused}
+    for paths in (known, {_enclosing_element_path(path) for path in known}, {path[:1] for path in known}):
+        rest = _without_paths(data, paths)
+        try:
+            table = model.model_validate(rest, context=context)
+        except ValidationError:
+            continue
+        problems.record_removed_elements(document, (table_path + path for path in paths))
+        return ValidatedTable(table, rest, refused)
+    return ValidatedTable(None, {}, refused)
+
+
+def _existing_path(data: Any, path: KeyPath) -> KeyPath:
+    """The longest prefix of `path` that exists in `data`."""
+    for count, part in enumerate(path):
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):
+            return path[:count]
+    return path
+
+
+def _enclosing_element_path(path: KeyPath) -> KeyPath:
+    """The path of the innermost list element that contains `path`, or `path` itself."""
+    last = max((count for count, part in enumerate(path, 1) if isinstance(part, int)), default=len(path))
+    return path[:last]
+
+
+def _without_paths(value: Any, paths: Iterable[KeyPath]) -> Any:
+    """A copy of `value` without the parts at `paths`."""
+    below: dict[str | int, list[KeyPath]] = defaultdict(list)
+    for path in filter(None, paths):
+        below[path[0]].append(path[1:])
+    kept = {key for key, rests in below.items() if () not in rests}
+    if isinstance(value, dict):
+        return {
+            key: _without_paths(inner, below[key]) if key in below else inner
+            for key, inner in value.items()
+            if key in kept or key not in below
+        }
+    if isinstance(value, list):
+        return [
+            _without_paths(inner, below[index]) if index in below else inner
+            for index, inner in enumerate(value)
+            if index in kept or index not in below
+        ]
+    return value
+
+
+def overlaps_refused_path(path: KeyPath, refused: Iterable[KeyPath]) -> bool:
+    """Whether `path` is, contains, or lies inside a part that was left out as invalid."""
+    return any(not path or path[: len(part)] == part or part[: len(path)] == path for part in refused)

@@ -10,28 +10,21 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from generator.argocd.project import ProjectFields
-from generator.argocd.strings import name_problem, quoted_excerpt
+from generator.argocd.strings import MAX_APP_NAME_LENGTH, name_problem, quoted_excerpt
 from generator.errors import GeneratorError, LocalError, Problem, RefusedError, RegistryError
 from generator.registry import model
 from generator.registry.builder import RegistryBuilder
 from generator.registry.files import FileOwners, FolderFiles, RegistryFiles, resolve_includes
-from generator.registry.problems import (
-    ProblemCollector,
-    TooManyProblemsError,
-    suggest_name,
-    toml_type_name,
-    unknown_key_message,
-)
+from generator.registry.problems import TooManyProblemsError, suggest_name, toml_type_name, unknown_key_message
 from generator.registry.registry import Registry
 from generator.registry.validate import validate_registry
-from generator.registry.validate_table import ValidatedTable, validate_table
-from generator.toml.document import Document, KeyPath, TomlError, parse_document
+from generator.toml.document import Document, TomlError, parse_document
 
-_SECTIONS: Mapping[str, tuple[type[BaseModel], int]] = {
-    "environments": (model.Environment, 63),
-    "teams": (model.Team, 63),
-    "projects": (ProjectFields, 63),
-    "apps": (model.App, 53),
+_SECTIONS: Mapping[str, type[BaseModel]] = {
+    "environments": model.Environment,
+    "teams": model.Team,
+    "projects": ProjectFields,
+    "apps": model.App,
 }
 
 
@@ -78,10 +71,7 @@ def read_registry_with_violations(
 
 
 def read_declarations(
-    files: RegistryFiles,
-    root_name: str,
-    display_folder: str = ".",
-    violations: list[Problem] | None = None,
+    files: RegistryFiles, root_name: str, display_folder: str = ".", violations: list[Problem] | None = None
 ) -> RegistryBuilder:
     """Read and validate everything that the root file `root_name` and its included files declare.
 
@@ -93,10 +83,8 @@ def read_declarations(
     prefix = "" if display_folder == "." else f"{display_folder}/"
     if raw is None:
         raise LocalError(f"{prefix}{root_name} does not exist", remedy="name the registry with --registry FILE")
-    report = ProblemCollector()
-    report.file_order(prefix + root_name)
-    draft = RegistryBuilder(report)
-    stopped = ""
+    draft = RegistryBuilder()
+    report, stopped = draft.report, ""
     try:
         _read_all_files(draft, files, root_name, prefix, raw)
     except TooManyProblemsError:
@@ -112,7 +100,7 @@ def read_declarations(
 def _read_all_files(
     builder: RegistryBuilder, files: RegistryFiles, root_name: str, display_prefix: str, raw: bytes
 ) -> None:
-    root = _parse_or_report(builder.report, display_prefix + root_name, raw)
+    root = builder.parse(display_prefix + root_name, raw)
     if root is None:
         return
     _read_root_tables(builder, root)
@@ -122,85 +110,43 @@ def _read_all_files(
     validate_registry(builder)
 
 
-def _parse_or_report(report: ProblemCollector, name: str, raw: bytes) -> Document | None:
-    try:
-        return parse_document(name, raw)
-    except TomlError as error:
-        report.add_syntax_errors(name, error)
-        return None
-
-
-def _validate_declared_table(
-    builder: RegistryBuilder, document: Document, path: KeyPath, table_model: type[BaseModel], raw: Any
-) -> ValidatedTable:
-    return validate_table(builder.report, document, path, table_model, raw)
-
-
 def _read_root_tables(builder: RegistryBuilder, root: Document) -> None:
     builder.root = root
     builder.documents.append(root)
     rest = {key: value for key, value in root.data.items() if key not in {*_SECTIONS, "defaults"}}
-    settings = _validate_declared_table(builder, root, (), model.RootFile, rest)
+    settings = builder.validate_table(root, (), model.RootFile, rest)
     builder.settings = settings.table or model.RootFile.model_validate({**settings.data, "version": 1})
     builder.is_complete = not any(path[:1] == ("include",) for path in settings.refused)
-    builder.defaults = _validate_declared_table(
-        builder, root, ("defaults",), model.AppFields, root.data.get("defaults", {})
-    ).data
-    for section, (table, longest) in _SECTIONS.items():
-        for name, raw in _named_tables(builder, root, section, longest):
-            _declare_table(
-                builder, root, section, name, _validate_declared_table(builder, root, (section, name), table, raw), raw
-            )
+    defaults = root.data.get("defaults", {})
+    builder.defaults = builder.validate_table(root, ("defaults",), model.AppFields, defaults).data
+    for section, table_model in _SECTIONS.items():
+        for name, raw in _named_tables(builder, root, section):
+            table = builder.validate_table(root, (section, name), table_model, raw)
+            builder.declare(root, section, name, table, raw)
 
 
-def _named_tables(
-    builder: RegistryBuilder, document: Document, section: str, max_length: int
-) -> Iterator[tuple[str, Any]]:
-    """The named tables of a section; reports invalid names."""
+def _named_tables(builder: RegistryBuilder, document: Document, section: str) -> Iterator[tuple[str, Any]]:
+    """Yield the named tables of a section; report invalid names."""
     entries = document.data.get(section, {})
     if not isinstance(entries, dict):
-        builder.report.add_value_problem(
-            document, (section,), f"is {toml_type_name(entries)}, but must be a table of tables, [{section}.NAME]"
-        )
+        text = f"is {toml_type_name(entries)}, but must be a table of tables, [{section}.NAME]"
+        builder.report.add_value_problem(document, (section,), text)
         return
     for name, raw in entries.items():
-        wrong = name_problem(name, max_length)
+        wrong = name_problem(name, MAX_APP_NAME_LENGTH if section == "apps" else 63)
         if wrong:
             builder.report.add_key_problem(document, (section, name), wrong)
         yield name, raw
 
 
-def _declare_table(
-    builder: RegistryBuilder, document: Document, section: str, name: str, shaped: ValidatedTable, raw: Any
-) -> None:
-    if section == "apps":
-        builder.declare_app(document, name, shaped)
-        return
-    builder.declared_names[section][name] = document
-    if section == "environments":
-        # Also for an invalid environment, so that its apps are not reported as missing elsewhere.
-        builder.add_list_entries(document, name, raw)
-    if shaped.table is None:
-        return
-    if section == "environments":
-        builder.environments[name] = shaped.table
-    elif section == "teams":
-        builder.teams[name] = shaped.table
-    else:
-        builder.projects[name] = dict(shaped.data)
-
-
 def _read_included_tables(builder: RegistryBuilder, document: Document) -> None:
-    """Add the tables of an included file to the builder."""
     for key in sorted(document.data.keys() - {"environments", "apps"}):
-        builder.report.add_key_problem(
-            document, (key,), _misplaced_key_message(key, model.RootFile, "environments", "apps")
-        )
-    for name, raw in _named_tables(builder, document, "apps", 53):
-        shaped = _validate_declared_table(builder, document, ("apps", name), model.App, raw)
-        builder.declare_app(document, name, shaped)
+        text = _misplaced_key_message(key, model.RootFile, "environments", "apps")
+        builder.report.add_key_problem(document, (key,), text)
+    for name, raw in _named_tables(builder, document, "apps"):
+        builder.declare_app(document, name, builder.validate_table(document, ("apps", name), model.App, raw))
         builder.check_app_owner(document, name)
-    for name, raw in _named_tables(builder, document, "environments", 63):
+    for name, raw in _named_tables(builder, document, "environments"):
         _read_list_table(builder, document, name, raw)
 
 
@@ -216,11 +162,12 @@ def _read_list_table(builder: RegistryBuilder, document: Document, name: str, ra
     if name not in builder.declared_names["environments"]:
         hint = suggest_name(name, builder.declared_names["environments"])
         builder.report.add_key_problem(document, at, f"unknown environment{hint}: declare it in the root file")
-    foreign = sorted(raw.keys() - {"apps"}) if isinstance(raw, dict) else []
-    for key in foreign:
-        builder.report.add_key_problem(document, (*at, key), _misplaced_key_message(key, model.Environment, "apps"))
-    own = {key: value for key, value in raw.items() if key == "apps"} if isinstance(raw, dict) else raw
-    _validate_declared_table(builder, document, at, model.IncludedEnvironment, own)
+    own = raw
+    if isinstance(raw, dict):
+        own = {key: value for key, value in raw.items() if key == "apps"}
+        for key in raw.keys() - {"apps"}:
+            builder.report.add_key_problem(document, (*at, key), _misplaced_key_message(key, model.Environment, "apps"))
+    builder.validate_table(document, at, model.IncludedEnvironment, own)
     builder.add_list_entries(document, name, raw)
 
 
@@ -278,8 +225,7 @@ def _read_included_file(
     if raw is None:
         builder.add_root_problem(("include", entry_index), wrong)
         return None
-    builder.report.file_order(display_prefix + name)
-    return _parse_or_report(builder.report, display_prefix + name, raw)
+    return builder.parse(display_prefix + name, raw)
 
 
 def build_registry(builder: RegistryBuilder) -> Registry:

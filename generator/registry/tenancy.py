@@ -9,7 +9,7 @@ from typing import NamedTuple
 from generator.argocd.strings import quoted_excerpt
 from generator.argocd.urls import OPT_IN_SCHEMES, grant_covers_url, repository_key, url_scheme
 from generator.argocd.versions import NAMED_KINDS_SINCE, major_minor
-from generator.registry.application_rules import Finding
+from generator.registry.argocd_rules import Finding
 from generator.registry.effective import EffectiveApp, Layer
 from generator.registry.files import file_entry_problem, filter_by_pattern, is_file_pattern
 from generator.registry.model import ArgoCD, RootFile, Team

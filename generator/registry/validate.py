@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
-from generator.argocd.project import ProjectFields
 from generator.argocd.strings import quoted_excerpt, revision_problem
-from generator.argocd.versions import find_newer_fields, major_minor, too_new_message
-from generator.registry.application_rules import metadata_problems
+from generator.registry.argocd_rules import metadata_problems, project_problems
 from generator.registry.builder import DeclaredEntry, RegistryBuilder
-from generator.registry.duplicates import find_duplicates
-from generator.registry.free_form import find_free_form_tables, find_lossy_values
-from generator.registry.model import AppFields, Environment
+from generator.registry.model import Environment
 from generator.registry.problems import suggest_name
-from generator.registry.project_rules import project_problems
 from generator.registry.shards import SHARD_BY_TEAM, shard_application_name
+from generator.registry.table_rules import find_duplicates, find_free_form_tables, find_lossy_values
 from generator.registry.tenancy import team_ownership_problems
 from generator.registry.uniqueness import find_helm_key_collisions, find_promotion_cycles, helm_values_key
 from generator.registry.validate_apps import validate_apps
@@ -23,8 +19,6 @@ from generator.toml.document import KeyPath
 
 #: The maximum length of a label value. Argo CD may track objects by a label with the name of the Application.
 _MAX_LABEL_LENGTH = 63
-#: The first Argo CD version that can require confirmation of a deletion.
-_CONFIRM_DELETION_SINCE = "2.14"
 
 
 def validate_registry(builder: RegistryBuilder) -> None:
@@ -40,12 +34,9 @@ def validate_registry(builder: RegistryBuilder) -> None:
 
 
 def _validate_settings(builder: RegistryBuilder) -> None:
-    version = builder.settings.argocd.version
     for at, table in find_free_form_tables(builder.defaults):
         for path, text in find_lossy_values(table):
             builder.add_root_problem(("defaults", *at, *path), text)
-    for path, text in find_newer_fields(AppFields, builder.defaults, version):
-        builder.add_root_problem(("defaults", *path), text)
     if builder.root is not None:
         for path, text in find_duplicates({key: value for key, value in builder.root.data.items() if key != "apps"}):
             builder.report.add_problem_at_path(builder.root, path, text)
@@ -124,11 +115,6 @@ def _validate_promotion_policy(builder: RegistryBuilder, parent_path: KeyPath, e
             )
         elif freeze.until <= freeze.from_:
             builder.add_root_problem(place, "until is not after from: correct one of them")
-    version = builder.settings.argocd.version
-    if env.policy.confirm_deletion and major_minor(version) < major_minor(_CONFIRM_DELETION_SINCE):
-        builder.add_root_problem(
-            (*parent_path, "policy", "confirmDeletion"), too_new_message(_CONFIRM_DELETION_SINCE, version)
-        )
 
 
 def _validate_promotion_list(builder: RegistryBuilder, name: str, entries: list[DeclaredEntry]) -> None:
@@ -217,8 +203,6 @@ def _validate_projects(builder: RegistryBuilder) -> None:
             builder.add_root_problem(
                 at, f"is the project of no app{suggest_name(name, used)}: remove it, or set project in an app"
             )
-        for path, text in find_newer_fields(ProjectFields, fields, builder.settings.argocd.version):
-            builder.add_root_problem((*at, *path), text)
         for path, text, refused in project_problems(name, fields, builder.settings.argocd):
             builder.add_root_problem((*at, *path), text, refused=refused)
 

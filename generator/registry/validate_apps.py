@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from generator.argocd.strings import quoted_excerpt
-from generator.argocd.versions import find_newer_fields
-from generator.registry.application_rules import (
+from generator.registry.argocd_rules import (
     Finding,
     ValidationSettings,
     app_problems,
+    find_project_denials,
     pin_problems,
 )
 from generator.registry.builder import DeclaredApp, RegistryBuilder
-from generator.registry.duplicates import find_duplicates
 from generator.registry.effective import (
     EffectiveApp,
     Layer,
@@ -21,15 +20,12 @@ from generator.registry.effective import (
     merge_declared_app,
     resolve_in_environment,
 )
-from generator.registry.free_form import find_free_form_tables, find_lossy_values
-from generator.registry.model import App
-from generator.registry.problems import suggest_name
-from generator.registry.project_rules import find_project_denials
+from generator.registry.problems import overlaps_refused_path, suggest_name
 from generator.registry.registry import Environment
 from generator.registry.shards import find_app_shard, is_bootstrap_name, shard_application_name
+from generator.registry.table_rules import find_duplicates, find_free_form_tables, find_lossy_values
 from generator.registry.tenancy import TenancyValidator, find_privilege_violations
 from generator.registry.uniqueness import IdentityClaim, IdentityConflict, app_destination, find_identity_conflicts
-from generator.registry.validate_table import overlaps_refused_path
 from generator.toml.document import KeyPath
 
 
@@ -89,7 +85,7 @@ class _AppValidator:
 def _validate_declaration(builder: RegistryBuilder, name: str, app: DeclaredApp) -> bool:
     """Report the problems of an app's own table, and return whether it can be validated further."""
     at: KeyPath = ("apps", name)
-    for path, text in _declaration_problems(app.layer, builder.settings.argocd.version):
+    for path, text in _declaration_problems(app.layer):
         builder.report.add_value_problem(app.document, (*at, *path), text)
     known = builder.declared_names["environments"]
     for env in app.layer.get("environments", {}):
@@ -109,9 +105,8 @@ def _validate_declaration(builder: RegistryBuilder, name: str, app: DeclaredApp)
     return True
 
 
-def _declaration_problems(layer: Layer, version: str) -> Iterator[tuple[KeyPath, str]]:
+def _declaration_problems(layer: Layer) -> Iterator[tuple[KeyPath, str]]:
     """Yield the problems of an app's own table, including its environment overrides."""
-    yield from find_newer_fields(App, layer, version)
     yield from find_duplicates(dict(layer))
     overlays = ((("environments", env), overlay) for env, overlay in layer.get("environments", {}).items())
     for at, part in (((), layer), *overlays):

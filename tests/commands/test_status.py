@@ -38,7 +38,7 @@ def test_chosen_teams(place: Path, workloads: Run) -> None:
     ("option", "words"),
     [
         ("--env", 'unknown environment "tset" (did you mean "test"?)'),
-        ("--team", 'unknown team "tset" (choose from payments)'),
+        ("--team", 'unknown team "tset" (known: payments)'),
     ],
 )
 def test_an_unknown_name_is_a_usage_error(place: Path, workloads: Run, option: str, words: str) -> None:

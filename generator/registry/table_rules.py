@@ -1,4 +1,4 @@
-"""Validate free-form values: each must reach Argo CD exactly as written."""
+"""Validate the values of tables: lists without duplicates, and free-form values that reach Argo CD as written."""
 
 from __future__ import annotations
 
@@ -7,15 +7,48 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from generator.argocd.strings import unwritable_problem
+from generator.argocd.strings import quoted_excerpt, unwritable_problem
 from generator.toml.document import KeyPath
 
+#: Keys of free-form data (chart values, plugin arguments), or of lists whose duplicates are reported elsewhere.
+_UNCHECKED_KEYS = frozenset({"valuesObject", "spec", "array", "apps", "include", "promotesFrom", "syncOptions"})
+#: Lists of tables that Argo CD, or a tool it runs, identifies by name.
+_LISTS_KEYED_BY_NAME = frozenset({"parameters", "fileParameters", "env", "replicas", "extVars", "tlas"})
 #: Helm keeps numbers as IEEE doubles: integers are exact up to here (2**53).
 _MAX_EXACT_INTEGER = 2**53
 #: The longest key that a YAML parser accepts. For a longer one, Helm's `toYaml` returns nothing, without an error.
 _MAX_KEY_LENGTH = 1024
-
 _FREE_FORM_FIELDS = (("helm", "valuesObject"), ("kustomize", "commonLabels"), ("kustomize", "commonAnnotations"))
+
+
+def find_duplicates(value: Any, parent_path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the path and a message for each list element in `value` that repeats an earlier one.
+
+    A duplicate has no effect, or silently overrides the earlier element.
+    """
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if isinstance(inner, (dict, list)) and key not in _UNCHECKED_KEYS:
+                yield from find_duplicates(inner, (*parent_path, key))
+    elif isinstance(value, list):
+        by_name = bool(parent_path) and parent_path[-1] in _LISTS_KEYED_BY_NAME
+        seen: set[str] = set()
+        for index, inner in enumerate(value):
+            name = inner.get("name") if by_name and isinstance(inner, dict) else None
+            # Equal TOML tables have equal text once their keys are sorted.
+            identity = repr(name) if name else repr(_with_sorted_keys(inner))
+            if identity in seen:
+                shown = quoted_excerpt(str(name or inner)) if name or isinstance(inner, str) else "this"
+                yield (*parent_path, index), f"{shown} is {'set' if name else 'in the list'} twice: remove one"
+            seen.add(identity)
+            if isinstance(inner, (dict, list)):
+                yield from find_duplicates(inner, (*parent_path, index))
+
+
+def _with_sorted_keys(value: Any) -> Any:
+    if isinstance(value, dict):
+        return sorted((key, _with_sorted_keys(inner)) for key, inner in value.items())
+    return value
 
 
 def find_lossy_values(value: Any, parent_path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:

@@ -1,0 +1,364 @@
+"""Validate apps and AppProjects by Argo CD's rules, before anything is rendered.
+
+Each rule yields `Finding`s, with paths relative to the app or project. The rules are those of argo-cd's
+`ValidateDestination`, `validateSourcePermissions`, `AppProject.ValidateProject`, and the user guide on sources and
+sync options.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from generator.argocd.permissions import is_denied, normalize_git_url
+from generator.argocd.revisions import is_version_range, revision_kind
+from generator.argocd.strings import SYNC_OPTIONS, quoted_excerpt
+from generator.argocd.urls import OPT_IN_SCHEMES, url_scheme
+from generator.argocd.versions import NEWEST_KNOWN_ARGOCD, major_minor, too_new_message
+from generator.registry.effective import SOURCE_KEYS, EffectiveApp, Layer, follows_app_revision
+from generator.registry.model import ArgoCD
+from generator.toml.document import KeyPath
+
+
+class Finding(NamedTuple):
+    """A problem; `refused` marks a violation of tenancy or policy."""
+
+    path: KeyPath
+    text: str
+    refused: bool = False
+
+
+class ValidationSettings(NamedTuple):
+    """Settings of the root file that apply to every app."""
+
+    argocd_version: str
+    allowed_schemes: frozenset[str]
+    name_suffix: str
+
+
+_TOOLS = ("helm", "kustomize", "directory", "plugin")
+_RESERVED_KEY_PREFIXES = ("argocd.argoproj.io", "link.argocd.argoproj.io", "argocd-image-updater.argoproj.io")
+#: What Kubernetes accepts in all annotations of an object, and etcd in an object, in bytes.
+_MAX_ANNOTATIONS_BYTES, _MAX_OBJECT_BYTES = 256 * 1024, 1_500_000
+_QUALIFIED_NAME = re.compile(
+    r"(?:(?=.{1,253}/)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*/)?"
+    r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+)
+_LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+_FIELD_NAME = re.compile(r"[a-z][A-Za-z0-9]{0,62}")
+_MAX_RELEASE_LENGTH = 53
+#: Fields of an Application's spec, and their own keys in the registry.
+_SPEC_FIELDS_WITH_KEYS = {
+    "project": "project",
+    "destination": "server, cluster and namespace",
+    "source": "repoURL, path, chart, targetRevision, helm, …",
+    "sources": "sources",
+    "sourceHydrator": "sourceHydrator",
+    "syncPolicy": "syncPolicy",
+    "ignoreDifferences": "ignoreDifferences",
+    "info": "info",
+    "revisionHistoryLimit": "revisionHistoryLimit",
+}
+_DENIES_ALL_MESSAGE = '"!*" denies everything: remove it'
+_WINDOW_SELECTORS = ("applications", "namespaces", "clusters")
+
+
+def app_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
+    """Yield all problems of an app in an environment, except tenancy violations."""
+    yield from _source_form_problems(app)
+    for at, source in _sources_with_paths(app):
+        if "repoURL" in source:
+            yield from _source_location_problems(at, source, app.has_multiple_sources)
+            yield from _source_tool_problems(at, source)
+            yield from _source_url_problems(at, source, settings)
+    yield from _source_reference_problems(app)
+    yield from _hydrator_problems(app, settings)
+    yield from _release_name_problems(app, settings)
+    if "server" in app.fields and "cluster" in app.fields:
+        yield Finding(("cluster",), "an app has both a server and a cluster: keep one")
+    yield from _sync_policy_problems(app, settings)
+    yield from _app_metadata_problems(app)
+    yield from _object_size_problems(app)
+    yield from _raw_spec_problems(app, settings)
+
+
+def _source_form_problems(app: EffectiveApp) -> Iterator[Finding]:
+    fields = app.fields
+    form = "sourceHydrator" if "sourceHydrator" in fields else "sources" if "sources" in fields else ""
+    if not form:
+        if "repoURL" not in fields:
+            yield Finding((), "repoURL is missing: add the repository that holds the chart")
+        return
+    # `targetRevision` and `tagPrefix` may come from the defaults, and sources inherit `targetRevision`.
+    for key in sorted(fields.keys() & (set(SOURCE_KEYS) - {"targetRevision", "tagPrefix"}) - {form}):
+        yield Finding((key,), f"is ignored by Argo CD beside {form}: move it into {form}")
+    if "sources" in fields and form != "sources":
+        yield Finding(("sources",), f"is ignored by Argo CD beside {form}: remove one of them")
+
+
+def _sources_with_paths(app: EffectiveApp) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    for index, source in enumerate(app.sources):
+        yield ("sources", index) if app.has_multiple_sources else (), source
+
+
+def _source_location_problems(at: KeyPath, source: Layer, multiple_sources: bool) -> Iterator[Finding]:
+    if "path" in source and "chart" in source:
+        text = "a source has both a path and a chart: keep path for Git and OCI, chart for a Helm repository"
+        yield Finding((*at, "chart"), text)
+    elif not source.keys() & ({"path", "chart", "ref"} if multiple_sources else {"path", "chart"}):
+        yield Finding(at, "path is missing: add the folder of the chart or manifests")
+    wanted = source.get("targetRevision", "")
+    if "chart" in source:
+        if wanted in ("", "HEAD"):
+            yield Finding((*at, "chart"), "a chart has no targetRevision: add its version or a version range")
+        if "ref" in source:
+            yield Finding((*at, "ref"), "a chart cannot have a ref: put it on a Git source")
+    if "tagPrefix" in source and not is_version_range(wanted):
+        text = 'needs a version range: write one as targetRevision, such as ">=1.0 <2.0"'
+        yield Finding((*at, "tagPrefix"), text)
+
+
+def _source_tool_problems(at: KeyPath, source: Layer) -> Iterator[Finding]:
+    tools = [tool for tool in _TOOLS if tool in source]
+    if len(tools) > 1:
+        yield Finding((*at, tools[1]), f"a source has the tools {' and '.join(tools)}: keep one")
+    if "chart" in source and set(tools) - {"helm"}:
+        yield Finding((*at, tools[-1]), "only Helm renders a chart: remove it")
+    helm = source.get("helm", {})
+    if "values" in helm and "valuesObject" in helm:
+        yield Finding((*at, "helm", "values"), "is ignored by Argo CD beside valuesObject: keep one of them")
+
+
+def _source_url_problems(at: KeyPath, source: Layer, settings: ValidationSettings) -> Iterator[Finding]:
+    url, where = source["repoURL"], (*at, "repoURL")
+    scheme = url_scheme(url)
+    yield from _scheme_problems(where, url, settings)
+    if scheme == "oci" and url.startswith("oci://"):
+        if major_minor(settings.argocd_version) < (3, 1):
+            yield Finding(where, f"an oci:// source {too_new_message('3.1', settings.argocd_version)}")
+        if "chart" in source:
+            yield Finding(where, "a chart has an oci:// URL: remove oci://")
+    elif scheme == "oci" and "chart" not in source:
+        yield Finding(where, f"{quoted_excerpt(url)} is not a repository URL: write https://host/path or git@host:path")
+
+
+def _scheme_problems(path: KeyPath, url: str, settings: ValidationSettings) -> Iterator[Finding]:
+    scheme = url_scheme(url)
+    if scheme in OPT_IN_SCHEMES - settings.allowed_schemes:
+        text = f"{quoted_excerpt(url)}: {scheme} is not allowed: add it to allowSchemes in the root file"
+        yield Finding(path, text, True)
+
+
+def _source_reference_problems(app: EffectiveApp) -> Iterator[Finding]:
+    names: dict[str, set[str]] = {"ref": set(), "name": set()}
+    for at, source in _sources_with_paths(app):
+        for key in names.keys() & source.keys():
+            if source[key] in names[key]:
+                yield Finding((*at, key), f"{quoted_excerpt(source[key])} is the {key} of two sources: rename one")
+            names[key].add(source[key])
+    for at, source in _sources_with_paths(app):
+        for index, name in enumerate(source.get("helm", {}).get("valueFiles", ())):
+            ref = name[1:].partition("/")[0]
+            if name.startswith("$") and ref not in names["ref"]:
+                text = f'{quoted_excerpt(name)}: none of this app\'s sources has ref = "{ref}"'
+                yield Finding((*at, "helm", "valueFiles", index), text)
+
+
+def _hydrator_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
+    hydrator = app.fields.get("sourceHydrator")
+    if not hydrator:
+        return
+    if all(part in ("", ".") for part in hydrator["syncSource"]["path"].split("/")):
+        yield Finding(("sourceHydrator", "syncSource", "path"), "is the root of the repository: name a folder")
+    for name in ("drySource", "syncSource"):
+        url, path = hydrator[name].get("repoURL", "https://"), ("sourceHydrator", name, "repoURL")
+        if url_scheme(url) == "oci":
+            yield Finding(path, "is not a Git repository: the source hydrator needs one")
+        yield from _scheme_problems(path, url, settings)
+    yield from _source_tool_problems(("sourceHydrator", "drySource"), hydrator["drySource"])
+
+
+def pin_problems(app: EffectiveApp, policy: str) -> Iterator[tuple[str, bool]]:
+    """Yield the problems of an app's pin, and for each whether it violates the promotion policy."""
+    sources = app.sources if app.has_multiple_sources else []
+    if app.pin is not None and sources and not any(map(follows_app_revision, app.fields["sources"])):
+        text = f'the pin of "{app.app}" has no effect, because each source has a targetRevision'
+        yield f"{text}: remove it from the source that the pin is for", False
+    if policy == "any":
+        return
+    only = f"environment {app.environment} runs {policy}s only, and"
+    if revision_kind(app.revision, app.pin is not None) not in ("commit", policy):
+        text = f"{only} {quoted_excerpt(app.revision)} is not one"
+        yield f'{text}: pin it here, "{app.app}@<{policy}>"', True
+    for source in sources:
+        wanted = str(source.get("targetRevision", "HEAD"))
+        # A chart has versions and no commits.
+        allowed = ("commit", "tag" if "chart" in source else policy)
+        if wanted != app.revision and revision_kind(wanted, False) not in allowed:
+            text = f"{only} source {quoted_excerpt(source['repoURL'])} follows {quoted_excerpt(wanted)}"
+            yield f"{text}: write a {policy} as its targetRevision", True
+
+
+def _release_name_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
+    name = app.app + settings.name_suffix
+    if len(app.app) <= _MAX_RELEASE_LENGTH < len(name) and not app.fields.get("helm", {}).get("releaseName"):
+        remedy = f"set helm.releaseName, at most {_MAX_RELEASE_LENGTH} characters"
+        yield Finding((), f"{quoted_excerpt(name)} is too long for a Helm release: {remedy}")
+
+
+def _sync_policy_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
+    policy = app.fields.get("syncPolicy", {})
+    options = policy.get("syncOptions", [])
+    seen: dict[str, str] = {}
+    for index, option in enumerate(options):
+        since = SYNC_OPTIONS.get(option)
+        if since and major_minor(since) > major_minor(settings.argocd_version):
+            text = f'"{option}" {too_new_message(since, settings.argocd_version)}'
+            yield Finding(("syncPolicy", "syncOptions", index), text)
+        other = seen.setdefault(option.partition("=")[0], option)
+        if index != options.index(other):
+            yield Finding(("syncPolicy", "syncOptions", index), f'"{option}" and "{other}" are one option: keep one')
+    if "managedNamespaceMetadata" in policy and "CreateNamespace=true" not in options:
+        text = "has no effect: add the sync option CreateNamespace=true, or remove it"
+        yield Finding(("syncPolicy", "managedNamespaceMetadata"), text)
+    for kind, table in policy.get("managedNamespaceMetadata", {}).items():
+        for path, text, refused in metadata_problems(table, kind):
+            yield Finding(("syncPolicy", "managedNamespaceMetadata", kind, *path), text, refused)
+
+
+def _app_metadata_problems(app: EffectiveApp) -> Iterator[Finding]:
+    for table in ("labels", "annotations"):
+        for path, text, refused in metadata_problems(app.fields.get(table, {}), table):
+            yield Finding((table, *path), text, refused)
+    annotations = app.fields.get("annotations", {})
+    size = sum(len(f"{key}{value}".encode()) for key, value in annotations.items())
+    if size > _MAX_ANNOTATIONS_BYTES:
+        limit = f"Kubernetes accepts {_MAX_ANNOTATIONS_BYTES:,} bytes in all annotations of an object"
+        yield Finding(("annotations",), f"has {size:,} bytes, and {limit}: remove some of them")
+
+
+def _object_size_problems(app: EffectiveApp) -> Iterator[Finding]:
+    """Yield the largest field of an Application that etcd would refuse for its size."""
+    sizes = {key: len(json.dumps(value, ensure_ascii=False, default=str).encode()) for key, value in app.fields.items()}
+    if sum(sizes.values()) > _MAX_OBJECT_BYTES:
+        largest = max(sizes, key=sizes.__getitem__)
+        limit = f"etcd accepts objects of {_MAX_OBJECT_BYTES:,} bytes"
+        yield Finding((largest,), f"makes the Application {sum(sizes.values()):,} bytes large, and {limit}: shorten it")
+
+
+def metadata_problems(table: Mapping[str, str], kind: str) -> Iterator[Finding]:
+    """Yield the labels or annotations that Kubernetes or this generator does not accept."""
+    for key, value in table.items():
+        prefix = key.partition("/")[0] if "/" in key else ""
+        reserved = prefix in _RESERVED_KEY_PREFIXES or prefix.endswith("image-updater.argoproj.io")
+        if key.startswith("helm.sh/hook") or key == "helm.sh/resource-policy":
+            text = "would make Helm keep, delete or recreate the Application on its own: remove it"
+            yield Finding((key,), text, True)
+        elif reserved or key == "app.kubernetes.io/instance":
+            yield Finding((key,), "is reserved for workloads, Argo CD and image updaters: remove it", True)
+        elif not _QUALIFIED_NAME.fullmatch(key):
+            yield Finding((key,), f"{quoted_excerpt(key)} is not a Kubernetes {kind[:-1]} key: write [prefix/]name")
+        elif kind == "labels" and not _LABEL_VALUE.fullmatch(value):
+            text = f"{quoted_excerpt(value)} is not a label value: use at most 63 letters, digits, '-', '_' and '.'"
+            yield Finding((key,), text)
+
+
+def _raw_spec_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
+    """Validate `spec`, which is only for fields of Argo CD versions newer than this generator supports."""
+    for key in sorted(app.fields.get("spec", {})):
+        if key in _SPEC_FIELDS_WITH_KEYS:
+            yield Finding(("spec", key), f"has its own key in the registry: use {_SPEC_FIELDS_WITH_KEYS[key]}")
+        elif not _FIELD_NAME.fullmatch(key):
+            yield Finding(("spec", key), f"{quoted_excerpt(key)} is not the name of a field: use letters and digits")
+        elif major_minor(settings.argocd_version) <= major_minor(NEWEST_KNOWN_ARGOCD):
+            text = f"is not a field of an Application in Argo CD {settings.argocd_version}: remove it"
+            yield Finding(("spec", key), text)
+
+
+def project_problems(name: str, fields: Mapping[str, Any], argocd: ArgoCD) -> Iterator[Finding]:
+    """Yield each problem of project `name`: what Argo CD rejects, or silently reads differently."""
+    yield from _project_destination_problems(fields)
+    for index, window in enumerate(fields.get("syncWindows", ())):
+        if not any(map(window.get, _WINDOW_SELECTORS)):
+            text = f"a sync window selects nothing: add one of {', '.join(_WINDOW_SELECTORS)}"
+            yield Finding(("syncWindows", index), text)
+    yield from _role_problems(name, fields)
+    yield from _service_account_problems(fields)
+    for index, namespace in enumerate(fields.get("sourceNamespaces", ())):
+        if namespace == argocd.namespace:
+            text = f"Argo CD's own namespace {quoted_excerpt(namespace)} is always allowed: remove it"
+            yield Finding(("sourceNamespaces", index), text)
+    if "signatureKeys" in fields and "sourceIntegrity" in fields:
+        yield Finding(("signatureKeys",), "is ignored by Argo CD beside sourceIntegrity: keep one")
+
+
+def find_project_denials(
+    app: EffectiveApp, destination: tuple[str, str], fields: Mapping[str, Any]
+) -> Iterator[tuple[KeyPath, str]]:
+    """Yield each `!` entry of a project that denies its own app, except `!*`, which is reported for the project.
+
+    `destination` is a (field, value) pair.
+    """
+    for index, pattern in enumerate(fields.get("sourceRepos", ())):
+        for url in app.repositories:
+            if pattern != "!*" and is_denied(normalize_git_url(url), normalize_git_url(pattern), "/"):
+                text = f'{quoted_excerpt(pattern)} denies {quoted_excerpt(url)} of app "{app.app}": remove it'
+                yield ("sourceRepos", index), text
+    for index, listed in enumerate(fields.get("destinations", ())):
+        for key, value in (destination, ("namespace", app.namespace)):
+            if listed.get(key) != "!*" and is_denied(value, listed.get(key, "")):
+                text = f'{quoted_excerpt(listed[key])} denies "{value}" of app "{app.app}": remove it'
+                yield ("destinations", index, key), text
+
+
+def _project_destination_problems(fields: Mapping[str, Any]) -> Iterator[Finding]:
+    seen: set[tuple[str, str]] = set()
+    for index, destination in enumerate(fields.get("destinations", ())):
+        at: KeyPath = ("destinations", index)
+        if ("server" in destination) == ("name" in destination):
+            yield Finding(at, "a destination needs a server or a name: keep exactly one")
+        for key, value in destination.items():
+            if value == "!*":
+                yield Finding((*at, key), _DENIES_ALL_MESSAGE)
+        # Argo CD does not distinguish the server "a" from the cluster named "a" here.
+        place = destination.get("server") or destination.get("name", ""), destination["namespace"]
+        if place in seen and destination not in fields["destinations"][:index]:
+            text = f"{quoted_excerpt(place[0])} with namespace {quoted_excerpt(place[1])}"
+            yield Finding(at, f"Argo CD has {text} twice: remove one")
+        seen.add(place)
+    for index, repository in enumerate(fields.get("sourceRepos", ())):
+        if repository == "!*":
+            yield Finding(("sourceRepos", index), _DENIES_ALL_MESSAGE)
+
+
+def _service_account_problems(fields: Mapping[str, Any]) -> Iterator[Finding]:
+    seen: set[tuple[str, str]] = set()
+    for index, account in enumerate(fields.get("destinationServiceAccounts", ())):
+        at: KeyPath = ("destinationServiceAccounts", index)
+        for key in ("server", "namespace", "defaultServiceAccount"):
+            if "!" in account.get(key, ""):
+                yield Finding((*at, key), "cannot deny: remove '!'")
+        place = account["server"], account.get("namespace", "")
+        if place in seen and account not in fields["destinationServiceAccounts"][:index]:
+            yield Finding(at, "the server and namespace of another entry: keep one")
+        seen.add(place)
+
+
+def _role_problems(name: str, fields: Mapping[str, Any]) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for index, role in enumerate(fields.get("roles", ())):
+        if role["name"] in seen:
+            text = f"{quoted_excerpt(role['name'])} is the name of two roles: rename one"
+            yield Finding(("roles", index, "name"), text)
+        seen.add(role["name"])
+        for place, policy in enumerate(role.get("policies", ())):
+            parts = [part.strip() for part in policy.split(",")]
+            at: KeyPath = ("roles", index, "policies", place)
+            if parts[1] != f"proj:{name}:{role['name']}":
+                text = f'the second field must be "proj:{name}:{role["name"]}"'
+                yield Finding(at, f"{quoted_excerpt(policy)} names another role: {text}")
+            if not re.fullmatch(rf"{re.escape(name)}(?:/[*a-zA-Z0-9_.-]+){{1,2}}", parts[4]):
+                text = f'the fifth field must be "{name}/<application>" or "{name}/*"'
+                yield Finding(at, f"{quoted_excerpt(policy)} names another project: {text}")
