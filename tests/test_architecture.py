@@ -84,6 +84,7 @@ ROOMS = {
 #: Each third party, and the rooms that may import it.
 THIRD_PARTIES = {
     "click": {"cli", "commands"},
+    "git": {"git"},
     "github": {"forges"},
     "gitlab": {"forges"},
     "helm_python": {"helm"},
@@ -100,6 +101,7 @@ THIRD_PARTIES = {
 }
 #: Modules with one job that no other module of their room does too.
 ONLY = {
+    "git": {"generator.git.working_branch"},
     "helm_python": {"generator.helm.engine"},
     # One environment each: of text that nobody escapes, and of HTML that escapes itself.
     "jinja2": {"generator.charts.templates", "generator.html_templates"},
@@ -275,12 +277,13 @@ def test_help_loads_nothing_but_click_and_the_standard_library() -> None:
 @pytest.mark.parametrize(
     ("command", "unneeded"),
     [
-        ("schema", {"jinja2", "rich", "ruamel", "helm_python"}),
-        ("status", {"jinja2", "rich", "ruamel", "helm_python"}),
-        ("status --no-history", {"jinja2", "rich", "ruamel", "helm_python"}),
-        ("graph", {"jinja2", "rich", "ruamel", "helm_python"}),
-        ("check", {"rich"}),
-        ("render --dry-run", {"rich", "helm_python"}),
+        ("schema", {"git", "jinja2", "rich", "ruamel", "helm_python"}),
+        ("status", {"git", "jinja2", "rich", "ruamel", "helm_python"}),
+        ("status --no-history", {"git", "jinja2", "rich", "ruamel", "helm_python"}),
+        ("graph", {"git", "jinja2", "rich", "ruamel", "helm_python"}),
+        ("check", {"git", "rich"}),
+        ("publish --dry-run", {"git", "rich"}),
+        ("render --dry-run", {"git", "rich", "helm_python"}),
     ],
 )
 def test_a_command_loads_no_library_that_it_does_not_need(command: str, unneeded: set[str]) -> None:

@@ -1,8 +1,9 @@
-"""Run git commands. This is the only module that starts git.
+"""Run git commands. This is the only module that starts git itself.
 
-It starts git with `subprocess`, not with GitPython: GitPython passes the whole environment on, ends a child with
-SIGKILL only, runs `git version` when it is imported, and reads neither SHA-256 repositories nor the settings of every
-scope; it has deprecated its own object reader. GitPython reads back what was published in the tests.
+Every command that reads or publishes starts git here, with `subprocess` and not with GitPython, which passes the whole
+environment on, ends a child with SIGKILL only, starts `git version` when it is imported, and reads no SHA-256 or
+reftable repository. GitPython describes the checkout for `workloads doctor` (`working_branch.py`), and in the tests it
+reads back what was published.
 """
 
 from __future__ import annotations

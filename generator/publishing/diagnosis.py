@@ -12,6 +12,7 @@ from generator.git.checkout import Checkout
 from generator.git.config import GitConfig
 from generator.git.remote_refs import RemoteRepositories
 from generator.git.runner import GitRunner
+from generator.git.working_branch import WorkingBranch, read_working_branch
 from generator.helm.engine import render_chart
 from generator.promotion.history import find_checkout
 from generator.publishing.checkout_files import read_working_registry
@@ -49,6 +50,7 @@ def diagnose(path: Path, *, offline: bool) -> Iterator[Finding]:
         )
     else:
         yield from _diagnose_checkout(checkout, registry.workloads.branch if registry else "main")
+        yield from _diagnose_working_branch(checkout.top, registry)
     if registry is not None:
         yield _diagnose_argocd_version(registry)
         if not offline:
@@ -80,6 +82,28 @@ def _diagnose_checkout(checkout: Checkout, branch: str) -> Iterator[Finding]:
         behind = len(checkout.read_messages(head, fetched))
         commits = "commit" if behind == 1 else "commits"
         yield Finding("warning", "checkout", f"{behind} {commits} behind origin/{branch}", "git pull")
+
+
+def _diagnose_working_branch(top: Path, registry: Registry | None) -> Iterator[Finding]:
+    try:
+        state = read_working_branch(top)
+    except GeneratorError as error:
+        yield Finding("error", "branch", error.message, error.remedy)
+        return
+    yield _describe_branch(state)
+    if "origin" not in state.remotes and not (registry and registry.workloads.repository):
+        others = f" (only {', '.join(state.remotes)})" if state.remotes else ""
+        hint = "run git remote add origin URL, or set workloads.repository in the registry"
+        yield Finding("warning", "remote", f"there is no remote origin to publish to{others}", hint)
+
+
+def _describe_branch(state: WorkingBranch) -> Finding:
+    changes = "with uncommitted changes" if state.has_changes else "without uncommitted changes"
+    if state.branch is None:
+        hint = "before you commit, run git switch BRANCH"
+        return Finding("warning", "branch", f"no branch is checked out (HEAD is detached), {changes}", hint)
+    upstream = f"which tracks {state.upstream}" if state.upstream else "which tracks no remote branch"
+    return Finding("ok", "branch", f"on {state.branch}, {upstream}, {changes}")
 
 
 def _diagnose_argocd_version(registry: Registry) -> Finding:

@@ -50,3 +50,19 @@ def test_a_checkout_behind_its_branch_and_an_app_that_cannot_be_read(tmp_path: P
     assert done.code == 9
     assert found["warning", "checkout"] == "1 commit behind origin/main"
     assert "missing.git" in found["error", "access"]
+
+
+def test_the_branch_and_a_missing_remote_are_named(tmp_path: Path, workloads: Run) -> None:
+    git(tmp_path, "init", "--quiet")
+    write(tmp_path)
+    git(tmp_path, "add", "--all")
+    git(tmp_path, "commit", "--quiet", "-m", "start")
+    done = workloads("doctor", "--offline", cwd=tmp_path)
+    assert "ok: branch: on main, which tracks no remote branch, without uncommitted changes" in done.out
+    assert "warning: remote: there is no remote origin to publish to" in done.out
+    git(tmp_path, "remote", "add", "upstream", "https://example.org/workloads.git")
+    git(tmp_path, "switch", "--quiet", "--detach")
+    done = workloads("doctor", "--offline", cwd=tmp_path)
+    assert done.code == 0
+    assert "warning: branch: no branch is checked out (HEAD is detached), without uncommitted changes" in done.out
+    assert "there is no remote origin to publish to (only upstream)" in done.out
