@@ -15,7 +15,7 @@ from generator.errors import RefusedError, UsageError
 GENERATED_BY = "Generated-By: workloads "
 #: The trailer of the commit on a request branch: a digest of everything in it but its time.
 _SEAL = "Generated-Content: "
-_TRAILER_LINE = re.compile(r"[A-Za-z0-9-]+: .*")
+_TRAILER_LINE = re.compile(r"[A-Za-z0-9-]+: .*|\(cherry picked from commit [0-9a-f]+\)")
 _REGULAR_FILE_MODE = "100644"
 _SPECIAL_FILE_KINDS = {"120000": "a symbolic link", "160000": "a submodule"}
 _TRIMMED_CHARACTERS = " .,:;\"\\'"
@@ -92,9 +92,12 @@ def apply_file_changes(
 
 
 def read_trailers(message: str) -> list[str]:
-    """The lines of a commit message's trailer block: its last paragraph, if all its lines are trailers."""
-    paragraphs = re.split(r"\n[ \t]*\n", message.strip())
-    lines = paragraphs[-1].splitlines() if len(paragraphs) > 1 else []
+    """The lines of a commit message's trailer block: its last paragraph, if all its lines are trailers.
+
+    Only line feeds end lines, as for Git: with other separators a trailer could be hidden in a line.
+    """
+    paragraphs = re.split(r"\n[ \t]*\n", message.replace("\r\n", "\n").strip())
+    lines = paragraphs[-1].split("\n") if len(paragraphs) > 1 else []
     return lines if all(map(_TRAILER_LINE.fullmatch, lines)) else []
 
 

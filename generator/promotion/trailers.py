@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from generator.git.commit_plan import read_trailers
+
 _OVERRIDE_TRAILER = re.compile(r"Policy-Override: (\S+) ([^\s/]+)/(\S+) (\S.*)")
 _REASON_TRAILER = "Reason: "
-#: More lines of a message than this are not searched.
-_MAX_LINES = 1_000
 
 
 class PolicyOverride(NamedTuple):
@@ -30,12 +30,8 @@ class PolicyOverride(NamedTuple):
 
 
 def parse_override_trailers(message: str) -> list[PolicyOverride]:
-    """Parse the `Policy-Override: RULE ENV/APP REASON` trailers in the last paragraph of a commit message."""
-    lines = [line.strip() for line in message.strip().splitlines()[-_MAX_LINES:]]
-    if "" not in lines:
-        return []
-    last_paragraph = lines[len(lines) - lines[::-1].index("") :]
-    found = (_OVERRIDE_TRAILER.fullmatch(line) for line in last_paragraph)
+    """Parse the `Policy-Override: RULE ENV/APP REASON` trailers of a commit message."""
+    found = (_OVERRIDE_TRAILER.fullmatch(line) for line in read_trailers(message))
     return [PolicyOverride(each[1], each[4], each[2], each[3]) for each in found if each]
 
 
@@ -45,6 +41,6 @@ def parse_change_overrides(messages: Iterable[str]) -> list[PolicyOverride]:
 
 
 def parse_reason_trailer(message: str) -> str:
-    """Return the reason that a commit message gives in a `Reason:` line; empty if it has none."""
-    lines = message.splitlines()[:_MAX_LINES]
-    return next((line[len(_REASON_TRAILER) :] for line in lines if line.startswith(_REASON_TRAILER)), "")
+    """Return the reason that the `Reason:` trailer of a commit message gives; empty if it has none."""
+    found = (line for line in read_trailers(message) if line.startswith(_REASON_TRAILER))
+    return next(found, "").removeprefix(_REASON_TRAILER)

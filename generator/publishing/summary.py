@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from generator import __version__
 from generator.charts.layout import parse_chart_path, parse_template_path
 from generator.charts.values_file import find_differing_keys, split_values
-from generator.git.commit_plan import read_trailers
+from generator.git.commit_plan import is_workloads_commit, read_trailers
 from generator.registry.uniqueness import helm_values_key
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ def _join_names(keys: list[str], limit: int = 50) -> str:
 
 
 def parse_registry_commit(commit_message: str) -> str:
-    """Parse the registry commit from a commit message's trailer; empty if it has none."""
-    named = [line for line in read_trailers(commit_message) if line.startswith(REGISTRY_COMMIT_TRAILER)]
+    """Parse the registry commit from the trailer of a workloads commit's message; empty if it has none."""
+    trailers = read_trailers(commit_message) if is_workloads_commit(commit_message) else []
+    named = [line for line in trailers if line.startswith(REGISTRY_COMMIT_TRAILER)]
     return named[-1][len(REGISTRY_COMMIT_TRAILER) :].strip().removesuffix("-dirty") if named else ""

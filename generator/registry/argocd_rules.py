@@ -267,9 +267,10 @@ def metadata_problems(table: Mapping[str, str], kind: str) -> Iterator[Finding]:
 
 def _raw_spec_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
     """Validate `spec`, which is only for fields of Argo CD versions newer than this generator supports."""
+    keys = {field.lower(): key for field, key in _SPEC_FIELDS_WITH_KEYS.items()}
     for key in sorted(app.fields.get("spec", {})):
-        if key in _SPEC_FIELDS_WITH_KEYS:
-            yield Finding(("spec", key), f"has its own key in the registry: use {_SPEC_FIELDS_WITH_KEYS[key]}")
+        if key.lower() in keys:  # Go reads the names of fields in any case.
+            yield Finding(("spec", key), f"has its own key in the registry: use {keys[key.lower()]}")
         elif not _FIELD_NAME.fullmatch(key):
             yield Finding(("spec", key), f"{quoted_excerpt(key)} is not the name of a field: use letters and digits")
         elif major_minor(settings.argocd_version) <= major_minor(NEWEST_KNOWN_ARGOCD):

@@ -17,6 +17,11 @@ from generator.registry.shards import is_bootstrap_name
 from generator.toml.document import KeyPath
 
 _POD_SECURITY_LEVEL = "pod-security.kubernetes.io/enforce"
+#: Values of labels that weaken nothing. An older version of a level forbids less.
+_HARMLESS_POD_SECURITY = {
+    _POD_SECURITY_LEVEL: ("baseline", "restricted"),
+    f"{_POD_SECURITY_LEVEL}-version": ("latest",),
+}
 #: Prefixes of other namespace labels and annotations that decide what a cluster lets pods do.
 _POD_SECURITY_PREFIXES = frozenset({"security.openshift.io", "openshift.io", "admission.gatekeeper.sh"})
 
@@ -130,8 +135,8 @@ def _sync_policy_privileges(layer: Layer, argocd_version: str) -> Iterator[tuple
                 yield ("syncPolicy", "syncOptions", index), "create-namespace"
     for kind, table in policy.get("managedNamespaceMetadata", {}).items():
         for key, value in table.items():
-            privileged = key == _POD_SECURITY_LEVEL and value not in ("baseline", "restricted")
-            if privileged or key.partition("/")[0] in _POD_SECURITY_PREFIXES:
+            weakens = value not in _HARMLESS_POD_SECURITY.get(key, (value,))
+            if weakens or key.partition("/")[0] in _POD_SECURITY_PREFIXES:
                 yield ("syncPolicy", "managedNamespaceMetadata", kind, key), "pod-security"
 
 

@@ -68,7 +68,7 @@ def place(tmp_path: Path) -> Place:
 def test_every_move_with_who_when_why_and_from_where(place: Place) -> None:
     place.commit(apps=APPS + '[environments.dev]\napps = ["a", "b@v1"]\n')
     place.commit(
-        "promote a\n\nReason: because\n:100644 \x01not a record", apps=APPS + '[environments.dev]\napps = ["a@v2"]\n'
+        "promote a\n\n:100644 \x01not a record\n\nReason: because", apps=APPS + '[environments.dev]\napps = ["a@v2"]\n'
     )
     assert place.moves() == [
         ("dev", "a", None, "main"),

@@ -262,6 +262,8 @@ def test_create_namespace_needs_a_grant_where_a_project_cannot_name_one_namespac
         ('labels = { "pod-security.kubernetes.io/enforce" = "privileged" }', True),
         ('labels = { "pod-security.kubernetes.io/enforce" = "restricted" }', False),
         ('labels = { "pod-security.kubernetes.io/warn" = "privileged" }', False),
+        ('labels = { "pod-security.kubernetes.io/enforce-version" = "v1.20" }', True),
+        ('labels = { "pod-security.kubernetes.io/enforce-version" = "latest" }', False),
         ('labels = { "security.openshift.io/scc.podSecurityLabelSync" = "false" }', True),
         ('annotations = { "openshift.io/sa.scc.uid-range" = "0/10000" }', True),
         ('labels = { tier = "front" }', False),
