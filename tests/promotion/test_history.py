@@ -264,7 +264,7 @@ def test_of_a_merge_each_change_has_its_own_author_and_reason(place: Place) -> N
         "commit",
         "--quiet",
         "-am",
-        "a\n\nReason: incident\n\nPolicy-Override: soak dev/a hotfix",
+        "a\n\nReason: incident\nPolicy-Override: soak dev/a hotfix",
         name="Bob",
     )
     place.registry.write_text(BASE.replace('"a", "b"', '"a@v1", "b@v2"'))
