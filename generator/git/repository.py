@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -17,6 +18,7 @@ _HEAD = "ref: refs/heads/main\n"
 # What git itself adds to such a repository in the commands that are run here. `commondir`, `config.worktree`, `hooks`,
 # `info` and others could make it run programs or read from elsewhere.
 _KNOWN_NAMES = {"HEAD", "config", "objects", "refs", "shallow", "packed-refs", "FETCH_HEAD"}
+_REF_CONTENT = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?\n")
 _KNOWN_PREFIXES = ("fast_import_crash_", "shallow_", "gc.")
 
 
@@ -58,4 +60,13 @@ def is_trustworthy(folder: Path, extra_names: set[str]) -> bool:
     unknown = {name for name in names - _KNOWN_NAMES - extra_names if not name.startswith(_KNOWN_PREFIXES)}
     alternates = any(path.name.endswith("alternates") for path in (folder / "objects" / "info").iterdir())
     places = [folder / name for name in (*names, *_FOLDERS)]
-    return not unknown and not alternates and not any(map(os.path.islink, places))
+    linked = any(map(os.path.islink, places))
+    return not unknown and not alternates and not linked and _have_refs_plain_ids(folder / "refs")
+
+
+def _have_refs_plain_ids(folder: Path) -> bool:
+    """Whether each ref is a file with an object id; one that names another ref would never be fetched."""
+    kinds = {path: path.lstat().st_mode for path in folder.rglob("*")}
+    files = [path for path, mode in kinds.items() if stat.S_ISREG(mode)]
+    folders = sum(map(stat.S_ISDIR, kinds.values()))
+    return len(files) + folders == len(kinds) and all(_REF_CONTENT.fullmatch(path.read_bytes()) for path in files)

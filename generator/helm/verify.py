@@ -71,6 +71,20 @@ class _Verdict:
     refusals: list[str] = field(default_factory=list)
 
 
+def _restore_verdict(kept: Any) -> _Verdict | None:
+    """The verdict that the cache holds; None if it holds none, or anything else."""
+    try:
+        objects, shard_values = kept
+        texts = [text for item in (*objects, *(place for place, _ in shard_values)) for text in item]
+        if all(isinstance(text, str) for text in texts) and all(isinstance(given, dict) for _, given in shard_values):
+            return _Verdict(
+                [ForeignObject(*item) for item in objects], [(Chart(*place), given) for place, given in shard_values]
+            )
+    except (TypeError, ValueError):
+        pass
+    return None
+
+
 def verify_charts(
     folder: OverlaidFolder, registry: Registry, cache: VerdictCache | None = None, scope: HelmScope = HelmScope.ALL
 ) -> Verified:
@@ -120,12 +134,9 @@ class _FolderVerification:
 
     def _verify_chart(self, chart: Chart, values: Mapping[str, Any] | None = None) -> _Verdict:
         key = self._verdict_key(chart, values)
-        known = self._cache.get(key) if self._cache else None
+        known = _restore_verdict(self._cache.get(key)) if self._cache else None
         if known is not None:
-            objects, shard_values = known
-            return _Verdict(
-                [ForeignObject(*item) for item in objects], [(Chart(*place), given) for place, given in shard_values]
-            )
+            return known
         verdict = self._render_and_verify(chart, values)
         if self._cache and not verdict.problems and not verdict.refusals:
             shards = [(tuple(place), given) for place, given in verdict.shard_values]

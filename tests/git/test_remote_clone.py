@@ -120,7 +120,20 @@ def _damage(clone: Path, how: str) -> None:
         clone.touch()
 
 
-@pytest.mark.parametrize("plant", ["config", "commondir", "config.worktree", "alternates", "hooks", "link", "writable"])
+@pytest.mark.parametrize(
+    "plant",
+    [
+        "config",
+        "commondir",
+        "config.worktree",
+        "alternates",
+        "hooks",
+        "link",
+        "writable",
+        "ref to a ref",
+        "ref to a file",
+    ],
+)
 def test_a_planted_clone_runs_nothing_and_is_not_used(
     clone: Path, remote: Remote, home: Path, tmp_path: Path, plant: str
 ) -> None:
@@ -157,6 +170,13 @@ def _poison(clone: Path, how: str, script: Path) -> None:
     elif how == "link":
         (clone / "objects").rename(clone.with_name("objects-elsewhere"))
         (clone / "objects").symlink_to(clone.with_name("objects-elsewhere"))
+    elif how.startswith("ref "):
+        (ref,) = (clone / "refs/workloads").iterdir()
+        ref.unlink()
+        if how == "ref to a ref":
+            ref.write_text("ref: ../../elsewhere\n")
+        else:
+            ref.symlink_to(clone.with_name("elsewhere"))
     else:
         clone.chmod(0o777)
 

@@ -157,6 +157,23 @@ def test_a_verified_chart_is_not_rendered_again_until_one_of_its_bytes_changes(
     assert len(rendered) == 2  # dev alone, without and with the foreign file
 
 
+@pytest.mark.parametrize(
+    "kept",
+    [1, "ab", [1], {"a": 1}, (1, 2), ([], [], []), ([("a",)], []), ([(1, 2, 3, 4)], []), ([], [(("dev", "x"), 1)])],
+)
+def test_a_kept_value_that_is_no_verdict_is_not_used(
+    kept: object, rendered: list[list[str]], registry: Registry, tmp_path: Path
+) -> None:
+    class Poisoned(VerdictCache):
+        def get(self, key: str) -> object:
+            return kept
+
+    cache, files = Poisoned(tmp_path, "1"), {f"{_TEMPLATES}/extra.yaml": extra("extra")}
+    found = verify_charts(folder_with(registry, files), registry, cache)
+    assert rendered
+    assert [item.name for item in found.foreign_objects] == ["extra"]
+
+
 def test_a_refused_chart_is_rendered_again(registry: Registry, rendered: list[list[str]], tmp_path: Path) -> None:
     cache = VerdictCache(tmp_path, "1")
     for _ in range(2):
