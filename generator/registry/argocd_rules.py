@@ -19,15 +19,8 @@ from generator.argocd.urls import OPT_IN_SCHEMES, url_scheme
 from generator.argocd.versions import NEWEST_KNOWN_ARGOCD, major_minor, too_new_message
 from generator.registry.effective import SOURCE_KEYS, EffectiveApp, Layer, follows_app_revision
 from generator.registry.model import ArgoCD
+from generator.registry.problems import Finding
 from generator.toml.document import KeyPath
-
-
-class Finding(NamedTuple):
-    """A problem; `refused` marks a violation of tenancy or policy."""
-
-    path: KeyPath
-    text: str
-    refused: bool = False
 
 
 class ValidationSettings(NamedTuple):
@@ -68,7 +61,7 @@ _WINDOW_SELECTORS = ("applications", "namespaces", "clusters")
 def app_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
     """Yield all problems of an app in an environment, except tenancy violations."""
     yield from _source_form_problems(app)
-    for at, source in _sources_with_paths(app):
+    for at, source in app.sources_with_paths():
         if "repoURL" in source:
             yield from _source_location_problems(at, source, app.has_multiple_sources)
             yield from _source_tool_problems(at, source)
@@ -96,11 +89,6 @@ def _source_form_problems(app: EffectiveApp) -> Iterator[Finding]:
         yield Finding((key,), f"is ignored by Argo CD beside {form}: move it into {form}")
     if "sources" in fields and form != "sources":
         yield Finding(("sources",), f"is ignored by Argo CD beside {form}: remove one of them")
-
-
-def _sources_with_paths(app: EffectiveApp) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
-    for index, source in enumerate(app.sources):
-        yield ("sources", index) if app.has_multiple_sources else (), source
 
 
 def _source_location_problems(at: KeyPath, source: Layer, multiple_sources: bool) -> Iterator[Finding]:
@@ -153,12 +141,12 @@ def _scheme_problems(path: KeyPath, url: str, settings: ValidationSettings) -> I
 
 def _source_reference_problems(app: EffectiveApp) -> Iterator[Finding]:
     names: dict[str, set[str]] = {"ref": set(), "name": set()}
-    for at, source in _sources_with_paths(app):
+    for at, source in app.sources_with_paths():
         for key in names.keys() & source.keys():
             if source[key] in names[key]:
                 yield Finding((*at, key), f"{quoted_excerpt(source[key])} is the {key} of two sources: rename one")
             names[key].add(source[key])
-    for at, source in _sources_with_paths(app):
+    for at, source in app.sources_with_paths():
         for index, name in enumerate(source.get("helm", {}).get("valueFiles", ())):
             ref = name[1:].partition("/")[0]
             if name.startswith("$") and ref not in names["ref"]:
@@ -241,6 +229,8 @@ def _app_metadata_problems(app: EffectiveApp) -> Iterator[Finding]:
 
 def _object_size_problems(app: EffectiveApp) -> Iterator[Finding]:
     """Yield the largest field of an Application that etcd would refuse for its size."""
+    if len(json.dumps(app.fields, default=str)) <= _MAX_OBJECT_BYTES:
+        return
     sizes = {key: len(json.dumps(value, ensure_ascii=False, default=str).encode()) for key, value in app.fields.items()}
     if sum(sizes.values()) > _MAX_OBJECT_BYTES:
         largest = max(sizes, key=sizes.__getitem__)

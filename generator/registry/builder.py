@@ -11,7 +11,7 @@ from generator.argocd.strings import NAME_PATTERN, line_problem, quoted_excerpt
 from generator.registry import registry
 from generator.registry.effective import EffectiveApp, Layer
 from generator.registry.model import Environment, RootFile, Team
-from generator.registry.problems import ProblemCollector, ValidatedTable, validate_table
+from generator.registry.problems import Finding, ProblemCollector, ValidatedTable, validate_table
 from generator.toml.document import Document, KeyPath, TomlError, parse_document
 
 
@@ -133,17 +133,22 @@ class RegistryBuilder:
             text = f'{quoted_excerpt(app.layer["team"])} in a file of team "{team}": move the app to a file of its team'
             self.report.add_value_problem(document, ("apps", name, "team"), text, refused=True)
 
-    def locate_effective_value(self, app: str, environment: str, path: KeyPath) -> tuple[Document, KeyPath]:
-        """The document and key path that set an effective app's value, from the best matching layer."""
+    def add_entry_problem(self, app: str, environment: str, text: str, *, refused: bool = False) -> None:
+        """Report a problem with an app's entry in an environment's promotion list."""
+        entry = self.entries_by_app[app][environment]
+        self.report.add_problem_at_path(entry.document, entry.path, text, refused=refused)
+
+    def add_finding(self, app: str, environment: str, finding: Finding) -> None:
+        """Report a problem of an effective app where the best matching layer sets the value."""
         document, layer, _ = self.apps[app]
-        own: list[tuple[Document, KeyPath, Any]] = [
-            (document, ("apps", app, "environments", environment), layer.get("environments", {}).get(environment, {})),
-            (document, ("apps", app), layer),
-        ]
+        own: KeyPath = ("apps", app)
+        overrides = layer.get("environments", {}).get(environment, {})
+        layers = [(document, (*own, "environments", environment), overrides), (document, own, layer)]
         if self.root is not None:
-            own.append((self.root, ("defaults",), self.defaults))
-        best = max(own, key=lambda place: _matching_depth(place[2], path))
-        return (best[0], best[1] + path) if _matching_depth(best[2], path) else (document, ("apps", app, *path))
+            layers.append((self.root, ("defaults",), self.defaults))
+        depths = [_matching_depth(values, finding.path) for _, _, values in layers]
+        best, at, _ = layers[depths.index(max(depths))] if any(depths) else (document, own, layer)
+        self.report.add_value_problem(best, at + finding.path, finding.text, refused=finding.refused)
 
 
 def _environment_from_table(name: str, table: Environment, entries: list[DeclaredEntry]) -> registry.Environment:

@@ -52,6 +52,14 @@ _BOUND_MESSAGES = {
 }
 
 
+class Finding(NamedTuple):
+    """A problem at a path of some table; `refused` marks a violation of tenancy or policy."""
+
+    path: KeyPath
+    text: str
+    refused: bool = False
+
+
 class TooManyProblemsError(Exception):
     """The limit of `MAX_PROBLEMS` is reached, and reading stops."""
 

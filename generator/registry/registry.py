@@ -7,14 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from generator.registry.effective import (
-    AppWithoutEnvironment,
-    EffectiveApp,
-    Layer,
-    build_base_layer,
-    merge_declared_app,
-    resolve_in_environment,
-)
+from generator.registry.effective import EffectiveApp, Layer, build_base_layer, build_effective_app
 
 if TYPE_CHECKING:
     from generator.registry.model import ArgoCD, PromotionPolicy, Team, Workloads
@@ -79,9 +72,8 @@ class Registry:
 
     def list_effective_apps(self, environment: str) -> list[EffectiveApp]:
         """List the apps that run in an environment, sorted by name."""
-        return [
-            self._resolve_listing(environment, listing) for listing in sorted(self.environments[environment].listings)
-        ]
+        listings = sorted(self.environments[environment].listings)
+        return [self._resolve_listing(environment, listing) for listing in listings]
 
     def find_listing(self, environment: str, app: str) -> Listing | None:
         """The promotion list entry of an app in an environment, or None if it does not run there."""
@@ -93,29 +85,18 @@ class Registry:
         return None if listing is None else self._resolve_listing(environment, listing)
 
     def _resolve_listing(self, environment: str, listing: Listing) -> EffectiveApp:
-        found = self.effective_app_cache.get((environment, listing))
-        if found is None:
-            app = listing.app
-            declared = self._apps_without_environment.get(app)
-            if declared is None:
-                declared = self._apps_without_environment[app] = merge_declared_app(self._base_layer, self.apps[app])
-            found = resolve_in_environment(declared, app, self.apps[app], environment, listing.pin)
-            self.effective_app_cache[environment, listing] = found
-        return found
+        key, app = (environment, listing), listing.app
+        if key not in self.effective_app_cache:
+            merged = build_effective_app(self._base_layer, app, self.apps[app], environment, listing.pin)
+            self.effective_app_cache[key] = merged
+        return self.effective_app_cache[key]
 
     @cached_property
     def _base_layer(self) -> Layer:
         return build_base_layer(self.defaults)
 
     @cached_property
-    def _apps_without_environment(self) -> dict[str, AppWithoutEnvironment]:
-        """The merged declarations of the apps requested so far."""
-        return {}
-
-    @cached_property
     def _listings_by_environment(self) -> Mapping[str, Mapping[str, Listing]]:
         """Every promotion list entry by environment and app; the first one if an app is listed twice."""
-        return {
-            name: {listing.app: listing for listing in reversed(env.listings)}
-            for name, env in self.environments.items()
-        }
+        environments = self.environments.items()
+        return {name: {listing.app: listing for listing in reversed(env.listings)} for name, env in environments}

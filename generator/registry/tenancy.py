@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple
 
 from generator.argocd.strings import quoted_excerpt
 from generator.argocd.urls import OPT_IN_SCHEMES, grant_covers_url, repository_key, url_scheme
 from generator.argocd.versions import NAMED_KINDS_SINCE, major_minor
-from generator.registry.argocd_rules import Finding
 from generator.registry.effective import EffectiveApp, Layer
 from generator.registry.files import file_entry_problem, filter_by_pattern, is_file_pattern
 from generator.registry.model import ArgoCD, RootFile, Team
+from generator.registry.problems import Finding
 from generator.registry.shards import is_bootstrap_name
 from generator.toml.document import KeyPath
 
@@ -26,14 +24,6 @@ _HARMLESS_POD_SECURITY = {
 _POD_SECURITY_PREFIXES = frozenset({"security.openshift.io", "openshift.io", "admission.gatekeeper.sh"})
 
 
-class TeamFinding(NamedTuple):
-    """A problem of what the root file grants to a team; `path` is relative to `teams`."""
-
-    path: KeyPath
-    text: str
-    refused: bool = True
-
-
 def reserved_namespaces(argocd: ArgoCD) -> frozenset[str]:
     """The namespaces of Argo CD, which are reserved for platform teams, as are those that start with `kube-`."""
     return frozenset({argocd.namespace, argocd.project_namespace or argocd.namespace})
@@ -41,27 +31,27 @@ def reserved_namespaces(argocd: ArgoCD) -> frozenset[str]:
 
 def team_ownership_problems(
     teams: Mapping[str, Team], settings: RootFile, root_name: str, environments: Collection[str]
-) -> Iterator[TeamFinding]:
-    """Yield the problems of what the root file grants to the teams."""
+) -> Iterator[Finding]:
+    """Yield the problems of what the root file grants to the teams, with paths relative to `teams`."""
     reserved = reserved_namespaces(settings.argocd)
-    owners: dict[str, dict[str, str]] = defaultdict(dict)
+    owners: dict[tuple[str, str], str] = {}
     for name, team in teams.items():
         for index, entry in enumerate(team.files):
             wrong = file_entry_problem(entry, root_name) or _uncovered_file_problem(entry, settings.include)
             if wrong:
-                yield TeamFinding((name, "files", index), wrong, False)
+                yield Finding((name, "files", index), wrong)
         for index, namespace in enumerate(team.namespaces):
             if _is_reserved_namespace(namespace, reserved) and not team.platform:
                 text = f'namespace "{namespace}" is reserved for teams with platform = true: remove it'
-                yield TeamFinding((name, "namespaces", index), text)
+                yield Finding((name, "namespaces", index), text, True)
         for index, project in enumerate(team.projects):
             wrong = _reserved_project_problem(project, team, environments)
             if wrong:
-                yield TeamFinding((name, "projects", index), wrong)
+                yield Finding((name, "projects", index), wrong, True)
         for index, url in enumerate(team.repositories):
             if url_scheme(url) in OPT_IN_SCHEMES - set(settings.allow_schemes):
                 text = f'{quoted_excerpt(url)} needs allowSchemes = ["{url_scheme(url)}"] in the root file'
-                yield TeamFinding((name, "repositories", index), text)
+                yield Finding((name, "repositories", index), text, True)
         yield from _shared_ownership_problems(owners, name, team)
 
 
@@ -83,20 +73,15 @@ def _is_reserved_namespace(namespace: str, reserved: frozenset[str]) -> bool:
     return namespace in reserved or namespace.startswith("kube-")
 
 
-def _shared_ownership_problems(owners: dict[str, dict[str, str]], name: str, team: Team) -> Iterator[TeamFinding]:
-    """Yield what an earlier team has too; `owners` maps each kind of grant to the first team of each value."""
-    grants = (
-        ("files", "file", team.files),
-        ("namespaces", "namespace", team.namespaces),
-        ("projects", "project", team.projects),
-        ("repositories", "repository", team.repositories),
-    )
-    for key, kind, values in grants:
-        for index, value in enumerate(values):
-            other = owners[key].setdefault(repository_key(value) if key == "repositories" else value, name)
+def _shared_ownership_problems(owners: dict[tuple[str, str], str], name: str, team: Team) -> Iterator[Finding]:
+    """Yield what an earlier team has too; `owners` is the first team of each kind of grant and value."""
+    kinds = {"files": "file", "namespaces": "namespace", "projects": "project", "repositories": "repository"}
+    for key, kind in kinds.items():
+        for index, value in enumerate(getattr(team, key)):
+            other = owners.setdefault((key, repository_key(value) if kind == "repository" else value), name)
             if other != name:
                 text = f'{kind} {quoted_excerpt(value)} belongs to team "{other}": remove it from one of the two teams'
-                yield TeamFinding((name, key, index), text)
+                yield Finding((name, key, index), text, True)
 
 
 def find_privilege_violations(app_layer: Layer, name: str, team: Team, argocd_version: str) -> Iterator[Finding]:
@@ -162,10 +147,16 @@ class TenancyValidator:
         if wrong:
             yield Finding(("project",), wrong, True)
         yield from self._namespace_violations(app.team, ("namespace",), app.namespace)
-        for path, namespace in _tool_namespaces(app):
-            yield from self._namespace_violations(app.team, path, namespace)
-        for path, url in _app_source_urls(app):
-            yield from self._repository_violations(app.team, path, url)
+        hydrator = app.fields.get("sourceHydrator", {})
+        parts = ((("sourceHydrator", name), hydrator.get(name, {})) for name in ("drySource", "syncSource"))
+        for at, source in (*app.sources_with_paths(), *parts):
+            for tool in ("helm", "kustomize"):
+                # Helm or Kustomize writes this namespace into the manifests.
+                namespace = source.get(tool, {}).get("namespace")
+                if namespace:
+                    yield from self._namespace_violations(app.team, (*at, tool, "namespace"), namespace)
+            if "repoURL" in source:
+                yield from self._repository_violations(app.team, (*at, "repoURL"), source["repoURL"])
 
     def _project_problem(self, team: str, project: str) -> str | None:
         """Why a team may not use a project: it has those named like its apps, and those granted to it."""
@@ -205,27 +196,3 @@ class TenancyValidator:
         while key not in self._owner_by_repository:
             key = key.rstrip("/").rpartition("/")[0] + "/"
         return self._owner_by_repository[key]
-
-
-def _tool_namespaces(app: EffectiveApp) -> Iterator[tuple[KeyPath, str]]:
-    """Yield the namespaces that Helm or Kustomize writes into the manifests."""
-    dry = app.fields.get("sourceHydrator", {}).get("drySource")
-    parts: list[tuple[KeyPath, Layer]] = [(("sourceHydrator", "drySource"), dry)] if dry else []
-    parts += [
-        (("sources", index) if app.has_multiple_sources else (), source) for index, source in enumerate(app.sources)
-    ]
-    for at, part in parts:
-        for tool in ("helm", "kustomize"):
-            namespace = part.get(tool, {}).get("namespace")
-            if namespace:
-                yield (*at, tool, "namespace"), namespace
-
-
-def _app_source_urls(app: EffectiveApp) -> Iterator[tuple[KeyPath, str]]:
-    for index, source in enumerate(app.sources):
-        if "repoURL" in source:
-            yield ("sources", index, "repoURL") if app.has_multiple_sources else ("repoURL",), source["repoURL"]
-    for name in ("drySource", "syncSource"):
-        part = app.fields.get("sourceHydrator", {}).get(name, {})
-        if "repoURL" in part:
-            yield ("sourceHydrator", name, "repoURL"), part["repoURL"]

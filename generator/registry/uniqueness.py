@@ -67,27 +67,22 @@ class IdentityClaim(NamedTuple):
     @classmethod
     def for_running_app(cls, app: EffectiveApp, environment: Environment) -> IdentityClaim:
         """The identity claim of an app that runs in `environment`."""
+        name = app.app + environment.name_suffix
+        field, value = app_destination(app, environment)
+        in_cluster = (field, value) == ("name", "in-cluster")
+        cluster = ("server", IN_CLUSTER_SERVER) if in_cluster else (field, value.rstrip("/"))
         return cls(
             app.app,
             app.environment,
             environment.argocd,
-            app.app + environment.name_suffix,
-            _normalized_destination(app, environment),
+            name,
+            cluster,
             app.namespace,
-            release_name(app, environment),
+            str(app.fields.get("helm", {}).get("releaseName") or name),
             app.project,
             bool(app.fields.get("createProject", environment.create_projects)),
             bool(app.fields.get("createProject")),
         )
-
-
-class IdentityConflict(NamedTuple):
-    """Two apps whose Application or Helm release would be the same object in one Argo CD."""
-
-    shared_identity: str
-    app: IdentityClaim
-    other: IdentityClaim
-    remedy: str
 
 
 def app_destination(app: EffectiveApp, environment: Environment) -> tuple[str, str]:
@@ -99,28 +94,26 @@ def app_destination(app: EffectiveApp, environment: Environment) -> tuple[str, s
     return ("name", environment.cluster) if environment.cluster else ("server", environment.server or IN_CLUSTER_SERVER)
 
 
-def release_name(app: EffectiveApp, environment: Environment) -> str:
-    """The name of the Helm release: `helm.releaseName`, otherwise the name of the Application."""
-    return str(app.fields.get("helm", {}).get("releaseName") or app.app + environment.name_suffix)
+def find_identity_conflicts(claims: Iterable[IdentityClaim]) -> Iterator[tuple[IdentityClaim, str]]:
+    """Yield claims of an Application, or of a release in a cluster and namespace, that an earlier claim has too.
 
-
-def _normalized_destination(app: EffectiveApp, environment: Environment) -> tuple[str, str]:
-    field, value = app_destination(app, environment)
-    return ("server", IN_CLUSTER_SERVER) if (field, value) == ("name", "in-cluster") else (field, value.rstrip("/"))
-
-
-def find_identity_conflicts(claims: Iterable[IdentityClaim]) -> Iterator[IdentityConflict]:
-    """Yield conflicts within one Argo CD: equal Application names, or equal cluster, namespace and release."""
-    names: dict[tuple[str, str], IdentityClaim] = {}
-    releases: dict[tuple[str, tuple[str, str], str, str], IdentityClaim] = {}
+    Each is one object in one Argo CD. The text says which app has it, and what to do.
+    """
+    seen: dict[tuple[object, ...], IdentityClaim] = {}
     for claim in claims:
-        same = names.setdefault((claim.argocd, claim.application), claim)
-        if same is not claim:
-            what = f'Application "{claim.application}"'
-            yield IdentityConflict(what, claim, same, "give one environment a different nameSuffix")
-            continue
-        place = claim.argocd, claim.cluster, claim.namespace, claim.release
-        same = releases.setdefault(place, claim)
-        if same is not claim:
-            what = f'release "{claim.release}" in namespace "{claim.namespace}"'
-            yield IdentityConflict(what, claim, same, "give one app a different namespace or helm.releaseName")
+        application = f'Application "{claim.application}"'
+        release = f'release "{claim.release}" in namespace "{claim.namespace}"'
+        identities: tuple[tuple[str, str, tuple[object, ...]], ...] = (
+            (application, "give one environment a different nameSuffix", (claim.application,)),
+            (
+                release,
+                "give one app a different namespace or helm.releaseName",
+                (claim.cluster, claim.namespace, claim.release),
+            ),
+        )
+        for shown, remedy, identity in identities:
+            other = seen.setdefault((claim.argocd, *identity), claim)
+            if other is not claim:
+                text = f'{shown} is also that of "{other.app}" in {other.environment}, in the same Argo CD'
+                yield claim, f'{text} "{claim.argocd}": {remedy}'
+                break

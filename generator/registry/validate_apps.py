@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from generator.argocd.strings import quoted_excerpt
 from generator.registry.argocd_rules import (
-    Finding,
     ValidationSettings,
     app_problems,
     find_project_denials,
     pin_problems,
 )
 from generator.registry.builder import DeclaredApp, RegistryBuilder
-from generator.registry.effective import (
-    EffectiveApp,
-    Layer,
-    build_base_layer,
-    merge_declared_app,
-    resolve_in_environment,
-)
-from generator.registry.problems import overlaps_refused_path, suggest_name
+from generator.registry.effective import EffectiveApp, Layer, build_base_layer, build_effective_app
+from generator.registry.problems import Finding, overlaps_refused_path, suggest_name
 from generator.registry.registry import Environment
 from generator.registry.shards import find_app_shard, is_bootstrap_name, shard_application_name
 from generator.registry.table_rules import find_duplicates, find_free_form_tables, find_lossy_values
 from generator.registry.tenancy import TenancyValidator, find_privilege_violations
-from generator.registry.uniqueness import IdentityClaim, IdentityConflict, app_destination, find_identity_conflicts
+from generator.registry.uniqueness import IdentityClaim, app_destination, find_identity_conflicts
 from generator.toml.document import KeyPath
 
 
@@ -33,53 +26,50 @@ def validate_apps(builder: RegistryBuilder) -> None:
     """Report the problems of each app and the conflicts between apps."""
     validator = _AppValidator(builder)
     running = [claim for name in builder.apps for claim in validator.validate_app(name)]
-    for clash in find_identity_conflicts(running):
-        _report_identity_conflict(builder, clash)
+    for claim, text in find_identity_conflicts(running):
+        builder.add_entry_problem(claim.app, claim.environment, text)
     _validate_bootstrap_names(builder, running)
     _validate_project_creators(builder, running)
     _validate_unknown_projects(builder, running)
 
 
 class _AppValidator:
-    """Validates apps one by one and collects their identity claims."""
+    """Validates apps one by one and yields their identity claims."""
 
     def __init__(self, builder: RegistryBuilder) -> None:
         self._builder = builder
         self._base_layer = build_base_layer(builder.defaults)
         team_by_app = {name: str(app.layer["team"]) for name, app in builder.apps.items()}
         self._tenancy = TenancyValidator(builder.teams, builder.settings.argocd, team_by_app, builder.environments)
-        self._settings_by_environment = {
-            env: _build_validation_settings(builder, env) for env in ("", *builder.environments)
-        }
 
-    def validate_app(self, name: str) -> list[IdentityClaim]:
-        """Validate an app and return its identity claims, one for each environment."""
-        app = self._builder.apps[name]
-        if not _validate_declaration(self._builder, name, app):
-            return []
-        return list(self._validate_in_environments(name, app))
-
-    def _validate_in_environments(self, name: str, app: DeclaredApp) -> Iterator[IdentityClaim]:
+    def validate_app(self, name: str) -> Iterator[IdentityClaim]:
         """Validate an app in each environment that lists it or that it overrides, or without an environment."""
-        draft, narrower = self._builder, app.layer.get("environments", {})
-        entries = draft.entries_by_app.get(name, {})
-        listed = {env: entry.listing.pin for env, entry in entries.items() if env in draft.environments}
-        spoken_of = dict.fromkeys(env for env in narrower if env in draft.environments)
-        known = merge_declared_app(self._base_layer, app.layer)
-        for env, pin in {**spoken_of, **(listed or {"": None})}.items():
-            merged = resolve_in_environment(known, name, app.layer, env, pin)
+        builder, app = self._builder, self._builder.apps[name]
+        if not _validate_declaration(builder, name, app):
+            return
+        entries = builder.entries_by_app.get(name, {})
+        listed = {env: entry.listing.pin for env, entry in entries.items() if env in builder.environments}
+        overridden = {env: None for env in app.layer.get("environments", {}) if env in builder.environments}
+        for env, pin in {**overridden, **(listed or {"": None})}.items():
+            merged = build_effective_app(self._base_layer, name, app.layer, env, pin)
             self._validate_effective_app(app, merged)
             if env in listed:
-                draft.effective_by_listing[env, entries[env].listing] = merged
-                _validate_pin(draft, merged)
-                _validate_project_denials(draft, merged, draft.build_environment(env))
-                yield IdentityClaim.for_running_app(merged, draft.build_environment(env))
+                builder.effective_by_listing[env, entries[env].listing] = merged
+                environment = builder.build_environment(env)
+                for text, refused in pin_problems(merged, environment.policy.pin):
+                    builder.add_entry_problem(name, env, text, refused=refused)
+                _validate_project_denials(builder, merged, environment)
+                yield IdentityClaim.for_running_app(merged, environment)
 
     def _validate_effective_app(self, app: DeclaredApp, merged: EffectiveApp) -> None:
-        env = merged.environment
-        findings = [*app_problems(merged, self._settings_by_environment[env]), *self._tenancy.find_violations(merged)]
-        told = (found for found in findings if not overlaps_refused_path(found.path, _refused_paths(app, env)))
-        _report_findings(self._builder, merged.app, env, told)
+        """Report what is wrong with an app, except in the parts of its table that are already reported."""
+        settings, env = self._builder.settings, merged.environment
+        suffix = self._builder.environments[env].name_suffix if env else ""
+        common = ValidationSettings(settings.argocd.version, frozenset(settings.allow_schemes), suffix)
+        refused = [path[2:] if path[:2] == ("environments", env) else path for path in app.invalid_paths]
+        for finding in (*app_problems(merged, common), *self._tenancy.find_violations(merged)):
+            if not overlaps_refused_path(finding.path, refused):
+                self._builder.add_finding(merged.app, env, finding)
 
 
 def _validate_declaration(builder: RegistryBuilder, name: str, app: DeclaredApp) -> bool:
@@ -98,9 +88,8 @@ def _validate_declaration(builder: RegistryBuilder, name: str, app: DeclaredApp)
         builder.report.add_value_problem(app.document, (*at, "team"), text)
     if team not in builder.teams:
         return False
-    for path, text, refused in find_privilege_violations(
-        app.layer, team, builder.teams[team], builder.settings.argocd.version
-    ):
+    version = builder.settings.argocd.version
+    for path, text, refused in find_privilege_violations(app.layer, team, builder.teams[team], version):
         builder.report.add_value_problem(app.document, (*at, *path), text, refused=refused)
     return True
 
@@ -115,25 +104,6 @@ def _declaration_problems(layer: Layer) -> Iterator[tuple[KeyPath, str]]:
                 yield (*at, *place, *path), text
 
 
-def _build_validation_settings(builder: RegistryBuilder, environment_name: str) -> ValidationSettings:
-    settings = builder.settings
-    suffix = builder.environments[environment_name].name_suffix if environment_name else ""
-    return ValidationSettings(settings.argocd.version, frozenset(settings.allow_schemes), suffix)
-
-
-def _validate_pin(builder: RegistryBuilder, app: EffectiveApp) -> None:
-    """Report a pin that the environment's promotion policy does not allow."""
-    for text, refused in pin_problems(app, builder.environments[app.environment].policy.pin):
-        entry = builder.entries_by_app[app.app][app.environment]
-        builder.report.add_problem_at_path(entry.document, entry.path, text, refused=refused)
-
-
-def _refused_paths(app: DeclaredApp, environment: str) -> list[KeyPath]:
-    """The paths left out of an app's table, as paths of the merged app."""
-    overlay: KeyPath = ("environments", environment)
-    return [path[2:] if path[:2] == overlay else path for path in app.invalid_paths]
-
-
 def _validate_project_denials(builder: RegistryBuilder, app: EffectiveApp, env: Environment) -> None:
     if app.project not in builder.projects:
         return
@@ -141,30 +111,13 @@ def _validate_project_denials(builder: RegistryBuilder, app: EffectiveApp, env: 
         builder.add_root_problem(("projects", app.project, *path), text, refused=True)
 
 
-def _report_findings(builder: RegistryBuilder, app: str, environment: str, findings: Iterable[Finding]) -> None:
-    for path, text, refused in findings:
-        document, place = builder.locate_effective_value(app, environment, path)
-        builder.report.add_value_problem(document, place, text, refused=refused)
-
-
-def _report_identity_conflict(builder: RegistryBuilder, conflict: IdentityConflict) -> None:
-    app, other = conflict.app, conflict.other
-    entry = builder.entries_by_app[app.app][app.environment]
-    text = (
-        f'{conflict.shared_identity} is also that of "{other.app}" in {other.environment}, in the same Argo CD '
-        f'"{builder.build_environment(app.environment).argocd}": {conflict.remedy}'
-    )
-    builder.report.add_problem_at_path(entry.document, entry.path, text)
-
-
-def _validate_bootstrap_names(builder: RegistryBuilder, running: Iterable[IdentityClaim]) -> None:
+def _validate_bootstrap_names(builder: RegistryBuilder, running: list[IdentityClaim]) -> None:
     """Report apps whose Application would replace one that deploys a chart, and charts that share such a name."""
     taken: dict[tuple[str, str], str] = {}
     for claim in running:
         if is_bootstrap_name(claim.application, builder.environments):
-            entry = builder.entries_by_app[claim.app][claim.environment]
             text = f'Application "{claim.application}" is reserved for the charts of the environments: rename the app'
-            builder.report.add_problem_at_path(entry.document, entry.path, text, refused=True)
+            builder.add_entry_problem(claim.app, claim.environment, text, refused=True)
         env = builder.build_environment(claim.environment)
         if env.shards is not None:
             shard = find_app_shard(env, builder.apps[claim.app].layer["team"], claim.project)
@@ -175,7 +128,7 @@ def _validate_bootstrap_names(builder: RegistryBuilder, running: Iterable[Identi
                 builder.add_root_problem(("environments", env.name, "shards"), text)
 
 
-def _validate_project_creators(builder: RegistryBuilder, running: Iterable[IdentityClaim]) -> None:
+def _validate_project_creators(builder: RegistryBuilder, running: list[IdentityClaim]) -> None:
     """Report projects that two charts of one Argo CD create: each would undo the changes of the other."""
     creators: dict[tuple[str, str], str] = {}
     told: set[KeyPath] = set()
@@ -188,14 +141,13 @@ def _validate_project_creators(builder: RegistryBuilder, running: Iterable[Ident
         told.add(place)
         text = f'Argo CD "{claim.argocd}" has project "{claim.project}" from {first}: create it in one of the two environments'  # noqa: E501
         if claim.app_creates_project:
-            _report_findings(builder, claim.app, env, [Finding(("createProject",), text)])
+            builder.add_finding(claim.app, env, Finding(("createProject",), text))
         else:
             builder.add_root_problem(place, text)
 
 
-def _validate_unknown_projects(builder: RegistryBuilder, running: Iterable[IdentityClaim]) -> None:
+def _validate_unknown_projects(builder: RegistryBuilder, running: list[IdentityClaim]) -> None:
     """Report apps that keep their project from being created, and so would run in whatever project has that name."""
-    running = list(running)
     created = {claim.project for claim in running if claim.creates_project}
     for claim in running:
         layer = builder.apps[claim.app].layer
@@ -208,4 +160,4 @@ def _validate_unknown_projects(builder: RegistryBuilder, running: Iterable[Ident
                 f'no chart creates project "{claim.project}": remove createProject, '
                 f"or add the project to teams.{layer['team']}.projects in the root file"
             )
-            _report_findings(builder, claim.app, claim.environment, [Finding(("createProject",), text, True)])
+            builder.add_finding(claim.app, claim.environment, Finding(("createProject",), text, True))
