@@ -9,8 +9,7 @@ from generator.commands.options import registry_option
 from generator.publishing.checkout_files import read_working_registry
 from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
-from generator.site.graph_formats import format_dot, format_mermaid
-from generator.site.graphs import build_apps_graph, build_promotion_graph
+from generator.site.graphs import build_apps_graph, build_promotion_graph, format_dot, format_mermaid
 
 
 @click.command("graph")

@@ -18,6 +18,7 @@ TOKEN_VARIABLES = {"github": "GITHUB_TOKEN", "gitlab": "GITLAB_TOKEN", "gitea": 
 _API_VARIABLES = {"github": "GITHUB_API_URL", "gitlab": "CI_SERVER_URL", "gitea": "GITEA_SERVER_URL"}
 #: The variable in which each forge's CI gives its own URL to a job.
 _JOB_HOST_VARIABLES = {"github": "GITHUB_SERVER_URL", "gitlab": "CI_SERVER_URL", "gitea": "GITEA_SERVER_URL"}
+_FORGES: Mapping[str, Callable[[RepositoryAccess], Forge]] = {"github": GitHub, "gitlab": GitLab, "gitea": Gitea}
 _PUBLIC_FORGES = {"github.com": "github", "gitlab.com": "gitlab", "codeberg.org": "gitea"}
 _HOST_LABELS = {"github": "github", "gitlab": "gitlab", "gitea": "gitea", "forgejo": "gitea"}
 
@@ -48,7 +49,7 @@ def open_forge(url: str, chosen_forge: str, environment: Mapping[str, str]) -> F
         raise UsageError("a pull request needs a repository with an https or ssh URL")
     api = _api_url(name, where, environment)
     address.allowed_protocols(api)
-    return _forge_class(name)(RepositoryAccess(api, where.path, token))
+    return _FORGES[name](RepositoryAccess(api, where.path, token))
 
 
 def _api_url(forge_name: str, repository: HostedRepository, environment: Mapping[str, str]) -> str:
@@ -58,15 +59,6 @@ def _api_url(forge_name: str, repository: HostedRepository, environment: Mapping
         return stated or usual
     server = stated or f"https://{repository.host}"
     return f"{server}/api/v1" if forge_name == "gitea" else server
-
-
-def _forge_class(forge_name: str) -> Callable[[RepositoryAccess], Forge]:
-    if forge_name == "github":
-        return GitHub
-    if forge_name == "gitlab":
-        return GitLab
-
-    return Gitea
 
 
 def request_command(url: str, chosen_forge: str, request: PullRequest, environment: Mapping[str, str]) -> str:

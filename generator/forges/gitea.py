@@ -10,8 +10,7 @@ from urllib.parse import quote, urlencode
 from urllib.request import HTTPRedirectHandler, OpenerDirector, build_opener
 from urllib.request import Request as Call
 
-from generator.forges.errors import forge_error
-from generator.forges.pull_request import TIMEOUT_SECONDS, PullRequest, PullRequestResult, RepositoryAccess
+from generator.forges.pull_request import TIMEOUT_SECONDS, PullRequest, PullRequestResult, RepositoryAccess, forge_error
 
 _MAX_RESPONSE_BYTES = 8 << 20
 _PAGE_SIZE, _MAX_PAGES = 50, 40
@@ -49,12 +48,11 @@ class Gitea:
         for page in range(1, _MAX_PAGES + 1):
             query = urlencode({"state": "open", "base_branch": request.base, "limit": _PAGE_SIZE, "page": page})
             found = self._call_api("GET", f"?{query}", None)
-            for each in found:
-                if (each["base"]["ref"], each["head"]["ref"]) == (request.base, request.head):
-                    mine: dict[str, Any] = each
-                    return mine
-            if not found:
-                break
+            mine: list[dict[str, Any]] = [
+                each for each in found if (each["base"]["ref"], each["head"]["ref"]) == (request.base, request.head)
+            ]
+            if mine or not found:
+                return mine[0] if mine else None
         return None
 
     def _call_api(self, method: str, path: str, body: dict[str, str] | None) -> Any:

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from generator.errors import LocalError
-from generator.forges.errors import forge_error
-from generator.forges.pull_request import TIMEOUT_SECONDS, PullRequest, PullRequestResult, RepositoryAccess
+from generator.forges.pull_request import TIMEOUT_SECONDS, PullRequest, PullRequestResult, RepositoryAccess, forge_error
 
 
 class GitHub:
@@ -57,9 +56,8 @@ class GitHub:
         try:
             yield
         except GithubException as error:
-            raise forge_error(
-                "GitHub", error.status, _error_message(error.data) or str(error.message), self._token
-            ) from None
+            message = _error_message(error.data) or str(error.message)
+            raise forge_error("GitHub", error.status, message, self._token) from None
         except requests.RequestException as error:
             raise forge_error("GitHub", None, str(error), self._token) from None
         except (AssertionError, AttributeError, KeyError, TypeError, ValueError):

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from generator.errors import LocalError
-from generator.forges.errors import forge_error
-from generator.forges.pull_request import TIMEOUT_SECONDS, PullRequest, PullRequestResult, RepositoryAccess
+from generator.forges.pull_request import TIMEOUT_SECONDS, PullRequest, PullRequestResult, RepositoryAccess, forge_error
 
 # When rate limited, python-gitlab would otherwise wait for minutes without a message.
 _NO_RATE_LIMIT_WAIT: dict[str, Any] = {"obey_rate_limit": False}

@@ -1,12 +1,16 @@
-"""The interface of every forge: open a pull request, or update the open one."""
+"""The interface of every forge: open a pull request, or update the open one; and the errors of failed API calls."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from generator.errors import GeneratorError, NetworkError, RemoteRefusedError
+from generator.git.messages import escape_for_terminal, redact
+
 #: The timeout of each API call, in seconds.
 TIMEOUT_SECONDS = 20
+_MAX_MESSAGE_LENGTH = 500
 
 
 @dataclass(frozen=True)
@@ -47,3 +51,17 @@ class RepositoryAccess:
     api_url: str
     repository_path: str
     token: str = field(repr=False)
+
+
+def forge_error(forge_name: str, status: int | None, message: str, token: str) -> GeneratorError:
+    """Return the error for a failed API call. `status` is the HTTP status; None if there was no response."""
+    shown = escape_for_terminal(redact(message, [token]))[:_MAX_MESSAGE_LENGTH]
+    again = "run the command again; the pushed branch stays"
+    if status is None:
+        return NetworkError(f"{forge_name} could not be reached: {shown}", remedy=again)
+    if status in (401, 403, 404):
+        remedy = "give the token read access to the repository and write access to pull requests"
+        return NetworkError(f"{forge_name} denies access ({status}): {shown}", remedy=remedy)
+    if status == 429 or status >= 500:
+        return NetworkError(f"{forge_name} failed ({status}): {shown}", remedy=again)
+    return RemoteRefusedError(f"{forge_name} refused the pull request ({status}): {shown}")

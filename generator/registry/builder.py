@@ -11,7 +11,7 @@ from generator.argocd.strings import NAME_PATTERN, line_problem, quoted_excerpt
 from generator.registry import registry
 from generator.registry.effective import EffectiveApp, Layer
 from generator.registry.model import Environment, RootFile, Team
-from generator.registry.problems import Finding, ProblemCollector, ValidatedTable, validate_table
+from generator.registry.problems import Finding, ProblemCollector, ValidatedTable, format_position, validate_table
 from generator.toml.document import Document, KeyPath, TomlError, parse_document
 
 
@@ -100,8 +100,8 @@ class RegistryBuilder:
         """Add an app; report a problem if its name is already declared."""
         first = self.declared_names["apps"].setdefault(name, document)
         if first is not document:
-            place = first.key_position(("apps", name))
-            text = f"defined twice: first in {first.name}:{place.line}:{place.column}; keep one of them"
+            where = format_position(first, first.key_position(("apps", name)))
+            text = f"defined twice: first in {where}; keep one of them"
             self.report.add_key_problem(document, ("apps", name), text)
         elif shaped.table is not None:
             # The name of an app is also its default namespace and project.
@@ -121,8 +121,22 @@ class RegistryBuilder:
     def build_environment(self, name: str) -> registry.Environment:
         """Build an environment of the registry. Call this only after every file has been read."""
         if name not in self._built_environments:
-            self._built_environments[name] = _environment_from_table(
-                name, self.environments[name], self.entries_by_environment[name]
+            table, entries = self.environments[name], self.entries_by_environment[name]
+            self._built_environments[name] = registry.Environment(
+                name=name,
+                server=table.server,
+                cluster=table.cluster,
+                argocd=table.argocd or name,
+                name_suffix=table.name_suffix,
+                labels=table.labels,
+                create_projects=table.create_projects,
+                promotes_from=tuple(table.promotes_from),
+                policy=table.policy,
+                holds=table.holds,
+                retired=table.retired,
+                listings=tuple(entry.listing for entry in entries),
+                shards=table.shards,
+                hand_over=tuple(table.hand_over) if isinstance(table.hand_over, list) else table.hand_over,
             )
         return self._built_environments[name]
 
@@ -149,25 +163,6 @@ class RegistryBuilder:
         depths = [_matching_depth(values, finding.path) for _, _, values in layers]
         best, at, _ = layers[depths.index(max(depths))] if any(depths) else (document, own, layer)
         self.report.add_value_problem(best, at + finding.path, finding.text, refused=finding.refused)
-
-
-def _environment_from_table(name: str, table: Environment, entries: list[DeclaredEntry]) -> registry.Environment:
-    return registry.Environment(
-        name=name,
-        server=table.server,
-        cluster=table.cluster,
-        argocd=table.argocd or name,
-        name_suffix=table.name_suffix,
-        labels=table.labels,
-        create_projects=table.create_projects,
-        promotes_from=tuple(table.promotes_from),
-        policy=table.policy,
-        holds=table.holds,
-        retired=table.retired,
-        listings=tuple(entry.listing for entry in entries),
-        shards=table.shards,
-        hand_over=tuple(table.hand_over) if isinstance(table.hand_over, list) else table.hand_over,
-    )
 
 
 def _matching_depth(value: Any, path: KeyPath) -> int:

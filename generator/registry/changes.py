@@ -28,22 +28,19 @@ class Change(NamedTuple):
 def list_registry_changes(old: EditableRegistry | None, new: EditableRegistry) -> list[Change]:
     """List everything that differs, ordered by team; `old` is None if there was no registry."""
     before = old.registry if old else None
-    touches = {
+    changes = {
         *_app_changes(before, new.registry),
         *_promotion_list_changes(before, new.registry),
         *_project_changes(before, new.registry),
-        *_root_setting_changes(_root_table(old), _root_table(new)),
     }
-    return sorted(touches)
+    settings = _changed_entries(_flatten_root_settings(old), _flatten_root_settings(new))
+    changes |= {Change(ROOT_TEAM, "decision", path, _describe_change(was, now)) for path, was, now in settings}
+    return sorted(changes)
 
 
 def changes_outside_team(changes: list[Change], team: str) -> list[Change]:
     """The changes that do not belong to `team`."""
-    return [touch for touch in changes if touch.team != team]
-
-
-def _root_table(editable: EditableRegistry | None) -> Mapping[str, Any]:
-    return editable.documents[editable.root].data if editable else {}
+    return [change for change in changes if change.team != team]
 
 
 def _teams_by_app(registry: Registry | None) -> dict[str, str]:
@@ -98,26 +95,15 @@ def _project_changes(before: Registry | None, after: Registry) -> Iterator[Chang
             yield Change(team, "project", name, _describe_change(old, new))
 
 
-def _root_setting_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
-    """The changes of root settings: everything except apps and promotion lists."""
-    old, new = _flatten_root_settings(before), _flatten_root_settings(after)
-    for path, was, now in _changed_entries(old, new):
-        yield Change(ROOT_TEAM, "decision", path, _describe_change(was, now))
-
-
-def _flatten_root_settings(root: Mapping[str, Any]) -> dict[str, Any]:
+def _flatten_root_settings(editable: EditableRegistry | None) -> dict[str, Any]:
+    """The root settings by key: everything except apps and promotion lists."""
     found: dict[str, Any] = {}
+    root: Mapping[str, Any] = editable.documents[editable.root].data if editable else {}
     for section, value in root.items():
         if section in _SECTIONS_OF_NAMED_TABLES:
-            found |= {
-                format_key_path((section, name)): _without_promotion_list(section, table)
-                for name, table in value.items()
-            }
+            for name, table in value.items():
+                own = {key: inner for key, inner in table.items() if (section, key) != ("environments", "apps")}
+                found[format_key_path((section, name))] = own
         elif section != "apps":
             found[section] = value
     return found
-
-
-def _without_promotion_list(section: str, table: Mapping[str, Any]) -> Mapping[str, Any]:
-    lists = ("apps",) if section == "environments" else ()
-    return {key: value for key, value in table.items() if key not in lists}

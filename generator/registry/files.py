@@ -63,13 +63,9 @@ class FolderFiles:
         return read_regular_file(path)
 
     def list_matching(self, pattern: str) -> list[str]:
-        found = (
-            path.relative_to(self._root).as_posix()
-            for path in self._root.glob(pattern.replace(TEAM_PLACEHOLDER, "*"))
-            if not path.is_dir()
-        )
+        found = (path for path in self._root.glob(pattern.replace(TEAM_PLACEHOLDER, "*")) if not path.is_dir())
         # The same rule as for a Git tree, also on a case-insensitive file system.
-        return filter_by_pattern(pattern, found)
+        return filter_by_pattern(pattern, (path.relative_to(self._root).as_posix() for path in found))
 
 
 class MemoryFiles:
@@ -198,16 +194,9 @@ def read_regular_file(path: Path) -> bytes | None:
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise LocalError(f"{path} is not a regular file", remedy="name the registry file itself")
-        return _read_capped(handle)
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read(_MAX_BYTES + 1)
     except OSError as error:
         raise LocalError(f"{path} cannot be read: {error.strerror}") from error
     finally:
         os.close(handle)
-
-
-def _read_capped(handle: int) -> bytes:
-    parts, left = [], _MAX_BYTES + 1
-    while left and (part := os.read(handle, left)):
-        parts.append(part)
-        left -= len(part)
-    return b"".join(parts)

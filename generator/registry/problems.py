@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from generator.argocd.strings import quoted_excerpt
 from generator.argocd.table import TYPE_TAGS, WRONG_TYPE_ERROR
 from generator.errors import Problem, UsageError
-from generator.toml.document import Document, KeyPath, TomlError, format_key_path
+from generator.toml.document import Document, KeyPath, Position, TomlError, format_key_path
 
 _TYPE_NAMES: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (bool, "a boolean"),
@@ -62,6 +62,11 @@ class Finding(NamedTuple):
 
 class TooManyProblemsError(Exception):
     """The limit of `MAX_PROBLEMS` is reached, and reading stops."""
+
+
+def format_position(document: Document, position: Position) -> str:
+    """A place in a file, for messages: `apps.toml:3:5`."""
+    return f"{document.name}:{position.line}:{position.column}"
 
 
 class ProblemCollector:

@@ -9,7 +9,7 @@ from generator.argocd.strings import quoted_excerpt, revision_problem
 from generator.registry.argocd_rules import metadata_problems, project_problems
 from generator.registry.builder import DeclaredEntry, RegistryBuilder
 from generator.registry.model import Environment
-from generator.registry.problems import suggest_name
+from generator.registry.problems import format_position, suggest_name
 from generator.registry.shards import SHARD_BY_TEAM, shard_application_name
 from generator.registry.table_rules import find_duplicates, find_free_form_tables, find_lossy_values
 from generator.registry.tenancy import team_ownership_problems
@@ -26,7 +26,7 @@ def validate_registry(builder: RegistryBuilder) -> None:
     _validate_settings(builder)
     _validate_environments(builder)
     for name in builder.environments:
-        _validate_promotion_list(builder, name, builder.entries_by_environment[name])
+        _validate_promotion_list(builder, name)
     _validate_helm_keys(builder)
     _validate_teams(builder)
     validate_apps(builder)
@@ -49,10 +49,15 @@ def _validate_environments(builder: RegistryBuilder) -> None:
             builder.add_root_problem((*at, "cluster"), "an environment has both a server and a cluster: keep one")
         for path, text, refused in metadata_problems(env.labels, "labels"):
             builder.add_root_problem((*at, "labels", *path), text, refused=refused)
+        known = builder.declared_names["environments"]
         for index, source in enumerate(env.promotes_from):
-            _validate_promotion_source(builder, (*at, "promotesFrom", index), env, index, source)
+            if source not in known:
+                _report_unknown_name(builder, (*at, "promotesFrom", index), "environment", source, known)
+            elif source in env.promotes_from[:index]:
+                text = f'environment "{source}" is listed twice: remove one'
+                builder.add_root_problem((*at, "promotesFrom", index), text)
         _validate_noted_apps(builder, at, env, {entry.listing.app for entry in builder.entries_by_environment[name]})
-        _validate_promotion_policy(builder, at, env)
+        _validate_freezes(builder, at, env)
         if env.shards is not None:
             _validate_shard_name_length(builder, name, env)
     for way in find_promotion_cycles({name: env.promotes_from for name, env in builder.environments.items()}):
@@ -61,31 +66,28 @@ def _validate_environments(builder: RegistryBuilder) -> None:
 
 
 def _validate_shard_name_length(builder: RegistryBuilder, name: str, env: Environment) -> None:
-    at: KeyPath = ("environments", name, "shards")
-    names = builder.declared_names["teams"] if env.shards == SHARD_BY_TEAM else [str(env.shards)]
-    for application in (shard_application_name(name, shard) for shard in names):
+    shards = builder.declared_names["teams"] if env.shards == SHARD_BY_TEAM else [str(env.shards)]
+    for application in (shard_application_name(name, shard) for shard in shards):
         if len(application) > _MAX_LABEL_LENGTH:
-            text = f'Application "{application}" would have {len(application)} characters, but '
-            builder.add_root_problem(
-                at, f"{text}Argo CD allows {_MAX_LABEL_LENGTH}: shorten the name of the environment or team"
-            )
+            text = f'Application "{application}" would have {len(application)} characters, but Argo CD allows'
+            remedy = "shorten the name of the environment or team"
+            builder.add_root_problem(("environments", name, "shards"), f"{text} {_MAX_LABEL_LENGTH}: {remedy}")
 
 
 def _validate_noted_apps(builder: RegistryBuilder, parent_path: KeyPath, env: Environment, running: set[str]) -> None:
     """Report holds, retirements and hand-overs that name apps which do not exist or do not run."""
     handed_over = env.hand_over if isinstance(env.hand_over, list) else []
-    gone = "is not in apps of this environment: remove this line"
-    noted: list[tuple[KeyPath, str, str]] = [(("holds", app), app, "") for app in env.holds]
-    noted += [(("retired", app), app, gone) for app in env.retired]
-    noted += [
-        (("handOver", i), app, f"{quoted_excerpt(app)} is not in apps of this environment: remove it")
-        for i, app in enumerate(handed_over)
+    absent = "is not in apps of this environment: remove"
+    noted: list[tuple[KeyPath, str, str]] = [
+        *((("holds", app), app, "") for app in env.holds),
+        *((("retired", app), app, f"{absent} this line") for app in env.retired),
+        *((("handOver", i), app, f"{quoted_excerpt(app)} {absent} it") for i, app in enumerate(handed_over)),
     ]
-    for place, app, absent in noted:
+    for place, app, text in noted:
         if app not in builder.declared_names["apps"]:
             _report_unknown_name(builder, (*parent_path, *place), "app", app, builder.declared_names["apps"])
-        elif absent and app not in running and builder.is_complete:
-            builder.add_root_problem((*parent_path, *place), absent)
+        elif text and app not in running and builder.is_complete:
+            builder.add_root_problem((*parent_path, *place), text)
 
 
 def _report_unknown_name(
@@ -96,34 +98,21 @@ def _report_unknown_name(
         builder.add_root_problem(parent_path, f"unknown {kind} {quoted_excerpt(name)}{suggest_name(name, known)}")
 
 
-def _validate_promotion_source(
-    builder: RegistryBuilder, parent_path: KeyPath, env: Environment, index: int, source: str
-) -> None:
-    known = builder.declared_names["environments"]
-    if source not in known:
-        _report_unknown_name(builder, parent_path, "environment", source, known)
-    elif source in env.promotes_from[:index]:
-        builder.add_root_problem(parent_path, f'environment "{source}" is listed twice: remove one')
-
-
-def _validate_promotion_policy(builder: RegistryBuilder, parent_path: KeyPath, env: Environment) -> None:
+def _validate_freezes(builder: RegistryBuilder, parent_path: KeyPath, env: Environment) -> None:
     for index, freeze in enumerate(env.policy.freeze):
         place = (*parent_path, "policy", "freeze", index)
         if freeze.from_.tzinfo is None or freeze.until.tzinfo is None:
-            builder.add_root_problem(
-                place, "a freeze has a time without an offset: write one such as 2026-12-19T00:00:00Z"
-            )
+            text = "a freeze has a time without an offset: write one such as 2026-12-19T00:00:00Z"
+            builder.add_root_problem(place, text)
         elif freeze.until <= freeze.from_:
             builder.add_root_problem(place, "until is not after from: correct one of them")
 
 
-def _validate_promotion_list(builder: RegistryBuilder, name: str, entries: list[DeclaredEntry]) -> None:
-    env = builder.environments[name]
-    lower = {
-        entry.listing.app for source in env.promotes_from for entry in builder.entries_by_environment.get(source, ())
-    }
+def _validate_promotion_list(builder: RegistryBuilder, name: str) -> None:
+    env, listed = builder.environments[name], builder.entries_by_environment
+    lower = {entry.listing.app for source in env.promotes_from for entry in listed.get(source, ())}
     seen: dict[str, DeclaredEntry] = {}
-    for entry in entries:
+    for entry in listed[name]:
         for text in _promotion_entry_problems(builder, env, lower, seen, entry):
             builder.report.add_problem_at_path(entry.document, entry.path, text)
         _validate_entry_owner(builder, entry)
@@ -142,20 +131,16 @@ def _promotion_entry_problems(
         yield f"{quoted_excerpt(entry.text)}: the revision after @ {wrong}"
     first = first_entries.setdefault(app, entry)
     if first is not entry:
-        place = first.document.value_position(first.path)
-        where = f"{first.document.name}:{place.line}:{place.column}"
+        where = format_position(first.document, first.document.value_position(first.path))
         yield f"{quoted_excerpt(app)} is listed twice: first in {where}; keep one of them"
     elif not builder.is_complete:
         return
     elif app not in builder.declared_names["apps"]:
         yield f"unknown app {quoted_excerpt(app)}{suggest_name(app, builder.declared_names['apps'])}"
-    elif (
-        env.promotes_from
-        and app not in source_apps
-        and builder.declared_names["environments"].keys() >= set(env.promotes_from)
-    ):
-        below = ", ".join(dict.fromkeys(env.promotes_from))
-        yield f'"{app}" is not in {below}, which this environment promotes from: add it there first'
+    elif app not in source_apps and env.promotes_from:
+        below = list(dict.fromkeys(env.promotes_from))
+        if builder.declared_names["environments"].keys() >= set(below):
+            yield f'"{app}" is not in {", ".join(below)}, which this environment promotes from: add it there first'
 
 
 def _validate_entry_owner(builder: RegistryBuilder, entry: DeclaredEntry) -> None:
@@ -175,40 +160,27 @@ def _validate_helm_keys(builder: RegistryBuilder) -> None:
         if section == "projects":
             continue
         for name, other in find_helm_key_collisions(documents):
-            place = documents[other].key_position((section, other))
-            where = f"{documents[other].name}:{place.line}:{place.column}"
-            text = (
-                f'"{name}" and "{other}" ({where}) have one name in values.yaml, {helm_values_key(other)}: rename one'
-            )
+            where = format_position(documents[other], documents[other].key_position((section, other)))
+            shared = f"have one name in values.yaml, {helm_values_key(other)}"
+            text = f'"{name}" and "{other}" ({where}) {shared}: rename one'
             builder.report.add_key_problem(documents[name], (section, name), text)
 
 
 def _validate_teams(builder: RegistryBuilder) -> None:
-    for path, text, refused in team_ownership_problems(
-        builder.teams,
-        builder.settings,
-        PurePosixPath(builder.root.name).name if builder.root else "",
-        builder.environments,
-    ):
-        builder.add_root_problem(("teams", *path), text, refused=refused)
+    root_name = PurePosixPath(builder.root.name).name if builder.root else ""
+    for finding in team_ownership_problems(builder.teams, builder.settings, root_name, builder.environments):
+        builder.add_root_problem(("teams", *finding.path), finding.text, refused=finding.refused)
 
 
 def _validate_projects(builder: RegistryBuilder) -> None:
-    used = {
-        str(layer["project"]) for layer in _list_all_layers(builder) if "project" in layer
-    } | builder.declared_names["apps"].keys()
+    layers = [builder.defaults]
+    for app in builder.apps.values():
+        layers += [app.layer, *app.layer.get("environments", {}).values()]
+    used = {str(layer["project"]) for layer in layers if "project" in layer} | builder.declared_names["apps"].keys()
     for name, fields in builder.projects.items():
         at: KeyPath = ("projects", name)
         if name not in used and builder.is_complete:
-            builder.add_root_problem(
-                at, f"is the project of no app{suggest_name(name, used)}: remove it, or set project in an app"
-            )
+            text = f"is the project of no app{suggest_name(name, used)}: remove it, or set project in an app"
+            builder.add_root_problem(at, text)
         for path, text, refused in project_problems(name, fields, builder.settings.argocd):
             builder.add_root_problem((*at, *path), text, refused=refused)
-
-
-def _list_all_layers(builder: RegistryBuilder) -> Iterator[Mapping[str, object]]:
-    yield builder.defaults
-    for app in builder.apps.values():
-        yield app.layer
-        yield from app.layer.get("environments", {}).values()

@@ -1,13 +1,15 @@
-"""Build the promotion graph and the tree of app-of-apps charts as nodes and edges. Pure."""
+"""The promotion graph and the tree of app-of-apps charts, in the languages of Mermaid and Graphviz. Pure."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import NamedTuple
 
+from generator.console import escape_unprintable
 from generator.promotion.history import shorten_commit
 from generator.registry.effective import EffectiveApp
 from generator.registry.registry import Environment, Registry
@@ -15,6 +17,9 @@ from generator.registry.shards import SHARD_BY_TEAM, find_app_shard, shard_appli
 
 #: An environment with more apps than this is drawn as teams with app counts.
 MAX_DRAWN_APPS = 40
+# Mermaid interprets Markdown, lists and entities inside quotes too.
+_MERMAID_SPECIAL_CHARACTER = re.compile(r"[^A-Za-z0-9 _/,()@]")
+_MERMAID_SHAPES = {"environment": ("([", "])"), "shard": ("([", "])"), "team": ("[[", "]]"), "app": ("[", "]")}
 
 
 class Node(NamedTuple):
@@ -100,10 +105,8 @@ def _list_descendants(registry: Registry, environment: str) -> Iterator[tuple[st
     further = drawn or (env.shards != SHARD_BY_TEAM and teams <= MAX_DRAWN_APPS)
     for shard, own in sorted(by_shard.items(), key=lambda item: (int(item[0]) if item[0].isdigit() else 0, item[0])):
         key = f"{environment}///{shard}"
-        yield (
-            environment,
-            Node(key, (shard_application_name(environment, shard), _count_noun(len(own), "app")), "shard"),
-        )
+        lines = shard_application_name(environment, shard), _count_noun(len(own), "app")
+        yield environment, Node(key, lines, "shard")
         if further:
             yield from ((key, node) for node in _list_app_nodes(f"{environment}//{shard}", own, draw_apps=drawn))
 
@@ -119,3 +122,43 @@ def _list_app_nodes(parent_key: str, apps: list[EffectiveApp], *, draw_apps: boo
 
 def _count_noun(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def format_mermaid(graph: Graph) -> str:
+    """Format a left-to-right flowchart in Mermaid; special characters are written as `#code;`."""
+    keys = {node.key: f"n{number}" for number, node in enumerate(graph.nodes)}
+    lines = ["flowchart LR"]
+    for node in graph.nodes:
+        opens, closes = _MERMAID_SHAPES[node.kind]
+        lines.append(f'    {keys[node.key]}{opens}"{"<br>".join(map(_mermaid_text, node.lines))}"{closes}')
+    for edge in graph.edges:
+        label = f'|"{_mermaid_text(edge.label)}"|' if edge.label else ""
+        lines.append(f"    {keys[edge.source]} -->{label} {keys[edge.target]}")
+    return "\n".join(lines)
+
+
+def _mermaid_text(text: str) -> str:
+    return _MERMAID_SPECIAL_CHARACTER.sub(lambda found: f"#{ord(found[0])};", _escape_label(text))
+
+
+def format_dot(graph: Graph) -> str:
+    """Format a digraph in Graphviz's DOT language."""
+    lines = ["digraph {", '    graph [rankdir="LR", charset="UTF-8"];', '    node [shape="box", style="rounded"];']
+    keys = {node.key: f"n{number}" for number, node in enumerate(graph.nodes)}
+    for node in graph.nodes:
+        label = r"\n".join(map(_dot_text, node.lines))
+        lines.append(f'    {keys[node.key]} [label="{label}"];')
+    for edge in graph.edges:
+        label = f' [label="{_dot_text(edge.label)}"]' if edge.label else ""
+        lines.append(f"    {keys[edge.source]} -> {keys[edge.target]}{label};")
+    return "\n".join([*lines, "}"])
+
+
+def _dot_text(text: str) -> str:
+    """Escape text for a quoted DOT string, which reads `\\` escapes and HTML entities."""
+    return _escape_label(text).replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _escape_label(text: str) -> str:
+    """Escape a label and put it on one line."""
+    return escape_unprintable(text).replace("\n", " ")

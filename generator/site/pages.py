@@ -12,16 +12,10 @@ from generator.promotion.history import History
 from generator.promotion.metrics import DeliveryMetrics
 from generator.promotion.times import format_age, format_time
 from generator.site.graphs import rank_environments, summarize_policy
-from generator.site.views import CELL_STATES, OPEN_STATES, EnvironmentView, Site
+from generator.site.views import CELL_STATES, OPEN_STATES, Site
 
 #: Names that Windows reserves for devices, with any extension. App names have no underscore, so `_` is safe.
-_WINDOWS_DEVICE_NAMES = {
-    "con",
-    "prn",
-    "aux",
-    "nul",
-    *(f"{kind}{number}" for kind in ("com", "lpt") for number in range(10)),
-}
+_WINDOWS_DEVICE_NAMES = {*["con", "prn", "aux", "nul"], *(f"{kind}{i}" for kind in ("com", "lpt") for i in range(10))}
 _MAX_BARS = 15
 
 
@@ -38,20 +32,15 @@ def _render_page_texts(site: Site) -> Iterator[tuple[str, str]]:
     for app in site.apps:
         yield page_path("apps", app.name), _render_template("app", site, app=app)
     for environment in site.environments:
-        yield (
-            page_path("environments", environment.name),
-            _render_template("environment", site, environment=environment),
-        )
+        page = _render_template("environment", site, environment=environment)
+        yield page_path("environments", environment.name), page
 
 
 def render_index_page(site: Site) -> str:
     """Render the index page: the matrix, and the promotion graph below it."""
-    return _render_template("index", site, root="", ranks=_rank_views(site))
-
-
-def _rank_views(site: Site) -> list[list[EnvironmentView]]:
     views = {environment.name: environment for environment in site.environments}
-    return [[views[name] for name in rank] for rank in rank_environments(site.editable.registry)]
+    ranks = [[views[name] for name in rank] for rank in rank_environments(site.editable.registry)]
+    return _render_template("index", site, root="", ranks=ranks)
 
 
 def page_path(folder: str, name: str) -> str:
@@ -80,7 +69,7 @@ def _list_bars(site: Site) -> dict[str, list[Bar]]:
 def _render_template(template: str, site: Site, root: str = "../", **context: Any) -> str:
     environment = open_html_templates(Path(__file__).parent / "templates")
     environment.filters |= {
-        "moment": _format_moment,
+        "moment": format_time,
         "day": _format_day,
         "iso": _format_iso,
         "web": _is_web_url,
@@ -91,13 +80,9 @@ def _render_template(template: str, site: Site, root: str = "../", **context: An
         "open_states": OPEN_STATES,
         "place": page_path,
         "asks": summarize_policy,
-        "revision": _display_revision,
+        "revision": History.format_revision,
     }
     return environment.get_template(f"{template}.html.j2").render(site=site, root=root, **context)
-
-
-def _format_moment(when: datetime) -> str:
-    return format_time(when)
 
 
 def _format_day(when: datetime) -> str:
@@ -113,17 +98,8 @@ def _is_web_url(url: str) -> bool:
     return url.startswith(("https://", "http://"))
 
 
-def _display_revision(history: History, app: str, exact: str | None) -> str:
-    return history.format_revision(app, exact)
-
-
 def _format_measures(measures: DeliveryMetrics) -> list[str]:
     rate, times = measures.failure_rate, (measures.lead_time, measures.time_to_restore)
     lead, restore = (format_age(time) if time is not None else "-" for time in times)
-    return [
-        str(measures.deployments),
-        f"{measures.per_week:.1f}",
-        lead,
-        "-" if rate is None else f"{rate:.0%}",
-        restore,
-    ]
+    failed = "-" if rate is None else f"{rate:.0%}"
+    return [str(measures.deployments), f"{measures.per_week:.1f}", lead, failed, restore]

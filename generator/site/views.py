@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from generator.promotion.direction import Direction
 from generator.promotion.history import History, RevisionChange, shorten_commit
+from generator.promotion.metrics import DeliveryMetrics, compute_delivery_metrics, list_deployments
 from generator.promotion.pins import RemoteLookup
 from generator.promotion.policy import PromotionContext
 from generator.promotion.status import MatrixRow, PendingPromotion, build_matrix_with_history, find_pending_promotions
 from generator.registry.editable import EditableRegistry
 from generator.registry.effective import EffectiveApp, follows_app_revision
 from generator.registry.model import Freeze
-from generator.registry.registry import Environment
-from generator.site.delivery import Delivery, measure_delivery
+from generator.registry.registry import Environment, Registry
 
 #: The label of each cell state; a cell has the first state that applies.
 CELL_STATES = {
@@ -34,6 +34,8 @@ CELL_STATES = {
 }
 #: The states of cells that wait for a promotion.
 OPEN_STATES = ("blocked", "held", "frozen", "behind")
+#: The number of whole weeks before the moment that are measured.
+DELIVERY_WEEKS = 13
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,31 @@ class EnvironmentView:
 
 
 @dataclass(frozen=True)
+class DeploymentWeek:
+    """The deployments of seven days from `begin`, and how many of them were rolled back."""
+
+    begin: datetime
+    deployments: int
+    failures: int
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The measures of teams and deployed apps, and the deployments by week, oldest first."""
+
+    since: datetime
+    until: datetime
+    measures: tuple[DeliveryMetrics, ...]
+    weeks: tuple[DeploymentWeek, ...]
+
+    @property
+    def teams(self) -> list[DeliveryMetrics]:
+        """The measures of teams with deployments, most deployments first."""
+        found = [each for each in self.measures if not each.app and each.deployments]
+        return sorted(found, key=lambda each: (-each.deployments, each.team))
+
+
+@dataclass(frozen=True)
 class Site:
     """The content of all pages."""
 
@@ -121,13 +148,12 @@ def build_site(editable: EditableRegistry, history: History, moment: datetime, r
     moves: dict[str, list[RevisionChange]] = {}
     for move in history.revision_changes:
         moves.setdefault(move.app, []).append(move)
-    frozen = {name: _find_active_freeze(env, moment) for name, env in editable.registry.environments.items()}
     apps = tuple(
         _build_app_view(row, editable, found, moves.get(row.app, []))
         for row in build_matrix_with_history(editable, history)
     )
     environments = tuple(
-        _build_environment_view(editable, apps, name, number, frozen[name]) for number, name in enumerate(names)
+        _build_environment_view(editable, apps, name, number, moment) for number, name in enumerate(names)
     )
     return Site(editable, history, moment, apps, environments, measure_delivery(editable.registry, history, moment))
 
@@ -203,20 +229,30 @@ def _read_source_keys(app: EffectiveApp) -> Iterator[tuple[str, str, str]]:
     own = app.fields["sources"] if app.has_multiple_sources else [{}] * len(parts)
     for part, said in zip(parts, own, strict=True):
         what = f"chart {part['chart']}" if "chart" in part else str(part.get("path", ""))
-        revision = (
-            str(part.get("targetRevision", "")) if app.has_multiple_sources and not follows_app_revision(said) else ""
-        )
+        has_own_revision = app.has_multiple_sources and not follows_app_revision(said)
+        revision = str(part.get("targetRevision", "")) if has_own_revision else ""
         yield str(part.get("repoURL", "")), what, revision
 
 
-def _find_active_freeze(env: Environment, moment: datetime) -> Freeze | None:
-    return next((freeze for freeze in env.policy.freeze if freeze.from_ <= moment < freeze.until), None)
-
-
 def _build_environment_view(
-    editable: EditableRegistry, apps: tuple[AppView, ...], name: str, column: int, active_freeze: Freeze | None
+    editable: EditableRegistry, apps: tuple[AppView, ...], name: str, column: int, moment: datetime
 ) -> EnvironmentView:
     environments = editable.registry.environments
+    freezes = environments[name].policy.freeze
+    active = next((freeze for freeze in freezes if freeze.from_ <= moment < freeze.until), None)
     above = tuple(other for other, env in environments.items() if name in env.promotes_from)
     cells = tuple((app, app.cells[column]) for app in apps if app.cells[column].exact)
-    return EnvironmentView(environments[name], above, active_freeze, cells)
+    return EnvironmentView(environments[name], above, active, cells)
+
+
+def measure_delivery(registry: Registry, history: History, until: datetime) -> Delivery:
+    """Measure the deployments into last environments in the weeks before `until`."""
+    since = until - timedelta(weeks=DELIVERY_WEEKS)
+    found = compute_delivery_metrics(registry, history, since, until)
+    all_of_them = [each for app in registry.apps for each in list_deployments(registry, history, app)]
+    weeks = []
+    for number in range(DELIVERY_WEEKS):
+        begin = since + timedelta(weeks=number)
+        mine = [each for each in all_of_them if begin <= each.deployed_at < begin + timedelta(weeks=1)]
+        weeks.append(DeploymentWeek(begin, len(mine), sum(each.time_to_restore is not None for each in mine)))
+    return Delivery(since, until, tuple(each for each in found if not each.app or each.deployments), tuple(weeks))

@@ -11,7 +11,6 @@ import pytest
 from generator.registry.files import MemoryFiles
 from generator.registry.reader import read_registry_from
 from generator.registry.registry import Registry
-from generator.site.graph_formats import format_dot, format_mermaid
 from generator.site.graphs import (
     MAX_DRAWN_APPS,
     Edge,
@@ -19,6 +18,8 @@ from generator.site.graphs import (
     Node,
     build_apps_graph,
     build_promotion_graph,
+    format_dot,
+    format_mermaid,
     rank_environments,
 )
 from tests.charts.rendered import sharded

@@ -10,9 +10,8 @@ import pytest
 
 from generator.git.remote_refs import RemoteRepositories
 from generator.promotion.history import History, RevisionChange
-from generator.site.delivery import DELIVERY_WEEKS
 from generator.site.pages import page_path, render_pages
-from generator.site.views import CELL_STATES, Site, build_site
+from generator.site.views import CELL_STATES, DELIVERY_WEEKS, Site, build_site
 from tests.registry.writer import toml
 from tests.site.sample import MOMENT, book_of, sample
 
