@@ -21,6 +21,7 @@ from generator.commands.options import (
 )
 from generator.commands.policy_options import policy_inputs
 from generator.promotion.app_edits import RegistryEdit
+from generator.promotion.history import find_checkout, report_shallow_clone
 from generator.publishing.context import EditOperation
 from generator.publishing.publish import PublishOrder, publish_registry
 from generator.publishing.working_copy import EditOutcome, edit_working_copy
@@ -45,12 +46,17 @@ def registry_file(flags: dict[str, Any]) -> Path:
     return find_registry(flags["registry_path"])
 
 
-def run_edit(operation: EditOperation, flags: dict[str, Any]) -> None:
-    """Edit the working copy and render, or publish, and print the result."""
+def run_edit(operation: EditOperation, flags: dict[str, Any], *, reads_history: bool = False) -> None:
+    """Edit the working copy and render, or publish, and print the result.
+
+    An edit of the working copy that `reads_history` reports a shallow clone; to publish, the whole history is fetched.
+    """
     path = registry_file(flags)
     if flags["and_publish"] or flags["as_request"]:
         _publish_edit(operation, path, flags)
     else:
+        if reads_history:
+            report_shallow_clone(find_checkout(path), console.print_message)
         _run_in_working_copy(operation, path, flags)
 
 

@@ -58,5 +58,7 @@ def promote_command(apps: tuple[str, ...], **flags: Any) -> None:
     )
     moment, ask = current_time(), open_remotes(registry_file(flags))
     run_edit(
-        lambda context: promote_apps(context.editable, order, PromotionContext(context.history, moment, ask)), flags
+        lambda context: promote_apps(context.editable, order, PromotionContext(context.history, moment, ask)),
+        flags,
+        reads_history=True,
     )

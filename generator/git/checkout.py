@@ -20,6 +20,8 @@ _MERGE_REFS = tuple(
 )
 # Version 2 of the index has no place for `skip-worktree`.
 _PLAIN_INDEX_VERSION = 2
+# The flags of an index entry hold the length of a shorter name, and bits that are 0 for a file without marks.
+_LONGEST_INDEXED_NAME = 0xFFF
 _SUBMODULE_MODE = "160000"
 
 
@@ -239,7 +241,7 @@ class Checkout:
         That is, of files that are left out of a sparse checkout (`skip-worktree`) or marked `assume-unchanged`.
         `paths` are repository paths of files or folders.
         """
-        wanted = sorted(set(paths))
+        wanted = sorted(path for path in set(paths) if not self._is_plainly_indexed(path))
         if not wanted:
             return {}
         listed = self._git.check_output("--literal-pathspecs", "ls-files", "-v", "-s", "-z", "--", *wanted)
@@ -250,6 +252,16 @@ class Checkout:
             # `S` is skip-worktree, a lower-case letter assume-unchanged.
             if meta[0] == "S" or meta[0].islower()
         }
+
+    def _is_plainly_indexed(self, path: str) -> bool:
+        """Whether the index certainly has a file without any mark: version 2 has its flags just before its path."""
+        name = os.fsencode(path)
+        try:
+            index = (self.git_dir / "index").read_bytes()
+        except OSError:
+            return False
+        plain = int.from_bytes(index[4:8], "big") == _PLAIN_INDEX_VERSION and len(name) < _LONGEST_INDEXED_NAME
+        return plain and len(name).to_bytes(2, "big") + name + b"\0" in index
 
     def _read_object(self, name: str) -> GitObject | None:
         return self.objects.read_object(name)

@@ -254,10 +254,16 @@ def read_registry_history(checkout: Checkout | None, path: Path, now: datetime |
     return replace(history, is_cut_off=checkout.is_shallow())
 
 
+def report_shallow_clone(checkout: Checkout | None, report: Callable[[str], None]) -> None:
+    """Report that the history is cut off, if it is."""
+    if checkout is not None and checkout.is_shallow():
+        report("this clone is shallow, so older changes are missing: run 'git fetch --unshallow' to see them")
+
+
 def open_history(path: Path, now: datetime, report: Callable[[str], None]) -> History:
     """Read the history of the registry at `path`; empty outside of a repository. Reports a shallow clone."""
-    if (checkout := find_checkout(path)) and checkout.is_shallow():
-        report("this clone is shallow, so older changes are missing: run 'git fetch --unshallow' to see them")
+    checkout = find_checkout(path)
+    report_shallow_clone(checkout, report)
     return read_registry_history(checkout, path, now)
 
 

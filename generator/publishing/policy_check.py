@@ -34,7 +34,8 @@ def check_working_copy_policy(
 ) -> PolicyReport:
     """Check what the working copy changes since it left the workloads branch, or since the revision `base`.
 
-    Says with `warn` why nothing could be checked. Overrides are also read from the commits of the change.
+    Says with `warn` why nothing could be checked, and raises what `read_change` raises. Overrides are also read from
+    the commits of the change.
     """
     change = read_change(path, inputs.now, warn, base)
     return change.check(inputs) if change else PolicyReport()
@@ -58,7 +59,10 @@ def find_policy_problems(
 def read_change(
     path: Path, now: datetime, warn: Callable[[str], None], base: str | None = None, head: str | None = None
 ) -> RegistryChange | None:
-    """Read what the working copy, or the commit `head`, changes in the registry; None if nothing or unknown."""
+    """Read what the working copy, or the commit `head`, changes in the registry; None if nothing or unknown.
+
+    Raises ConflictError if the history is cut off before the commit to compare with: nothing can be concluded then.
+    """
     checkout = find_checkout(path)
     commit = checkout.resolve_commit(head or "HEAD") if checkout else None
     if checkout is None or commit is None:
@@ -71,8 +75,11 @@ def read_change(
             return None
         new = read_editable_registry(files, path.name, str(path.parent))
         old = read_editable_registry(committed, path.name, f"{start[:12]}:{path.parent}")
-    except (ConflictError, RegistryError, UsageError) as error:
-        warn(f"warning: policy was not checked: {error.message}")
+    except ConflictError as error:
+        raise ConflictError(f"policy cannot be checked: {error.message}", remedy=error.remedy) from error
+    except (RegistryError, UsageError) as error:
+        hint = f"; {error.remedy}" if error.remedy else ""
+        warn(f"warning: policy was not checked: {error.message}{hint}")
         return None
 
     def load_history() -> History:

@@ -174,7 +174,7 @@ def check_working_copy(
 ) -> CheckOutcome:
     """Verify the charts of the working copy, and check its moves and removals against the revision `base`.
 
-    Raises RegistryError, ChartError, RefusedError, RemovalError and LocalError.
+    Raises RegistryError, ChartError, RefusedError, RemovalError, LocalError, and ConflictError for a shallow clone.
     """
     path = find_registry(registry_path)
     registry = read_working_registry(path)

@@ -75,6 +75,18 @@ def test_in_a_merge_ref_of_depth_1_nothing_is_concluded(server: Path, workloads:
     assert "cut off" in done.err
     assert "git fetch --unshallow" in done.err
     assert workloads("check", "--base", "HEAD^1", cwd=checkout).code == 2
+    done = workloads("check", cwd=checkout)
+    assert (done.code, done.out) == (6, "")
+    assert "policy cannot be checked: " in done.err
+    assert "git fetch --unshallow" in done.err
+
+
+def test_check_names_what_to_fetch_if_the_branch_is_not_known(server: Path, workloads: Run, tmp_path: Path) -> None:
+    _unfetched(server, tmp_path)
+    done = workloads("check", cwd=tmp_path / "clone")
+    assert done.code == 0
+    assert "policy was not checked: " in done.err
+    assert "fetch it: git fetch origin '+refs/heads/main:refs/remotes/origin/main'" in done.err
 
 
 def test_the_workloads_branch_comes_before_the_default_branch_of_the_remote(
@@ -192,7 +204,14 @@ def test_a_rollback_in_a_shallow_clone_concludes_nothing(server: Path, workloads
     assert "cannot tell what ran in prod before: this clone is shallow" in done.err
     git(tmp_path / "clone", "fetch", "--quiet", "--unshallow")
     assert workloads("rollback", "billing", "--in", "prod", cwd=tmp_path / "clone").code == 0
-    for command in ("status", "history", "metrics", "site"):
+    commands = {
+        "status": (),
+        "history": (),
+        "metrics": (),
+        "site": ("../pages",),
+        "promote": ("billing", "--to", "prod", "--dry-run"),
+    }
+    for command, more in commands.items():
         git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{server}", command)
-        args = [command, "../pages"] if command == "site" else [command]
+        args = [command, *more]
         assert "this clone is shallow, so older changes are missing" in workloads(*args, cwd=tmp_path / command).err

@@ -29,8 +29,8 @@ def test_render_starts_git_at_most_twice(within: Arrangement, started: Path, wor
     assert len(started.read_text().splitlines()) <= 2, started.read_text()
 
 
-def test_publish_of_an_edit_starts_git_at_most_ten_times(within: Arrangement, started: Path) -> None:
+def test_publish_of_an_edit_starts_git_at_most_nine_times(within: Arrangement, started: Path) -> None:
+    """On a machine without a private clone; with one, a fetch less."""
     within.edit(within.text.replace('labels = { env = "dev" }', 'labels = { env = "x" }'))
-    started.write_text("")
     assert within.publish().code == 0
-    assert len(started.read_text().splitlines()) <= 10, started.read_text()
+    assert len(started.read_text().splitlines()) <= 9, started.read_text()
