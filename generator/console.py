@@ -10,12 +10,9 @@ import textwrap
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from generator.errors import GeneratorError, RegistryError
-
-if TYPE_CHECKING:
-    from rich.text import Text
 
 #: The text column of a table is not made narrower than this.
 _MIN_TEXT_WIDTH = 12
@@ -110,39 +107,37 @@ def print_table(
 
     Only the text of `text_column` is folded. Where the other columns do not fit, each row becomes a block of lines.
     """
-    if sys.stdout.isatty() and not _fits_terminal(header, rows, text_column):
-        _print_blocks(header, rows)
+    lines = [[_escape_line(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(map(_display_width, column)) for column in zip(*lines, strict=True)]
+    narrowest = [*widths[:text_column], min(widths[text_column], _MIN_TEXT_WIDTH), *widths[text_column + 1 :]]
+    if sys.stdout.isatty() and sum(narrowest) + 2 * len(widths) > shutil.get_terminal_size().columns:
+        _print_blocks(lines)
         return
     if not _supports_color():
-        _print_plain_table(header, rows)
+        for line in lines:
+            padded = (cell + " " * (width - _display_width(cell)) for cell, width in zip(line, widths, strict=True))
+            _write_stream(sys.stdout, "  ".join(padded).rstrip() + "\n")
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    for index, name in enumerate(header):
-        grid.add_column(_escape_line(name), overflow="fold", no_wrap=index != text_column)
-    for row in rows:
-        grid.add_row(*(_styled_cell(value, styles) for value in row))
+    for index, name in enumerate(lines[0]):
+        grid.add_column(name, overflow="fold", no_wrap=index != text_column)
+    for row, line in zip(rows, lines[1:], strict=True):
+        grid.add_row(*(Text(cell, styles(value) if styles else "") for value, cell in zip(row, line, strict=True)))
     Console(file=sys.stdout, highlight=False, markup=False).print(grid)
 
 
-def _fits_terminal(header: Sequence[str], rows: Sequence[Sequence[str]], text_column: int) -> bool:
-    lines = [[_escape_line(cell) for cell in row] for row in (header, *rows)]
-    widths = [max(_display_width(line[column]) for line in lines) for column in range(len(header))]
-    widths[text_column] = min(widths[text_column], _MIN_TEXT_WIDTH)
-    return sum(widths) + 2 * len(widths) <= shutil.get_terminal_size().columns
-
-
-def _print_blocks(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _print_blocks(lines: Sequence[Sequence[str]]) -> None:
     """Print each row as its first cell, and a line for each other cell that is not empty; two lines if it is long."""
-    columns = shutil.get_terminal_size().columns
-    labels = [_escape_line(name) for name in header[1:]]
+    columns, labels = shutil.get_terminal_size().columns, lines[0][1:]
     width = max(map(_display_width, labels))
     bold, plain = ("\x1b[1m", "\x1b[0m") if _supports_color() else ("", "")
-    for first, *others in rows:
-        _write_stream(sys.stdout, f"{bold}{_escape_line(first)}{plain}\n")
-        for label, cell in zip(labels, map(_escape_line, others), strict=True):
+    for first, *others in lines[1:]:
+        _write_stream(sys.stdout, f"{bold}{first}{plain}\n")
+        for label, cell in zip(labels, others, strict=True):
             gap = " " * (width - _display_width(label) + 2)
             if _display_width(cell) + width + 4 > columns:
                 gap = "\n    "
@@ -150,22 +145,8 @@ def _print_blocks(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
                 _write_stream(sys.stdout, f"  {label}{gap}{cell}\n")
 
 
-def _styled_cell(value: str, styles: Callable[[str], str] | None) -> Text:
-    from rich.text import Text
-
-    return Text(_escape_line(value), style=styles(value) if styles else "")
-
-
 def _escape_line(text: str) -> str:
     return escape_unprintable(text).replace("\n", "\\n")
-
-
-def _print_plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    lines = [[_escape_line(cell) for cell in row] for row in (header, *rows)]
-    widths = [max(_display_width(line[column]) for line in lines) for column in range(len(header))]
-    for line in lines:
-        padded = (cell + " " * (width - _display_width(cell)) for cell, width in zip(line, widths, strict=True))
-        _write_stream(sys.stdout, "  ".join(padded).rstrip() + "\n")
 
 
 def _display_width(text: str) -> int:

@@ -15,11 +15,27 @@ from typing import Any, NamedTuple
 Manifest = Mapping[str, Any]
 #: Lists whose entries allow; a missing list allows nothing.
 _ALLOW_LISTS = (
-    *("sourceRepos", "destinations", "sourceNamespaces"),
-    *("clusterResourceWhitelist", "destinationServiceAccounts"),
+    "sourceRepos",
+    "destinations",
+    "sourceNamespaces",
+    "clusterResourceWhitelist",
+    "destinationServiceAccounts",
 )
 #: Lists whose entries deny.
 _DENY_LISTS = ("clusterResourceBlacklist", "namespaceResourceBlacklist")
+#: Fields that limit nothing unless they are set, and what it means that one is gone or new.
+_LIMIT_NOTES = {
+    "namespaceResourceWhitelist": (
+        "is gone: every kind may be deployed",
+        "is new: only the listed kinds may be deployed",
+    ),
+    "syncWindows": (
+        "no longer has an allow window: syncs run at any time",
+        "has its first allow window: syncs run only then",
+    ),
+    "permitOnlyProjectScopedClusters": ("is off", "is on"),
+    "signatureKeys": ("is gone: commits need no signature", "is new: commits need a signature"),
+}
 
 
 class PermissionChange(NamedTuple):
@@ -39,13 +55,8 @@ def find_widened_permissions(before: Manifest, after: Manifest) -> Iterator[Perm
     old, new = (_mapping_or_empty(project.get("spec")) for project in (before, after))
     yield from _find_eased_limits(old, new)
     yield from _find_gained_role_permissions(_list_field(old, "roles"), _list_field(new, "roles"))
-    notes = {
-        "namespaceResourceWhitelist": "is gone: every kind may be deployed",
-        "syncWindows": "no longer has an allow window: syncs run at any time",
-        "permitOnlyProjectScopedClusters": "is off",
-        "signatureKeys": "is gone: commits need no signature",
-    }
-    yield from (PermissionChange(field, "-", note=notes[field]) for field in _find_lifted_limits(old, new))
+    gone = [field for field in _limiting_fields(old) if field not in _limiting_fields(new)]
+    yield from (PermissionChange(field, "-", note=_LIMIT_NOTES[field][0]) for field in gone)
 
 
 def find_narrowed_permissions(before: Manifest, after: Manifest) -> Iterator[PermissionChange]:
@@ -53,13 +64,8 @@ def find_narrowed_permissions(before: Manifest, after: Manifest) -> Iterator[Per
     old, new = (_mapping_or_empty(project.get("spec")) for project in (before, after))
     for change in _find_eased_limits(new, old):
         yield change._replace(sign="-" if change.sign == "+" else "+")
-    notes = {
-        "namespaceResourceWhitelist": "is new: only the listed kinds may be deployed",
-        "syncWindows": "has its first allow window: syncs run only then",
-        "permitOnlyProjectScopedClusters": "is on",
-        "signatureKeys": "is new: commits need a signature",
-    }
-    yield from (PermissionChange(field, "+", note=notes[field]) for field in _find_lifted_limits(new, old))
+    added = [field for field in _limiting_fields(new) if field not in _limiting_fields(old)]
+    yield from (PermissionChange(field, "+", note=_LIMIT_NOTES[field][1]) for field in added)
 
 
 def format_permission(item: Any) -> str:
@@ -114,21 +120,14 @@ def is_repository_permitted(url: str, project: Manifest) -> bool:
 def is_destination_permitted(destination: Manifest, project: Manifest) -> bool:
     """Whether the `spec` of an AppProject permits a destination: an item covers it, and no `!` item denies it."""
     permitted = [_mapping_or_empty(item) for item in _list_field(project, "destinations")]
-    key = "server" if destination.get("server") else "name"
-
-    def covers(item: Manifest) -> bool:
-        fields = (key, "namespace")
-        return all(
-            is_permitted_by_patterns(str(destination.get(field, "")), [str(item.get(field, ""))]) for field in fields
-        )
-
-    def denies(item: Manifest) -> bool:
-        return any(
-            is_denied(str(destination.get(field, "")), str(item.get(field, "")))
-            for field in ("server", "name", "namespace")
-        )
-
-    return any(map(covers, permitted)) and not any(map(denies, permitted))
+    wanted = {field: str(destination.get(field, "")) for field in ("server", "name", "namespace")}
+    fields = ("server" if wanted["server"] else "name", "namespace")
+    covered = any(
+        all(is_permitted_by_patterns(wanted[field], [str(item.get(field, ""))]) for field in fields)
+        for item in permitted
+    )
+    denied = any(is_denied(value, str(item.get(field, ""))) for item in permitted for field, value in wanted.items())
+    return covered and not denied
 
 
 def normalize_git_url(url: str) -> str:
@@ -141,39 +140,35 @@ def _find_eased_limits(old: Manifest, new: Manifest) -> Iterator[PermissionChang
     """List the entries by which `new` permits more than `old`."""
     for field in _ALLOW_LISTS:
         yield from _find_gained_entries(field, _list_field(old, field), _list_field(new, field))
-    if old.get("namespaceResourceWhitelist") is not None and new.get("namespaceResourceWhitelist") is not None:
+    limited = set(_limiting_fields(old)) & set(_limiting_fields(new))
+    if "namespaceResourceWhitelist" in limited:
         field = "namespaceResourceWhitelist"
         yield from _find_gained_entries(field, _list_field(old, field), _list_field(new, field))
     for field in _DENY_LISTS:
         yield from _list_changes(field, "-", _list_field(old, field), _list_field(new, field))
-    windows = [[_mapping_or_empty(window) for window in _list_field(spec, "syncWindows")] for spec in (old, new)]
-    denied, allowed = (
-        [[window for window in side if window.get("kind") == kind] for side in windows] for kind in ("deny", "allow")
-    )
-    yield from _list_changes("syncWindows", "-", *denied)
-    if allowed[0]:
-        yield from _list_changes("syncWindows", "+", allowed[1], allowed[0])
-    if _list_field(old, "signatureKeys") and _list_field(new, "signatureKeys"):
-        yield from _list_changes(
-            "signatureKeys", "+", _list_field(new, "signatureKeys"), _list_field(old, "signatureKeys")
-        )
+    yield from _list_changes("syncWindows", "-", _sync_windows(old, "deny"), _sync_windows(new, "deny"))
+    if "syncWindows" in _limiting_fields(old):
+        yield from _list_changes("syncWindows", "+", _sync_windows(new, "allow"), _sync_windows(old, "allow"))
+    if "signatureKeys" in limited:
+        keys = _list_field(new, "signatureKeys"), _list_field(old, "signatureKeys")
+        yield from _list_changes("signatureKeys", "+", *keys)
     yield from _list_changes("sourceIntegrity", "-", _integrity_policies(old), _integrity_policies(new))
 
 
-def _find_lifted_limits(old: Manifest, new: Manifest) -> Iterator[str]:
-    """List the fields that limit something in `old` and nothing in `new`."""
-    if old.get("namespaceResourceWhitelist") is not None and new.get("namespaceResourceWhitelist") is None:
-        yield "namespaceResourceWhitelist"
-    if _has_allow_window(old) and not _has_allow_window(new):
-        yield "syncWindows"
-    if old.get("permitOnlyProjectScopedClusters") and not new.get("permitOnlyProjectScopedClusters"):
-        yield "permitOnlyProjectScopedClusters"
-    if _list_field(old, "signatureKeys") and not _list_field(new, "signatureKeys"):
-        yield "signatureKeys"
+def _limiting_fields(spec: Manifest) -> list[str]:
+    """The fields of `_LIMIT_NOTES` that limit something."""
+    limits = {
+        "namespaceResourceWhitelist": spec.get("namespaceResourceWhitelist") is not None,
+        "syncWindows": bool(_sync_windows(spec, "allow")),
+        "permitOnlyProjectScopedClusters": bool(spec.get("permitOnlyProjectScopedClusters")),
+        "signatureKeys": bool(_list_field(spec, "signatureKeys")),
+    }
+    return [field for field, is_limiting in limits.items() if is_limiting]
 
 
-def _has_allow_window(spec: Manifest) -> bool:
-    return any(_mapping_or_empty(window).get("kind") == "allow" for window in _list_field(spec, "syncWindows"))
+def _sync_windows(spec: Manifest, kind: str) -> list[Manifest]:
+    windows = map(_mapping_or_empty, _list_field(spec, "syncWindows"))
+    return [window for window in windows if window.get("kind") == kind]
 
 
 def _integrity_policies(spec: Manifest) -> list[Any]:

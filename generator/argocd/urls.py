@@ -99,45 +99,53 @@ def repository_url_problem(url: str) -> str | None:
     `.`, `..`, empty and percent-encoded path segments, by which a prefix could be left; a trailing
     slash, by which a server finds the same repository and Argo CD does not.
     """
-    if url.endswith("/"):
-        return repository_grant_problem(url) or f"{redact_url(url)} ends in '/': remove the '/'"
-    return repository_grant_problem(url)
+    wrong = _url_problem(url) or ("ends in '/': remove the '/'" if url.endswith("/") else None)
+    return f"{redact_url(url)} {wrong}" if wrong else None
 
 
 def repository_grant_problem(url: str) -> str | None:
     """Why `url` is not a repository, or prefix of repositories, that a team may own, or None if it is."""
+    wrong = _url_problem(url)
+    return f"{redact_url(url)} {wrong}" if wrong else None
+
+
+def _url_problem(url: str) -> str | None:
     if not url.isprintable() or not url.isascii() or " " in url or not 0 < len(url) <= _MAX_URL_LENGTH:
-        return f"{redact_url(url)} is not a URL: write printable ASCII, at most {_MAX_URL_LENGTH} characters"
+        return f"is not a URL: write printable ASCII, at most {_MAX_URL_LENGTH} characters"
     if GLOB_CHARACTERS.search(url) and "?" not in url:
-        return f"{redact_url(url)} has a character that Argo CD reads as a glob: remove * ? [ ] {{ }} ! \\"
+        return "has a character that Argo CD reads as a glob: remove * ? [ ] { } ! \\"
     if re.search(r"[?#%<>\"'`|^;]", url):
-        return f"{redact_url(url)} has a query, fragment, quote, ';' or percent-encoding: remove it"
+        return "has a query, fragment, quote, ';' or percent-encoding: remove it"
     found = _URL.fullmatch(url)
-    return _absolute_url_problem(url, found["scheme"], found["rest"]) if found else _schemeless_url_problem(url)
-
-
-def _schemeless_url_problem(url: str) -> str | None:
+    if found:
+        return _absolute_url_problem(found["scheme"], found["rest"])
     scp = _SCP_STYLE_URL.fullmatch(url)
     if scp is None and not _BARE_OCI_REGISTRY.fullmatch(url):
-        return f"{redact_url(url)} is not a repository URL: write https://host/path or git@host:path"
+        return "is not a repository URL: write https://host/path or git@host:path"
     if scp and scp["host"].lower() in _SCHEME_WORDS:
-        return f"{redact_url(url)} is not a repository URL: write :// after the scheme"
-    return _path_segments_problem(url, scp["path"] if scp else url)
+        return "is not a repository URL: write :// after the scheme"
+    return _path_segments_problem(scp["path"] if scp else url)
 
 
-def _absolute_url_problem(url: str, scheme: str, rest: str) -> str | None:
+def _absolute_url_problem(scheme: str, rest: str) -> str | None:
     if scheme not in SECURE_SCHEMES | OPT_IN_SCHEMES:
-        return f"{redact_url(url)} has the scheme {quoted_excerpt(scheme, 20)}: use https or ssh"
+        return f"has the scheme {quoted_excerpt(scheme, 20)}: use https or ssh"
     host, slash, path = rest.partition("/")
     if scheme == "file":
-        return f"{redact_url(url)} has a host: write file:///path" if host else _path_segments_problem(url, path)
+        return "has a host: write file:///path" if host else _path_segments_problem(path)
     found = _URL_HOST.fullmatch(host)
     if found is None or (found["port"] and int(found["port"]) > 65535):
-        return f"{redact_url(url)} has no valid host: write https://host/path"
+        return "has no valid host: write https://host/path"
     if found["user"] is not None and (scheme != "ssh" or not _USER_NAME.fullmatch(found["user"])):
-        return f"{redact_url(url)} holds a user name or password: remove it, and give the credentials to Argo CD"
+        return "holds a user name or password: remove it, and give the credentials to Argo CD"
     # A Helm repository may be a host without a path.
-    return None if not slash and scheme in ("https", "http") else _path_segments_problem(url, path)
+    return None if not slash and scheme in ("https", "http") else _path_segments_problem(path)
+
+
+def _path_segments_problem(path: str) -> str | None:
+    if any(part in ("", ".", "..") for part in path.removesuffix("/").split("/")):
+        return "has an empty, '.' or '..' segment in its path, or none: write the full path of the repository"
+    return None
 
 
 def redact_url(url: str) -> str:
@@ -146,13 +154,6 @@ def redact_url(url: str) -> str:
     scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/*", head)
     told = f"{scheme[0] if scheme else ''}***@{rest}" if at and head not in ("git", "ssh://git") else url
     return quoted_excerpt(re.sub(r"([?#]).+", r"\1***", told, flags=re.DOTALL))
-
-
-def _path_segments_problem(url: str, path: str) -> str | None:
-    parts = path.removesuffix("/").split("/")
-    if not path or any(part in ("", ".", "..") for part in parts):
-        return f"{redact_url(url)} has an empty, '.' or '..' segment in its path, or none: write the full path of the repository"  # noqa: E501
-    return None
 
 
 @functools.lru_cache(maxsize=4096)

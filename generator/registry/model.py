@@ -171,11 +171,6 @@ class RootFile(Table):
     apps: dict[strings.AppName, App] = {}
 
 
-class IncludedFile(Table):
-    environments: dict[strings.DnsLabel, IncludedEnvironment] = {}
-    apps: dict[strings.AppName, App] = {}
-
-
 def json_schema() -> dict[str, Any]:
     """Generate the JSON Schema (draft 2020-12) of the root file; the same version always gives the same schema."""
     schema = RootFile.model_json_schema(by_alias=True, mode="validation")

@@ -38,11 +38,8 @@ def read_workloads_settings(path: FilePath) -> model.Workloads:
 
     Raises what `read_registry` raises.
     """
-    try:
-        root = _parse_root_data(FolderFiles(path.parent).read_bytes(path.name) or b"")
-        return model.Workloads.model_validate(root.get("workloads", {}))
-    except (TomlError, ValidationError):
-        return read_registry(path).workloads
+    raw = FolderFiles(path.parent).read_bytes(path.name) or b""
+    return parse_workloads_settings(raw) or read_registry(path).workloads
 
 
 def parse_workloads_settings(raw: bytes) -> model.Workloads | None:
