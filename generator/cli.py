@@ -17,6 +17,9 @@ from click.shell_completion import CompletionItem
 from generator import __version__, console
 from generator.errors import GeneratorError, LocalError
 
+# Pydantic would read the metadata of every installed package, in search of plugins.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
 #: Each command and its line in `--help`. A command's module is imported only when the command runs.
 COMMANDS = {
     "add": "Onboard an app: its table, and an entry for each environment.",

@@ -1,35 +1,34 @@
-"""What a revision is (a commit, tag, branch or version range), and the order of the versions in tags. Pure."""
+"""What a revision is (a commit, tag, branch or version range), and the order of the versions in tags. Pure.
+
+Every command imports this module, so it does without the library that matches ranges: see `version_ranges`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, NamedTuple, TypeAlias
-
-from semantic_version import NpmSpec, Version
-from semantic_version.base import AllOf, AnyOf, Range
+from typing import Any, NamedTuple
 
 from generator.argocd.permissions import matches_glob
 from generator.argocd.strings import COMMIT_PATTERN
 
-#: A semantic version; it compares as semver.org says.
-SemanticVersion: TypeAlias = Version
 _RANGE_CHARACTERS = re.compile(r"[*<>~^|]|\.x\b| - ", re.ASCII)
 _VERSION_LIKE = re.compile(r"v?[0-9]+(?:\.[0-9]+)+(?:[-+][0-9A-Za-z.+-]+)?")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _SHORT_COMMIT = re.compile(r"[0-9a-f]{7,39}")
 _NUMBER = r"(0|[1-9]\d{0,17})"
-_VERSION = re.compile(rf"v?{_NUMBER}(?:\.{_NUMBER})?(?:\.{_NUMBER})?(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?", re.ASCII)
+_IDENTIFIER = r"(?:0|[1-9]\d{0,99}|\d*[A-Za-z-][0-9A-Za-z-]*)"
+_VERSION = re.compile(
+    rf"v?{_NUMBER}(?:\.{_NUMBER})?(?:\.{_NUMBER})?"
+    rf"(?:-({_IDENTIFIER}(?:\.{_IDENTIFIER})*))?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?",
+    re.ASCII,
+)
 _CALENDAR_VERSION = re.compile(r"v?(\d{1,8}(?:[._-]\d{1,8}){1,4})", re.ASCII)
 _DATE = re.compile(
     r"v?(\d{4})[-._]?(\d{2})[-._]?(\d{2})(?:[-._T ]?(\d{2})[-:.]?(\d{2})(?:[-:.]?(\d{2}))?Z?)?(?:[-+._].*)?",
     re.ASCII,
 )
-# An operator with a space or a "v" before its version, and Argo CD's suffix that admits pre-releases.
-_OPERATOR_GAP = re.compile(r"([<>=^~]+)\s+")
-_PREFIX = re.compile(r"(?<![0-9A-Za-z.-])v(?=[0-9])")
-_ANY_PRERELEASE = re.compile(r"(?<=[0-9xX*])-0(?![0-9A-Za-z.-])")
 
 
 def is_version_range(revision: str) -> bool:
@@ -52,53 +51,28 @@ def revision_kind(revision: str, pinned: bool) -> str:
     return "tag" if pinned and not moves else "branch"
 
 
+class SemanticVersion(NamedTuple):
+    """A semantic version; it compares as semver.org says, so without its build metadata."""
+
+    numbers: tuple[int, int, int]
+    is_release: bool
+    #: The identifiers of a pre-release: (True, 0, "beta") or (False, 2, ""). Numbers come before words.
+    prerelease: tuple[tuple[bool, int, str], ...]
+
+    def __str__(self) -> str:
+        identifiers = ".".join(word if is_word else str(number) for is_word, number, word in self.prerelease)
+        return ".".join(map(str, self.numbers)) + (f"-{identifiers}" if identifiers else "")
+
+
 def parse_version(text: str) -> SemanticVersion | None:
     """Parse a semantic version, with or without a leading `v`, minor and patch; None if `text` is not a version."""
     found = _VERSION.fullmatch(text)
     if found is None:
         return None
-    try:
-        return Version(f"{found[1]}.{found[2] or 0}.{found[3] or 0}{found[4] or ''}{found[5] or ''}")
-    except ValueError:
-        return None
-
-
-class VersionRange(NamedTuple):
-    """A range of semantic versions."""
-
-    clause: Any
-
-    def allows(self, candidate: SemanticVersion) -> bool:
-        """Whether a version is in the range."""
-        return bool(self.clause.match(candidate))
-
-
-def parse_version_range(text: str) -> VersionRange | None:
-    """Parse a range such as `>=1.2,<2`, `^1.4`, `~1.4.2` or `1.x`; None if `text` is not a range.
-
-    Pre-releases are in the range only if it names one of the same version, or has Argo CD's suffix for all
-    pre-releases: `>=1.2.0-0`.
-    """
-    parts = [part.strip() for part in text.split(",")]
-    if not all(parts):
-        return None
-    plain = _PREFIX.sub("", _OPERATOR_GAP.sub(r"\1", " ".join(parts)))
-    stable = _ANY_PRERELEASE.sub("", plain)
-    try:
-        clause = NpmSpec(stable).clause
-    except ValueError:
-        return None
-    return VersionRange(clause if stable == plain else _with_prereleases(clause))
-
-
-def _with_prereleases(clause: Any) -> Any:
-    """A clause that also has the pre-releases of its versions, but not those of an excluded upper bound."""
-    if isinstance(clause, (AllOf, AnyOf)):
-        return type(clause)(*map(_with_prereleases, clause.clauses))
-    target = clause.target
-    if clause.operator == Range.OP_GTE and not target.prerelease:
-        target = Version(f"{target}-0")
-    return Range(clause.operator, target, prerelease_policy=Range.PRERELEASE_NATURAL)
+    major, minor, patch, prerelease = found.groups()
+    identifiers = prerelease.split(".") if prerelease else []
+    ordered = tuple((False, int(each), "") if each.isdigit() else (True, 0, each) for each in identifiers)
+    return SemanticVersion((int(major), int(minor or 0), int(patch or 0)), not identifiers, ordered)
 
 
 class NewestTag(NamedTuple):
@@ -108,8 +82,10 @@ class NewestTag(NamedTuple):
     skipped: tuple[str, ...]
 
 
-def find_newest_tag(tags: Iterable[str], pattern: str, order: str, version_range: VersionRange | None) -> NewestTag:
-    """Find the newest tag that matches `pattern` and the range. Without a range, pre-releases are excluded."""
+def find_newest_tag(
+    tags: Iterable[str], pattern: str, order: str, allows: Callable[[SemanticVersion], bool] | None
+) -> NewestTag:
+    """Find the newest tag that matches `pattern` and that a range allows; without a range, no pre-release."""
     newest: tuple[Any, str] | None = None
     skipped = []
     for tag in sorted(tags):
@@ -118,7 +94,7 @@ def find_newest_tag(tags: Iterable[str], pattern: str, order: str, version_range
         key = parse_tag(tag, pattern, order)
         if key is None:
             skipped.append(tag)
-        elif isinstance(key, Version) and not (version_range.allows(key) if version_range else not key.prerelease):
+        elif isinstance(key, SemanticVersion) and not (allows(key) if allows else key.is_release):
             continue
         elif newest is None or newest[0] <= key:
             newest = key, tag

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from generator.argocd.revisions import find_newest_tag, parse_tag, parse_version_range
+from generator.argocd.revisions import find_newest_tag, parse_tag
+from generator.argocd.version_ranges import parse_version_range
 from generator.errors import NetworkError, UsageError
 from generator.promotion.app_edits import RegistryEdit, find_running_app, require_app
 from generator.promotion.pins import RemoteLookup, list_pinned_repositories
@@ -88,7 +89,7 @@ def _find_newest_tag(app: str, track: dict[str, Any], tags: Iterable[str], messa
     """Find the newest tag that an app tracks; report the tags that match its pattern but are no versions."""
     allowed = parse_version_range(track["semver"]) if "semver" in track else None
     order = track.get("order", "semver")
-    found = find_newest_tag(tags, track["tags"], order, allowed)
+    found = find_newest_tag(tags, track["tags"], order, allowed.allows if allowed else None)
     if found.skipped:
         names = ", ".join(found.skipped[:_MAX_SKIPPED_TAGS])
         more = len(found.skipped) - _MAX_SKIPPED_TAGS

@@ -10,7 +10,6 @@ from pydantic import Field, model_validator
 from generator.argocd import strings
 from generator.argocd.application import IgnoreDifference, Info, Source, SourceFields, SourceHydrator, SyncPolicy
 from generator.argocd.project import ProjectFields
-from generator.argocd.revisions import parse_version_range
 from generator.argocd.table import Count, StringMap, Table, since, union_by_toml_type
 from generator.argocd.urls import RepositoryGrant
 from generator.registry.shards import MAX_SHARDS, SHARD_BY_TEAM
@@ -38,6 +37,9 @@ class AppFields(SourceFields):
 
 
 def _version_range_problem(value: str) -> str | None:
+    # Few registries track tags by a range, and this library takes a tenth of the start of a command.
+    from generator.argocd.version_ranges import parse_version_range
+
     if parse_version_range(value):
         return None
     return f'{strings.quoted_excerpt(value)} is not a range of versions such as ">=1,<2" or "^1.4"'

@@ -46,7 +46,9 @@ def bootstrap_name(environment: str) -> str:
 
 def is_bootstrap_name(name: str, environments: Iterable[str]) -> bool:
     """Whether an Application or AppProject of an environment's charts has, or may get, this name."""
-    return any(f"{name}-".startswith(f"{bootstrap_name(environment)}-") for environment in environments)
+    return "-applications" in name and any(
+        f"{name}-".startswith(f"{bootstrap_name(environment)}-") for environment in environments
+    )
 
 
 def shard_application_name(environment: str, shard: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from generator.argocd.strings import quoted_excerpt
 from generator.registry.argocd_rules import (
@@ -50,9 +51,15 @@ class _AppValidator:
         entries = builder.entries_by_app.get(name, {})
         listed = {env: entry.listing.pin for env, entry in entries.items() if env in builder.environments}
         overridden = {env: None for env in app.layer.get("environments", {}) if env in builder.environments}
+        validated: dict[tuple[str | None, str, str], EffectiveApp] = {}
         for env, pin in {**overridden, **(listed or {"": None})}.items():
-            merged = build_effective_app(self._base_layer, name, app.layer, env, pin)
-            self._validate_effective_app(app, merged)
+            # Environments that the app does not override, with equal pins and suffixes, have equal apps and problems.
+            same = (pin, self._name_suffix(env), env if env in overridden else "")
+            if same in validated:
+                merged = replace(validated[same], environment=env)
+            else:
+                merged = validated[same] = build_effective_app(self._base_layer, name, app.layer, env, pin)
+                self._validate_effective_app(app, merged)
             if env in listed:
                 builder.effective_by_listing[env, entries[env].listing] = merged
                 environment = builder.build_environment(env)
@@ -61,11 +68,13 @@ class _AppValidator:
                 _validate_project_denials(builder, merged, environment)
                 yield IdentityClaim.for_running_app(merged, environment)
 
+    def _name_suffix(self, environment: str) -> str:
+        return self._builder.environments[environment].name_suffix if environment else ""
+
     def _validate_effective_app(self, app: DeclaredApp, merged: EffectiveApp) -> None:
         """Report what is wrong with an app, except in the parts of its table that are already reported."""
         settings, env = self._builder.settings, merged.environment
-        suffix = self._builder.environments[env].name_suffix if env else ""
-        common = ValidationSettings(settings.argocd.version, frozenset(settings.allow_schemes), suffix)
+        common = ValidationSettings(settings.argocd.version, frozenset(settings.allow_schemes), self._name_suffix(env))
         refused = [path[2:] if path[:2] == ("environments", env) else path for path in app.invalid_paths]
         for finding in (*app_problems(merged, common), *self._tenancy.find_violations(merged)):
             if not overlaps_refused_path(finding.path, refused):

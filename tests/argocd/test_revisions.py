@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from generator.argocd.revisions import find_newest_tag, parse_tag, parse_version, parse_version_range
+from generator.argocd.revisions import find_newest_tag, parse_tag, parse_version
+from generator.argocd.version_ranges import parse_version_range
 from generator.errors import RegistryError
 from generator.registry.files import MemoryFiles
 from generator.registry.reader import read_registry_from
@@ -91,7 +92,8 @@ def test_the_newest_tag(pattern: str, wanted: str | None, tag: str | None) -> No
         "v1.2.0", "v1.10.0", "v2.0.0-rc.1", "v0.9", "latest", "vnext", "billing-v3.0.0", "billing-v2.9.0",
         "charts/web/0.2.0", "charts/web/0.1.0", "nightly-x",
     ]  # fmt: skip
-    found = find_newest_tag(tags, pattern, "semver", parse_version_range(wanted) if wanted else None)
+    allowed = parse_version_range(wanted) if wanted else None
+    found = find_newest_tag(tags, pattern, "semver", allowed.allows if allowed else None)
     assert found.tag == tag
 
 
