@@ -6,10 +6,10 @@ The same rules hold on every way in: commands that promote check a candidate wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from generator.argocd.strings import COMMIT_PATTERN
 from generator.errors import RefusedError, UsageError
@@ -155,9 +155,14 @@ def list_moved_apps(base: Registry, new: Registry) -> Iterator[EffectiveApp]:
 
 
 def _list_deployed_sources(app: EffectiveApp) -> list[tuple[object, ...]]:
+    keys = ("repoURL", "path", "chart", "targetRevision")
+    return [tuple(map(source.get, keys)) for source in _find_sources(app)]
+
+
+def _find_sources(app: EffectiveApp) -> list[Mapping[str, Any]]:
+    """The sources of an app; with a source hydrator, the one that it reads."""
     hydrator = app.fields.get("sourceHydrator")
-    sources = [hydrator["drySource"]] if hydrator else app.sources
-    return [tuple(source.get(key) for key in ("repoURL", "path", "chart", "targetRevision")) for source in sources]
+    return [hydrator["drySource"]] if hydrator else [*app.sources]
 
 
 def _check_moved_app(
@@ -253,12 +258,13 @@ def _deploys_fixed_source(registry: Registry, environments: Iterable[str], app: 
 
 
 def _check_remote_tag(environment: Environment, app: EffectiveApp, remotes: RemoteLookup) -> Iterator[Refusal]:
-    """Refuse a pin that looks like a tag and is none in the app's repository, where the policy wants a tag."""
-    if environment.policy.pin != "tag" or COMMIT_PATTERN.fullmatch(app.revision):
-        return
-    for url in list_pinned_repositories(app):
-        if not remotes.read_refs(url).has_tag(app.revision):
-            yield Refusal("pin", f"{environment.name} runs tags only, and {url} has no tag {app.revision}")
+    """Refuse what looks like a tag and is none in its repository, for every Git source, where the policy wants tags."""
+    sources = [source for source in _find_sources(app) if "repoURL" in source and "chart" not in source]
+    wanted = dict.fromkeys((str(source["repoURL"]), str(source.get("targetRevision", "HEAD"))) for source in sources)
+    for url, revision in wanted if environment.policy.pin == "tag" else ():
+        known = url.startswith("oci://") or COMMIT_PATTERN.fullmatch(revision)
+        if not known and not remotes.read_refs(url).has_tag(revision):
+            yield Refusal("pin", f"{environment.name} runs tags only, and {url} has no tag {revision}")
 
 
 def _find_override_reason(
