@@ -75,9 +75,9 @@ def _build_report(
     checkout = _require_checkout(path)
     base, head = split_range(checkout, base, head)
     new = load_head_side(checkout, path, head)
+    old = load_base_side(checkout, path, new, base)
     refused = find_policy_problems(path, policy_inputs(path, {}), console.print_message, base, head)
     new = replace(new, violations=(*new.violations, *refused))
-    old = load_base_side(checkout, path, new, base)
     known = list_environments(old, new)
     require_known_names(selected, known, "environment")
     with console.show_progress(len(known), "rendering") as step:
