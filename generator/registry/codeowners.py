@@ -18,8 +18,6 @@ CODEOWNERS_PATHS = {
     "gitlab": ("CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS"),
     "gitea": ("CODEOWNERS", "docs/CODEOWNERS", ".gitea/CODEOWNERS"),
 }
-_NEW_FILE = "CODEOWNERS"
-_SECTION_OF_WORKLOADS = "[Workloads]"
 # A line that begins a section of GitLab's: `[Name]`, `^[Optional]`, `[Name][2] @default-owner`.
 _SECTION = re.compile(r"\^?\[[^\]]+\]")
 # What can be written for GitHub and GitLab: these characters, and spaces and "#" behind a backslash.
@@ -33,7 +31,7 @@ def find_codeowners_file(forge: str, exists: Callable[[str], bool]) -> tuple[str
     """
     folders = {name: f".{name}/CODEOWNERS" for name in CODEOWNERS_PATHS}
     known = forge or next((name for name, path in folders.items() if exists(path)), "github")
-    return known, next((path for path in CODEOWNERS_PATHS[known] if exists(path)), _NEW_FILE)
+    return known, next((path for path in CODEOWNERS_PATHS[known] if exists(path)), "CODEOWNERS")
 
 
 def generate_codeowners_lines(
@@ -45,10 +43,9 @@ def generate_codeowners_lines(
     the generated files are in this repository too. Raises RefusedError for a name that CODEOWNERS cannot hold.
     """
     prefix = f"/{registry_folder}/" if registry_folder else "/"
-    lines = [
-        *_registry_file_owners(editable, prefix),
-        *(_generated_file_owners(editable, prefix) if include_charts else ()),
-    ]
+    lines = list(_registry_file_owners(editable, prefix))
+    if include_charts:
+        lines += _generated_file_owners(editable, prefix)
     write_pattern = _regular_expression if forge == "gitea" else _escape_pattern
     return [f"{write_pattern(pattern)} {' '.join(owners)}" for pattern, owners in lines if owners]
 
@@ -118,7 +115,7 @@ def replace_codeowners_block(text: str, lines: list[str]) -> str:
     before, after = _split_at_block(text.splitlines(keepends=True))
     sectioned = any(map(_SECTION.match, [*before, *after]))
     if sectioned:
-        before, after, lines = [*before, *after], [], [_SECTION_OF_WORKLOADS, *lines]
+        before, after, lines = [*before, *after], [], ["[Workloads]", *lines]
     block = ending.join([BLOCK_BEGIN, *lines, BLOCK_END]) + ending
     kept = "".join(before)
     if kept.strip() and (sectioned or BLOCK_BEGIN not in text):

@@ -37,12 +37,12 @@ class EditableRegistry:
         name = self.entry_files.get((environment, app))
         if name is None:
             return None
-        if (name, environment) not in self._entries_by_app:
-            self._entries_by_app[name, environment] = read_entries(self.documents[name], environment)
-        return self._entries_by_app[name, environment].get(app)
+        if (name, environment) not in self._entries_by_list:
+            self._entries_by_list[name, environment] = read_entries(self.documents[name], environment)
+        return self._entries_by_list[name, environment].get(app)
 
     @cached_property
-    def _entries_by_app(self) -> dict[tuple[str, str], Mapping[str, ListEntry]]:
+    def _entries_by_list(self) -> dict[tuple[str, str], Mapping[str, ListEntry]]:
         return {}
 
     def pinned_tag(self, environment: str, app: str) -> str:
@@ -67,23 +67,15 @@ class EditableRegistry:
         if self._has_list(self.root, environment):
             return self.root
         team = self.documents[own].data["apps"][app]["team"]
-        shared = [
-            name
-            for name in self.documents
-            if self._has_list(name, environment)
-            and not self._declares_apps(name)
-            and self._teams_listed_in(name) == {team}
-        ]
-        return next(iter(shared), self.root)
-
-    def _teams_listed_in(self, file_name: str) -> set[str]:
-        return {self.registry.apps[app]["team"] for (_, app), name in self.entry_files.items() if name == file_name}
+        for name, document in self.documents.items():
+            if self._has_list(name, environment) and "apps" not in document.data:
+                listed_apps = {other for (_, other), file in self.entry_files.items() if file == name}
+                if {self.registry.apps[other]["team"] for other in listed_apps} == {team}:
+                    return name
+        return self.root
 
     def _has_list(self, file_name: str, environment: str) -> bool:
         return "apps" in self.documents[file_name].data.get("environments", {}).get(environment, {})
-
-    def _declares_apps(self, file_name: str) -> bool:
-        return "apps" in self.documents[file_name].data
 
     def with_entries(self, environment: str, entries: list[ListEntry]) -> EditableRegistry:
         """The registry with `entries` set in the environment's promotion list; edits each file once."""
@@ -162,11 +154,8 @@ class EditableRegistry:
 
     def revalidate(self) -> EditableRegistry:
         """Parse and validate the edited text. Raises RegistryError if an edit made it invalid."""
-        return read_editable_registry(MemoryFiles(self.file_contents()), self.root, self._display_folder)
-
-    @property
-    def _display_folder(self) -> str:
-        return self.documents[self.root].name.removesuffix(self.root).rstrip("/") or "."
+        folder = self.documents[self.root].name.removesuffix(self.root).rstrip("/") or "."
+        return read_editable_registry(MemoryFiles(self.file_contents()), self.root, folder)
 
 
 def read_editable_registry(
@@ -178,15 +167,11 @@ def read_editable_registry(
     """
     draft = read_declarations(files, root_name, display_folder, [] if allow_violations else None)
     prefix = "" if display_folder == "." else f"{display_folder}/"
-    documents = {document.name.removeprefix(prefix): document for document in draft.documents}
+    entries = ((env, app, entry) for app, listed in draft.entries_by_app.items() for env, entry in listed.items())
     return EditableRegistry(
         registry=build_registry(draft),
         root=root_name,
-        documents=documents,
+        documents={document.name.removeprefix(prefix): document for document in draft.documents},
         app_files={app: declared.document.name.removeprefix(prefix) for app, declared in draft.apps.items()},
-        entry_files={
-            (env, app): entry.document.name.removeprefix(prefix)
-            for app, entries in draft.entries_by_app.items()
-            for env, entry in entries.items()
-        },
+        entry_files={(env, app): entry.document.name.removeprefix(prefix) for env, app, entry in entries},
     )

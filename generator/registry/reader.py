@@ -175,11 +175,18 @@ def _read_included_documents(
     owners = FileOwners(builder.settings.include, {name: team.files for name, team in builder.teams.items()})
     names_by_fold: dict[str, str] = {}
     for index, name, wrong in resolve_includes(files, root_name, builder.settings.include):
+        raw = None
         if not wrong and (other := names_by_fold.setdefault(name.casefold(), name)) != name:
             wrong = f'"{other}" and {quoted_excerpt(name)} are one file on some disks: rename one'
+        elif not wrong:
+            try:
+                raw = files.read_bytes(name)
+                wrong = f"{quoted_excerpt(name)} does not exist: create it, or remove it here" if raw is None else None
+            except GeneratorError as error:
+                wrong = error.message
         if wrong:
             builder.add_root_problem(("include", index), wrong)
-        document = None if wrong else _read_included_file(builder, files, index, name, display_prefix)
+        document = None if raw is None else builder.parse(display_prefix + name, raw)
         if document is None:
             builder.is_complete = False
             continue
@@ -209,20 +216,6 @@ def _file_owner_problem(builder: RegistryBuilder, name: str, teams: list[str], d
         f"{quoted_excerpt(name)} belongs to no team: add it to the files of one team, "
         f'[teams.NAME] files = ["{name}"], or move its content to the root file'
     )
-
-
-def _read_included_file(
-    builder: RegistryBuilder, files: RegistryFiles, entry_index: int, name: str, display_prefix: str
-) -> Document | None:
-    wrong, raw = f"{quoted_excerpt(name)} does not exist: create it, or remove it here", None
-    try:
-        raw = files.read_bytes(name)
-    except GeneratorError as error:
-        wrong = error.message
-    if raw is None:
-        builder.add_root_problem(("include", entry_index), wrong)
-        return None
-    return builder.parse(display_prefix + name, raw)
 
 
 def build_registry(builder: RegistryBuilder) -> Registry:

@@ -15,7 +15,6 @@ from generator.registry.argocd_rules import (
 from generator.registry.builder import DeclaredApp, RegistryBuilder
 from generator.registry.effective import EffectiveApp, Layer, build_base_layer, build_effective_app
 from generator.registry.problems import Finding, overlaps_refused_path, suggest_name
-from generator.registry.registry import Environment
 from generator.registry.shards import find_app_shard, is_bootstrap_name, shard_application_name
 from generator.registry.table_rules import find_duplicates, find_free_form_tables, find_lossy_values
 from generator.registry.tenancy import TenancyValidator, find_privilege_violations
@@ -65,7 +64,9 @@ class _AppValidator:
                 environment = builder.build_environment(env)
                 for text, refused in pin_problems(merged, environment.policy.pin):
                     builder.add_entry_problem(name, env, text, refused=refused)
-                _validate_project_denials(builder, merged, environment)
+                project = builder.projects.get(merged.project, {})
+                for path, text in find_project_denials(merged, app_destination(merged, environment), project):
+                    builder.add_root_problem(("projects", merged.project, *path), text, refused=True)
                 yield IdentityClaim.for_running_app(merged, environment)
 
     def _name_suffix(self, environment: str) -> str:
@@ -111,13 +112,6 @@ def _declaration_problems(layer: Layer) -> Iterator[tuple[KeyPath, str]]:
         for place, table in find_free_form_tables(part):
             for path, text in find_lossy_values(table):
                 yield (*at, *place, *path), text
-
-
-def _validate_project_denials(builder: RegistryBuilder, app: EffectiveApp, env: Environment) -> None:
-    if app.project not in builder.projects:
-        return
-    for path, text in find_project_denials(app, app_destination(app, env), builder.projects[app.project]):
-        builder.add_root_problem(("projects", app.project, *path), text, refused=True)
 
 
 def _validate_bootstrap_names(builder: RegistryBuilder, running: list[IdentityClaim]) -> None:
