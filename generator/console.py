@@ -22,6 +22,11 @@ _MIN_TOTAL_FOR_BAR = 2_000
 _ESCAPED_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 
+def count_noun(number: int, noun: str) -> str:
+    """Format a number with its noun: `1 file`, `2 files`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def escape_unprintable(text: str) -> str:
     """Escape every control, bidirectional and invisible character (`\\x1b`), except newlines."""
     if text.isascii() and text.replace("\n", "").isprintable():

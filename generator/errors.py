@@ -33,7 +33,7 @@ class Problem:
 
     `file_order` is the file's index among the files read (the root registry is 0), so that sorting
     gives file order. `key` is the dotted key, empty if the TOML itself is invalid.
-    `refused` marks a violated policy or tenancy rule, as opposed to invalid content.
+    `is_violation` marks a violated policy or tenancy rule, as opposed to invalid content.
     """
 
     file_order: int
@@ -42,7 +42,7 @@ class Problem:
     file: str
     key: str
     text: str
-    refused: bool = False
+    is_violation: bool = False
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}:{self.column}"
@@ -56,7 +56,7 @@ class RegistryError(GeneratorError):
         self.problems = tuple(sorted(set(problems)))
         count = len(self.problems)
         super().__init__(f"{count} problem{'' if count == 1 else 's'} in {name}")
-        self.exit_code = 4 if all(p.refused for p in self.problems) else 3
+        self.exit_code = 4 if all(p.is_violation for p in self.problems) else 3
 
 
 class RefusedError(GeneratorError):

@@ -80,25 +80,27 @@ def prepare_charts(
     if not overwrite:
         refuse_edited_files(before, change)
     verified = verify_charts(after, registry, open_verdict_cache(), helm_scope)
-    if change.foreign and helm_scope is not HelmScope.NONE:
+    if change.foreign_in_the_way and helm_scope is not HelmScope.NONE:
         refuse_orphaned_templates(before, after, change)
     return PreparedCharts(registry, tree, before, after, change, digests, verified)
 
 
 def refuse_files_in_the_way(folder: ChartFolder, change: ChangeSet) -> None:
     """Raise RefusedError if foreign files have the paths of generated files."""
-    if change.foreign:
+    if change.foreign_in_the_way:
         raise RefusedError(
-            list_paths("files that workloads did not write are in the way", map(folder.display, change.foreign)),
+            list_paths(
+                "files that workloads did not write are in the way", map(folder.display, change.foreign_in_the_way)
+            ),
             remedy="move them away, or take them over with --adopt",
         )
 
 
 def refuse_edited_files(folder: ChartFolder, change: ChangeSet) -> None:
     """Raise RefusedError if files are not as the inventory says, which only claims that they are generated."""
-    if change.edited:
+    if change.edited_by_hand:
         raise RefusedError(
-            list_paths("generated files were edited by hand", map(folder.display, change.edited)),
+            list_paths("generated files were edited by hand", map(folder.display, change.edited_by_hand)),
             remedy="put the edits into apps.toml, or discard them with --overwrite",
         )
 

@@ -69,7 +69,7 @@ def find_narrowed_permissions(before: Manifest, after: Manifest) -> Iterator[Per
 
 
 def format_permission(item: Any) -> str:
-    """Format an entry of a permission list in short form."""
+    """Format an entry of a permission list for a message: `group apps, kind Deployment`."""
     if isinstance(item, Mapping):
         return ", ".join(f"{name} {format_permission(value)}" for name, value in item.items())
     return ", ".join(map(format_permission, item)) if isinstance(item, list) else str(item)

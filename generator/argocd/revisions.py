@@ -31,8 +31,8 @@ _DATE = re.compile(
 )
 
 
-def is_version_range(revision: str) -> bool:
-    """Whether Argo CD reads a revision as a range of versions, which is matched against tags."""
+def is_written_as_range(revision: str) -> bool:
+    """Whether a revision has characters of a version range, so that Argo CD looks for the newest tag in the range."""
     return bool(_RANGE_CHARACTERS.search(revision))
 
 
@@ -46,7 +46,7 @@ def revision_kind(revision: str, pinned: bool) -> str:
     if revision.startswith("refs/tags/") or _VERSION_LIKE.fullmatch(revision):
         return "tag"
     # A shortened commit ID is not a tag, and may become ambiguous.
-    moves = revision in ("HEAD", "main", "master") or revision.startswith("refs/") or is_version_range(revision)
+    moves = revision in ("HEAD", "main", "master") or revision.startswith("refs/") or is_written_as_range(revision)
     moves = moves or bool(_SHORT_COMMIT.fullmatch(revision))
     return "tag" if pinned and not moves else "branch"
 

@@ -77,7 +77,7 @@ MAX_APP_NAME_LENGTH = 53
 
 def build_validation_error(text: str) -> PydanticCustomError:
     """Build a pydantic error that shows `text` unchanged."""
-    return PydanticCustomError("refused", "{text}", {"text": text})
+    return PydanticCustomError("invalid_text", "{text}", {"text": text})
 
 
 def string_validator(find_problem: Callable[[str], str | None]) -> AfterValidator:

@@ -30,7 +30,7 @@ def removal_effect(identity: Identity, *, cascades: bool = True, permitted: bool
     `cascades` is whether it has a finalizer that deletes its workload; `permitted` is whether its project still
     permits its namespace at that time, because Argo CD deletes nothing that the project does not permit.
     """
-    place = format_place(identity)
+    place = format_namespace_and_cluster(identity)
     if not cascades:
         return WorkloadEffect("orphans-workload", f"leaves everything that runs {place} there, unmanaged")
     if not permitted:
@@ -56,17 +56,18 @@ def change_effect(
     if replaced:
         gone = removal_effect(before, cascades=cascades)
         name = "recreates-workload" if cascades else gone.name
-        return WorkloadEffect(name, f"{changes}: {gone.text}, then creates it {format_place(after)}")
-    place = f"in namespace {after.get('namespace')}" if moved == ["namespace"] else format_place(after)
+        return WorkloadEffect(name, f"{changes}: {gone.text}, then creates it {format_namespace_and_cluster(after)}")
+    place = f"in namespace {after.get('namespace')}" if moved == ["namespace"] else format_namespace_and_cluster(after)
     if moved == ["namespace"] and permitted:
         return WorkloadEffect(
-            "recreates-workload", f"{changes}: creates it {place}, and deletes it {format_place(before)}"
+            "recreates-workload",
+            f"{changes}: creates it {place}, and deletes it {format_namespace_and_cluster(before)}",
         )
-    text = f"creates a second one {place}, and leaves the first one unmanaged {format_place(before)}"
+    text = f"creates a second one {place}, and leaves the first one unmanaged {format_namespace_and_cluster(before)}"
     return WorkloadEffect("orphans-workload", f"{changes}: {text}")
 
 
-def format_place(identity: Identity) -> str:
+def format_namespace_and_cluster(identity: Identity) -> str:
     """The namespace and cluster of a workload: `in namespace shop on https://kubernetes.default.svc`."""
     cluster = identity.get("cluster", "").partition(":")[2]
     return f"in namespace {identity.get('namespace')}" + (f" on {cluster}" if cluster else "")

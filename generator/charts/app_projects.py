@@ -72,7 +72,10 @@ def _app_destination(app: EffectiveApp, env: Environment) -> dict[str, str]:
 
 
 def build_project_manifests(registry: Registry, apps: Mapping[str, list[EffectiveApp]]) -> dict[str, Mapping[str, Any]]:
-    """Build each AppProject over all environments, as a manifest for `kubectl apply`."""
+    """Build the manifest, for `kubectl apply`, of each AppProject that an app uses, by project name.
+
+    `apps` are the apps of each environment. A manifest permits what they need in all environments together.
+    """
     used: dict[str, list[AppInEnvironment]] = defaultdict(list)
     for name, members in apps.items():
         for app in members:

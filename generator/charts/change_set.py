@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 class ChangeSet:
     """The files to add, change and remove below the output folder.
 
-    `edited` are generated files that were changed by hand; `foreign` are foreign files at the path of a
-    generated file. Both are also among `changed` or `removed`: the caller decides whether to overwrite
-    or delete them.
+    `edited_by_hand` are generated files that were changed by hand; `foreign_in_the_way` are foreign files at the
+    path of a generated file. Both are also among `changed` or `removed`: the caller decides whether to overwrite or
+    delete them. A change set without any change is false.
     """
 
     added: Mapping[str, bytes]
     changed: Mapping[str, bytes]
     removed: tuple[str, ...]
-    edited: tuple[str, ...]
-    foreign: tuple[str, ...]
+    edited_by_hand: tuple[str, ...]
+    foreign_in_the_way: tuple[str, ...]
     inventory: Inventory
     inventory_changed: bool
     #: The digest of each changed or removed file when it was compared.

@@ -48,7 +48,7 @@ class ChartFolder:
         return INVENTORY_FILE in self.read_files([INVENTORY_FILE])
 
     def display(self, path: str) -> str:
-        """A path below the folder, as messages name it."""
+        """Return a path below the folder as messages name it."""
         return path if self.display_path in ("", ".") else f"{self.display_path}/{path}"
 
     @cached_property
@@ -56,13 +56,13 @@ class ChartFolder:
         """The files of each chart: the path below the output folder, by the path below the chart."""
         found: dict[Chart, dict[str, str]] = {}
         for path in self.chart_paths:
-            place = parse_chart_path(path)
-            if place:
-                found.setdefault(place.chart, {})[place.path] = path
+            chart_path = parse_chart_path(path)
+            if chart_path:
+                found.setdefault(chart_path.chart, {})[chart_path.path] = path
         return found
 
     def read_chart(self, chart: Chart) -> dict[str, bytes]:
-        """Read the files of a chart, by path below it."""
+        """Read the files of a chart, by path below it. Raises KeyError if the folder has no such chart."""
         paths = self.paths_by_chart.get(chart, {})
         contents = self.read_files(paths.values())
         return {name: contents[path] for name, path in paths.items() if path in contents}
@@ -81,10 +81,13 @@ class OverlaidFolder(ChartFolder):
     @cached_property
     def generated_charts(self) -> tuple[Chart, ...]:
         """The charts of the registry, in order; others, such as those of a former shard, are read by no Argo CD."""
-        return tuple(sorted({place.chart for path in self.tree.digests if (place := parse_chart_path(path))}))
+        return tuple(sorted({chart_path.chart for path in self.tree.digests if (chart_path := parse_chart_path(path))}))
 
-    def keeps_foreign(self, chart: Chart, name: str) -> bool:
-        """Whether the file `name` of a chart is foreign and stays in a chart of the registry."""
+    def is_kept_foreign_file(self, chart: Chart, name: str) -> bool:
+        """Whether a chart of the registry keeps a foreign file at the path `name` below it.
+
+        False for any other chart, and for a path without a file.
+        """
         return chart in self.generated_charts and self.paths_by_chart[chart].get(name) in self.foreign_paths
 
 
@@ -122,4 +125,4 @@ def is_in_chart(path: str) -> bool:
 
 def list_chart_environments(paths: Iterable[str]) -> list[str]:
     """The environments that have a chart among these files, in order of name."""
-    return sorted({place.chart.environment for path in paths if (place := parse_chart_path(path))})
+    return sorted({chart_path.chart.environment for path in paths if (chart_path := parse_chart_path(path))})

@@ -89,22 +89,22 @@ def parse_chart_path(path: str) -> ChartPath | None:
 
 def is_unittest_suite(path: str) -> bool:
     """Whether a file is a chart's helm-unittest suite, which Helm does not read."""
-    place = parse_chart_path(path)
-    return place is not None and place.path.startswith("tests/")
+    chart_path = parse_chart_path(path)
+    return chart_path is not None and chart_path.path.startswith("tests/")
 
 
 def group_by_chart(files: Mapping[str, _V]) -> dict[Chart, dict[str, _V]]:
     """Group a mapping by path into one mapping for each chart, by path below the chart's folder."""
     found: dict[Chart, dict[str, _V]] = {}
     for path, value in files.items():
-        place = parse_chart_path(path)
-        if place:
-            found.setdefault(place.chart, {})[place.path] = value
+        chart_path = parse_chart_path(path)
+        if chart_path:
+            found.setdefault(chart_path.chart, {})[chart_path.path] = value
     return found
 
 
 def parse_template_path(path: str) -> tuple[str, str] | None:
     """The environment and app of an app's template path; None for any other path."""
-    place = parse_chart_path(path)
-    found = _TEMPLATE_PATH.fullmatch(place.path) if place else None
-    return (place.chart.environment, found[1]) if place and found and found[1] != SHARDS_TEMPLATE else None
+    chart_path = parse_chart_path(path)
+    found = _TEMPLATE_PATH.fullmatch(chart_path.path) if chart_path else None
+    return (chart_path.chart.environment, found[1]) if chart_path and found and found[1] != SHARDS_TEMPLATE else None

@@ -118,7 +118,7 @@ class OutputFolder:
             parent = os.path.dirname(parent)  # noqa: PTH120
 
     def apply_changes(
-        self, change: ChangeSet, inventory: Inventory, on_progress: Callable[[int], None] = lambda done: None
+        self, change: ChangeSet, new_inventory: Inventory, on_progress: Callable[[int], None] = lambda done: None
     ) -> None:
         """Write and delete the files of a change set. If it is killed, the next run finishes the work.
 
@@ -128,7 +128,7 @@ class OutputFolder:
         """
         try:
             if change.added or change.removed:
-                first = replace(change.inventory, files={**change.inventory.files, **inventory.files})
+                first = replace(change.inventory, files={**change.inventory.files, **new_inventory.files})
                 self._replace_file(INVENTORY_FILE, first.to_json_bytes())
             files = change.files_to_write
             for done, path in enumerate((path for path in files if path != INVENTORY_FILE), 1):

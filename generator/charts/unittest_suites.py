@@ -150,7 +150,7 @@ def _format_selector(selector: Mapping[str, Any]) -> str:
 
 def _join_test(description: str, selector: str, asserts: Iterable[str], values: Mapping[str, Any] | None = None) -> str:
     given = yaml.dump_lines({"set": values}, "    ") if values else ""
-    return f"  - it: {yaml.quote_string(description)}\n{given}{selector}    asserts:\n{''.join(asserts)}"
+    return f"  - it: {yaml.quote_yaml_string(description)}\n{given}{selector}    asserts:\n{''.join(asserts)}"
 
 
 def _format_assertion(kind: str, parameters: Mapping[str, Any]) -> str:
@@ -158,7 +158,7 @@ def _format_assertion(kind: str, parameters: Mapping[str, Any]) -> str:
 
 
 def _assert_equal(path: str, value: Any) -> str:
-    return f"      - equal: {{path: {yaml.quote_string(path)}, value: {yaml.dump_inline(value)}}}\n"
+    return f"      - equal: {{path: {yaml.quote_yaml_string(path)}, value: {yaml.dump_inline(value)}}}\n"
 
 
 def _assert_given(path: str, value: Any) -> str:

@@ -29,9 +29,10 @@ _SCALAR_TYPES = (str, bool, int, float)
 
 
 def dump(value: Mapping[str, Any], indent: str = "") -> str:
-    """Dump a mapping of strings, numbers, booleans, lists and mappings as a YAML document that ends in a newline.
+    """Dump a mapping as a YAML document in block style that ends in a newline; an empty mapping gives "".
 
-    With an `indent`, as a part of a document at this indentation. An empty mapping gives no text.
+    Every string value is quoted; None is written as `[]`. With an `indent`, each line begins with it, for a part of
+    a larger document.
     """
     lines: list[str] = []
     _write_mapping(lines, value, indent)
@@ -39,16 +40,16 @@ def dump(value: Mapping[str, Any], indent: str = "") -> str:
 
 
 def dump_lines(value: Mapping[str, Any], indent: str = "") -> str:
-    """Dump a mapping with each entry on one line, as a part of a document at this indentation."""
+    """Dump a mapping as lines of `key: value`, with each value on one line; an empty mapping gives ""."""
     return "".join([f"{_format_entry_key(key, indent)} {dump_inline(inner)}\n" for key, inner in value.items()])
 
 
 def dump_inline(value: Any) -> str:
-    """Dump a value on one line."""
+    """Dump a value on one line, in flow style and without a newline: `{a: "b", c: [1, 2]}`."""
     # Types, since a check for the abstract Mapping is slow.
     kind = type(value)
     if kind is str:
-        return quote_string(value)
+        return quote_yaml_string(value)
     if kind is dict or isinstance(value, Mapping):
         return f"{{{', '.join([f'{_format_inline_key(key)} {dump_inline(inner)}' for key, inner in value.items()])}}}"
     if kind is list or kind is tuple:
@@ -60,7 +61,7 @@ def _write_mapping(lines: list[str], value: Mapping[str, Any], indent: str) -> N
     for key, inner in value.items():
         # Nearly every value is such a string: it needs no further call.
         if type(inner) is str and "\n" not in inner:
-            lines.append(f"{_format_entry_key(key, indent)} {quote_string(inner)}")
+            lines.append(f"{_format_entry_key(key, indent)} {quote_yaml_string(inner)}")
         else:
             _write_entry(lines, _format_entry_key(key, indent), inner, indent)
 
@@ -81,7 +82,7 @@ def _write_entry(lines: list[str], head: str, inner: Any, indent: str) -> None:
             lines.append(f"{head} {_block_header(inner)}")
             lines += [f"{indent}  {line}" if line else "" for line in inner.removesuffix("\n").split("\n")]
         else:
-            lines.append(f"{head} {quote_string(inner)}")
+            lines.append(f"{head} {quote_yaml_string(inner)}")
     elif isinstance(inner, _SCALAR_TYPES) or not inner:
         lines.append(f"{head} {_format_scalar(inner)}")
     else:
@@ -122,7 +123,7 @@ def _format_inline_key(key: str) -> str:
 
 
 def _quote_key(key: str) -> str:
-    return key if _PLAIN_KEY.fullmatch(key) and key.lower() not in _RESERVED_WORDS else quote_string(key)
+    return key if _PLAIN_KEY.fullmatch(key) and key.lower() not in _RESERVED_WORDS else quote_yaml_string(key)
 
 
 def _format_scalar(value: Any) -> str:
@@ -141,7 +142,7 @@ def _format_number(value: float) -> str:
 
 
 @functools.lru_cache(maxsize=8192)
-def quote_string(text: str) -> str:
+def quote_yaml_string(text: str) -> str:
     """Quote a string with double quotes, and escape the characters that YAML does not allow as they are."""
     return f'"{_ESCAPED_CHARACTERS.sub(_escape_character, text)}"'
 
@@ -152,13 +153,13 @@ def _escape_character(found: re.Match[str]) -> str:
 
 
 def load(text: str) -> Any:
-    """One YAML document, read by ruamel.yaml's safe loader (YAML 1.2). Raises `YamlError`."""
+    """Parse one YAML document (YAML 1.2); None if the text has none. Raises `YamlError`."""
     documents = load_all(text)
     return documents[0] if documents else None
 
 
 def load_all(text: str) -> list[Any]:
-    """Every document of a YAML stream that is not empty. Raises `YamlError`."""
+    """Parse a YAML stream, and return every document that is not empty. Raises `YamlError`."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 

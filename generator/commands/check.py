@@ -87,7 +87,7 @@ def _check_result_json(outcome: CheckOutcome) -> dict[str, Any]:
         "upToDate": not change,
         "applications": len(outcome.charts.tree.applications),
         "warnings": outcome.warnings,
-        "foreign": [item._asdict() for item in outcome.foreign_objects],
+        "foreign": [item._asdict() for item in outcome.foreign_file_objects],
         "drift": drift,
     }
 
@@ -107,7 +107,7 @@ def _print_check_result(outcome: CheckOutcome) -> None:
 def _foreign_object_lines(outcome: CheckOutcome) -> list[str]:
     """List the objects that foreign files render: Argo CD applies them, and the registry does not know them."""
     root = outcome.folder.root
-    return [f"foreign: {root / item.path} renders {item.kind} {item.name}" for item in outcome.foreign_objects]
+    return [f"foreign: {root / item.path} renders {item.kind} {item.name}" for item in outcome.foreign_file_objects]
 
 
 def _drift_lines(outcome: CheckOutcome) -> Iterator[str]:

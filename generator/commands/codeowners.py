@@ -17,7 +17,7 @@ from generator.publishing.checkout_files import open_registry_files
 from generator.registry.codeowners import (
     find_codeowners_file,
     generate_codeowners_lines,
-    replace_codeowners_block,
+    update_codeowners_block,
 )
 from generator.registry.editable import read_editable_registry
 from generator.registry.files import find_registry
@@ -51,7 +51,7 @@ def codeowners_command(registry_path: str | None, as_json: bool, dry_run: bool, 
         return
     place = top / name
     before = _read_codeowners(place)
-    after = replace_codeowners_block(before, lines)
+    after = update_codeowners_block(before, lines)
     if after != before and not dry_run:
         _write_codeowners(place, after)
     if as_json:

@@ -23,7 +23,7 @@ from generator.commands.policy_options import policy_inputs
 from generator.promotion.app_edits import RegistryEdit
 from generator.promotion.history import find_checkout, report_shallow_clone
 from generator.publishing.context import EditOperation
-from generator.publishing.publish import PublishOrder, publish_registry
+from generator.publishing.publish import PublishRequest, publish_registry
 from generator.publishing.working_copy import EditOutcome, edit_working_copy
 from generator.registry.files import find_registry
 
@@ -114,7 +114,7 @@ def _print_edit_messages(edit: RegistryEdit) -> None:
 
 
 def _publish_edit(operation: EditOperation, path: Path, flags: dict[str, Any]) -> None:
-    order = PublishOrder(
+    request = PublishRequest(
         str(path),
         None,
         None,
@@ -124,7 +124,7 @@ def _publish_edit(operation: EditOperation, path: Path, flags: dict[str, Any]) -
         policy=policy_inputs(path, flags),
         pull_request=requests.read_pull_request_options(flags["as_request"], flags["forge"]),
     )
-    result, account = publish_registry(order, console.print_message, operation)
+    result, account = publish_registry(request, console.print_message, operation)
     edited = account.edit
     if flags["as_json"]:
         told = {"subject": edited.subject, "told": list(edited.messages)} if edited else {}
@@ -132,7 +132,7 @@ def _publish_edit(operation: EditOperation, path: Path, flags: dict[str, Any]) -
         data |= {
             "head": result.head,
             "files": list(result.changed_paths),
-            **requests.pull_request_json(account.pull_request),
+            **requests.pull_request_json_entry(account.pull_request),
         }
         console.print_json(data)
         return

@@ -9,7 +9,7 @@ from generator.commands.options import registry_option
 from generator.publishing.checkout_files import read_working_registry
 from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
-from generator.site.graphs import build_apps_graph, build_promotion_graph, format_dot, format_mermaid
+from generator.site.graphs import build_chart_tree, build_promotion_graph, format_dot, format_mermaid
 
 
 @click.command("graph")
@@ -24,5 +24,5 @@ def graph_command(registry_path: str | None, form: str, what: str, environments:
     """
     registry = read_working_registry(find_registry(registry_path))
     require_known_names(environments, registry.environments, "environment")
-    graph = (build_promotion_graph if what == "promotion" else build_apps_graph)(registry, environments)
+    graph = (build_promotion_graph if what == "promotion" else build_chart_tree)(registry, environments)
     console.print_result(format_mermaid(graph) if form == "mermaid" else format_dot(graph))

@@ -30,21 +30,23 @@ def history_command(
     now = current_time()
     begin = parse_moment("--since", since, now) if since else None
     history = require_history(path, now, console.print_message)
-    moves = history.filter_changes(app, environment, begin)
-    if not moves and app is not None and not history.filter_changes(app):
+    changes = history.filter_changes(app, environment, begin)
+    if not changes and app is not None and not history.filter_changes(app):
         raise UsageError(
             f"{app} has no history in {path}",
             remedy="check the spelling, or commit the registry first",
         )
-    if environment is not None and not moves:
+    if environment is not None and not changes:
         current = read_working_registry(path).environments
-        known = {move.environment for move in history.revision_changes} | current.keys()
+        known = {change.environment for change in history.revision_changes} | current.keys()
         require_known_names((environment,), known, "environment")
     if as_json:
-        console.print_json([_revision_change_json(move, history) for move in moves])
-    elif moves:
+        console.print_json([_revision_change_json(change, history) for change in changes])
+    elif changes:
         header = ["WHEN (UTC)", "ENV", "APP", "FROM", "TO", "WHO", "COMMIT", "REASON"]
-        console.print_table(header, [_revision_change_row(move, history) for move in reversed(moves)], text_column=7)
+        console.print_table(
+            header, [_revision_change_row(change, history) for change in reversed(changes)], text_column=7
+        )
     else:
         console.print_message("no changes")
 

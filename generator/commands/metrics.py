@@ -9,6 +9,7 @@ import click
 
 from generator import console
 from generator.commands.options import current_time, json_option, registry_option
+from generator.errors import UsageError
 from generator.promotion.history import require_history
 from generator.promotion.metrics import DeliveryMetrics, compute_delivery_metrics
 from generator.promotion.times import format_age, parse_moment
@@ -30,11 +31,13 @@ _DEFAULT_DAYS = 90
 def metrics_command(
     registry_path: str | None, as_json: bool, as_csv: bool, teams: tuple[str, ...], since: str | None
 ) -> None:
-    """Show the four DORA metrics of each team and app in the last environments.
+    """Show the four DORA metrics of each team and app in the final environments.
 
     These are the deployments per week, the median time from the first environment to the last, the share of
     deployments that were rolled back, and the median time until the rollback.
     """
+    if as_json and as_csv:
+        raise UsageError("--json and --csv exclude each other", remedy="choose one of them")
     path, until = find_registry(registry_path), current_time()
     registry = read_working_registry(path)
     require_known_names(teams, registry.teams, "team")

@@ -11,7 +11,7 @@ from generator.commands.options import current_time, override_options
 from generator.commands.policy_options import open_remotes
 from generator.errors import UsageError
 from generator.promotion.policy import PromotionContext
-from generator.promotion.promote import PromotionOrder, promote_apps
+from generator.promotion.promote import PromotionRequest, promote_apps
 
 
 @click.command("promote")
@@ -46,7 +46,7 @@ def promote_command(apps: tuple[str, ...], **flags: Any) -> None:
         raise UsageError("no app is named", remedy="name apps, or use --all, --team TEAM or --ready")
     if flags["revision"] is not None and len(apps) != 1:
         raise UsageError("--revision is for one app", remedy="name one app")
-    order = PromotionOrder(
+    request = PromotionRequest(
         apps=apps,
         target_environments=flags["targets"],
         source_environment=flags["source"],
@@ -58,7 +58,7 @@ def promote_command(apps: tuple[str, ...], **flags: Any) -> None:
     )
     moment, ask = current_time(), open_remotes(registry_file(flags))
     run_edit(
-        lambda context: promote_apps(context.editable, order, PromotionContext(context.history, moment, ask)),
+        lambda context: promote_apps(context.editable, request, PromotionContext(context.history, moment, ask)),
         flags,
         reads_history=True,
     )

@@ -20,7 +20,7 @@ from generator.commands.options import (
 from generator.commands.policy_options import policy_inputs
 from generator.commands.pull_request_options import read_pull_request_options
 from generator.git.push import PublishResult
-from generator.publishing.publish import PublishOrder, publish_registry
+from generator.publishing.publish import PublishRequest, publish_registry
 from generator.publishing.summary import PublishSummary
 from generator.registry.files import find_registry
 
@@ -63,7 +63,7 @@ def publish_command(
     Application would be deleted without --allow-removal.
     """
     inputs = policy_inputs(find_registry(registry_path), {"rules": rules, "reason": reason})
-    order = PublishOrder(
+    request = PublishRequest(
         registry_path,
         repository,
         branch,
@@ -72,7 +72,7 @@ def publish_command(
         policy=inputs,
         **flags,
     )
-    result, account = publish_registry(order, console.print_message)
+    result, account = publish_registry(request, console.print_message)
     if as_json:
         console.print_json(_publish_result_json(result, account, dry_run))
     else:
@@ -89,7 +89,7 @@ def _publish_result_json(result: PublishResult, summary: PublishSummary, dry_run
         "environments": summary.apps_by_environment if result.changed_paths else {},
         "removed": [removal.key for removal in summary.removals],
         "files": list(result.changed_paths),
-        **requests.pull_request_json(summary.pull_request),
+        **requests.pull_request_json_entry(summary.pull_request),
     }
 
 

@@ -36,8 +36,8 @@ def read_pull_request_options(requested: bool, forge: str | None) -> PullRequest
     return PullRequestOptions(" ".join(said), "\0".join(operation), forge or "")
 
 
-def pull_request_json(pull_request: PublishedPullRequest | None) -> dict[str, Any]:
-    """The pull request as JSON data."""
+def pull_request_json_entry(pull_request: PublishedPullRequest | None) -> dict[str, Any]:
+    """Return the entry `request` of a command's JSON output; empty without a pull request."""
     if pull_request is None:
         return {}
     return {

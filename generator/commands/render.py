@@ -70,14 +70,14 @@ def render_command(
         )
     _print_removals(outcome.removals)
     if as_json:
-        console.print_json({**change_as_json(outcome), "written": not dry_run})
+        console.print_json({**change_set_as_json(outcome), "written": not dry_run})
         return
     for line in _changed_file_lines(outcome):
         console.print_message(line)
     console.print_result(_format_change_counts(outcome, dry_run))
 
 
-def change_as_json(outcome: RenderOutcome) -> dict[str, list[str]]:
+def change_set_as_json(outcome: RenderOutcome) -> dict[str, list[str]]:
     """The changed paths as JSON data."""
     change = outcome.change
     return {"added": sorted(change.added), "changed": sorted(change.changed), "removed": list(change.removed)}
@@ -104,7 +104,7 @@ def _changed_file_lines(outcome: RenderOutcome) -> list[str]:
 
 
 def _format_change_counts(outcome: RenderOutcome, dry_run: bool) -> str:
-    counts = {name: len(paths) for name, paths in change_as_json(outcome).items()}
+    counts = {name: len(paths) for name, paths in change_set_as_json(outcome).items()}
     if not any(counts.values()):
         return f"{outcome.folder}: up to date"
     parts = ", ".join(f"{count} {name}" for name, count in counts.items() if count)

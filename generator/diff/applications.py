@@ -6,56 +6,56 @@ from collections.abc import Mapping
 from typing import Any
 
 from generator.argocd.workload_effects import Identity
-from generator.diff.compare import SHARD_FIELD, Manifest, value_at
+from generator.diff.compare import SHARD_FIELD, Manifest, find_nested_value
 
 _CASCADING_FINALIZER = "resources-finalizer.argocd.argoproj.io"
 _SYNC_OPTIONS_ANNOTATION = "argocd.argoproj.io/sync-options"
 
 
-def application_identity(item: Manifest) -> Identity:
+def read_application_identity(item: Manifest) -> Identity:
     """The identity of an Application, with the same fields as in the inventory."""
-    destination = value_at(item, "spec", "destination") or {}
-    field = "server" if value_at(destination, "server") else "name"
+    destination = find_nested_value(item, "spec", "destination") or {}
+    field = "server" if find_nested_value(destination, "server") else "name"
     parts = {
-        "name": value_at(item, "metadata", "name"),
-        "argocdNamespace": value_at(item, "metadata", "namespace"),
-        "project": value_at(item, "spec", "project"),
-        "cluster": f"{field}:{value_at(destination, field) or ''}",
-        "namespace": value_at(destination, "namespace"),
-        "shard": value_at(item, SHARD_FIELD),
+        "name": find_nested_value(item, "metadata", "name"),
+        "argocdNamespace": find_nested_value(item, "metadata", "namespace"),
+        "project": find_nested_value(item, "spec", "project"),
+        "cluster": f"{field}:{find_nested_value(destination, field) or ''}",
+        "namespace": find_nested_value(destination, "namespace"),
+        "shard": find_nested_value(item, SHARD_FIELD),
     }
     handed_over = {"handOver": "true"} if is_kept_by_parent(item) and not has_cascading_finalizer(item) else {}
     return {**{name: str(value or "") for name, value in parts.items()}, **handed_over}
 
 
-def project_name(item: Manifest) -> str:
+def read_project_name(item: Manifest) -> str:
     """The name of an Application's AppProject."""
-    return str(value_at(item, "spec", "project") or "default")
+    return str(find_nested_value(item, "spec", "project") or "default")
 
 
-def destination(item: Manifest) -> Manifest:
+def read_destination(item: Manifest) -> Manifest:
     """The destination of an Application."""
-    found = value_at(item, "spec", "destination")
+    found = find_nested_value(item, "spec", "destination")
     return found if isinstance(found, Mapping) else {}
 
 
 def list_sources(item: Manifest) -> list[Manifest]:
     """The sources of an Application: `source`, `sources`, or the dry source of its hydrator."""
-    several = value_at(item, "spec", "sources")
-    one = value_at(item, "spec", "source") or value_at(item, "spec", "sourceHydrator", "drySource")
+    several = find_nested_value(item, "spec", "sources")
+    one = find_nested_value(item, "spec", "source") or find_nested_value(item, "spec", "sourceHydrator", "drySource")
     sources = several if isinstance(several, list) else [one]
     return [source for source in sources if isinstance(source, Mapping)]
 
 
 def source_form(item: Manifest) -> str:
     """Which field has the sources: `source`, `sources` or `sourceHydrator`; empty if there are none."""
-    spec = value_at(item, "spec") or {}
-    return next((form for form in ("sourceHydrator", "sources", "source") if value_at(spec, form)), "")
+    spec = find_nested_value(item, "spec") or {}
+    return next((form for form in ("sourceHydrator", "sources", "source") if find_nested_value(spec, form)), "")
 
 
 def automated_policy(item: Manifest) -> Mapping[str, Any] | None:
     """The `automated` table of the sync policy; None if somebody has to start each sync."""
-    automated = value_at(item, "spec", "syncPolicy", "automated")
+    automated = find_nested_value(item, "spec", "syncPolicy", "automated")
     return automated if isinstance(automated, Mapping) and automated.get("enabled") is not False else None
 
 
@@ -68,31 +68,31 @@ def self_heals(item: Manifest) -> bool:
 def prunes(item: Manifest) -> bool:
     """Whether Argo CD deletes by itself what the source no longer has."""
     automated = automated_policy(item)
-    kept = {"Prune=false", "Prune=confirm"} & sync_options(item)
+    kept = {"Prune=false", "Prune=confirm"} & read_sync_options(item)
     return automated is not None and automated.get("prune") is True and not kept
 
 
-def sync_options(item: Manifest) -> set[str]:
+def read_sync_options(item: Manifest) -> set[str]:
     """The sync options for the resources of an Application."""
-    value = value_at(item, "spec", "syncPolicy", "syncOptions")
+    value = find_nested_value(item, "spec", "syncPolicy", "syncOptions")
     return {str(option) for option in value} if isinstance(value, list) else set()
 
 
-def own_sync_options(item: Manifest) -> set[str]:
+def read_own_sync_options(item: Manifest) -> set[str]:
     """The sync options in the object's own annotation, which its parent obeys."""
-    annotations = value_at(item, "metadata", "annotations")
+    annotations = find_nested_value(item, "metadata", "annotations")
     value = annotations.get(_SYNC_OPTIONS_ANNOTATION) if isinstance(annotations, Mapping) else None
     return {option.strip() for option in str(value or "").split(",")}
 
 
 def is_kept_by_parent(item: Manifest) -> bool:
     """Whether the object stays in the cluster when its chart no longer has it."""
-    return "Prune=false" in own_sync_options(item)
+    return "Prune=false" in read_own_sync_options(item)
 
 
 def list_finalizers(item: Manifest) -> list[str]:
     """The finalizers of an object."""
-    value = value_at(item, "metadata", "finalizers")
+    value = find_nested_value(item, "metadata", "finalizers")
     return [str(name) for name in value] if isinstance(value, list) else []
 
 

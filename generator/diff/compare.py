@@ -157,7 +157,7 @@ def _have_same_json(before: Any, after: Any) -> bool:
     return json.dumps(before, sort_keys=True) == json.dumps(after, sort_keys=True)
 
 
-def value_at(item: Any, *path: str) -> Any:
+def find_nested_value(item: Any, *path: str) -> Any:
     """The value at a path of keys; None if it is missing."""
     for name in path:
         item = item.get(name) if isinstance(item, Mapping) else None

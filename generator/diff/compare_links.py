@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from generator.argocd.revisions import is_version_range
+from generator.argocd.revisions import is_written_as_range
 from generator.argocd.urls import parse_repository_url
 from generator.diff.compare import ABSENT, FieldPath, Manifest, ObjectDifference
 from generator.forges.detect import detect_forge
@@ -34,7 +34,7 @@ def _build_compare_link(url: str, before: object, after: object, job_variables: 
         where is None
         or form is None
         or not _HOST_PATTERN.fullmatch(where.host)
-        or any(map(is_version_range, revisions))
+        or any(map(is_written_as_range, revisions))
     ):
         return
     base = f"https://{where.host}/{quote(where.path, safe='/')}"

@@ -100,7 +100,7 @@ def _compare_environment(base: Side, head: Side, name: str, job_variables: Mappi
     files = _list_differing_files(base, head, tuple(f"{top}/{name}/" for top in (CHARTS_FOLDER, SHARDS_FOLDER)))
     if all(is_unittest_suite(path) for path in files):
         return DiffChapter(name, (), len(files), guarded)
-    touched = {place.chart for path in files if (place := parse_chart_path(path))}
+    touched = {chart_path.chart for path in files if (chart_path := parse_chart_path(path))}
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # Helm's engine runs outside of Python's global lock.
         before, after = pool.map(lambda side: _render_objects(side, name, touched), (base, head))
     found = compare_objects(before, after, *(_map_applications_to_apps(side, name) for side in (base, head)))
@@ -121,7 +121,11 @@ def _read_charts(side: Side, environment_name: str, touched_charts: set[Chart]) 
     prefixes = tuple(f"{top}/{environment_name}/" for top in (CHARTS_FOLDER, SHARDS_FOLDER))
     paths = [path for path in side.blob_ids if path.startswith(prefixes) and not is_unittest_suite(path)]
     if own not in touched_charts:
-        paths = [path for path in paths if (place := parse_chart_path(path)) and place.chart in {own, *touched_charts}]
+        paths = [
+            path
+            for path in paths
+            if (chart_path := parse_chart_path(path)) and chart_path.chart in {own, *touched_charts}
+        ]
     files = group_by_chart(side.read_files(paths))
     return {chart: found for chart, found in files.items() if "Chart.yaml" in found}
 
@@ -166,7 +170,7 @@ def _list_registered_objects(side: Side, environment: str) -> set[tuple[str, str
 
 def _list_shard_applications(side: Side, environment: str) -> frozenset[str]:
     """The names of the Applications of an environment's shards."""
-    charts = {place.chart for path in side.blob_ids if (place := parse_chart_path(path))}
+    charts = {chart_path.chart for path in side.blob_ids if (chart_path := parse_chart_path(path))}
     return frozenset(
         shard_application_name(chart.environment, chart.shard)
         for chart in charts

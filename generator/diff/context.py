@@ -78,5 +78,5 @@ def _group_by_project(objects: ObjectsByKey) -> dict[str, list[Manifest]]:
     found: dict[str, list[Manifest]] = {}
     for key, item in objects.items():
         if key.kind == "Application":
-            found.setdefault(argocd.project_name(item), []).append(item)
+            found.setdefault(argocd.read_project_name(item), []).append(item)
     return found

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from generator.argocd.permissions import is_destination_permitted, normalize_git_url
-from generator.argocd.revisions import is_version_range, revision_kind
+from generator.argocd.revisions import is_written_as_range, revision_kind
 from generator.argocd.workload_effects import change_effect, removal_effect
 from generator.diff import applications as argocd
-from generator.diff.compare import Manifest, ObjectDifference, value_at
+from generator.diff.compare import Manifest, ObjectDifference, find_nested_value
 from generator.diff.context import DANGERS, Danger, EnvironmentContext
 from generator.diff.project_dangers import find_project_dangers, find_project_switch
 
@@ -32,12 +32,12 @@ def find_remark(difference: ObjectDifference, context: EnvironmentContext) -> st
             return "the Application stays in the cluster (Prune=false), and nothing manages it from now on"
         if difference.app in context.retired_before and not argocd.has_cascading_finalizer(before):
             return "was retired: its workload stays"
-        asks = {"Prune=confirm", "Delete=confirm"} & argocd.own_sync_options(before)
+        asks = {"Prune=confirm", "Delete=confirm"} & argocd.read_own_sync_options(before)
         confirm = "Argo CD waits until somebody sets argocd.argoproj.io/deletion-approved on the parent Application"
         return confirm if asks else ""
     if retires(difference, context):
         return "retires: without prune and finalizer, its workload stays when the app is removed"
-    if argocd.project_name(before) != argocd.project_name(after):
+    if argocd.read_project_name(before) != argocd.read_project_name(after):
         return "the project changes in place: the workload keeps running"
     return ""
 
@@ -66,21 +66,26 @@ def retires(difference: ObjectDifference, context: EnvironmentContext) -> bool:
 
 
 def _find_removal(difference: ObjectDifference, before: Manifest, context: EnvironmentContext) -> Iterator[Danger]:
-    cascades = argocd.has_cascading_finalizer(before) and "Delete=false" not in argocd.own_sync_options(before)
+    cascades = argocd.has_cascading_finalizer(before) and "Delete=false" not in argocd.read_own_sync_options(before)
     intended = not cascades and (difference.app in context.retired_before or difference.key.name in context.shards)
     if intended or argocd.is_kept_by_parent(before):
         return
-    project = context.projects_after.get(argocd.project_name(before))
+    project = context.projects_after.get(argocd.read_project_name(before))
     yield Danger(
-        *removal_effect(argocd.application_identity(before), cascades=cascades, permitted=_permits(project, before))
+        *removal_effect(
+            argocd.read_application_identity(before), cascades=cascades, permitted=_permits(project, before)
+        )
     )
 
 
 def _find_move(before: Manifest, after: Manifest, context: EnvironmentContext) -> Iterator[Danger]:
     cascades = argocd.has_cascading_finalizer(before)
-    permitted = _permits(context.projects_after.get(argocd.project_name(after)), before) and argocd.prunes(after)
+    permitted = _permits(context.projects_after.get(argocd.read_project_name(after)), before) and argocd.prunes(after)
     effect = change_effect(
-        argocd.application_identity(before), argocd.application_identity(after), cascades=cascades, permitted=permitted
+        argocd.read_application_identity(before),
+        argocd.read_application_identity(after),
+        cascades=cascades,
+        permitted=permitted,
     )
     if effect is None:
         return
@@ -94,7 +99,9 @@ def _find_move(before: Manifest, after: Manifest, context: EnvironmentContext) -
 
 def _permits(project: Manifest | None, application: Manifest) -> bool:
     """Whether a project, if it is known, permits the destination of an Application."""
-    return project is None or is_destination_permitted(argocd.destination(application), value_at(project, "spec") or {})
+    return project is None or is_destination_permitted(
+        argocd.read_destination(application), find_nested_value(project, "spec") or {}
+    )
 
 
 def _find_source_change(before: Manifest, after: Manifest) -> Iterator[Danger]:
@@ -138,9 +145,9 @@ def _source_place(source: Manifest) -> dict[str, Any]:
     return {
         **{name: source.get(name) for name in ("repoURL", "path", "chart", "ref")},
         "tool": next((tool for tool in _TOOLS if source.get(tool) is not None), None),
-        "releaseName": value_at(source, "helm", "releaseName"),
-        "namePrefix": value_at(source, "kustomize", "namePrefix"),
-        "nameSuffix": value_at(source, "kustomize", "nameSuffix"),
+        "releaseName": find_nested_value(source, "helm", "releaseName"),
+        "namePrefix": find_nested_value(source, "kustomize", "namePrefix"),
+        "nameSuffix": find_nested_value(source, "kustomize", "nameSuffix"),
     }
 
 
@@ -164,7 +171,7 @@ def _list_automation_effects(item: Manifest) -> dict[str, str]:
         ("Replace=true", "objects are replaced, or deleted and recreated, instead of patched"),
         ("Force=true", "objects that cannot be patched are deleted and created again"),
     ):
-        if option in argocd.sync_options(item):
+        if option in argocd.read_sync_options(item):
             on[option] = effect
     return on
 
@@ -196,7 +203,7 @@ def _list_revisions(item: Manifest) -> list[tuple[str, str]]:
 
 def _moves(revision: str, pinned: bool) -> bool:
     """Whether a revision may be another commit or version tomorrow."""
-    return is_version_range(revision) or revision_kind(revision, pinned) == "branch"
+    return is_written_as_range(revision) or revision_kind(revision, pinned) == "branch"
 
 
 def _find_finalizer_change(before: Manifest, after: Manifest) -> Iterator[Danger]:

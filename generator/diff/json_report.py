@@ -54,7 +54,7 @@ def _difference_as_json(assessed: AssessedDifference) -> dict[str, Any]:
     return {
         **difference.key._asdict(),
         "app": difference.app or None,
-        "foreign": assessed.is_foreign,
+        "foreign": assessed.is_unregistered,
         "change": difference.change_type,
         "action": assessed.action,
         "dangers": [{"name": danger.name, "text": danger.text} for danger in assessed.dangers],

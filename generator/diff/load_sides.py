@@ -7,11 +7,11 @@ from pathlib import Path
 
 from generator.charts.chart_folder import ChartFolder
 from generator.charts.output_folder import OutputFolder
-from generator.diff.sides import RegistrySource, Side, load_committed_side, render_side
+from generator.diff.sides import Side, SideSource, load_committed_side, render_side
 from generator.errors import UsageError
 from generator.git.checkout import Checkout
 from generator.pipeline import CommittedFiles, open_working_folder
-from generator.publishing.checkout_files import open_registry_files, refuse_hidden_charts
+from generator.publishing.checkout_files import open_registry_files, refuse_charts_not_checked_out
 from generator.publishing.comparison_base import find_comparison_base
 from generator.publishing.context import find_chart_location
 
@@ -50,10 +50,10 @@ def load_head_side(checkout: Checkout, path: Path, revision: str | None) -> Side
     locate = partial(find_chart_location, path)
     if revision is not None:
         files = CommittedFiles(checkout, path.parent, _resolve_commit(checkout, revision))
-        return render_side(RegistrySource.of_commit(files, path.name, locate))
+        return render_side(SideSource.of_commit(files, path.name, locate))
     folder, length = path.parent, len(checkout.head_commit() or "0" * 40)
     return render_side(
-        RegistrySource(
+        SideSource(
             open_registry_files(path),
             path.name,
             str(folder),
@@ -66,7 +66,7 @@ def load_head_side(checkout: Checkout, path: Path, revision: str | None) -> Side
 
 
 def _open_working_charts(checkout: Checkout, folder: Path) -> ChartFolder:
-    refuse_hidden_charts(checkout, folder)
+    refuse_charts_not_checked_out(checkout, folder)
     return open_working_folder(OutputFolder(folder))
 
 
@@ -81,5 +81,5 @@ def load_base_side(checkout: Checkout, path: Path, head: Side, revision: str | N
     if revision is None and head.registry is not None and start is not None:
         revision = find_comparison_base(checkout, path, head.registry.workloads, start)
     files = CommittedFiles(checkout, path.parent, _resolve_commit(checkout, revision or "HEAD"))
-    source = RegistrySource.of_commit(files, path.name, partial(find_chart_location, path))
+    source = SideSource.of_commit(files, path.name, partial(find_chart_location, path))
     return load_committed_side(source, head.registry.workloads.path if head.registry else "")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from generator.console import count_noun
 from generator.diff import applications as argocd
-from generator.diff.compare import SHARD_FIELD, Manifest, ObjectDifference, value_at
+from generator.diff.compare import SHARD_FIELD, Manifest, ObjectDifference, find_nested_value
 from generator.diff.report import ACTIONS, AssessedDifference, ChangeCounts, DiffReport, Entry
 from generator.diff.sides import Side
 from generator.diff.values import FieldChange, describe_field
@@ -69,17 +70,12 @@ def count_differing_files(number: int, noun: str = "file") -> str:
     return f"{count_noun(number, noun)} differ{'s' if number == 1 else ''}"
 
 
-def count_noun(number: int, noun: str) -> str:
-    """Format a number with its noun: `1 file`, `2 files`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def object_title(assessed: AssessedDifference) -> str:
     """The kind and name of the object, its app if that has another name, and whether it is foreign."""
     key, former = assessed.difference.key, assessed.difference.former_key
     name = key.name if former == key else f"{former.name} → {key.name}"
     app = f" (app {assessed.difference.app})" if assessed.difference.app not in ("", key.name) else ""
-    return f"{key.kind} {name}{app}{' (foreign: not in the registry)' if assessed.is_foreign else ''}"
+    return f"{key.kind} {name}{app}{' (foreign: not in the registry)' if assessed.is_unregistered else ''}"
 
 
 def entry_names(entry: Entry) -> list[str]:
@@ -111,12 +107,12 @@ def _describe_manifest(difference: ObjectDifference) -> Iterator[str]:
     """Describe the sources and destination of an Application, or the sources that a project permits."""
     item: Manifest = difference.after or difference.before or {}
     if item.get("kind") == "AppProject":
-        listed = value_at(item, "spec", "sourceRepos")
+        listed = find_nested_value(item, "spec", "sourceRepos")
         if isinstance(listed, list):
             yield f"sources: {', '.join(map(str, listed))}"
     if item.get("kind") == "Application":
         for source in argocd.list_sources(item):
             what = " ".join(str(source[name]) for name in ("repoURL", "chart", "path") if source.get(name))
             yield f"{what} @ {source.get('targetRevision') or 'HEAD'}"
-        place = argocd.destination(item)
+        place = argocd.read_destination(item)
         yield f"in namespace {place.get('namespace')} on {place.get('server') or place.get('name')}"

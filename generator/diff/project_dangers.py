@@ -13,7 +13,7 @@ from generator.argocd.permissions import (
     normalize_git_url,
 )
 from generator.diff import applications as argocd
-from generator.diff.compare import Manifest, ObjectDifference, object_key, value_at
+from generator.diff.compare import Manifest, ObjectDifference, find_nested_value, object_key
 from generator.diff.context import Danger, EnvironmentContext
 
 
@@ -37,17 +37,20 @@ def find_project_dangers(difference: ObjectDifference, context: EnvironmentConte
 def _follows_its_apps(name: str, field: str, before: Manifest, after: Manifest, context: EnvironmentContext) -> bool:
     """Whether a list of a project changes only with the apps that used the project before, so that no other gains."""
     old, new = (
-        {context.apps.get(object_key(user), str(value_at(user, "metadata", "name"))) for user in users.get(name, [])}
+        {
+            context.apps.get(object_key(user), str(find_nested_value(user, "metadata", "name")))
+            for user in users.get(name, [])
+        }
         for users in (context.users_before, context.users_after)
     )
     others = {user.partition("/")[2] for user in context.other_users.get(name, ())}
-    lengths = [len(value_at(item, "spec", field) or ()) for item in (before, after)]
+    lengths = [len(find_nested_value(item, "spec", field) or ()) for item in (before, after)]
     return len(old | new | others) == 1 or (old == new and lengths[1] <= lengths[0])
 
 
 def _find_project_deletion(name: str, before: Manifest, context: EnvironmentContext) -> Iterator[Danger]:
     using = [
-        *(str(value_at(user, "metadata", "name")) for user in context.users_after.get(name, [])),
+        *(str(find_nested_value(user, "metadata", "name")) for user in context.users_after.get(name, [])),
         *context.other_users.get(name, ()),
     ]
     if using:
@@ -57,9 +60,9 @@ def _find_project_deletion(name: str, before: Manifest, context: EnvironmentCont
         )
         return
     staying = {key.name for key in context.after if key.kind == "Application"}
-    names = (str(value_at(user, "metadata", "name")) for user in context.users_before.get(name, []))
+    names = (str(find_nested_value(user, "metadata", "name")) for user in context.users_before.get(name, []))
     leaving = [each for each in names if each in staying]
-    if leaving and "PruneLast=true" not in argocd.own_sync_options(before) and argocd.list_finalizers(before):
+    if leaving and "PruneLast=true" not in argocd.read_own_sync_options(before) and argocd.list_finalizers(before):
         yield Danger(
             "deletes-project-in-use",
             f"the sync waits for this deletion before it moves {', '.join(leaving)} to another project, and hangs: "
@@ -69,7 +72,7 @@ def _find_project_deletion(name: str, before: Manifest, context: EnvironmentCont
 
 def find_project_switch(before: Manifest, after: Manifest, context: EnvironmentContext) -> Iterator[Danger]:
     """Compare the permissions of the old and the new project of an Application."""
-    names = argocd.project_name(before), argocd.project_name(after)
+    names = argocd.read_project_name(before), argocd.read_project_name(after)
     old, new = context.projects_before.get(names[0]), context.projects_after.get(names[1])
     if names[0] == names[1] or old is None or new is None:
         return
@@ -92,14 +95,14 @@ def _is_needed(change: PermissionChange, users: list[Manifest]) -> bool:
         )
     if change.field == "destinations" and isinstance(change.entry, Mapping):
         wanted = {name: change.entry.get(name) for name in ("server", "name", "namespace")}
-        return any({name: argocd.destination(user).get(name) for name in wanted} == wanted for user in users)
+        return any({name: argocd.read_destination(user).get(name) for name in wanted} == wanted for user in users)
     return False
 
 
 def _list_denied(application: Manifest, project: Manifest) -> list[str]:
     """What an Application uses and its project does not permit."""
-    spec = value_at(project, "spec") or {}
+    spec = find_nested_value(project, "spec") or {}
     urls = [str(source.get("repoURL")) for source in argocd.list_sources(application)]
     denied = [url for url in urls if not is_repository_permitted(url, spec)]
-    place = argocd.destination(application)
+    place = argocd.read_destination(application)
     return denied if is_destination_permitted(place, spec) else [*denied, f"namespace {place.get('namespace')}"]

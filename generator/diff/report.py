@@ -24,14 +24,15 @@ _ACTION_BY_CHANGE = {"added": "create", "changed": "update", "removed": "delete"
 class AssessedDifference:
     """A difference with its dangers, a remark, and links to the commits between its revisions.
 
-    `is_foreign` is whether the registry does not name the object, `is_retired` whether the change retires its app.
+    `is_unregistered` is whether the registry does not name the object, because a foreign file renders it, and
+    `is_retired` whether the change retires its app.
     """
 
     difference: ObjectDifference
     dangers: tuple[Danger, ...] = ()
     remark: str = ""
     links: tuple[str, ...] = ()
-    is_foreign: bool = False
+    is_unregistered: bool = False
     is_retired: bool = False
 
     @property

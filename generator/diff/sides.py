@@ -45,7 +45,7 @@ ChartLocator = Callable[[Registry], OutputLocation]
 
 
 @dataclass(frozen=True)
-class RegistrySource:
+class SideSource:
     """Where a registry is read from: `revision` is None for the working copy, `display_folder` is its name in errors.
 
     `open_folder` opens the output folder by its path; `id_length` is the length of the repository's object ids.
@@ -60,14 +60,14 @@ class RegistrySource:
     id_length: int = 40
 
     @classmethod
-    def of_commit(cls, files: CommittedFiles, registry_file: str, locate_charts: ChartLocator) -> RegistrySource:
+    def of_commit(cls, files: CommittedFiles, registry_file: str, locate_charts: ChartLocator) -> SideSource:
         """The registry in a commit."""
         open_folder = partial(open_committed_folder, files)
         revision = files.revision
         return cls(files, registry_file, revision[:12], revision, open_folder, locate_charts, len(revision))
 
 
-def render_side(source: RegistrySource) -> Side:
+def render_side(source: SideSource) -> Side:
     """Render the charts of a registry over the foreign files of its output folder.
 
     Raises what reading the registry raises, except for policy and tenancy violations.
@@ -86,7 +86,7 @@ def render_side(source: RegistrySource) -> Side:
     return Side(source.revision, "registry", ids, read_files, tree.applications, registry, tree.digests, violations)
 
 
-def load_committed_side(source: RegistrySource, head_folder: str) -> Side:
+def load_committed_side(source: SideSource, head_folder: str) -> Side:
     """Load the charts of a commit: those that are committed there, otherwise the rendered registry of that commit.
 
     The charts are where the registry of the commit has them; `head_folder` is the output folder of the other side.
@@ -107,7 +107,7 @@ def load_committed_side(source: RegistrySource, head_folder: str) -> Side:
     return render_side(source) if registry else Side(source.revision, "nothing")
 
 
-def _committed_side(source: RegistrySource, folder: ChartFolder, registry: Registry | None) -> Side:
+def _committed_side(source: SideSource, folder: ChartFolder, registry: Registry | None) -> Side:
     def digest_again() -> Mapping[str, str]:
         return render_plan(plan_charts(registry, source.locate_charts(registry))).digests if registry else {}
 

@@ -61,7 +61,7 @@ def _api_url(forge_name: str, repository: HostedRepository, environment: Mapping
     return f"{server}/api/v1" if forge_name == "gitea" else server
 
 
-def request_command(url: str, chosen_forge: str, request: PullRequest, environment: Mapping[str, str]) -> str:
+def pull_request_command(url: str, chosen_forge: str, request: PullRequest, environment: Mapping[str, str]) -> str:
     """Return the command that opens the pull request by hand; on a plain server, the one that merges the branch."""
     where = parse_repository_url(url)
     name = chosen_forge or (detect_forge(where, environment) if where else "")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from generator.git.config import GitConfig
 from generator.git.environment import EXTRA_VARIABLES_SETTING, withheld_variables
-from generator.git.remote_url import url_host, url_scheme
+from generator.git.remote_url import transport_scheme, url_host
 
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)|\b([A-Z][A-Z0-9_]{3,})\b")
 _SECRET_NAME = re.compile(r"TOKEN|PASS|SECRET|CREDENTIAL|APIKEY|API_KEY|_PAT$|_USER", re.IGNORECASE)
@@ -19,8 +19,8 @@ def access_remedy(url: str, config: GitConfig, *, for_app: bool = False) -> str:
     """Return what to do if the remote at `url` denied access, naming the variables that git did not see."""
     remedies = ["check the URL and the credentials"]
     host = url_host(url)
-    if for_app and url_scheme(url) in ("http", "https") and not config.is_origin_host(url):
-        place = host.removesuffix(":443") if url_scheme(url) == "https" else host.removesuffix(":80")
+    if for_app and transport_scheme(url) in ("http", "https") and not config.is_origin_host(url):
+        place = host.removesuffix(":443") if transport_scheme(url) == "https" else host.removesuffix(":80")
         remedies.append(
             "an app's repository is only sent credentials that are for its host: "
             f"git config --global credential.{place}.helper HELPER"

@@ -120,25 +120,28 @@ class Checkout:
         return found.content if found and found.kind == "blob" else None
 
     def committed_blob_id(self, path: Path, revision: str = "HEAD") -> str | None:
-        """Return the blob id of the file at `path` at `revision`; None if there is no such file."""
+        """Return the blob id of the file at `path` at `revision`; None if there is no such file or revision."""
         commit = self.resolve_commit(revision)
         found = self.objects.find_tree_entry(commit, self.repository_path(path)) if commit else None
         return found.oid if found and found.mode != _SUBMODULE_MODE else None
 
-    def list_committed_entries(self, place: str, revision: str = "HEAD") -> dict[str, TreeEntry]:
-        """Return the files at or below the repository path `place` at `revision`, by their repository path."""
+    def list_committed_entries(self, repository_path: str, revision: str = "HEAD") -> dict[str, TreeEntry]:
+        """Return the entries at or below a path at `revision`, by path; empty if there is no such path or revision.
+
+        Links and submodules are included. Paths are relative to the top ("" for the top itself).
+        """
         commit = self.resolve_commit(revision)
         if commit is None:
             return {}
-        single = self.objects.find_tree_entry(commit, place) if place else None
+        single = self.objects.find_tree_entry(commit, repository_path) if repository_path else None
         if single is not None:
-            return {place: single}
-        return self.objects.list_tree_entries(commit, place)
+            return {repository_path: single}
+        return self.objects.list_tree_entries(commit, repository_path)
 
     def committed_blob_ids(self, folder: Path, revision: str = "HEAD") -> dict[str, str]:
         """Return the blob id of each file below `folder` at `revision`, by path relative to `folder`.
 
-        The blob of a symbolic link is its target path.
+        Empty if there is no such folder or revision. The blob of a symbolic link is its target path.
         """
         commit = self.resolve_commit(revision)
         if commit is None:
@@ -155,13 +158,13 @@ class Checkout:
         )
 
     def is_ancestor(self, older: str, newer: str) -> bool:
-        """Whether `older` is an ancestor of `newer`, or the same commit, in the history that this clone has."""
+        """Whether `older` is an ancestor of `newer`, or the same commit; False if this clone lacks one of them."""
         if self.resolve_commit(older) is None or self.resolve_commit(newer) is None:
             return False
         return self._git.run_git("merge-base", "--is-ancestor", older, newer).succeeded
 
     def merge_base(self, first: str, second: str) -> str | None:
-        """Return the best common ancestor of two commits; None if there is none or the history is too shallow."""
+        """Return the best common ancestor of two commits; None if this clone's history has none."""
         if first in (second, self.resolve_commit(second)):
             return first
         output = self._git.run_git("merge-base", "--end-of-options", first, second)
@@ -216,7 +219,7 @@ class Checkout:
             return self.git_dir
 
     def untracked_files(self, folder: Path, names: Iterable[str]) -> list[str]:
-        """List those of the existing files `names`, relative to `folder`, that the index does not have."""
+        """List, sorted, which of the files `names`, relative to `folder`, exist and are not in the index."""
         place = self.repository_path(folder)
         prefix = "" if place == "." else f"{place}/"
         listed = self._git.check_output("--literal-pathspecs", "ls-files", "-z", "--", place)
@@ -235,10 +238,10 @@ class Checkout:
         except OSError:
             return False
 
-    def hidden_files(self, paths: Iterable[str]) -> dict[str, str]:
-        """Return the blob ids of those index entries that git does not compare with the working tree.
+    def flagged_files(self, paths: Iterable[str]) -> dict[str, str]:
+        """Return the blob ids, by path, of files whose changes git ignores: `skip-worktree` or `assume-unchanged`.
 
-        That is, of files that are left out of a sparse checkout (`skip-worktree`) or marked `assume-unchanged`.
+        A sparse checkout marks the files that it leaves out as `skip-worktree`.
         `paths` are repository paths of files or folders.
         """
         wanted = sorted(path for path in set(paths) if not self._is_plainly_indexed(path))

@@ -19,7 +19,7 @@ from generator.git.checkout import Checkout
 from generator.git.config import REMOTE_NAME
 from generator.git.messages import git_message, redact, secrets_in_url
 from generator.git.object_reader import ObjectReader
-from generator.git.repository import create_bare_repository, object_format
+from generator.git.repository import create_bare_repository, object_format_name
 from generator.git.runner import GitRunner
 
 _LOG_FORMAT = "%x01%H%x00%P%x00%cd%x00%an%x00%B"
@@ -273,7 +273,7 @@ def open_branch_log(checkout: Checkout, commit: str, url: str, branch: str) -> I
     transport = checkout.git_config.transport_for_workloads()
     with tempfile.TemporaryDirectory(prefix="workloads-") as folder:
         clone = Path(folder)
-        create_bare_repository(clone, object_format(len(commit)))
+        create_bare_repository(clone, object_format_name(len(commit)))
         if complete:
             alternates = clone / "objects" / "info" / "alternates"
             alternates.write_bytes(os.fsencode(str(checkout.objects_folder)) + b"\n")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from generator.errors import LocalError
 from generator.git.messages import git_message
-from generator.git.remote_url import absolute_url, has_credentials, names_a_host, url_host, url_scheme
+from generator.git.remote_url import absolute_url, has_credentials, names_a_host, transport_scheme, url_host
 from generator.git.runner import GitRunner
 from generator.git.signing import PROGRAM_KEYS, SigningConfig
 
@@ -135,7 +135,7 @@ class GitConfig:
         if self.is_origin_host(url):
             return self.transport_for_workloads()
         config = tuple(self._select_transport_settings(_is_given_for_a_host))
-        if url_scheme(url) not in ("http", "https"):
+        if transport_scheme(url) not in ("http", "https"):
             return Transport(config, self.folder)
         home = os.environ.get("HOME", "")
         return Transport(tuple(_keep_home(key, value, home) for key, value in config), self.folder, _UNSCOPED_SECRETS)

@@ -170,7 +170,7 @@ class _Publisher:
         self._idle_budget = IdleBudget()
         self.progress(f"fetching {self.target.branch}")
         base = self._require_base_branch(clone)
-        there = self._own_request_branch(clone) if self.target.request_branch else base
+        there = self._own_request_branch(clone) if self.target.pull_request_branch else base
         if self._uncertain_pushes and (landed := self._find_landed_push(clone, there)):
             return landed
         proposal = self._propose(base)
@@ -181,7 +181,7 @@ class _Publisher:
             # Check before the expensive steps: with many concurrent pushes, most races are lost by now.
             self.progress("another push came first, retrying")
             return None
-        if self.target.request_branch and _holds_same_commit(there, base, planned, proposal):
+        if self.target.pull_request_branch and _holds_same_commit(there, base, planned, proposal):
             return PublishResult(base.commit, there.commit, self._attempt_number, False, tuple(planned))
         return self._push_commit(clone, base, there.commit, planned, proposal)
 
@@ -245,7 +245,7 @@ class _Publisher:
     ) -> str:
         id_length = len(base.commit) if base.commit else 40
         message = proposal.message
-        if self.target.request_branch:
+        if self.target.pull_request_branch:
             parents = (base.commit,) if base.commit else ()
             entries = apply_file_changes(base.list_entries(), planned, id_length)
             content = CommitContent(parents, entries, str(proposal.author), str(self._committer))

@@ -21,7 +21,7 @@ from generator.git.config import REMOTE_NAME, GitConfig
 from generator.git.failure import Fault, RemoteFailure, RemoteFaultError, classify_fetch_failure
 from generator.git.messages import secrets_in_url
 from generator.git.object_store import DamagedCloneError, ObjectStore, parse_object_id
-from generator.git.repository import create_bare_repository, is_trustworthy, object_format, write_config
+from generator.git.repository import create_bare_repository, is_trustworthy, object_format_name, write_config
 from generator.git.runner import GitResult, GitRunner, IdleBudget
 
 _MARKER_FILE = "workloads-clone"
@@ -44,12 +44,12 @@ class PublishTarget:
     create_branch: bool = False
     insecure: bool = False
     config: GitConfig = field(default_factory=GitConfig, repr=False)
-    request_branch: str = ""
+    pull_request_branch: str = ""
 
     @property
     def push_branch(self) -> str:
         """The branch to push to: the pull request's branch, if any, or `branch`."""
-        return self.request_branch or self.branch
+        return self.pull_request_branch or self.branch
 
 
 class _BranchRefs(NamedTuple):
@@ -210,7 +210,7 @@ class RemoteClone:
 
     def _ensure_clone(self, id_length: int) -> None:
         """Create the clone if there is none or it is not usable."""
-        kind = object_format(id_length)
+        kind = object_format_name(id_length)
         if self._prepared and self._folder.exists():
             return
         if not _is_usable_clone(self._folder, kind):

@@ -16,7 +16,7 @@ from generator.git.access import access_remedy
 from generator.git.config import REMOTE_NAME, GitConfig
 from generator.git.failure import Fault, classify_fetch_failure
 from generator.git.messages import git_message, redact, secrets_in_url
-from generator.git.repository import create_bare_repository, object_format
+from generator.git.repository import create_bare_repository, object_format_name
 from generator.git.runner import GitResult, GitRunner, IdleBudget
 
 _MAX_CONCURRENT = 8
@@ -135,7 +135,7 @@ def _access_error(url: str, problem: str, output: GitResult, config: GitConfig) 
 
 
 def _remote_has_commit(url: str, commit: str, config: GitConfig) -> bool:
-    with _open_connection(url, config, object_format(len(commit))) as git:
+    with _open_connection(url, config, object_format_name(len(commit))) as git:
         output = git.run_git(
             *("fetch", "--quiet", "--depth=1", "--filter=tree:0", "--no-tags", "--no-write-fetch-head"),
             *(REMOTE_NAME, commit),

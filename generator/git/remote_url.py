@@ -23,12 +23,12 @@ def absolute_url(url: str, folder: Path | None = None) -> str:
     """
     if not url.strip() or url.startswith("-") or not url.isprintable():
         raise UsageError(f"{escape_for_terminal(redact(url))!r} is not the URL of a repository")
-    if url_scheme(url):
+    if transport_scheme(url):
         return url
     return str((folder or Path.cwd()) / Path(url).expanduser())
 
 
-def url_scheme(url: str) -> str:
+def transport_scheme(url: str) -> str:
     """Return the scheme of `url` in lower case, `ssh` for `host:path`; empty for a local path."""
     return _parse_url(url).scheme
 
@@ -67,7 +67,7 @@ def allowed_protocols(url: str, *, insecure: bool = False) -> tuple[str, ...]:
 
     `http` and `git` are allowed for this machine only, unless `insecure` is set.
     """
-    scheme = url_scheme(url) or "file"
+    scheme = transport_scheme(url) or "file"
     if scheme in _SAFE_PROTOCOLS:
         return _SAFE_PROTOCOLS
     if scheme not in _PLAINTEXT_PROTOCOLS:

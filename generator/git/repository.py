@@ -22,8 +22,8 @@ _REF_CONTENT = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?\n")
 _KNOWN_PREFIXES = ("fast_import_crash_", "shallow_", "gc.")
 
 
-def object_format(id_length: int) -> str:
-    """Return git's name of the object format whose ids have `id_length` digits."""
+def object_format_name(id_length: int) -> str:
+    """Return git's name of a repository's object format by the digits of its ids: `sha256` for 64, else `sha1`."""
     return "sha256" if id_length == 64 else "sha1"
 
 
@@ -40,7 +40,7 @@ def create_bare_repository(folder: Path, kind: str) -> None:
 
 
 def write_config(folder: Path, kind: str) -> None:
-    """Replace the repository's configuration. Raises `OSError`."""
+    """Replace the repository's configuration by that of an object format, `sha1` or `sha256`. Raises `OSError`."""
     temporary = folder / "config.new"
     temporary.unlink(missing_ok=True)
     with open(temporary, "x", encoding="utf-8") as file:  # noqa: PTH123 - never through a planted link

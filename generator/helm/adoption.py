@@ -9,7 +9,7 @@ from generator.charts.chart_folder import list_chart_environments
 from generator.charts.layout import parse_chart_path, parse_template_path
 from generator.errors import RefusedError
 from generator.helm import engine as helm
-from generator.helm.environment_objects import render_environment_templates
+from generator.helm.environment_objects import render_environment_by_file
 from generator.registry.shards import shard_application_name
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _Identities = Mapping[str, Mapping[str, str]]
 
 def refuse_orphaned_templates(before: ChartFolder, after: OverlaidFolder, change: ChangeSet) -> None:
     """Raise RefusedError if taking over files changes what a foreign template that stays renders."""
-    charts = {place.chart for path in change.foreign if (place := parse_chart_path(path))}
+    charts = {chart_path.chart for path in change.foreign_in_the_way if (chart_path := parse_chart_path(path))}
     orphaned = [path for chart in sorted(charts) for path in _find_orphaned_templates(before, after, chart)]
     if orphaned:
         raise RefusedError(
@@ -34,12 +34,12 @@ def refuse_orphaned_templates(before: ChartFolder, after: OverlaidFolder, change
 
 def _find_orphaned_templates(before: ChartFolder, after: OverlaidFolder, chart: Chart) -> Iterator[str]:
     try:
-        old = helm.render_templates(before.read_chart(chart))
+        old = helm.render_chart_by_file(before.read_chart(chart))
     except helm.HelmRefusal:
         return  # Argo CD cannot render the chart either.
-    new = helm.render_templates(after.read_chart(chart))
+    new = helm.render_chart_by_file(after.read_chart(chart))
     for name in sorted(old.keys() | new.keys()):
-        if after.keeps_foreign(chart, name) and old.get(name) != new.get(name):
+        if after.is_kept_foreign_file(chart, name) and old.get(name) != new.get(name):
             yield f"{chart.folder}/{name}"
 
 
@@ -69,7 +69,7 @@ def _charts_agree(before: ChartFolder, digests: Mapping[str, str], environment: 
     files = [
         path
         for path in before.inventory.files
-        if (place := parse_chart_path(path)) and place.chart.environment == environment
+        if (chart_path := parse_chart_path(path)) and chart_path.chart.environment == environment
     ]
     apps = {f"{environment}/{found[1]}" for path in files if (found := parse_template_path(path))}
     known = all(digests.get(path) == before.inventory.files[path] for path in files)
@@ -91,11 +91,11 @@ def _render_identities(
     shards = {shard_application_name(environment, chart.shard) for chart in charts if chart.shard}
     found: dict[str, Mapping[str, str]] = {}
     try:
-        for chart, templates in render_environment_templates(
+        for chart, templates in render_environment_by_file(
             {chart: before.read_chart(chart) for chart in charts}, environment
         ):
             for name, items in templates.items():
-                for item in () if after.keeps_foreign(chart, name) else items:
+                for item in () if after.is_kept_foreign_file(chart, name) else items:
                     object_name = str((item.get("metadata") or {}).get("name"))
                     if item.get("kind") == "Application" and object_name not in shards:
                         key, identity = known.get(object_name, (prefix + object_name, {}))
@@ -127,10 +127,10 @@ def _infer_identities(
     """The recorded identities, and one for each template without one, where Helm does not render the chart."""
     inferred: dict[str, Mapping[str, str]] = {}
     for path in sorted(before.chart_paths):
-        place, template = parse_chart_path(path), parse_template_path(path)
-        if place and template and template[0] == environment and not after.keeps_foreign(*place):
+        chart_path, template = parse_chart_path(path), parse_template_path(path)
+        if chart_path and template and template[0] == environment and not after.is_kept_foreign_file(*chart_path):
             key = f"{environment}/{template[1]}"
             identity = {**after.tree.applications.get(key, {"name": template[1], "namespace": "unknown"})}
             identity.pop("shard", None)
-            inferred[key] = {**identity, **({"shard": place.chart.shard} if place.chart.shard else {})}
+            inferred[key] = {**identity, **({"shard": chart_path.chart.shard} if chart_path.chart.shard else {})}
     return {**inferred, **recorded}

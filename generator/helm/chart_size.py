@@ -47,7 +47,11 @@ def measure_charts(tree: RenderedTree, registry: Registry) -> list[ChartSize]:
     """Measure every chart, in order."""
     status = _estimate_status_bytes(tree.applications, registry)
     values = (path for path in tree.digests if path.endswith("/values.yaml"))
-    files = {place.chart: path for path in values if (place := parse_chart_path(path)) and place.path == "values.yaml"}
+    files = {
+        chart_path.chart: path
+        for path in values
+        if (chart_path := parse_chart_path(path)) and chart_path.path == "values.yaml"
+    }
     return [ChartSize(chart, len(tree.files[path]), status.get(chart, 0)) for chart, path in sorted(files.items())]
 
 
@@ -57,7 +61,7 @@ def _estimate_status_bytes(applications: _Identities, registry: Registry) -> Map
     for key, identity in applications.items():
         of[key.partition("/")[0], identity.get("shard", "")].append(identity)
     found: Counter[Chart] = Counter()
-    for chart, identities in ((Chart(*place), identities) for place, identities in of.items()):
+    for chart, identities in ((Chart(*parts), identities) for parts, identities in of.items()):
         found[chart] += sum(
             _object_status_bytes(identity["name"], identity["argocdNamespace"]) for identity in identities
         )

@@ -34,15 +34,17 @@ class HelmRefusal(Exception):  # noqa: N818 - an answer of Helm, not a failure o
 
 
 def render_chart(files: Mapping[str, bytes], values: Mapping[str, Any] | None = None) -> list[Manifest]:
-    """Render a chart with Helm and return its objects. Takes and raises what `render_templates` does."""
-    return [item for items in render_templates(files, values).values() for item in items]
+    """Render a chart with Helm and return its objects, with CRDs. Takes and raises what `render_chart_by_file` does."""
+    return [item for items in render_chart_by_file(files, values).values() for item in items]
 
 
-def render_templates(files: Mapping[str, bytes], values: Mapping[str, Any] | None = None) -> dict[str, list[Manifest]]:
-    """Render a chart with Helm and return the objects of each template, by the template's path below the chart.
+def render_chart_by_file(
+    files: Mapping[str, bytes], values: Mapping[str, Any] | None = None
+) -> dict[str, list[Manifest]]:
+    """Render a chart with Helm and return the objects of each template and CRD file, by path below the chart.
 
-    `files` are the chart's files by path below its root; `values` override its values.yaml. Raises HelmRefusal,
-    and LocalError if Helm is not installed.
+    A template that renders nothing has no entry. `files` are the chart's files by path below its root; `values`
+    override its values.yaml. Raises HelmRefusal, and LocalError if Helm is not installed.
     """
     needed = {path: data for path, data in files.items() if is_read_by_helm(path)}
     large = next((path for path, data in needed.items() if len(data) > MAX_FILE_BYTES), None)
@@ -53,7 +55,7 @@ def render_templates(files: Mapping[str, bytes], values: Mapping[str, Any] | Non
 
 
 def parse_values(text: str) -> dict[str, Any]:
-    """Parse a values.yaml as Helm does. Raises HelmRefusal if it is not a table."""
+    """Parse a values.yaml as Helm does; empty text gives an empty table. Raises HelmRefusal if it is not a table."""
     library = _import_helm_library()
     read, refusal = (library.values_from_yaml, library.HelmError) if library else (yaml.load, yaml.YamlError)
     try:

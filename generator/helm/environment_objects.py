@@ -15,32 +15,38 @@ ChartFiles = Mapping[Chart, Mapping[str, bytes]]
 def render_environment_objects(
     files: ChartFiles, environment: str, values: Mapping[str, Any] | None = None
 ) -> Iterator[tuple[Chart, list[helm.Manifest]]]:
-    """The objects of an environment's charts. Takes and raises what `render_environment_templates` does."""
-    for chart, templates in render_environment_templates(files, environment, values):
+    """Render the charts of an environment, and yield each chart with its objects.
+
+    Takes and raises what `render_environment_by_file` does.
+    """
+    for chart, templates in render_environment_by_file(files, environment, values):
         yield chart, [item for items in templates.values() for item in items]
 
 
-def render_environment_templates(
+def render_environment_by_file(
     files: ChartFiles, environment: str, values: Mapping[str, Any] | None = None
 ) -> Iterator[tuple[Chart, dict[str, list[helm.Manifest]]]]:
     """Render the environment's own chart, and each of its shards with the values that this chart passes to it.
 
-    Yields the objects of each chart by template. `values` are what a bootstrap passes. Raises HelmRefusal, and
-    LocalError if Helm is not installed.
+    Yields each chart with its objects by file, and nothing if `files` has no chart of the environment. `values`
+    are what the bootstrap Application passes. Raises HelmRefusal, and LocalError if Helm is not installed.
     """
     own = Chart(environment)
     if own not in files:
         return
-    above = helm.render_templates(files[own], values)
+    above = helm.render_chart_by_file(files[own], values)
     yield own, above
     for chart, values in find_shard_values((item for items in above.values() for item in items), files):
-        yield chart, helm.render_templates(files[chart], values)
+        yield chart, helm.render_chart_by_file(files[chart], values)
 
 
 def find_shard_values(
     parent_objects: Iterable[helm.Manifest], charts: Iterable[Chart]
 ) -> list[tuple[Chart, dict[str, Any]]]:
-    """The charts that Applications among `parent_objects` have as source, in order, each with its values."""
+    """Find the shards that Applications among `parent_objects` deploy, in order, each with the values they pass.
+
+    Raises HelmRefusal for values that are not a table.
+    """
     shards = {chart.folder: chart for chart in charts if chart.shard}
     found = {}
     for item in parent_objects:

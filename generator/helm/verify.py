@@ -45,7 +45,7 @@ class HelmScope(Enum):
     NONE = "none"
 
 
-class ForeignObject(NamedTuple):
+class ForeignFileObject(NamedTuple):
     """An object that a foreign file renders; `path` is the file's path below the output folder."""
 
     path: str
@@ -58,14 +58,14 @@ class Verified(NamedTuple):
     """The result of a verification without problems: each chart's size, and the objects of foreign files."""
 
     sizes: list[ChartSize]
-    foreign_objects: list[ForeignObject]
+    foreign_file_objects: list[ForeignFileObject]
 
 
 @dataclass
 class _Verdict:
     """The result for one chart. `problems` are the registry's to solve, `refusals` those of foreign files."""
 
-    foreign_objects: list[ForeignObject] = field(default_factory=list)
+    foreign_objects: list[ForeignFileObject] = field(default_factory=list)
     shard_values: list[tuple[Chart, dict[str, Any]]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
@@ -75,10 +75,11 @@ def _restore_verdict(kept: Any) -> _Verdict | None:
     """The verdict that the cache holds; None if it holds none, or anything else."""
     try:
         objects, shard_values = kept
-        texts = [text for item in (*objects, *(place for place, _ in shard_values)) for text in item]
+        texts = [text for item in (*objects, *(parts for parts, _ in shard_values)) for text in item]
         if all(isinstance(text, str) for text in texts) and all(isinstance(given, dict) for _, given in shard_values):
             return _Verdict(
-                [ForeignObject(*item) for item in objects], [(Chart(*place), given) for place, given in shard_values]
+                [ForeignFileObject(*item) for item in objects],
+                [(Chart(*parts), given) for parts, given in shard_values],
             )
     except (TypeError, ValueError):
         pass
@@ -139,7 +140,7 @@ class _FolderVerification:
             return known
         verdict = self._render_and_verify(chart, values)
         if self._cache and not verdict.problems and not verdict.refusals:
-            shards = [(tuple(place), given) for place, given in verdict.shard_values]
+            shards = [(tuple(parts), given) for parts, given in verdict.shard_values]
             self._cache.put(key, ([tuple(item) for item in verdict.foreign_objects], shards))
         return verdict
 
@@ -159,7 +160,7 @@ class _FolderVerification:
         files, foreign = self._folder.read_chart(chart), self._list_foreign(chart)
         own_files = {name: data for name, data in files.items() if name not in foreign}
         try:
-            own = helm.render_templates(own_files, values)
+            own = helm.render_chart_by_file(own_files, values)
         except helm.HelmRefusal as refusal:
             return _Verdict(problems=[f"chart {chart}: Helm refuses it: {refusal}"])
         objects = [item for items in own.values() for item in items]
@@ -182,7 +183,7 @@ class _FolderVerification:
     ) -> None:
         """Render the chart again with its foreign files, and add what is wrong with them to the verdict."""
         try:
-            whole = helm.render_templates(files, values)
+            whole = helm.render_chart_by_file(files, values)
         except helm.HelmRefusal as refusal:
             blamed = [name for name in foreign if name in str(refusal)] or foreign
             verdict.refusals = [f"{self._display(chart, blamed)}: Helm refuses chart {chart} with it: {refusal}"]
@@ -193,7 +194,7 @@ class _FolderVerification:
         added = {name: items for name, items in whole.items() if name not in own}
         verdict.refusals = list(self._find_name_clashes(chart, own, added))
         verdict.foreign_objects = [
-            ForeignObject(f"{chart.folder}/{name}", *_object_identity(item))
+            ForeignFileObject(f"{chart.folder}/{name}", *_object_identity(item))
             for name, items in added.items()
             for item in items
         ]
@@ -225,7 +226,7 @@ class _FolderVerification:
         """The names of the Applications that the generated part of a chart renders."""
         environment, shard = chart
         if not shard and self._registry.environments[environment].shards is not None:
-            return {shard_application_name(environment, place.shard) for place in self._shards_of(environment)}
+            return {shard_application_name(environment, parts.shard) for parts in self._shards_of(environment)}
         prefix = f"{environment}/"
         applications = self._folder.tree.applications.items()
         return {one["name"] for key, one in applications if key.startswith(prefix) and one.get("shard", "") == shard}

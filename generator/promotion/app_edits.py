@@ -49,7 +49,7 @@ def roll_back_app(
     Raises UsageError where nothing ran before, or the app does not run there; RefusedError for a revision that
     never ran there.
     """
-    current = require_running_app(editable, name, environment)
+    current = require_listed_app(editable, name, environment)
     target = _find_rollback_target(history, current, requested_revision)
     pin = Pin(target, history.commit_tags.get((name, target), ""))
     policy_environment = require_environment(editable, environment)
@@ -149,9 +149,9 @@ def _join_names(names: Sequence[str]) -> str:
 def retire_app(editable: EditableRegistry, name: str, environment: str, reason: str, now: datetime) -> RegistryEdit:
     """Retire an app before its removal: its Application stays, without prune and cascading finalizer.
 
-    Raises RefusedError if an environment that promotes only from this one still runs the app.
+    Raises RefusedError if an environment that promotes only from this one still lists the app.
     """
-    require_running_app(editable, name, environment)
+    require_listed_app(editable, name, environment)
     if name in require_environment(editable, environment).retired:
         return RegistryEdit(
             editable,
@@ -176,12 +176,12 @@ def _describe_removal_step(name: str, environment: str) -> tuple[str, ...]:
 
 
 def _refuse_only_source(editable: EditableRegistry, name: str, environment: str) -> None:
-    """Raise RefusedError if another environment runs the app and has no other source environment for it."""
+    """Raise RefusedError if another environment lists the app and has no other source environment for it."""
     for env in editable.registry.environments.values():
         others = [
-            source for source in env.promotes_from if source != environment and find_running_app(editable, source, name)
+            source for source in env.promotes_from if source != environment and find_listed_app(editable, source, name)
         ]
-        if environment in env.promotes_from and find_running_app(editable, env.name, name) is not None and not others:
+        if environment in env.promotes_from and find_listed_app(editable, env.name, name) is not None and not others:
             raise RefusedError(
                 f"{name} still runs in {env.name}, which promotes from {environment}",
                 remedy=f"retire it there first: workloads retire {name} --in {env.name}",
@@ -220,7 +220,7 @@ def remove_retired_app(
     """Remove a retired app from an environment, and with `forget` also the app's own table.
 
     Raises RefusedError if the retirement was never published, if nothing proves that Argo CD has synced it, or if
-    the app to forget still runs elsewhere. Without `proof`, the published retirement is enough.
+    the app to forget is still listed elsewhere. Without `proof`, the published retirement is enough.
     """
     require_app(editable, name)
     after, messages, subject = editable, [], f"forget {name}"
@@ -231,7 +231,7 @@ def remove_retired_app(
         after, subject = _remove_entry_and_notes(editable, name, environment), f"remove {name}: {environment}"
         messages.append(f"{name} is removed from {environment}; its workload keeps running there")
     elsewhere = [
-        env for env in editable.registry.environments if env != environment and find_running_app(editable, env, name)
+        env for env in editable.registry.environments if env != environment and find_listed_app(editable, env, name)
     ]
     if forget and elsewhere:
         raise RefusedError(f"{name} still runs in {', '.join(elsewhere)}", remedy="retire and remove it there first")
@@ -246,7 +246,7 @@ def remove_retired_app(
 def _refuse_unpublished_retirement(
     editable: EditableRegistry, name: str, environment: str, published: PublishedApplications
 ) -> None:
-    require_running_app(editable, name, environment)
+    require_listed_app(editable, name, environment)
     _refuse_only_source(editable, name, environment)
     if "retired" not in published.get(f"{environment}/{name}", {}):
         retired = name in require_environment(editable, environment).retired
@@ -298,34 +298,37 @@ def build_list_entry(editable: EditableRegistry, environment: str, name: str, pi
 
 
 def format_pin(pin: Pin) -> str:
-    """Format a pin for display: its tag and commit."""
+    """Format a pin for display: `v1.2.0 (0123456789ab)`; empty for no pin."""
     revision = shorten_commit(pin.revision or "")
     return f"{pin.tag} ({revision})" if pin.tag else revision
 
 
-def find_running_app(editable: EditableRegistry, environment: str, name: str) -> EffectiveApp | None:
-    """Return the effective app of an environment; None if the app does not run there."""
+def find_listed_app(editable: EditableRegistry, environment: str, name: str) -> EffectiveApp | None:
+    """Return an app with its settings for an environment; None if the environment does not list it.
+
+    A retired app is still listed.
+    """
     return editable.registry.find_effective_app(environment, name)
 
 
-def require_running_app(editable: EditableRegistry, name: str, environment: str) -> EffectiveApp:
-    """Return the effective app of an environment. Raises UsageError if it does not run or is unknown."""
+def require_listed_app(editable: EditableRegistry, name: str, environment: str) -> EffectiveApp:
+    """Return an app with its settings for an environment. Raises UsageError if the environment does not list it."""
     require_environment(editable, environment)
     require_app(editable, name)
-    app = find_running_app(editable, environment, name)
+    app = find_listed_app(editable, environment, name)
     if app is None:
         raise UsageError(f"{name} is not in {environment}")
     return app
 
 
 def require_environment(editable: EditableRegistry, name: str) -> Environment:
-    """Return the environment of that name. Raises UsageError if it is unknown."""
+    """Return the environment of that name. Raises UsageError, with the nearest match, if it is unknown."""
     require_known_name(name, editable.registry.environments, "environment")
     return editable.registry.environments[name]
 
 
 def require_app(editable: EditableRegistry, name: str) -> None:
-    """Raise UsageError if the registry has no such app."""
+    """Raise UsageError, with the nearest match, if the registry has no app of that name."""
     require_known_name(name, editable.registry.apps, "app")
 
 

@@ -29,8 +29,11 @@ def compare_phrase(direction: Direction, source: str) -> str:
     return f"{phrases.get(direction, 'differs from')} {source}"
 
 
-class RunningRevision(NamedTuple):
-    """A revision that an app runs, with the tag of a pinned commit; `kind` is `commit`, `tag` or `branch`."""
+class ListedRevision(NamedTuple):
+    """The revision that an environment lists for an app, with the tag of a pinned commit, empty if there is none.
+
+    `kind` is `commit`, `tag` or `branch`.
+    """
 
     environment: str
     app: str
@@ -40,20 +43,18 @@ class RunningRevision(NamedTuple):
 
     @property
     def names(self) -> set[str]:
-        """The revision and its tag."""
+        """The revision and, if there is one, its tag."""
         return {self.revision, self.tag} - {""}
 
 
-def describe_running_revision(editable: EditableRegistry, app: EffectiveApp) -> RunningRevision:
-    """Return the revision that an app runs."""
+def describe_listed_revision(editable: EditableRegistry, app: EffectiveApp) -> ListedRevision:
+    """Return the revision of an effective app in its environment."""
     tag = editable.pinned_tag(app.environment, app.app)
-    return RunningRevision(
-        app.environment, app.app, app.revision, tag, revision_kind(app.revision, app.pin is not None)
-    )
+    return ListedRevision(app.environment, app.app, app.revision, tag, revision_kind(app.revision, app.pin is not None))
 
 
 def compare_versions(first: str, second: str) -> int | None:
-    """Compare two tags: 1 if `first` is the higher version, -1 if it is the lower one, 0 if they are equal.
+    """Compare the versions in two tags: 1 if `first` is higher, -1 if it is lower, 0 if they are equal.
 
     None if they are not versions, or have different prefixes.
     """
@@ -69,8 +70,8 @@ def _parse_tag(tag: str) -> tuple[str, SemanticVersion] | None:
     return (found[1], version) if found and version else None
 
 
-def compare_revisions(source: RunningRevision, target: RunningRevision, history: History) -> Direction:
-    """Compare the revision of a source environment with the target's: is the source ahead, behind, equal, different?
+def compare_revisions(source: ListedRevision, target: ListedRevision, history: History) -> Direction:
+    """Compare the revision of a source environment with the one of the environment that promotes from it.
 
     A higher version is ahead; without versions, so is what came to the source later than the target's revision did.
     A revision to which the source was rolled back is behind. What a branch holds is unknown: different.
@@ -87,11 +88,11 @@ def compare_revisions(source: RunningRevision, target: RunningRevision, history:
     return _compare_by_history(source, target, history)
 
 
-def _version_name(running: RunningRevision, history: History) -> str:
+def _version_name(running: ListedRevision, history: History) -> str:
     return running.tag or history.commit_tags.get((running.app, running.revision)) or running.revision
 
 
-def _compare_by_history(source: RunningRevision, target: RunningRevision, history: History) -> Direction:
+def _compare_by_history(source: ListedRevision, target: ListedRevision, history: History) -> Direction:
     """Compare by when each revision first came to the source environment; uncommitted revisions come last."""
     target_came = history.find_first_run(source.environment, source.app, target.names)
     source_came = history.find_first_run(source.environment, source.app, source.names)

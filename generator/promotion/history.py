@@ -13,7 +13,7 @@ from typing import NamedTuple
 from generator.errors import UsageError
 from generator.git.checkout import Checkout
 from generator.git.commit_log import CommitLog, LoggedCommit, open_head_log
-from generator.promotion.snapshots import RevisionReader, RunningRevisions
+from generator.promotion.snapshots import ListedRevisions, RevisionReader
 from generator.promotion.trailers import parse_override_trailers, parse_reason_trailer
 from generator.registry.files import filter_by_pattern
 from generator.toml.document import TomlError, parse_document
@@ -23,10 +23,10 @@ _VERSIONS_PER_BATCH = 200
 
 
 class RevisionChange(NamedTuple):
-    """A change of an app's revision in one environment; a revision is None where the app does not run.
+    """A change of the revision that an environment lists for an app; a revision is None where it lists none.
 
-    `changed_at` is when the change came onto the branch, with `commit`. Of a merge, `author`, `subject` and `reason`
-    are those of the merged commits. `overrides` are the policy rules that were overridden, with their reasons.
+    `changed_at` is when `commit` came onto the branch. Of a merge, `author`, `subject` and `reason` are those of the
+    merged commits. `overrides` are the overridden policy rules, each with its reason.
     """
 
     environment: str
@@ -42,7 +42,7 @@ class RevisionChange(NamedTuple):
 
 
 class RunInterval(NamedTuple):
-    """The period in which an app ran at one revision; `until` is None while it still runs."""
+    """The period in which an environment listed an app at one revision; `until` is None while it still does."""
 
     since: datetime
     until: datetime | None
@@ -59,8 +59,8 @@ class History:
     @cached_property
     def _changes_by_app(self) -> Mapping[tuple[str, str], Sequence[RevisionChange]]:
         found: dict[tuple[str, str], list[RevisionChange]] = {}
-        for move in self.revision_changes:
-            found.setdefault((move.environment, move.app), []).append(move)
+        for change in self.revision_changes:
+            found.setdefault((change.environment, change.app), []).append(change)
         return found
 
     @cached_property
@@ -77,14 +77,14 @@ class History:
     def find_last_run_interval(self, environment: str, app: str, revision: str) -> RunInterval | None:
         """Return the last period in which an app ran at `revision` in an environment; None if it never did."""
         until: datetime | None = None
-        for move in reversed(self._changes_by_app.get((environment, app), ())):
-            if move.new_revision == revision:
-                return RunInterval(move.changed_at, until)
-            until = move.changed_at
+        for change in reversed(self._changes_by_app.get((environment, app), ())):
+            if change.new_revision == revision:
+                return RunInterval(change.changed_at, until)
+            until = change.changed_at
         return None
 
     def find_first_run(self, environment: str, app: str, revision_names: Collection[str]) -> datetime | None:
-        """Return when an app first ran one of the revisions or tags in an environment; None if it never did."""
+        """Return when an app first ran one of `revision_names`, revisions or tags, there; None if it never did."""
         changes = self._changes_by_app.get((environment, app), ())
         return next((each.changed_at for each in changes if self._names_of_new(each) & set(revision_names)), None)
 
@@ -107,28 +107,25 @@ class History:
         return came_back and way[-1:] == [self.format_revision(app, revision)]
 
     def find_current_run_start(self, environment: str, app: str) -> datetime | None:
-        """Return when an app started to run its current revision in an environment; None if it does not run."""
-        moves = self._changes_by_app.get((environment, app), ())
-        return moves[-1].changed_at if moves and moves[-1].new_revision is not None else None
+        """Return when an app's current revision began to run in an environment; None if it is not listed there."""
+        changes = self._changes_by_app.get((environment, app), ())
+        return changes[-1].changed_at if changes and changes[-1].new_revision is not None else None
 
-    def count_changes_since(self, environment: str, app: str, revisions: Collection[str]) -> int | None:
-        """Count the changes of an app since it last ran one of `revisions`; None if it never ran one."""
-        for count, move in enumerate(reversed(self._changes_by_app.get((environment, app), ()))):
-            if move.new_revision in revisions or self.commit_tags.get((app, move.new_revision or "")) in revisions:
+    def count_changes_since_run(self, environment: str, app: str, revision_names: Collection[str]) -> int | None:
+        """Count the changes since an app last ran one of `revision_names`: 0 if it runs one now, None if never."""
+        for count, change in enumerate(reversed(self._changes_by_app.get((environment, app), ()))):
+            if self._names_of_new(change) & set(revision_names):
                 return count
         return None
 
     def list_earlier_revisions(self, environment: str, app: str, current: str) -> list[str]:
-        """List the revisions that ran before `current`, most recent first.
-
-        Revisions that were rolled back are left out, so that a second rollback goes further back.
-        """
+        """List the revisions that ran before `current`, latest first, without those that were rolled back."""
         way: list[str] = []
-        for move in self._changes_by_app.get((environment, app), ()):
-            if move.new_revision in way:
-                del way[way.index(move.new_revision) + 1 :]
-            elif move.new_revision is not None:
-                way.append(move.new_revision)
+        for change in self._changes_by_app.get((environment, app), ()):
+            if change.new_revision in way:
+                del way[way.index(change.new_revision) + 1 :]
+            elif change.new_revision is not None:
+                way.append(change.new_revision)
         if current in way:
             del way[way.index(current) :]
         return way[::-1]
@@ -136,18 +133,18 @@ class History:
     def filter_changes(
         self, app: str | None = None, environment: str | None = None, since: datetime | None = None
     ) -> list[RevisionChange]:
-        """List the revision changes of an app, in an environment, since a time; None matches everything."""
+        """List the revision changes of an app, in an environment, since a time, oldest first; None matches all."""
         one = app is not None and environment is not None
         return [
-            move
-            for move in (self._changes_by_app.get((str(environment), str(app)), ()) if one else self.revision_changes)
-            if app in (None, move.app)
-            and environment in (None, move.environment)
-            and (not since or move.changed_at >= since)
+            change
+            for change in (self._changes_by_app.get((str(environment), str(app)), ()) if one else self.revision_changes)
+            if app in (None, change.app)
+            and environment in (None, change.environment)
+            and (not since or change.changed_at >= since)
         ]
 
     def format_revision(self, app: str, revision: str | None) -> str:
-        """Format a revision for display: a commit as its tag if known, otherwise shortened."""
+        """Format a revision for display: a commit as its tag if known, otherwise shortened; `-` for None."""
         return "-" if revision is None else self.commit_tags.get((app, revision)) or shorten_commit(revision)
 
 
@@ -175,13 +172,13 @@ class RegistryLocation(NamedTuple):
     @property
     def prefix(self) -> str:
         """The folder as the start of a path."""
-        return f"{self.folder}/" if self.folder not in ("", ".") else ""
+        return f"{self.folder}/" if self.folder else ""
 
 
 def read_history(commit_log: CommitLog, location: RegistryLocation, now: datetime | None = None) -> History:
     """Read the history of a registry, also from where its root file was before it was renamed.
 
-    Commits dated after `now` have a wrong clock. Raises LocalError if Git cannot be run.
+    A commit dated after `now` has a wrong clock; None trusts every date. Raises LocalError if Git cannot be run.
     """
     revisions = RevisionReader()
     versions = list(commit_log.iterate_commits(location.pathspec))
@@ -216,8 +213,9 @@ def _batch_versions(versions: Iterator[LoggedCommit]) -> Iterator[list[LoggedCom
 
 
 def find_registry_folder(checkout: Checkout, registry_path: Path) -> str:
-    """Return the registry's folder, relative to the top of its repository, as Git writes it."""
-    return registry_path.absolute().parent.resolve().relative_to(checkout.top.resolve()).as_posix()
+    """Return the repository path of the registry's folder, "" for the top. Raises ValueError outside of it."""
+    folder = registry_path.absolute().parent.resolve().relative_to(checkout.top.resolve()).as_posix()
+    return "" if folder == "." else folder
 
 
 def find_checkout(path: Path) -> Checkout | None:
@@ -228,12 +226,9 @@ def find_checkout(path: Path) -> Checkout | None:
 
 
 def find_registry_location(checkout: Checkout, registry_path: Path) -> RegistryLocation:
-    """Return where the registry is in its repository; a root file that is a link is followed.
-
+    """Return where the registry's root file and folder are in the repository; a root file that is a link is followed.
     Raises UsageError if the link leaves the repository.
     """
-    folder = find_registry_folder(checkout, registry_path)
-    location = RegistryLocation("" if folder == "." else folder, "" if folder == "." else folder)
     real = registry_path.absolute().resolve()
     try:
         root_path = real.relative_to(checkout.top.resolve()).as_posix()
@@ -242,11 +237,11 @@ def find_registry_location(checkout: Checkout, registry_path: Path) -> RegistryL
             f"{registry_path.name} is a link to {real}, outside of this repository, so its history is not here",
             remedy=f"run the command on the file itself: --registry {real}",
         ) from None
-    return location._replace(root_path=root_path)
+    return RegistryLocation(root_path, find_registry_folder(checkout, registry_path))
 
 
 def read_registry_history(checkout: Checkout | None, path: Path, now: datetime | None = None) -> History:
-    """Read the history of the registry at `path` up to HEAD; empty if it is not in a repository."""
+    """Read the history of the registry at `path` up to HEAD; empty without a checkout or a commit."""
     log = open_head_log(checkout) if checkout else None
     if checkout is None or log is None:
         return History()
@@ -315,7 +310,7 @@ class _HistoryReader:
         self._locations = locations
         self._revisions = revisions
         self._pathspecs = pathspecs
-        self._previous_revisions: RunningRevisions = {}
+        self._previous_revisions: ListedRevisions = {}
         self._graph = commit_log.read_graph()
         self._arrived = self._graph.compute_arrival_times(now, commit_log.fast_forwards)
 
@@ -327,7 +322,7 @@ class _HistoryReader:
         """Record the revision changes from version to version."""
         for version in batch:
             oids = self._registry_blobs(version)
-            after = self._revisions.running_revisions(oids) if oids is not None else None
+            after = self._revisions.find_listed_revisions(oids) if oids is not None else None
             if after is not None:  # Skip versions that do not parse.
                 self.revision_changes += self._list_changes(version, after)
                 self._previous_revisions = after
@@ -338,14 +333,14 @@ class _HistoryReader:
         if location is None:
             return []
         root = version.blob_ids[location.root_path]
-        patterns = self._revisions.root_include_patterns(root)
+        patterns = self._revisions.find_include_patterns(root)
         if patterns is None:
             return None
         files = {path.removeprefix(location.prefix): oid for path, oid in version.blob_ids.items()}
         names = (name for each in patterns for name in filter_by_pattern(str(PurePosixPath(each)), files))
         return [root, *(files[name] for name in dict.fromkeys(names) if files[name] != root)]
 
-    def _list_changes(self, version: LoggedCommit, after: RunningRevisions) -> Iterator[RevisionChange]:
+    def _list_changes(self, version: LoggedCommit, after: ListedRevisions) -> Iterator[RevisionChange]:
         before = self._previous_revisions
         changed = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
         arrived = self._arrived.get(version.commit, version.committed_at)
@@ -393,7 +388,7 @@ class _HistoryReader:
             _read_new_blobs(self._commit_log, self._revisions, {oid for pair in pairs for oid in pair if oid})
             keys: set[tuple[str, str]] = set()
             for pair in pairs:
-                old, new = (dict(self._revisions.running_revisions([oid] if oid else []) or {}) for oid in pair)
+                old, new = (dict(self._revisions.find_listed_revisions([oid] if oid else []) or {}) for oid in pair)
                 keys |= {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
             self._keys_by_commit[commit.commit] = keys
         return self._keys_by_commit[commit.commit]

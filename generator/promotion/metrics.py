@@ -43,7 +43,7 @@ class DeliveryMetrics:
 
     @property
     def failure_rate(self) -> float | None:
-        """The share of deployments that were rolled back."""
+        """The share of deployments that were rolled back; None without deployments."""
         return self.failures / self.deployments if self.deployments else None
 
     def to_json_object(self) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def _to_whole_seconds(time: timedelta | None) -> int | None:
 
 
 def list_deployments(registry: Registry, history: History, app: str) -> list[Deployment]:
-    """List an app's deployments to environments that no other promotes from. Rollbacks do not count."""
+    """List an app's deployments to final environments (those that no other promotes from). Rollbacks do not count."""
     environments = registry.environments
     below = {source for env in environments.values() for source in env.promotes_from}
     found: list[Deployment] = []
@@ -135,10 +135,10 @@ def _find_first_run_times(history: History, app: str, environments: Iterable[str
     """Find when each revision first ran in any of the environments."""
     found: dict[str, datetime] = {}
     for env in environments:
-        for move in history.filter_changes(app, env):
-            if move.new_revision is not None:
-                name = _shared_revision_name(history, app, move.new_revision)
-                found[name] = min(move.changed_at, found.get(name, move.changed_at))
+        for change in history.filter_changes(app, env):
+            if change.new_revision is not None:
+                name = _shared_revision_name(history, app, change.new_revision)
+                found[name] = min(change.changed_at, found.get(name, change.changed_at))
     return found
 
 
@@ -148,17 +148,17 @@ def _derive_deployments(
     way: list[tuple[str, datetime]] = []
     restored: dict[datetime, timedelta] = {}
     deployed: list[tuple[str, datetime]] = []
-    for move in revision_changes:
-        if move.new_revision is None:
+    for change in revision_changes:
+        if change.new_revision is None:
             continue
         names = [name for name, _ in way]
-        name = _shared_revision_name(history, app, move.new_revision)
+        name = _shared_revision_name(history, app, change.new_revision)
         if name not in names:
-            deployed.append((name, move.changed_at))
-            way.append((name, move.changed_at))
+            deployed.append((name, change.changed_at))
+            way.append((name, change.changed_at))
             continue
         back = names.index(name)
-        restored.update({when: move.changed_at - when for _, when in way[back + 1 :]})
+        restored.update({when: change.changed_at - when for _, when in way[back + 1 :]})
         del way[back + 1 :]
     for name, when in deployed:
         first = first_run_times.get(name)

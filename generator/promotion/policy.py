@@ -99,7 +99,7 @@ class RegistryChange(NamedTuple):
 
         Raises RefusedError for an override from the command line that an environment does not allow.
         """
-        moved = list(list_moved_apps(self.old.registry, self.new.registry))
+        moved = list(list_changed_apps(self.old.registry, self.new.registry))
         if not moved:
             return PolicyReport()
         for environment in dict.fromkeys(app.environment for app in moved):
@@ -131,7 +131,7 @@ def check_policy(
     """
     violations: list[PolicyViolation] = []
     overridden: list[PolicyViolation] = []
-    for app in list_moved_apps(base.registry, new.registry) if base else ():
+    for app in list_changed_apps(base.registry, new.registry) if base else ():
         for refusal in _check_moved_app(base or new, new, app, context):
             reason = _find_override_reason(base or new, new, app, refusal.rule, overrides)
             found = PolicyViolation(app.environment, app.app, refusal, reason)
@@ -139,7 +139,7 @@ def check_policy(
     return PolicyReport(tuple(violations), tuple(overridden))
 
 
-def list_moved_apps(base: Registry, new: Registry) -> Iterator[EffectiveApp]:
+def list_changed_apps(base: Registry, new: Registry) -> Iterator[EffectiveApp]:
     """List the apps whose sources or revisions `new` changes in an environment, or that it adds to one."""
     for environment in new.environments.values():
         before = base.environments.get(environment.name)

@@ -12,12 +12,12 @@ from generator.promotion.app_edits import (
     RegistryEdit,
     build_list_entry,
     collapse_whitespace,
-    find_running_app,
+    find_listed_app,
     format_pin,
     require_app,
     require_environment,
 )
-from generator.promotion.direction import Direction, compare_phrase, compare_revisions, describe_running_revision
+from generator.promotion.direction import Direction, compare_phrase, compare_revisions, describe_listed_revision
 from generator.promotion.history import History, shorten_commit
 from generator.promotion.pins import Pin, WantedRevision, choose_pin, list_repositories_to_query
 from generator.promotion.policy import PromotionContext, require_allowed_overrides
@@ -36,7 +36,7 @@ from generator.registry.registry import Environment
 
 
 @dataclass(frozen=True)
-class PromotionOrder:
+class PromotionRequest:
     """What to promote: `apps` into each of `target_environments`, from one of its `promotesFrom`.
 
     Without `apps`, all apps of the source environment, or those of `team`. `ready_only` skips apps that a rule
@@ -56,7 +56,7 @@ class PromotionOrder:
 
     @property
     def overrides(self) -> tuple[PolicyOverride, ...]:
-        """The overridden rules, for every entry of the order."""
+        """The overridden rules, with the reason, for every entry of the request."""
         return tuple(PolicyOverride(rule, self.reason) for rule in self.overridden_rules)
 
 
@@ -87,17 +87,19 @@ class PromotionStep(NamedTuple):
         return self.wanted is None and not self.refusals
 
 
-def promote_apps(editable: EditableRegistry, order: PromotionOrder, context: PromotionContext) -> RegistryEdit:
-    """Promote apps into environments: all of them or none, unless `order.ready_only`.
+def promote_apps(editable: EditableRegistry, request: PromotionRequest, context: PromotionContext) -> RegistryEdit:
+    """Promote apps into environments: all of them or none, unless `request.ready_only`.
 
-    Raises RefusedError with every rule that refuses, UsageError for an invalid order, NetworkError.
+    Raises RefusedError with every rule that refuses, UsageError for an invalid request, NetworkError.
     """
-    environments = [_validate_order(editable, order, name) for name in dict.fromkeys(order.target_environments)]
+    environments = [
+        _validate_promotion_request(editable, request, name) for name in dict.fromkeys(request.target_environments)
+    ]
     _refuse_chained_targets(environments)
-    steps = [step for each in environments for step in decide_steps(editable, each, order, context)]
-    reported = [step for step in steps if order.apps or not (order.ready_only and step.follows_branch)]
+    steps = [step for each in environments for step in decide_steps(editable, each, request, context)]
+    reported = [step for step in steps if request.apps or not (request.ready_only and step.follows_branch)]
     refused = [(step, refusal) for step in reported for refusal in step.refusals]
-    if refused and not order.ready_only:
+    if refused and not request.ready_only:
         names = ", ".join(dict.fromkeys(step.environment.name for step, _ in refused))
         lines = (_format_refusal(step, refusal, environments) for step, refusal in refused)
         raise RefusedError(f"not promoted to {names}:\n" + "\n".join(lines))
@@ -115,11 +117,11 @@ def promote_apps(editable: EditableRegistry, order: PromotionOrder, context: Pro
     messages += [
         f"{step.app_name}: {step.environment.name} is already up to date"
         for step in steps
-        if order.apps and step.is_up_to_date
+        if request.apps and step.is_up_to_date
     ]
     messages += [f"waits: {_format_refusal(step, refusal, environments)}" for step, refusal in refused]
-    subject, trailers = _format_promotion_subject(going, order), _format_trailers(going, order)
-    return RegistryEdit(after, subject, trailers, tuple(messages), order.overrides)
+    subject, trailers = _format_promotion_subject(going, request), _format_trailers(going, request)
+    return RegistryEdit(after, subject, trailers, tuple(messages), request.overrides)
 
 
 def _refuse_chained_targets(environments: Sequence[Environment]) -> None:
@@ -139,27 +141,27 @@ def _format_refusal(step: PromotionStep, refusal: Refusal, environments: Sequenc
     return f"{step.app_name}: {place}{refusal}"
 
 
-def _validate_order(editable: EditableRegistry, order: PromotionOrder, target: str) -> Environment:
+def _validate_promotion_request(editable: EditableRegistry, request: PromotionRequest, target: str) -> Environment:
     environment = require_environment(editable, target)
-    if order.team is not None:
-        require_known_name(order.team, editable.registry.teams, "team")
-    if order.source_environment is not None:
-        require_environment(editable, order.source_environment)
-    if order.source_environment is not None and order.source_environment not in environment.promotes_from:
+    if request.team is not None:
+        require_known_name(request.team, editable.registry.teams, "team")
+    if request.source_environment is not None:
+        require_environment(editable, request.source_environment)
+    if request.source_environment is not None and request.source_environment not in environment.promotes_from:
         sources = ", ".join(environment.promotes_from) or "no environment"
-        raise UsageError(f"{environment.name} promotes from {sources}, not from {order.source_environment}")
-    if not environment.promotes_from and order.revision is None and not order.app_revisions:
+        raise UsageError(f"{environment.name} promotes from {sources}, not from {request.source_environment}")
+    if not environment.promotes_from and request.revision is None and not request.app_revisions:
         raise UsageError(f"{environment.name} is a first environment", remedy="choose the revision with --revision REV")
-    require_allowed_overrides(environment, order.overrides)
+    require_allowed_overrides(environment, request.overrides)
     return environment
 
 
 def decide_steps(
-    editable: EditableRegistry, environment: Environment, order: PromotionOrder, context: PromotionContext
+    editable: EditableRegistry, environment: Environment, request: PromotionRequest, context: PromotionContext
 ) -> list[PromotionStep]:
-    """Decide the pin or the refusals of each app of an order, by policy and by its repositories."""
-    decision = StepDecision(editable, environment, order, context)
-    steps = decision.decide_offline()
+    """Decide the pin or the refusals of each app of a request, by policy and by its repositories."""
+    decision = StepDecider(editable, environment, request, context)
+    steps = decision.decide_without_network()
     open_steps = [step.wanted for step in steps if step.wanted and not step.refusals]
     context.remotes.prefetch_refs(
         url for wanted in open_steps for url in list_repositories_to_query(wanted, environment)
@@ -168,44 +170,47 @@ def decide_steps(
 
 
 @dataclass(frozen=True)
-class StepDecision:
-    """Decides the steps of an order for one of its target environments."""
+class StepDecider:
+    """Decides the steps of a request for one of its target environments."""
 
     editable: EditableRegistry
     environment: Environment
-    order: PromotionOrder
+    request: PromotionRequest
     context: PromotionContext
 
-    def decide_offline(self) -> list[PromotionStep]:
-        """Decide what can be decided without network access: what is up to date, and what a rule refuses."""
+    def decide_without_network(self) -> list[PromotionStep]:
+        """Return a step for each app of the request, decided as far as possible without asking a repository.
+
+        A step is up to date, refused by a rule, or open: `choose_step_pin` decides it.
+        """
         return [self._check_offline(self._start_step(name)) for name in self._list_apps()]
 
     @property
     def _sources(self) -> tuple[str, ...]:
-        chosen = self.order.source_environment
+        chosen = self.request.source_environment
         return (chosen,) if chosen else self.environment.promotes_from
 
     def _list_apps(self) -> list[str]:
-        """List the apps of the order: those named, else all (of a team) in the source environments.
+        """List the apps of the request: those named, else all (of a team) in the source environments.
 
         A schedule takes only those that the target lists, unless its policy onboards apps automatically.
         """
-        for name in self.order.apps:
+        for name in self.request.apps:
             require_app(self.editable, name)
-        if self.order.apps:
-            return list(dict.fromkeys(self.order.apps))
+        if self.request.apps:
+            return list(dict.fromkeys(self.request.apps))
         environments = self.editable.registry.environments
         listed = {listing.app for name in self._sources for listing in environments[name].listings}
-        if self.order.ready_only and self.environment.policy.onboard != "auto":
+        if self.request.ready_only and self.environment.policy.onboard != "auto":
             listed = {listing.app for listing in self.environment.listings}
-        return sorted(app for app in listed if self.order.team in (None, self.editable.registry.apps[app]["team"]))
+        return sorted(app for app in listed if self.request.team in (None, self.editable.registry.apps[app]["team"]))
 
     def _start_step(self, name: str) -> PromotionStep:
-        """Start an app's step with the user's revision, else that of the first source that runs the app."""
-        chosen = self.order.app_revisions.get(name, self.order.revision)
+        """Start an app's step with the user's revision, else that of the first source that lists the app."""
+        chosen = self.request.app_revisions.get(name, self.request.revision)
         running = next((app for env in self._sources if (app := self._find_app(env, name))), None)
         if running is None:
-            needs_source = self.environment.promotes_from and "order" not in self.order.overridden_rules
+            needs_source = self.environment.promotes_from and "order" not in self.request.overridden_rules
             if needs_source or chosen is None:
                 refusals = find_refusals(Candidate(name, "", True, {}), self.environment, self.context.now)
                 return PromotionStep(name, self.environment, refusals=tuple(refusals[:1]))
@@ -217,7 +222,7 @@ class StepDecision:
         return PromotionStep(name, self.environment, wanted)
 
     def _find_app(self, environment: str, name: str) -> EffectiveApp | None:
-        return find_running_app(self.editable, environment, name)
+        return find_listed_app(self.editable, environment, name)
 
     def _resolve_app(self, name: str, pin: str | None) -> EffectiveApp:
         """Return the effective app of the target environment, as it would run at a pin, or without one."""
@@ -238,9 +243,9 @@ class StepDecision:
         names = {wanted.revision, wanted.tag} - {""}
         states = find_source_states(self.editable, self.environment, step.app_name, names, self.context.history)
         candidate = Candidate(step.app_name, wanted.revision, True, states)
-        overridden = {*self.order.overridden_rules, "pin"}
+        overridden = {*self.request.overridden_rules, "pin"}
         refusals = find_refusals(candidate, self.environment, self.context.now, overridden)
-        if self.order.ready_only:
+        if self.request.ready_only:
             refusals = [*self._find_schedule_refusals(wanted, here, direction), *refusals]
         return step._replace(refusals=tuple(refusals), direction=direction)
 
@@ -253,7 +258,7 @@ class StepDecision:
     def _compare_with_target(self, wanted: WantedRevision, here: EffectiveApp | None) -> Direction:
         if here is None:
             return Direction.AHEAD
-        source, target = (describe_running_revision(self.editable, app) for app in (wanted.app, here))
+        source, target = (describe_listed_revision(self.editable, app) for app in (wanted.app, here))
         return compare_revisions(source, target, self.context.history)
 
     def _find_schedule_refusals(
@@ -289,7 +294,7 @@ class StepDecision:
         except RefusedError as error:
             return step._replace(refusals=(Refusal("pin", error.message),))
         except (NetworkError, UsageError) as error:
-            if not self.order.ready_only:
+            if not self.request.ready_only:
                 raise
             return step._replace(refusals=(Refusal("network", error.message),))
         here = self._find_app(self.environment.name, step.app_name)
@@ -305,7 +310,7 @@ class StepDecision:
         fixed = list_fixed_sources(self._resolve_app(step.app_name, pin.revision))
         candidate = Candidate(step.app_name, pin.revision or own, pin.revision is not None, states, fixed)
         found = find_refusals(candidate, self.environment, self.context.now)
-        kept = tuple(refusal for refusal in found if refusal.rule not in self.order.overridden_rules)
+        kept = tuple(refusal for refusal in found if refusal.rule not in self.request.overridden_rules)
         overridden = tuple(refusal for refusal in found if refusal not in kept)
         return step._replace(pin=pin, refusals=kept, overridden_refusals=overridden)
 
@@ -326,18 +331,18 @@ def _explain_direction(direction: Direction, target: str, wanted: WantedRevision
 
 def _describe_step(editable: EditableRegistry, step: PromotionStep, history: History) -> str:
     name, environment, pin = step.app_name, step.environment.name, step.pin or Pin(None)
-    before = find_running_app(editable, environment, name)
+    before = find_listed_app(editable, environment, name)
     after = format_pin(pin) if pin.revision else f"follows {step.wanted.revision if step.wanted else ''}"
     if before is None:
         return f"{name}: new in {environment}, {after}"
     return f"{name}: {environment} {history.format_revision(name, before.revision)} → {after}"
 
 
-def _format_promotion_subject(steps: list[PromotionStep], order: PromotionOrder) -> str:
+def _format_promotion_subject(steps: list[PromotionStep], request: PromotionRequest) -> str:
     if not steps:
         return ""
     targets = list(dict.fromkeys(step.environment.name for step in steps))
-    sources = [order.source_environment] if order.source_environment else steps[0].environment.promotes_from
+    sources = [request.source_environment] if request.source_environment else steps[0].environment.promotes_from
     way, verb = ", ".join(targets), "update"
     if sources:
         way, verb = f"{'+'.join(map(str, sources))} → {way}", "promote"
@@ -349,9 +354,9 @@ def _format_promotion_subject(steps: list[PromotionStep], order: PromotionOrder)
     return f"{verb} {steps[0].app_name}{f' {revision}' if revision else ''}: {way}"
 
 
-def _format_trailers(steps: list[PromotionStep], order: PromotionOrder) -> tuple[str, ...]:
+def _format_trailers(steps: list[PromotionStep], request: PromotionRequest) -> tuple[str, ...]:
     """Format the trailers that record the reason and every overridden rule."""
-    reason = collapse_whitespace(order.reason)
+    reason = collapse_whitespace(request.reason)
     overridden = dict.fromkeys(
         PolicyOverride(refusal.rule, reason).format_trailer(step.environment.name, step.app_name)
         for step in steps

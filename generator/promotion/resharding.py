@@ -15,7 +15,7 @@ from generator.promotion.app_edits import PublishedApplications, RegistryEdit, r
 from generator.registry.editable import EditableRegistry
 from generator.registry.registry import Environment
 from generator.registry.shards import MAX_SHARDS, SHARD_BY_TEAM, find_app_shard
-from generator.toml.edit import quote_string
+from generator.toml.edit import quote_toml_string
 
 ShardSetting = str | int | None
 
@@ -116,7 +116,7 @@ def _refuse_changed_teams(editable: EditableRegistry, env: Environment, shards: 
     raise RefusedError(
         f"apps changed their team, and with it their shard, since they were published: {names}",
         remedy=f"keep the app in its team until environments.{env.name}.handOver = "
-        f"[{', '.join(map(quote_string, others[:10]))}] is published and synced; then change the team",
+        f"[{', '.join(map(quote_toml_string, others[:10]))}] is published and synced; then change the team",
     )
 
 

@@ -1,4 +1,4 @@
-"""Reads from registry files of any age which revision each app ran. Pure.
+"""Reads from registry files of any age which revision each environment lists for each app. Pure.
 
 A registry changes a few lines at a time, so a file is split at its table headers and each fragment of text is
 parsed once, however many versions have it. If a fragment is not valid TOML (a header inside a string), the
@@ -17,8 +17,8 @@ import tomli
 from generator.registry.effective import BUILT_IN_DEFAULTS, build_base_layer, build_effective_app
 from generator.registry.files import TEAM_PLACEHOLDER
 
-#: The revision that runs, by (environment, app).
-RunningRevisions = Mapping[tuple[str, str], str]
+#: The revision of each listed app, by (environment, app).
+ListedRevisions = Mapping[tuple[str, str], str]
 _PIN_WITH_TAG = re.compile(
     r"""["']([a-z][-a-z0-9]*)@([0-9a-f]{40}|[0-9a-f]{64})["'],?[ \t]*#[ \t]*([^\s;]+)[ \t]*(?:;|$)""", re.M
 )
@@ -51,13 +51,13 @@ class RevisionReader:
         self._revision_cache: dict[Any, str] = {}
 
     def read_blobs(self, content_by_blob: Mapping[str, bytes]) -> None:
-        """Read registry files, given as content by blob id."""
+        """Parse registry files, given as content by blob id; a file that was read before is skipped."""
         for oid, data in content_by_blob.items():
             if oid not in self.fragments_by_blob:
                 self.fragments_by_blob[oid] = self._read_blob(data)
 
-    def root_include_patterns(self, root_blob: str) -> tuple[str, ...] | None:
-        """The include patterns of a root file; None if it cannot be parsed."""
+    def find_include_patterns(self, root_blob: str) -> tuple[str, ...] | None:
+        """Return the include patterns of a root file that `read_blobs` has read; None if it is not valid TOML."""
         pieces = self.fragments_by_blob.get(root_blob)
         return None if pieces is None else tuple(pattern for piece in pieces for pattern in piece.include_patterns)
 
@@ -92,8 +92,11 @@ class RevisionReader:
                 self._fragment_cache[text] = None
         return self._fragment_cache[text]
 
-    def running_revisions(self, blob_ids: Iterable[str]) -> RunningRevisions | None:
-        """The revisions that run according to a registry's files; None if one of them cannot be parsed."""
+    def find_listed_revisions(self, blob_ids: Iterable[str]) -> ListedRevisions | None:
+        """Find the revision of every listed app, by (environment, app); None if one of the files is not valid TOML.
+
+        `blob_ids` are the files of one version of the registry; `read_blobs` has read them before.
+        """
         pieces: list[_Fragment] = []
         for oid in blob_ids:
             known = self.fragments_by_blob[oid]

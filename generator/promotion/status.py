@@ -12,7 +12,7 @@ from generator.promotion.history import History, shorten_commit
 from generator.promotion.pins import WantedRevision
 from generator.promotion.policy import PromotionContext
 from generator.promotion.policy_rules import Hold, Refusal, parse_hold
-from generator.promotion.promote import PromotionOrder, PromotionStep, StepDecision
+from generator.promotion.promote import PromotionRequest, PromotionStep, StepDecider
 from generator.promotion.times import format_age
 from generator.registry.editable import EditableRegistry
 from generator.registry.effective import EffectiveApp
@@ -149,8 +149,8 @@ def find_pending_promotions(
     for name in environments:
         environment = editable.registry.environments[name]
         if environment.promotes_from:
-            order = PromotionOrder((), (name,), ready_only=True)
-            for step in StepDecision(editable, environment, order, context).decide_offline():
+            request = PromotionRequest((), (name,), ready_only=True)
+            for step in StepDecider(editable, environment, request, context).decide_without_network():
                 if step.wanted is not None and not step.follows_branch:
                     yield _build_pending_promotion(editable, step, step.wanted, context.history)
 
@@ -168,7 +168,7 @@ def _build_pending_promotion(
         tag or shorten_commit(here.revision) if here else "",
         source,
         wanted.tag or shorten_commit(wanted.revision),
-        history.count_changes_since(source, step.app_name, {here.revision, tag}) if here else None,
+        history.count_changes_since_run(source, step.app_name, {here.revision, tag}) if here else None,
         step.refusals,
         step.direction,
     )

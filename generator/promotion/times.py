@@ -45,18 +45,21 @@ def parse_moment(option: str, text: str, now: datetime, *, future: bool = False)
 
 
 def format_time(moment: datetime) -> str:
-    """Format a time in UTC, to the minute, with its zone."""
+    """Format a time in UTC to the minute: 2026-11-20 09:15 UTC."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def format_day(moment: datetime) -> str:
-    """Format the day of a time in UTC."""
+    """Format the day of a time in UTC: 2026-11-20."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d")
 
 
 @functools.lru_cache(maxsize=1024)  # Many apps change in one commit and so have the same age.
 def format_age(elapsed: timedelta) -> str:
-    """Format a duration in minutes, hours or days: 12m, 5h, 30d."""
+    """Format a duration in whole minutes below 2 hours, hours below 2 days, else days, rounded down: 12m, 5h, 30d.
+
+    A negative duration is 0m.
+    """
     minutes = max(0, int(elapsed.total_seconds() // 60))
     if minutes < 120:
         return f"{minutes}m"

@@ -9,10 +9,10 @@ from typing import Any
 from generator.argocd.revisions import find_newest_tag, parse_tag
 from generator.argocd.version_ranges import parse_version_range
 from generator.errors import NetworkError, UsageError
-from generator.promotion.app_edits import RegistryEdit, find_running_app, require_app
+from generator.promotion.app_edits import RegistryEdit, find_listed_app, require_app
 from generator.promotion.pins import RemoteLookup, list_pinned_repositories
 from generator.promotion.policy import PromotionContext
-from generator.promotion.promote import PromotionOrder, promote_apps
+from generator.promotion.promote import PromotionRequest, promote_apps
 from generator.registry.editable import EditableRegistry
 from generator.registry.effective import EffectiveApp
 
@@ -28,7 +28,7 @@ def update_tracked_apps(editable: EditableRegistry, apps: tuple[str, ...], conte
     """
     tracked = _list_tracked_apps(editable, apps)
     places = [env for env, table in editable.registry.environments.items() if not table.promotes_from]
-    running = [app for env in places for name in tracked if (app := find_running_app(editable, env, name))]
+    running = [app for env in places for name in tracked if (app := find_listed_app(editable, env, name))]
     context.remotes.prefetch_refs(url for app in running for url in list_pinned_repositories(app)[:1])
     told: list[str] = []
     found = {(app.environment, app.app): _find_newest_revision(editable, app, context.remotes, told) for app in running}
@@ -53,8 +53,8 @@ def _promote_to_newest(
 ) -> RegistryEdit:
     if not revisions:
         return previous_edit
-    order = PromotionOrder(tuple(sorted(revisions)), (environment,), app_revisions=revisions, ready_only=True)
-    edited = promote_apps(previous_edit.editable, order, context)
+    request = PromotionRequest(tuple(sorted(revisions)), (environment,), app_revisions=revisions, ready_only=True)
+    edited = promote_apps(previous_edit.editable, request, context)
     told = [line for line in edited.messages if not line.endswith(" is already up to date")]
     subject = "; ".join(part for part in (previous_edit.subject, edited.subject) if part)
     return RegistryEdit(edited.editable, subject, (), (*previous_edit.messages, *told))

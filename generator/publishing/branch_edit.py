@@ -39,7 +39,7 @@ class BranchEdit:
     ) -> None:
         self._now = now
         self._folder = find_registry_folder(checkout, path)
-        self._prefix = "" if self._folder == "." else f"{self._folder}/"
+        self._prefix = f"{self._folder}/" if self._folder else ""
         self._name = path.name
         self._checkout = checkout
         self._operation = operation
@@ -49,7 +49,7 @@ class BranchEdit:
     def load_for_base(self, base: BranchSnapshot) -> RegistryToPublish:
         """Read the branch's registry and apply the operation to it."""
         files = BranchFiles(base, self._prefix, self._name)
-        book = read_editable_registry(files, self._name, self._folder)
+        book = read_editable_registry(files, self._name, self._folder or ".")
         output = str(PurePosixPath(self._prefix + book.registry.workloads.path))
         record = f"{output}/{INVENTORY_FILE}"
         context = EditContext(

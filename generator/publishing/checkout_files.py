@@ -36,13 +36,13 @@ class CheckoutFiles(FolderFiles):
         super().__init__(path.parent)
         folder = find_registry_folder(checkout, path)
         self._checkout = checkout
-        self._prefix = "" if folder == "." else f"{folder}/"
-        self._hidden_by_place: dict[str, dict[str, str]] = {}
+        self._prefix = f"{folder}/" if folder else ""
+        self._left_out_by_name: dict[str, dict[str, str]] = {}
 
     def read_bytes(self, name: str) -> bytes | None:
-        """See `RegistryFiles`. Raises LocalError if this partial clone does not have the file."""
+        """Read a file as `RegistryFiles` does. Raises LocalError if this partial clone does not have its content."""
         found = super().read_bytes(name)
-        oid = self.hidden_blob_id(name) if found is None else None
+        oid = self.find_index_blob_id(name) if found is None else None
         if oid is None:
             return found
         try:
@@ -55,65 +55,69 @@ class CheckoutFiles(FolderFiles):
 
     def list_matching(self, pattern: str) -> list[str]:
         on_disk = super().list_matching(pattern)
-        return sorted({*on_disk, *filter_by_pattern(pattern, self._find_hidden(_fixed_folder(pattern)))})
+        return sorted({*on_disk, *filter_by_pattern(pattern, self._find_left_out(_fixed_folder(pattern)))})
 
-    def hidden_blob_id(self, name: str) -> str | None:
-        """Return the blob id that the index has for a file that Git has left out; None for any other file."""
-        for hidden in self._hidden_by_place.values():
-            if name in hidden:
-                return hidden[name]
-        return self._find_hidden(name).get(name)
+    def find_index_blob_id(self, name: str) -> str | None:
+        """Return the index's blob id of a file that Git has left out of the checkout; None for any other file."""
+        for left_out in self._left_out_by_name.values():
+            if name in left_out:
+                return left_out[name]
+        return self._find_left_out(name).get(name)
 
-    def _find_hidden(self, place: str) -> dict[str, str]:
-        """Return the blob ids of the files at or below `place` that Git has left out, by name."""
-        if place not in self._hidden_by_place:
-            self._hidden_by_place[place] = {
+    def _find_left_out(self, name: str) -> dict[str, str]:
+        """Return the blob ids of the files at or below `name` that Git has left out of the checkout, by name."""
+        if name not in self._left_out_by_name:
+            self._left_out_by_name[name] = {
                 path.removeprefix(self._prefix): oid
-                for path, oid in find_hidden_files(self._checkout, f"{self._prefix}{place}".rstrip("/")).items()
+                for path, oid in find_files_not_checked_out(self._checkout, f"{self._prefix}{name}".rstrip("/")).items()
             }
-        return self._hidden_by_place[place]
+        return self._left_out_by_name[name]
 
 
-def find_hidden_files(checkout: Checkout, place: str) -> dict[str, str]:
-    """Return the blob ids of the files at or below the repository path `place` that Git has left out of the checkout.
+def find_files_not_checked_out(checkout: Checkout, repository_path: str) -> dict[str, str]:
+    """Return the blob ids, by path, of the files at or below a path that Git has left out of the checkout.
 
     Git is asked for them only if the checkout can have any: if the last commit has files that are not on disk, or if
     the index can mark files.
     """
-    committed = {path: entry.oid for path, entry in checkout.list_committed_entries(place).items()}
+    committed = {path: entry.oid for path, entry in checkout.list_committed_entries(repository_path).items()}
     missing = [path for path in committed if not _is_on_disk(checkout, path)]
     if not checkout.has_index():
         return {path: committed[path] for path in missing}
     if not missing and not checkout.has_sparse_index():
         return {}
-    return {path: oid for path, oid in checkout.hidden_files([place or "."]).items() if not _is_on_disk(checkout, path)}
+    return {
+        path: oid
+        for path, oid in checkout.flagged_files([repository_path or "."]).items()
+        if not _is_on_disk(checkout, path)
+    }
 
 
-def refuse_hidden_charts(checkout: Checkout | None, folder: Path) -> None:
+def refuse_charts_not_checked_out(checkout: Checkout | None, folder: Path) -> None:
     """Raise RefusedError if Git has left files of the charts in `folder` out of the checkout."""
     if checkout is None or (checkout.has_index() and not checkout.has_sparse_index()):
         return
-    place = checkout.repository_path(folder)
-    hidden = sorted(find_hidden_files(checkout, place))
-    if hidden:
+    path = checkout.repository_path(folder)
+    found = sorted(find_files_not_checked_out(checkout, path))
+    if found:
         raise RefusedError(
-            f"{len(hidden)} generated files are not checked out, {hidden[0]} for one (a sparse or partial checkout)",
-            remedy=f"check them out: git sparse-checkout add {place}; 'workloads publish' does not need them",
+            f"{len(found)} generated files are not checked out, {found[0]} for one (a sparse or partial checkout)",
+            remedy=f"check them out: git sparse-checkout add {path}; 'workloads publish' does not need them",
         )
 
 
-def refuse_hidden_edits(checkout: Checkout, paths: Iterable[str]) -> None:
-    """Raise RefusedError if Git is told to ignore changes of one of these files, so that nobody sees them."""
-    hidden = sorted(checkout.hidden_files(paths))
-    if hidden:
+def refuse_edits_git_ignores(checkout: Checkout, paths: Iterable[str]) -> None:
+    """Raise RefusedError if Git is told to ignore changes of one of these files: `git diff` would not show an edit."""
+    found = sorted(checkout.flagged_files(paths))
+    if found:
         raise RefusedError(
-            f"{hidden[0]} differs from the commit, but Git is told to ignore its changes",
-            remedy=f"git update-index --no-skip-worktree --no-assume-unchanged {hidden[0]}, then look at git diff",
+            f"{found[0]} differs from the commit, but Git is told to ignore its changes",
+            remedy=f"git update-index --no-skip-worktree --no-assume-unchanged {found[0]}, then look at git diff",
         )
 
 
-def refuse_missing_files(path: Path, names: Iterable[str]) -> None:
-    """Raise RefusedError if a file that the edit changes, of the registry at `path`, is not checked out."""
+def refuse_edits_not_checked_out(path: Path, names: Iterable[str]) -> None:
+    """Raise RefusedError if one of the files `names`, beside the registry at `path`, is not on disk to be edited."""
     for name in names:
         if not (path.parent / name).exists():
             raise RefusedError(

@@ -19,7 +19,7 @@ from generator.publishing.checkout_files import read_working_registry
 from generator.registry.registry import Registry
 
 
-class Finding(NamedTuple):
+class DiagnosisResult(NamedTuple):
     """The result of one check: `level` is ok, warning or error; `hint` says how to fix it."""
 
     level: str
@@ -31,21 +31,23 @@ class Finding(NamedTuple):
         return f"{self.level}: {self.subject}: {self.text}"
 
 
-def diagnose(path: Path, *, offline: bool) -> Iterator[Finding]:
+def diagnose(path: Path, *, offline: bool) -> Iterator[DiagnosisResult]:
     """Check everything, in the order in which it depends on each other; `offline` queries no remote."""
-    yield _try_check("git", lambda: Finding("ok", "git", GitRunner(Path("/")).check_output("version").decode().strip()))
+    yield _try_check(
+        "git", lambda: DiagnosisResult("ok", "git", GitRunner(Path("/")).check_output("version").decode().strip())
+    )
     yield _try_check("helm", _diagnose_helm)
     registry = None
     try:
         registry = read_working_registry(path)
-        yield Finding(
+        yield DiagnosisResult(
             "ok", "registry", f"{path}: {len(registry.apps)} apps in {len(registry.environments)} environments"
         )
     except GeneratorError as error:
-        yield Finding("error", "registry", error.message, error.remedy or "run workloads check")
+        yield DiagnosisResult("error", "registry", error.message, error.remedy or "run workloads check")
     checkout = find_checkout(path)
     if checkout is None:
-        yield Finding(
+        yield DiagnosisResult(
             "warning", "checkout", f"{path.parent} is not in a Git repository", "there is no history without one"
         )
     else:
@@ -57,64 +59,68 @@ def diagnose(path: Path, *, offline: bool) -> Iterator[Finding]:
             yield from _diagnose_remotes(checkout, registry)
 
 
-def _try_check(subject: str, check: Callable[[], Finding]) -> Finding:
+def _try_check(subject: str, check: Callable[[], DiagnosisResult]) -> DiagnosisResult:
     try:
         return check()
     except GeneratorError as error:
-        return Finding("error", subject, error.message, error.remedy)
+        return DiagnosisResult("error", subject, error.message, error.remedy)
 
 
-def _diagnose_helm() -> Finding:
+def _diagnose_helm() -> DiagnosisResult:
     render_chart({"Chart.yaml": b"apiVersion: v2\nname: doctor\nversion: 0.1.0\n"})
-    return Finding("ok", "helm", "the Helm engine renders charts")
+    return DiagnosisResult("ok", "helm", "the Helm engine renders charts")
 
 
-def _diagnose_checkout(checkout: Checkout, branch: str) -> Iterator[Finding]:
+def _diagnose_checkout(checkout: Checkout, branch: str) -> Iterator[DiagnosisResult]:
     if checkout.is_shallow():
         hint = "git fetch --unshallow"
-        yield Finding("warning", "checkout", "its history is cut off, so soak times and history are incomplete", hint)
+        yield DiagnosisResult(
+            "warning", "checkout", "its history is cut off, so soak times and history are incomplete", hint
+        )
     fetched, head = checkout.resolve_commit(f"refs/remotes/origin/{branch}"), checkout.head_commit()
     if fetched is None:
-        yield Finding("warning", "checkout", f"the workloads branch {branch} was never fetched", "git fetch origin")
+        yield DiagnosisResult(
+            "warning", "checkout", f"the workloads branch {branch} was never fetched", "git fetch origin"
+        )
     elif head is None or checkout.is_ancestor(fetched, head):
-        yield Finding("ok", "checkout", f"up to date with origin/{branch} as it was last fetched")
+        yield DiagnosisResult("ok", "checkout", f"up to date with origin/{branch} as it was last fetched")
     else:
         behind = len(checkout.read_messages(head, fetched))
         commits = "commit" if behind == 1 else "commits"
-        yield Finding("warning", "checkout", f"{behind} {commits} behind origin/{branch}", "git pull")
+        yield DiagnosisResult("warning", "checkout", f"{behind} {commits} behind origin/{branch}", "git pull")
 
 
-def _diagnose_working_branch(top: Path, registry: Registry | None) -> Iterator[Finding]:
+def _diagnose_working_branch(top: Path, registry: Registry | None) -> Iterator[DiagnosisResult]:
     try:
         state = read_working_branch(top)
     except GeneratorError as error:
-        yield Finding("error", "branch", error.message, error.remedy)
+        yield DiagnosisResult("error", "branch", error.message, error.remedy)
         return
     yield _describe_branch(state)
     if "origin" not in state.remotes and not (registry and registry.workloads.repository):
         others = f" (only {', '.join(state.remotes)})" if state.remotes else ""
         hint = "run git remote add origin URL, or set workloads.repository in the registry"
-        yield Finding("warning", "remote", f"there is no remote origin to publish to{others}", hint)
+        yield DiagnosisResult("warning", "remote", f"there is no remote origin to publish to{others}", hint)
 
 
-def _describe_branch(state: WorkingBranch) -> Finding:
+def _describe_branch(state: WorkingBranch) -> DiagnosisResult:
     changes = "with uncommitted changes" if state.has_changes else "without uncommitted changes"
     if state.branch is None:
         hint = "before you commit, run git switch BRANCH"
-        return Finding("warning", "branch", f"no branch is checked out (HEAD is detached), {changes}", hint)
+        return DiagnosisResult("warning", "branch", f"no branch is checked out (HEAD is detached), {changes}", hint)
     upstream = f"which tracks {state.upstream}" if state.upstream else "which tracks no remote branch"
-    return Finding("ok", "branch", f"on {state.branch}, {upstream}, {changes}")
+    return DiagnosisResult("ok", "branch", f"on {state.branch}, {upstream}, {changes}")
 
 
-def _diagnose_argocd_version(registry: Registry) -> Finding:
+def _diagnose_argocd_version(registry: Registry) -> DiagnosisResult:
     version = registry.argocd.version
     if major_minor(version) > major_minor(NEWEST_KNOWN_ARGOCD):
         text = f"argocd.version {version} is newer than {NEWEST_KNOWN_ARGOCD}, the newest that is known here"
-        return Finding("warning", "argocd", text, "update workloads")
-    return Finding("ok", "argocd", f"charts are for Argo CD {version}")
+        return DiagnosisResult("warning", "argocd", text, "update workloads")
+    return DiagnosisResult("ok", "argocd", f"charts are for Argo CD {version}")
 
 
-def _diagnose_remotes(checkout: Checkout | None, registry: Registry) -> Iterator[Finding]:
+def _diagnose_remotes(checkout: Checkout | None, registry: Registry) -> Iterator[DiagnosisResult]:
     remotes = RemoteRepositories(lambda: checkout.git_config if checkout else GitConfig())
     workloads = registry.workloads.repository or (checkout.origin_url() if checkout else None)
     urls = {url: f"app {app.app}" for env in registry.environments for app in registry.list_effective_apps(env)
@@ -127,6 +133,6 @@ def _diagnose_remotes(checkout: Checkout | None, registry: Registry) -> Iterator
             remotes.read_refs(url)
         except GeneratorError as error:
             unreadable += 1
-            yield Finding("error", "access", f"{user}: {error.message}", error.remedy)
+            yield DiagnosisResult("error", "access", f"{user}: {error.message}", error.remedy)
     if not unreadable:
-        yield Finding("ok", "access", f"{len(wanted)} repositories can be read")
+        yield DiagnosisResult("ok", "access", f"{len(wanted)} repositories can be read")

@@ -122,5 +122,5 @@ def _locate_violation(violation: PolicyViolation, new: EditableRegistry) -> Prob
         document.name,
         f"environments.{violation.environment}.apps",
         f"{violation.app}: {violation.refusal}",
-        refused=True,
+        is_violation=True,
     )

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class PublishOrder:
+class PublishRequest:
     """The options of one publish, as given on the command line."""
 
     registry_path: str | None
@@ -62,92 +62,95 @@ class PublishOrder:
 
 
 def publish_registry(
-    order: PublishOrder, progress: Callable[[str], None], operation: EditOperation | None = None
+    request: PublishRequest, progress: Callable[[str], None], operation: EditOperation | None = None
 ) -> tuple[PublishResult, PublishSummary]:
     """Publish the charts; an `operation` edits the branch's registry in the same commit.
 
     Raises what reading, rendering, `CommitBuilder.build_proposal` and the push loop raise.
     """
     try:
-        return _execute_order(order, progress, operation)
+        return _execute_request(request, progress, operation)
     except GeneratorError as error:
         error.not_done = error.not_done or "nothing was pushed"
         raise
 
 
-def _execute_order(
-    order: PublishOrder, progress: Callable[[str], None], operation: EditOperation | None
+def _execute_request(
+    request: PublishRequest, progress: Callable[[str], None], operation: EditOperation | None
 ) -> tuple[PublishResult, PublishSummary]:
-    path = find_registry(order.registry_path)
+    path = find_registry(request.registry_path)
     workloads = read_workloads_settings(path)
     checkout = Checkout.discover(path.parent.absolute())
     settings = checkout.git_config if checkout else GitConfig.read_git_config(path.parent.absolute())
-    url = _find_workloads_url(order, workloads, checkout)
+    url = _find_workloads_url(request, workloads, checkout)
     author, committer = _find_author_and_committer(settings, os.environ)
-    branch = order.branch or workloads.branch
+    branch = request.branch or workloads.branch
     source = _select_source(
         path,
         checkout,
         url,
         branch,
         operation,
-        partial(_read_change, order, path, progress),
-        order.policy.now if order.policy else None,
+        partial(_read_change, request, path, progress),
+        request.policy.now if request.policy else None,
     )
-    content = CommitBuilder(source, author, _build_choices(order), (checkout.origin_url() if checkout else None) or url)
-    asked = _scope_pull_request(order, source, author, checkout)
+    content = CommitBuilder(
+        source, author, _build_choices(request), (checkout.origin_url() if checkout else None) or url
+    )
+    asked = _scope_pull_request(request, source, author, checkout)
     target = PublishTarget(
         url=url,
         branch=branch,
-        create_branch=order.create_branch,
+        create_branch=request.create_branch,
         config=settings,
-        request_branch=pull_request_branch(branch, asked) if asked else "",
+        pull_request_branch=pull_request_branch(branch, asked) if asked else "",
     )
     # Connect before the push, so that an unsafe API URL or a missing library fails before anything is done.
-    forge = access.open_forge(url, asked.forge, os.environ) if asked and not order.dry_run else None
+    forge = access.open_forge(url, asked.forge, os.environ) if asked and not request.dry_run else None
     result = push(
         target,
         content.build_proposal,
         committer=committer,
         signing=settings.signing_config(),
         progress=progress,
-        dry_run=order.dry_run,
+        dry_run=request.dry_run,
     )
-    if asked and result.changed_paths and not order.dry_run:
+    if asked and result.changed_paths and not request.dry_run:
         content.summary.pull_request = _open_pull_request(target, asked, forge, content.summary)
     return result, content.summary
 
 
 def _scope_pull_request(
-    order: PublishOrder, source: RegistrySource, author: GitIdentity, checkout: Checkout | None
+    request: PublishRequest, source: RegistrySource, author: GitIdentity, checkout: Checkout | None
 ) -> PullRequestOptions | None:
     """Add the author and branch to the options if the pull request publishes a local edit."""
-    if order.pull_request and source.dirty and not source.separate_repository and checkout:
-        whose = f"{order.pull_request.identity_key}\0{author.email}\0{checkout.current_branch()}"
-        return replace(order.pull_request, identity_key=whose)
-    return order.pull_request
+    if request.pull_request and source.dirty and not source.separate_repository and checkout:
+        whose = f"{request.pull_request.identity_key}\0{author.email}\0{checkout.current_branch()}"
+        return replace(request.pull_request, identity_key=whose)
+    return request.pull_request
 
 
 def _open_pull_request(
     target: PublishTarget, options: PullRequestOptions, forge: Forge | None, account: PublishSummary
 ) -> PublishedPullRequest:
     """Open or update the pull request for the pushed branch."""
-    wanted = build_pull_request(target.request_branch, target.branch, account)
+    wanted = build_pull_request(target.pull_request_branch, target.branch, account)
     if forge is None:
         return PublishedPullRequest(
-            target.request_branch, command=access.request_command(target.url, options.forge, wanted, os.environ)
+            target.pull_request_branch,
+            command=access.pull_request_command(target.url, options.forge, wanted, os.environ),
         )
     try:
         opened = forge.open_or_update(wanted)
     except GeneratorError as error:
-        error.not_done = f"{target.request_branch} was pushed; the request for it was neither opened nor updated"
+        error.not_done = f"{target.pull_request_branch} was pushed; the request for it was neither opened nor updated"
         raise
-    return PublishedPullRequest(target.request_branch, opened.url, opened.created)
+    return PublishedPullRequest(target.pull_request_branch, opened.url, opened.created)
 
 
-def _find_workloads_url(order: PublishOrder, workloads: Workloads, checkout: Checkout | None) -> str:
+def _find_workloads_url(request: PublishRequest, workloads: Workloads, checkout: Checkout | None) -> str:
     origin = checkout.origin_url() if checkout else None
-    named = order.repository and absolute_url(order.repository)
+    named = request.repository and absolute_url(request.repository)
     if not named and workloads.repository and not _is_same_repository(workloads.repository, origin):
         named = workloads.repository
     url = named or origin  # As git reaches it, where the registry names the checkout's own repository.
@@ -182,9 +185,9 @@ def _select_source(
     return SeparateRepositorySource(path, read_working_registry(path), checkout, read_own_change())
 
 
-def _read_change(order: PublishOrder, path: Path, warn: Callable[[str], None]) -> RegistryChange | None:
+def _read_change(request: PublishRequest, path: Path, warn: Callable[[str], None]) -> RegistryChange | None:
     """Read what a registry in a repository of its own changes since its main branch."""
-    return read_change(path, order.policy.now, warn) if order.policy else None
+    return read_change(path, request.policy.now, warn) if request.policy else None
 
 
 def _is_same_repository(url: str, origin: str | None) -> bool:
@@ -192,14 +195,14 @@ def _is_same_repository(url: str, origin: str | None) -> bool:
     return origin is not None and repository_key(url.rstrip("/")) == repository_key(origin.rstrip("/"))
 
 
-def _build_choices(order: PublishOrder) -> PublishChoices:
+def _build_choices(request: PublishRequest) -> PublishChoices:
     return PublishChoices(
-        consent=RemovalConsent.from_options(order.removals, order.ceilings),
-        adopt=order.adopt,
-        overwrite=order.overwrite,
-        allow_rewound=order.allow_rewound,
-        verify_with_helm=not order.without_helm,
-        policy=order.policy,
+        consent=RemovalConsent.from_options(request.removals, request.ceilings),
+        adopt=request.adopt,
+        overwrite=request.overwrite,
+        allow_rewound=request.allow_rewound,
+        verify_with_helm=not request.without_helm,
+        policy=request.policy,
     )
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from generator.errors import ConflictError, RegistryError
 from generator.git.commit_log import open_branch_log
 from generator.git.commit_plan import blob_id
-from generator.promotion.history import History, RegistryLocation, read_history
+from generator.promotion.history import History, RegistryLocation, find_registry_folder, read_history
 from generator.promotion.policy import RegistryChange
 from generator.promotion.trailers import parse_change_overrides
-from generator.publishing.checkout_files import CheckoutFiles, open_registry_files, refuse_hidden_edits
+from generator.publishing.checkout_files import CheckoutFiles, open_registry_files, refuse_edits_git_ignores
 from generator.publishing.comparison_base import read_committed_workloads
 from generator.publishing.summary import parse_registry_commit
 from generator.registry.editable import EditableRegistry, read_editable_registry
@@ -126,8 +126,8 @@ class WorkloadsRepositorySource:
     def __init__(self, path: Path, checkout: Checkout, url: str, branch: str, now: datetime | None = None) -> None:
         self._now = now
         self._remote = url, branch
-        folder = path.parent.resolve().relative_to(checkout.top.resolve()).as_posix()
-        self._prefix = "" if folder == "." else f"{folder}/"
+        folder = find_registry_folder(checkout, path)
+        self._prefix = f"{folder}/" if folder else ""
         self._name = path.name
         self._checkout = checkout
         self._folder = CheckoutFiles(checkout, path)
@@ -138,11 +138,11 @@ class WorkloadsRepositorySource:
             name: checkout.committed_blob_id(Path(self._prefix + name), self._edit_base) for name in self._names
         }
         self._edits = {name: edit for name in self._names if (edit := self._find_file_edit(name, committed.get(name)))}
-        refuse_hidden_edits(checkout, [self._prefix + name for name in self._edits])
+        refuse_edits_git_ignores(checkout, [self._prefix + name for name in self._edits])
         self.dirty = bool(self._edits)
 
     def _find_file_edit(self, name: str, committed: str | None) -> _FileEdit | None:
-        if committed is not None and committed == self._folder.hidden_blob_id(name):
+        if committed is not None and committed == self._folder.find_index_blob_id(name):
             return None
         now = self._folder.read_bytes(name)
         if now is not None and committed is not None and blob_id(now, len(committed)) == committed:
@@ -241,7 +241,11 @@ def _merge_three_ways(path: str, before: bytes, mine: bytes, theirs: bytes) -> b
 def read_branch_history(
     base: BranchSnapshot, checkout: Checkout, prefix: str, name: str, remote: tuple[str, str], now: datetime | None
 ) -> History:
-    """Read the branch's history up to `base`, which can be missing from the user's checkout."""
+    """Read the registry's history on the branch up to `base`; empty for a new branch. Raises NetworkError.
+
+    `prefix` and `name` are the registry's folder, with a slash, and root file; `remote` is the URL and branch to
+    fetch from if the checkout lacks the commit.
+    """
     if base.commit is None:
         return History()
     with open_branch_log(checkout, base.commit, *remote) as log:

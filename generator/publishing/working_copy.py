@@ -20,7 +20,11 @@ from generator.helm.verify import HelmScope
 from generator.pipeline import open_working_folder, prepare_charts, refuse_edited_files, refuse_files_in_the_way
 from generator.promotion.history import find_checkout
 from generator.promotion.policy import RegistryChange
-from generator.publishing.checkout_files import read_working_registry, refuse_hidden_charts, refuse_missing_files
+from generator.publishing.checkout_files import (
+    read_working_registry,
+    refuse_charts_not_checked_out,
+    refuse_edits_not_checked_out,
+)
 from generator.publishing.context import (
     EditContext,
     EditOperation,
@@ -38,7 +42,7 @@ from generator.registry.problems import require_known_names
 
 if TYPE_CHECKING:
     from generator.charts.change_set import ChangeSet
-    from generator.helm.verify import ForeignObject
+    from generator.helm.verify import ForeignFileObject
     from generator.pipeline import PreparedCharts
     from generator.promotion.app_edits import RegistryEdit
     from generator.promotion.policy import PolicyInputs, PolicyViolation
@@ -80,8 +84,8 @@ class CheckOutcome:
     overridden: tuple[PolicyViolation, ...] = ()
 
     @property
-    def foreign_objects(self) -> list[ForeignObject]:
-        return self.charts.verified.foreign_objects
+    def foreign_file_objects(self) -> list[ForeignFileObject]:
+        return self.charts.verified.foreign_file_objects
 
 
 @dataclass(frozen=True)
@@ -245,7 +249,7 @@ def _edit_and_render(
     files = edited.editable.changed_files(context.editable)
     if not files:
         return EditOutcome(edited, None)
-    refuse_missing_files(path, files)
+    refuse_edits_not_checked_out(path, files)
     after = edited.editable.revalidate()
     registry = after.registry
     if policy is not None:
@@ -271,7 +275,7 @@ def _edit_and_render(
 
 def _open_output_folder(path: Path, registry: Registry) -> OutputFolder:
     folder = path.parent / registry.workloads.path
-    refuse_hidden_charts(find_checkout(path), folder)
+    refuse_charts_not_checked_out(find_checkout(path), folder)
     return OutputFolder(folder)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from generator.argocd.permissions import is_denied, normalize_git_url
-from generator.argocd.revisions import is_version_range, revision_kind
+from generator.argocd.revisions import is_written_as_range, revision_kind
 from generator.argocd.strings import SYNC_OPTIONS, quoted_excerpt
 from generator.argocd.urls import OPT_IN_SCHEMES, url_scheme
 from generator.argocd.versions import NEWEST_KNOWN_ARGOCD, major_minor, too_new_message
@@ -103,7 +103,7 @@ def _source_location_problems(at: KeyPath, source: Layer, multiple_sources: bool
             yield Finding((*at, "chart"), "a chart has no targetRevision: add its version or a version range")
         if "ref" in source:
             yield Finding((*at, "ref"), "a chart cannot have a ref: put it on a Git source")
-    if "tagPrefix" in source and not is_version_range(wanted):
+    if "tagPrefix" in source and not is_written_as_range(wanted):
         text = 'needs a version range: write one as targetRevision, such as ">=1.0 <2.0"'
         yield Finding((*at, "tagPrefix"), text)
 
@@ -212,14 +212,14 @@ def _sync_policy_problems(app: EffectiveApp, settings: ValidationSettings) -> It
         text = "has no effect: add the sync option CreateNamespace=true, or remove it"
         yield Finding(("syncPolicy", "managedNamespaceMetadata"), text)
     for kind, table in policy.get("managedNamespaceMetadata", {}).items():
-        for path, text, refused in metadata_problems(table, kind):
-            yield Finding(("syncPolicy", "managedNamespaceMetadata", kind, *path), text, refused)
+        for path, text, is_violation in metadata_problems(table, kind):
+            yield Finding(("syncPolicy", "managedNamespaceMetadata", kind, *path), text, is_violation)
 
 
 def _app_metadata_problems(app: EffectiveApp) -> Iterator[Finding]:
     for table in ("labels", "annotations"):
-        for path, text, refused in metadata_problems(app.fields.get(table, {}), table):
-            yield Finding((table, *path), text, refused)
+        for path, text, is_violation in metadata_problems(app.fields.get(table, {}), table):
+            yield Finding((table, *path), text, is_violation)
     annotations = app.fields.get("annotations", {})
     size = sum(len(f"{key}{value}".encode()) for key, value in annotations.items())
     if size > _MAX_ANNOTATIONS_BYTES:
@@ -290,7 +290,8 @@ def find_project_denials(
 ) -> Iterator[tuple[KeyPath, str]]:
     """Yield each `!` entry of a project that denies its own app, except `!*`, which is reported for the project.
 
-    `destination` is a (field, value) pair.
+    `destination` is the app's cluster as a pair of Argo CD's field (`server` or `name`) and its value. A path is
+    relative to the project's `fields`.
     """
     for index, pattern in enumerate(fields.get("sourceRepos", ())):
         for url in app.repositories:

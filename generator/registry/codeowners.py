@@ -104,12 +104,12 @@ def _regular_expression(pattern: str) -> str:
     return re.sub("[ #]", r"\\\g<0>", text.replace("\\", "\\\\")) + (".*" if pattern.endswith("/") else "")
 
 
-def replace_codeowners_block(text: str, lines: list[str]) -> str:
-    """Replace the lines between the two markers with `lines`, and keep the rest of the file.
+def update_codeowners_block(text: str, lines: list[str]) -> str:
+    """Return a CODEOWNERS text with `lines` between two marker lines, in place of the block that was there, if any.
 
-    Without markers, the block is appended, so that its patterns win. In a file with sections of GitLab's it becomes
-    the last section, so that the other sections keep their entries. Raises RefusedError unless there is exactly one
-    pair of markers.
+    The rest is kept. Without markers, the block is appended, so that its patterns win. In a file with sections of
+    GitLab's it becomes the last section, so that the other sections keep their entries. Raises RefusedError if the
+    markers are not exactly one pair.
     """
     ending = "\r\n" if "\r\n" in text else "\n"
     before, after = _split_at_block(text.splitlines(keepends=True))

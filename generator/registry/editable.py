@@ -96,14 +96,14 @@ class EditableRegistry:
         path = ("environments", environment, table, app)
         if note is None:
             return self._edited(self.root, edit.remove_value, path)
-        return self._edited(self.root, edit.set_value, path, edit.quote_string(note))
+        return self._edited(self.root, edit.set_value, path, edit.quote_toml_string(note))
 
     def with_setting(self, environment: str, key: str, value: str | int | None) -> EditableRegistry:
         """The registry with a string, number or boolean at a key of the environment; None removes the key."""
         path = ("environments", environment, key)
         if value is None:
             return self._edited(self.root, edit.remove_value, path, keep_table=True)
-        literal = edit.quote_string(value) if isinstance(value, str) else str(value).lower()
+        literal = edit.quote_toml_string(value) if isinstance(value, str) else str(value).lower()
         return self._edited(self.root, edit.set_value, path, literal)
 
     def with_app(self, app: str, values: Mapping[str, str], file_name: str) -> EditableRegistry:
@@ -115,7 +115,9 @@ class EditableRegistry:
         """The registry with a copy of an app beside it, under a new name and with its own namespace."""
         file_name = self.app_files[app]
         after = self._edited(file_name, edit.copy_table, ("apps", app), new_name)
-        after = after._edited(file_name, edit.set_value, ("apps", new_name, "namespace"), edit.quote_string(namespace))
+        after = after._edited(
+            file_name, edit.set_value, ("apps", new_name, "namespace"), edit.quote_toml_string(namespace)
+        )
         return replace(after, app_files={**self.app_files, new_name: file_name})
 
     def without_app(self, app: str) -> EditableRegistry:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from generator.argocd.revisions import is_version_range
+from generator.argocd.revisions import is_written_as_range
 from generator.toml.document import KeyPath
 
 Layer = Mapping[str, Any]
@@ -146,7 +146,7 @@ def build_effective_app(base: Layer, app: str, declared: Layer, environment: str
 def _apply_pin(fields: Layer, pin: str) -> dict[str, Any]:
     """Write the pin where Argo CD reads it, and drop `tagPrefix` unless the pin is a version range."""
     pinned = {**fields, "targetRevision": pin}
-    if not is_version_range(pin):
+    if not is_written_as_range(pin):
         pinned.pop("tagPrefix", None)
     hydrator = fields.get("sourceHydrator")
     if hydrator:

@@ -53,11 +53,11 @@ _BOUND_MESSAGES = {
 
 
 class Finding(NamedTuple):
-    """A problem at a path of some table; `refused` marks a violation of tenancy or policy."""
+    """A problem at a path of some table; `is_violation` marks a violation of tenancy or policy."""
 
     path: KeyPath
     text: str
-    refused: bool = False
+    is_violation: bool = False
 
 
 class TooManyProblemsError(Exception):
@@ -81,10 +81,12 @@ class ProblemCollector:
         """The position of a file in reading order; the first file requested is the root."""
         return self._file_order.setdefault(name, len(self._file_order))
 
-    def add_problem(self, name: str, line: int, column: int, text: str, key: str = "", refused: bool = False) -> None:
+    def add_problem(
+        self, name: str, line: int, column: int, text: str, key: str = "", is_violation: bool = False
+    ) -> None:
         if len(self.problems) >= MAX_PROBLEMS:
             raise TooManyProblemsError
-        self.problems.append(Problem(self.file_order(name), line, column, name, key, text, refused))
+        self.problems.append(Problem(self.file_order(name), line, column, name, key, text, is_violation))
 
     def add_syntax_errors(self, name: str, error: TomlError) -> None:
         for position, key, text in error.problems:
@@ -96,22 +98,22 @@ class ProblemCollector:
             if isinstance(path[-1], int):
                 self._removed_indexes[document.name, path[:-1]].append(path[-1])
 
-    def add_value_problem(self, document: Document, path: KeyPath, text: str, *, refused: bool = False) -> None:
+    def add_value_problem(self, document: Document, path: KeyPath, text: str, *, is_violation: bool = False) -> None:
         """Add a problem of the value at `path`, or of the nearest enclosing table in the file."""
         place: KeyPath = ()
         for part in path:
             place += (self._index_in_file(document, place, part) if isinstance(part, int) else part,)
-        self.add_problem_at_path(document, place, text, refused=refused)
+        self.add_problem_at_path(document, place, text, is_violation=is_violation)
 
     def _index_in_file(self, document: Document, path: KeyPath, index: int) -> int:
         for left_out in sorted(self._removed_indexes.get((document.name, path), ())):
             index += left_out <= index
         return index
 
-    def add_problem_at_path(self, document: Document, path: KeyPath, text: str, *, refused: bool = False) -> None:
+    def add_problem_at_path(self, document: Document, path: KeyPath, text: str, *, is_violation: bool = False) -> None:
         """Like `add_value_problem`, for a path in the file itself instead of in the validated data."""
         position = document.value_position(path)
-        self.add_problem(document.name, position.line, position.column, text, _displayed_key(path), refused)
+        self.add_problem(document.name, position.line, position.column, text, _displayed_key(path), is_violation)
 
     def add_key_problem(self, document: Document, path: KeyPath, text: str) -> None:
         """Add a problem of the key at `path`."""
@@ -270,7 +272,7 @@ class ValidatedTable(NamedTuple):
 
     table: Any
     data: Mapping[str, Any]
-    refused: tuple[KeyPath, ...] = ()
+    invalid_paths: tuple[KeyPath, ...] = ()
 
 
 def validate_table(
@@ -289,8 +291,8 @@ def validate_table(
         problems.add_validation_error(document, table_path, model, data, error)
         if not isinstance(data, dict) or error.error_count() > MAX_PROBLEMS:
             return ValidatedTable(None, {})
-        refused = tuple(resolve_error_path(data, finding["loc"]) for finding in error.errors(include_url=False))
-    known = {_existing_path(data, path) for path in refused}
+        invalid_paths = tuple(resolve_error_path(data, finding["loc"]) for finding in error.errors(include_url=False))
+    known = {_existing_path(data, path) for path in invalid_paths}
     for paths in (known, {_enclosing_element_path(path) for path in known}, {path[:1] for path in known}):
         rest = _without_paths(data, paths)
         try:
@@ -298,8 +300,8 @@ def validate_table(
         except ValidationError:
             continue
         problems.record_removed_elements(document, (table_path + path for path in paths))
-        return ValidatedTable(table, rest, refused)
-    return ValidatedTable(None, {}, refused)
+        return ValidatedTable(table, rest, invalid_paths)
+    return ValidatedTable(None, {}, invalid_paths)
 
 
 def _existing_path(data: Any, path: KeyPath) -> KeyPath:
@@ -339,6 +341,6 @@ def _without_paths(value: Any, paths: Iterable[KeyPath]) -> Any:
     return value
 
 
-def overlaps_refused_path(path: KeyPath, refused: Iterable[KeyPath]) -> bool:
+def overlaps_invalid_path(path: KeyPath, invalid_paths: Iterable[KeyPath]) -> bool:
     """Whether `path` is, contains, or lies inside a part that was left out as invalid."""
-    return any(not path or path[: len(part)] == part or part[: len(path)] == path for part in refused)
+    return any(not path or path[: len(part)] == part or part[: len(path)] == path for part in invalid_paths)

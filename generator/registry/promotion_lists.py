@@ -14,7 +14,7 @@ from typing import NamedTuple
 from generator.argocd.strings import COMMIT_PATTERN
 from generator.toml.array import Array, Element
 from generator.toml.document import Document, KeyPath
-from generator.toml.edit import quote_string, set_value
+from generator.toml.edit import quote_toml_string, set_value
 
 # A tag is one word, alone or before a semicolon; any other comment is the user's.
 _TAG_COMMENT = re.compile(r"([^\s;]+)(?:;\s*(.*))?")
@@ -75,7 +75,7 @@ def set_entries(document: Document, environment: str, entries: Sequence[ListEntr
         elements.append(replace(element, literal=literal, comment=entry.comment))
     for entry in sorted(wanted.values()):
         place = next((at for at, each in enumerate(elements) if _list_entry(each).app > entry.app), len(elements))
-        elements.insert(place, Element(quote_string(entry.text), entry.comment))
+        elements.insert(place, Element(quote_toml_string(entry.text), entry.comment))
     return array.replace(elements, one_per_line=True)
 
 
@@ -103,4 +103,4 @@ def _list_entry(element: Element) -> ListEntry:
 
 
 def _quote_like(literal: str, text: str) -> str:
-    return f"'{text}'" if literal[0] == "'" and literal[1:2] != "'" and "'" not in text else quote_string(text)
+    return f"'{text}'" if literal[0] == "'" and literal[1:2] != "'" and "'" not in text else quote_toml_string(text)

@@ -62,9 +62,9 @@ def read_registry_with_violations(
 
     Use this to show a registry, never to publish it. Raises what `read_declarations` raises for other problems.
     """
-    refused: list[Problem] = []
-    registry = build_registry(read_declarations(files, root_name, display_folder, refused))
-    return registry, tuple(refused)
+    found: list[Problem] = []
+    registry = build_registry(read_declarations(files, root_name, display_folder, found))
+    return registry, tuple(found)
 
 
 def read_declarations(
@@ -113,7 +113,7 @@ def _read_root_tables(builder: RegistryBuilder, root: Document) -> None:
     rest = {key: value for key, value in root.data.items() if key not in {*_SECTIONS, "defaults"}}
     settings = builder.validate_table(root, (), model.RootFile, rest)
     builder.settings = settings.table or model.RootFile.model_validate({**settings.data, "version": 1})
-    builder.is_complete = not any(path[:1] == ("include",) for path in settings.refused)
+    builder.is_complete = not any(path[:1] == ("include",) for path in settings.invalid_paths)
     defaults = root.data.get("defaults", {})
     builder.defaults = builder.validate_table(root, ("defaults",), model.AppFields, defaults).data
     for section, table_model in _SECTIONS.items():
@@ -195,7 +195,7 @@ def _read_included_documents(
             builder.team_by_file[document.name] = teams[0]
         else:
             text = _file_owner_problem(builder, name, teams, document)
-            builder.add_root_problem(("include", index), text, refused=True)
+            builder.add_root_problem(("include", index), text, is_violation=True)
         yield document
 
 

@@ -71,16 +71,16 @@ class Registry:
     )
 
     def list_effective_apps(self, environment: str) -> list[EffectiveApp]:
-        """List the apps that run in an environment, sorted by name."""
+        """List the apps of an environment's promotion list, each with its settings there, sorted by name."""
         listings = sorted(self.environments[environment].listings)
         return [self._resolve_listing(environment, listing) for listing in listings]
 
     def find_listing(self, environment: str, app: str) -> Listing | None:
-        """The promotion list entry of an app in an environment, or None if it does not run there."""
+        """Return the promotion list entry of an app in an environment; None if it is not listed there."""
         return self._listings_by_environment[environment].get(app)
 
     def find_effective_app(self, environment: str, app: str) -> EffectiveApp | None:
-        """The effective app in an environment, or None if it does not run there."""
+        """Return an app with its settings for an environment; None if it is not listed there."""
         listing = self.find_listing(environment, app)
         return None if listing is None else self._resolve_listing(environment, listing)
 

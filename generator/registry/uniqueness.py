@@ -65,8 +65,8 @@ class IdentityClaim(NamedTuple):
     app_creates_project: bool
 
     @classmethod
-    def for_running_app(cls, app: EffectiveApp, environment: Environment) -> IdentityClaim:
-        """The identity claim of an app that runs in `environment`."""
+    def for_listed_app(cls, app: EffectiveApp, environment: Environment) -> IdentityClaim:
+        """Return the identity claim of an app that `environment` lists."""
         name = app.app + environment.name_suffix
         field, value = app_destination(app, environment)
         in_cluster = (field, value) == ("name", "in-cluster")

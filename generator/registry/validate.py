@@ -47,8 +47,8 @@ def _validate_environments(builder: RegistryBuilder) -> None:
         at: KeyPath = ("environments", name)
         if env.server and env.cluster:
             builder.add_root_problem((*at, "cluster"), "an environment has both a server and a cluster: keep one")
-        for path, text, refused in metadata_problems(env.labels, "labels"):
-            builder.add_root_problem((*at, "labels", *path), text, refused=refused)
+        for path, text, is_violation in metadata_problems(env.labels, "labels"):
+            builder.add_root_problem((*at, "labels", *path), text, is_violation=is_violation)
         known = builder.declared_names["environments"]
         for index, source in enumerate(env.promotes_from):
             if source not in known:
@@ -152,7 +152,7 @@ def _validate_entry_owner(builder: RegistryBuilder, entry: DeclaredEntry) -> Non
             f'{quoted_excerpt(entry.text)} is an app of team "{declared.layer["team"]}" in a file of team "{owner}": '
             "list it in the root file, or in a file of its team"
         )
-        builder.report.add_problem_at_path(entry.document, entry.path, text, refused=True)
+        builder.report.add_problem_at_path(entry.document, entry.path, text, is_violation=True)
 
 
 def _validate_helm_keys(builder: RegistryBuilder) -> None:
@@ -169,7 +169,7 @@ def _validate_helm_keys(builder: RegistryBuilder) -> None:
 def _validate_teams(builder: RegistryBuilder) -> None:
     root_name = PurePosixPath(builder.root.name).name if builder.root else ""
     for finding in team_ownership_problems(builder.teams, builder.settings, root_name, builder.environments):
-        builder.add_root_problem(("teams", *finding.path), finding.text, refused=finding.refused)
+        builder.add_root_problem(("teams", *finding.path), finding.text, is_violation=finding.is_violation)
 
 
 def _validate_projects(builder: RegistryBuilder) -> None:
@@ -182,5 +182,5 @@ def _validate_projects(builder: RegistryBuilder) -> None:
         if name not in used and builder.is_complete:
             text = f"is the project of no app{suggest_name(name, used)}: remove it, or set project in an app"
             builder.add_root_problem(at, text)
-        for path, text, refused in project_problems(name, fields, builder.settings.argocd):
-            builder.add_root_problem((*at, *path), text, refused=refused)
+        for path, text, is_violation in project_problems(name, fields, builder.settings.argocd):
+            builder.add_root_problem((*at, *path), text, is_violation=is_violation)

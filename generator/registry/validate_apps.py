@@ -14,7 +14,7 @@ from generator.registry.argocd_rules import (
 )
 from generator.registry.builder import DeclaredApp, RegistryBuilder
 from generator.registry.effective import EffectiveApp, Layer, build_base_layer, build_effective_app
-from generator.registry.problems import Finding, overlaps_refused_path, suggest_name
+from generator.registry.problems import Finding, overlaps_invalid_path, suggest_name
 from generator.registry.shards import find_app_shard, is_bootstrap_name, shard_application_name
 from generator.registry.table_rules import find_duplicates, find_free_form_tables, find_lossy_values
 from generator.registry.tenancy import TenancyValidator, find_privilege_violations
@@ -62,12 +62,12 @@ class _AppValidator:
             if env in listed:
                 builder.effective_by_listing[env, entries[env].listing] = merged
                 environment = builder.build_environment(env)
-                for text, refused in pin_problems(merged, environment.policy.pin):
-                    builder.add_entry_problem(name, env, text, refused=refused)
+                for text, is_violation in pin_problems(merged, environment.policy.pin):
+                    builder.add_entry_problem(name, env, text, is_violation=is_violation)
                 project = builder.projects.get(merged.project, {})
                 for path, text in find_project_denials(merged, app_destination(merged, environment), project):
-                    builder.add_root_problem(("projects", merged.project, *path), text, refused=True)
-                yield IdentityClaim.for_running_app(merged, environment)
+                    builder.add_root_problem(("projects", merged.project, *path), text, is_violation=True)
+                yield IdentityClaim.for_listed_app(merged, environment)
 
     def _name_suffix(self, environment: str) -> str:
         return self._builder.environments[environment].name_suffix if environment else ""
@@ -76,9 +76,9 @@ class _AppValidator:
         """Report what is wrong with an app, except in the parts of its table that are already reported."""
         settings, env = self._builder.settings, merged.environment
         common = ValidationSettings(settings.argocd.version, frozenset(settings.allow_schemes), self._name_suffix(env))
-        refused = [path[2:] if path[:2] == ("environments", env) else path for path in app.invalid_paths]
+        invalid_paths = [path[2:] if path[:2] == ("environments", env) else path for path in app.invalid_paths]
         for finding in (*app_problems(merged, common), *self._tenancy.find_violations(merged)):
-            if not overlaps_refused_path(finding.path, refused):
+            if not overlaps_invalid_path(finding.path, invalid_paths):
                 self._builder.add_finding(merged.app, env, finding)
 
 
@@ -99,8 +99,8 @@ def _validate_declaration(builder: RegistryBuilder, name: str, app: DeclaredApp)
     if team not in builder.teams:
         return False
     version = builder.settings.argocd.version
-    for path, text, refused in find_privilege_violations(app.layer, team, builder.teams[team], version):
-        builder.report.add_value_problem(app.document, (*at, *path), text, refused=refused)
+    for path, text, is_violation in find_privilege_violations(app.layer, team, builder.teams[team], version):
+        builder.report.add_value_problem(app.document, (*at, *path), text, is_violation=is_violation)
     return True
 
 
@@ -120,7 +120,7 @@ def _validate_bootstrap_names(builder: RegistryBuilder, running: list[IdentityCl
     for claim in running:
         if is_bootstrap_name(claim.application, builder.environments):
             text = f'Application "{claim.application}" is reserved for the charts of the environments: rename the app'
-            builder.add_entry_problem(claim.app, claim.environment, text, refused=True)
+            builder.add_entry_problem(claim.app, claim.environment, text, is_violation=True)
         env = builder.build_environment(claim.environment)
         if env.shards is not None:
             shard = find_app_shard(env, builder.apps[claim.app].layer["team"], claim.project)

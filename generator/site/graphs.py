@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import NamedTuple
 
-from generator.console import escape_unprintable
+from generator.console import count_noun, escape_unprintable
 from generator.promotion.history import shorten_commit
 from generator.registry.effective import EffectiveApp
 from generator.registry.registry import Environment, Registry
@@ -50,7 +50,7 @@ def build_promotion_graph(registry: Registry, environments: Iterable[str] = ()) 
     """Build the graph of which environment promotes from which, with policies; `environments` selects some."""
     chosen = {name: env for name, env in registry.environments.items() if name in (tuple(environments) or {name})}
     nodes = tuple(
-        Node(name, (name, _count_noun(len(env.listings), "app")), "environment") for name, env in chosen.items()
+        Node(name, (name, count_noun(len(env.listings), "app")), "environment") for name, env in chosen.items()
     )
     edges = tuple(
         Edge(source, name, summarize_policy(env))
@@ -77,13 +77,13 @@ def summarize_policy(environment: Environment) -> str:
     return ", ".join([*parts, *([f"soak {policy.soak}"] if policy.soak else [])])
 
 
-def build_apps_graph(registry: Registry, environments: Iterable[str] = ()) -> Graph:
+def build_chart_tree(registry: Registry, environments: Iterable[str] = ()) -> Graph:
     """Build the tree of each environment's chart, its shards and its Applications."""
     names = tuple(environments) or tuple(registry.environments)
     nodes: list[Node] = []
     edges: list[Edge] = []
     for name in names:
-        nodes.append(Node(name, (name, _count_noun(len(registry.environments[name].listings), "app")), "environment"))
+        nodes.append(Node(name, (name, count_noun(len(registry.environments[name].listings), "app")), "environment"))
         for above, node in _list_descendants(registry, name):
             nodes.append(node)
             edges.append(Edge(above, node.key))
@@ -105,7 +105,7 @@ def _list_descendants(registry: Registry, environment: str) -> Iterator[tuple[st
     further = drawn or (env.shards != SHARD_BY_TEAM and teams <= MAX_DRAWN_APPS)
     for shard, own in sorted(by_shard.items(), key=lambda item: (int(item[0]) if item[0].isdigit() else 0, item[0])):
         key = f"{environment}///{shard}"
-        lines = shard_application_name(environment, shard), _count_noun(len(own), "app")
+        lines = shard_application_name(environment, shard), count_noun(len(own), "app")
         yield environment, Node(key, lines, "shard")
         if further:
             yield from ((key, node) for node in _list_app_nodes(f"{environment}//{shard}", own, draw_apps=drawn))
@@ -117,15 +117,11 @@ def _list_app_nodes(parent_key: str, apps: list[EffectiveApp], *, draw_apps: boo
         yield from (Node(f"{parent_key}/{app.app}", (app.app, shorten_commit(app.revision)), "app") for app in apps)
         return
     for team, count in sorted(Counter(app.team for app in apps).items()):
-        yield Node(f"{parent_key}//{team}", (team, _count_noun(count, "app")), "team")
-
-
-def _count_noun(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+        yield Node(f"{parent_key}//{team}", (team, count_noun(count, "app")), "team")
 
 
 def format_mermaid(graph: Graph) -> str:
-    """Format a left-to-right flowchart in Mermaid; special characters are written as `#code;`."""
+    """Format a graph as a left-to-right Mermaid flowchart without a final newline."""
     keys = {node.key: f"n{number}" for number, node in enumerate(graph.nodes)}
     lines = ["flowchart LR"]
     for node in graph.nodes:
@@ -142,7 +138,7 @@ def _mermaid_text(text: str) -> str:
 
 
 def format_dot(graph: Graph) -> str:
-    """Format a digraph in Graphviz's DOT language."""
+    """Format a graph as a left-to-right digraph in Graphviz's DOT language, without a final newline."""
     lines = ["digraph {", '    graph [rankdir="LR", charset="UTF-8"];', '    node [shape="box", style="rounded"];']
     keys = {node.key: f"n{number}" for number, node in enumerate(graph.nodes)}
     for node in graph.nodes:

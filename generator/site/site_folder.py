@@ -36,9 +36,9 @@ def compare_site_folder(folder: OutputFolder, files: Mapping[str, bytes]) -> tup
             not_done="nothing was written",
         )
     change = compute_changes(RenderedTree(files, {}), owned, folder.read_digest)
-    if change.foreign:
+    if change.foreign_in_the_way:
         raise RefusedError(
-            f"{folder.root / change.foreign[0]} is a foreign file where the site has a page",
+            f"{folder.root / change.foreign_in_the_way[0]} is a foreign file where the site has a page",
             remedy="move it to another folder",
             not_done="nothing was written",
         )

@@ -133,8 +133,8 @@ class Site:
     delivery: Delivery
 
     @cached_property
-    def counts(self) -> Mapping[str, int]:
-        """The number of cells in each state."""
+    def cell_count_by_state(self) -> Mapping[str, int]:
+        """The number of cells in each state; a state without cells has no entry."""
         return Counter(cell.state for app in self.apps for cell in app.cells)
 
 
@@ -246,7 +246,7 @@ def _build_environment_view(
 
 
 def measure_delivery(registry: Registry, history: History, until: datetime) -> Delivery:
-    """Measure the deployments into last environments in the weeks before `until`."""
+    """Measure the deployments into final environments in the weeks before `until`."""
     since = until - timedelta(weeks=DELIVERY_WEEKS)
     found = compute_delivery_metrics(registry, history, since, until)
     all_of_them = [each for app in registry.apps for each in list_deployments(registry, history, app)]

@@ -38,7 +38,7 @@ class EditError(Exception):
         self.path = path
 
 
-def quote_string(value: str) -> str:
+def quote_toml_string(value: str) -> str:
     """Quote `value` as a TOML basic string."""
     return '"' + "".join(_ESCAPES.get(c) or (c if c.isprintable() else f"\\U{ord(c):08x}") for c in value) + '"'
 
@@ -76,7 +76,7 @@ def remove_value(document: Document, path: KeyPath, *, keep_table: bool = False)
 
 def add_table(document: Document, path: KeyPath, values: Mapping[str, str]) -> Document:
     """Add a table of strings: in name order among its siblings if those are sorted, else after the last one."""
-    statements = [f"{format_key_path((key,))} = {quote_string(value)}" for key, value in values.items()]
+    statements = [f"{format_key_path((key,))} = {quote_toml_string(value)}" for key, value in values.items()]
     parent = document.syntax.find(path[:-1])
     if parent is not None and parent.kind is EntryKind.VALUE:
         splice = _insertion(document, path[:-1], f"{format_key_path(path[-1:])} = {{ {', '.join(statements)} }}")

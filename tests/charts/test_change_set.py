@@ -51,20 +51,20 @@ def test_where_nothing_differs_there_is_nothing_to_do() -> None:
 def test_a_missing_record_alone_is_written() -> None:
     change = _changes(_OLD, Inventory(), _OLD.files)
     assert list(change.files_to_write) == [INVENTORY_FILE]
-    assert not change.foreign
+    assert not change.foreign_in_the_way
 
 
 def test_a_file_that_was_edited_by_hand_is_told() -> None:
     there = {**_on_disk(_OLD), _DEV: b"by hand"}
-    assert _changes(_NEW, build_inventory(_OLD), there).edited == (_DEV,)
-    assert _changes(RenderedTree({}, {}), build_inventory(_OLD), there).edited == (_DEV,)
+    assert _changes(_NEW, build_inventory(_OLD), there).edited_by_hand == (_DEV,)
+    assert _changes(RenderedTree({}, {}), build_inventory(_OLD), there).edited_by_hand == (_DEV,)
     assert _changes(_OLD, build_inventory(_OLD), there).changed == {_DEV: b"dev old"}
 
 
 def test_a_file_of_somebody_else_is_told() -> None:
     change = _changes(_OLD, Inventory(), {_DEV: b"mine"})
-    assert change.foreign == (_DEV,)
-    assert not change.edited
+    assert change.foreign_in_the_way == (_DEV,)
+    assert not change.edited_by_hand
 
 
 def test_only_owned_files_are_removed() -> None:
@@ -87,7 +87,7 @@ def test_an_edit_in_another_environment_is_still_told_later() -> None:
     first = _changes(_NEW, build_inventory(_OLD), there, frozenset({"dev"}))
     assert _PROD not in first.files_to_write
     later = _changes(_NEW, first.inventory, {**there, **first.files_to_write})
-    assert later.edited == (_PROD,)
+    assert later.edited_by_hand == (_PROD,)
 
 
 def test_one_environment_after_the_other_is_as_good_as_all_at_once() -> None:

@@ -99,11 +99,11 @@ def test_a_foreign_file_in_the_way_is_told(folder: OutputFolder) -> None:
     path = folder.root / "argo-app-of-apps/dev/templates/a.yaml"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"mine\n")
-    assert compute_changes(_tree(_OLD), folder.read_inventory(), folder.read_digest).foreign == (
+    assert compute_changes(_tree(_OLD), folder.read_inventory(), folder.read_digest).foreign_in_the_way == (
         "argo-app-of-apps/dev/templates/a.yaml",
     )
     path.write_bytes(b"a\n")
-    assert compute_changes(_tree(_OLD), folder.read_inventory(), folder.read_digest).foreign == ()
+    assert compute_changes(_tree(_OLD), folder.read_inventory(), folder.read_digest).foreign_in_the_way == ()
 
 
 class _KilledError(Exception):
@@ -131,7 +131,7 @@ def test_the_next_run_finishes_what_was_killed(
         with pytest.raises(_KilledError):
             folder.apply_changes(compute_changes(_tree(_OLD), owned, folder.read_digest), owned)
     again = OutputFolder(folder.root)
-    assert not compute_changes(_tree(_OLD), again.read_inventory(), again.read_digest).foreign
+    assert not compute_changes(_tree(_OLD), again.read_inventory(), again.read_digest).foreign_in_the_way
     _apply(again, _OLD)
     assert _there(again) == _OLD
     assert set(again.read_inventory().files) == set(_OLD)

@@ -135,13 +135,13 @@ def test_a_chart_that_helm_took_is_not_rendered_again(
     rendered: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
-    real = helm.render_templates
+    real = helm.render_chart_by_file
 
     def counted(*given: Any) -> dict[str, list[dict[str, Any]]]:
         asked.append(1)
         return real(*given)
 
-    monkeypatch.setattr(helm, "render_templates", counted)
+    monkeypatch.setattr(helm, "render_chart_by_file", counted)
     assert workloads("check", cwd=rendered).code == 0
     first = len(asked)
     assert workloads("check", cwd=rendered).code == 0
@@ -215,13 +215,13 @@ def test_after_a_promotion_helm_is_asked_about_the_shard_and_what_is_above_it(
     (place / "apps.toml").write_text(text)
     assert workloads("render", cwd=place).code == 0
     asked: list[str] = []
-    real = helm.render_templates
+    real = helm.render_chart_by_file
 
     def counted(files: dict[str, bytes], *given: Any) -> dict[str, list[dict[str, Any]]]:
         asked.append(next(line for line in files["Chart.yaml"].decode().splitlines() if line.startswith("name:")))
         return real(files, *given)
 
-    monkeypatch.setattr(helm, "render_templates", counted)
+    monkeypatch.setattr(helm, "render_chart_by_file", counted)
     assert workloads("check", cwd=place).code == 0
     assert sorted(asked) == sorted({*asked})
     assert len(asked) == 3 + 4

@@ -173,12 +173,12 @@ def test_which_forge_a_host_is(host: str, environment: dict[str, str], forge: st
 def test_without_a_token_there_is_a_command_and_no_forge() -> None:
     url = "https://github.com/acme/workloads.git"
     assert access.open_forge(url, "", {}) is None
-    assert access.request_command(url, "", WANTED, {}).startswith(
+    assert access.pull_request_command(url, "", WANTED, {}).startswith(
         "gh pr create --head workloads/publish-0a1b --base main"
     )
-    assert access.request_command(url, "gitlab", WANTED, {}).startswith("glab mr create ")
-    assert access.request_command(url, "gitea", WANTED, {}).startswith("tea pulls create ")
-    plain = access.request_command("/srv/workloads.git", "", WANTED, {})
+    assert access.pull_request_command(url, "gitlab", WANTED, {}).startswith("glab mr create ")
+    assert access.pull_request_command(url, "gitea", WANTED, {}).startswith("tea pulls create ")
+    plain = access.pull_request_command("/srv/workloads.git", "", WANTED, {})
     assert plain == "git fetch origin workloads/publish-0a1b && git push origin FETCH_HEAD:refs/heads/main"
 
 

@@ -196,7 +196,7 @@ def test_settings_from_the_environment_do_not_win_over_our_own(
     checkout = Checkout(folder)
     assert checkout.git_config.get_value("core.hooksPath") == str(tmp_path)
     checkout.head_commit()
-    checkout.hidden_files(["."])
+    checkout.flagged_files(["."])
     assert run(remote.url, proposing({"a": "a"}), config=checkout.git_config).pushed
     assert not canary.exists()
 

@@ -20,7 +20,7 @@ def ask(remote: Remote, files: dict[str, str | None], message: str = OURS, head:
 
 
 def put(remote: Remote, propose: object, head: str = HEAD) -> PublishResult:
-    target = PublishTarget(remote.url, "main", request_branch=head)
+    target = PublishTarget(remote.url, "main", pull_request_branch=head)
     return commit_and_push(target, propose, committer=ADA, sleep=lambda seconds: None)  # type: ignore[arg-type]
 
 

@@ -15,7 +15,7 @@ from generator.charts.render import RenderedTree, render_plan
 from generator.errors import RefusedError
 from generator.helm import engine as helm
 from generator.helm.verdict_cache import VerdictCache
-from generator.helm.verify import ChartError, ForeignObject, HelmScope, verify_charts
+from generator.helm.verify import ChartError, ForeignFileObject, HelmScope, verify_charts
 from generator.registry.registry import Registry
 from tests.charts.rendered import registry_of, sharded
 from tests.workspace import REGISTRY
@@ -60,20 +60,20 @@ def registry() -> Registry:
 def rendered(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The files of each chart that Helm has rendered since."""
     asked: list[list[str]] = []
-    known = helm.render_templates
+    known = helm.render_chart_by_file
 
     def counted(files: Mapping[str, bytes], values: Mapping[str, Any] | None = None) -> dict[str, list[helm.Manifest]]:
         asked.append(sorted(files))
         return known(files, values)
 
-    monkeypatch.setattr(helm, "render_templates", counted)
+    monkeypatch.setattr(helm, "render_chart_by_file", counted)
     return asked
 
 
 def test_objects_of_foreign_files_are_listed(registry: Registry) -> None:
     files = {f"{_TEMPLATES}/extra.yaml": extra("extra"), f"{_TEMPLATES}/_notes.tpl": b'{{ define "x" }}{{ end }}'}
-    found = verify_charts(folder_with(registry, files), registry).foreign_objects
-    assert found == [ForeignObject(f"{_TEMPLATES}/extra.yaml", "Application", "argocd", "extra")]
+    found = verify_charts(folder_with(registry, files), registry).foreign_file_objects
+    assert found == [ForeignFileObject(f"{_TEMPLATES}/extra.yaml", "Application", "argocd", "extra")]
 
 
 def test_objects_of_a_foreign_subchart_and_of_crds_are_listed(registry: Registry) -> None:
@@ -83,7 +83,7 @@ def test_objects_of_a_foreign_subchart_and_of_crds_are_listed(registry: Registry
         f"{subchart}/templates/a.yaml": extra("from-subchart"),
         "argo-app-of-apps/dev/crds/b.yaml": b"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: from-crds\n",
     }
-    found = verify_charts(folder_with(registry, files), registry).foreign_objects
+    found = verify_charts(folder_with(registry, files), registry).foreign_file_objects
     assert [item.name for item in found] == ["from-subchart", "from-crds"]
 
 
@@ -119,7 +119,7 @@ def test_a_name_of_another_environment_of_the_same_argo_cd_is_taken_too() -> Non
             with pytest.raises(RefusedError, match="billing-live has a name that the registry uses"):
                 verify_charts(folder, registry)
         else:
-            assert verify_charts(folder, registry).foreign_objects
+            assert verify_charts(folder, registry).foreign_file_objects
 
 
 def test_a_foreign_helper_that_changes_generated_objects_is_refused(registry: Registry) -> None:
@@ -171,7 +171,7 @@ def test_a_kept_value_that_is_no_verdict_is_not_used(
     cache, files = Poisoned(tmp_path, "1"), {f"{_TEMPLATES}/extra.yaml": extra("extra")}
     found = verify_charts(folder_with(registry, files), registry, cache)
     assert rendered
-    assert [item.name for item in found.foreign_objects] == ["extra"]
+    assert [item.name for item in found.foreign_file_objects] == ["extra"]
 
 
 def test_a_refused_chart_is_rendered_again(registry: Registry, rendered: list[list[str]], tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.argocd.revisions import revision_kind
-from generator.promotion.direction import Direction, RunningRevision, compare_revisions, compare_versions
+from generator.promotion.direction import Direction, ListedRevision, compare_revisions, compare_versions
 from generator.promotion.history import History, RevisionChange
 from generator.promotion.policy import PromotionContext
-from generator.promotion.promote import PromotionOrder, promote_apps
+from generator.promotion.promote import PromotionRequest, promote_apps
 from generator.promotion.status import find_pending_promotions
 from generator.registry.editable import EditableRegistry, read_editable_registry
 from generator.registry.files import MemoryFiles
@@ -32,8 +32,8 @@ def history(*revisions: str | None, environment: str = "test") -> History:
     return History(changes)
 
 
-def running(revision: str, tag: str = "", environment: str = "test") -> RunningRevision:
-    return RunningRevision(environment, "web", revision, tag, revision_kind(revision, pinned=True))
+def running(revision: str, tag: str = "", environment: str = "test") -> ListedRevision:
+    return ListedRevision(environment, "web", revision, tag, revision_kind(revision, pinned=True))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def running(revision: str, tag: str = "", environment: str = "test") -> RunningR
         (running(A), running("main"), history("main", A), Direction.DIFFERENT),
     ],
 )  # fmt: skip
-def test_direction(source: RunningRevision, target: RunningRevision, past: History, direction: Direction) -> None:
+def test_direction(source: ListedRevision, target: ListedRevision, past: History, direction: Direction) -> None:
     assert compare_revisions(source, target, past) is direction
 
 
@@ -157,7 +157,7 @@ def run_schedule(past: Past) -> list[tuple[str, str]]:
         announced = [
             wait.app for wait in find_pending_promotions(editable, (environment,), past.context) if not wait.refusals
         ]
-        order = PromotionOrder((), (environment,), ready_only=True)
+        order = PromotionRequest((), (environment,), ready_only=True)
         after = promote_apps(editable, order, past.context).editable.revalidate().registry
         before = dict(past.state)
         past.state = {

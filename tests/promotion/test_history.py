@@ -193,7 +193,7 @@ def test_hundreds_of_versions_of_five_hundred_apps_take_a_second() -> None:
     for version in range(200):
         entries = "".join(f'  "app-{n}@v{version if n == version % 500 else 0}",\n' for n in range(500))
         known.read_blobs({str(version): f"{apps}[environments.dev]\napps = [\n{entries}]\n".encode()})
-        running = known.running_revisions([str(version)])
+        running = known.find_listed_revisions([str(version)])
         assert running is not None
         assert len(running) == 500
 
@@ -216,8 +216,8 @@ def test_stays() -> None:
     assert (stay.since.day, stay.until.day if stay.until else None) == (3, 4)
     assert history.find_last_run_interval("prod", "a", "v3") is None
     assert history.find_last_run_interval("dev", "a", "v1") is None
-    assert history.count_changes_since("prod", "a", {"v2"}) == 2
-    assert history.count_changes_since("prod", "a", {"v9"}) is None
+    assert history.count_changes_since_run("prod", "a", {"v2"}) == 2
+    assert history.count_changes_since_run("prod", "a", {"v9"}) is None
 
 
 @pytest.mark.parametrize(

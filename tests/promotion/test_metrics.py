@@ -98,3 +98,5 @@ def test_the_command_in_text_json_and_csv(world: World) -> None:
     rows = list(csv.DictReader(io.StringIO(world.ok("metrics", "--csv"))))
     assert rows[1]["leadTime"] == "172800"
     assert world.refused(2, "metrics", "--team", "nobody")
+    both = world.run("metrics", "--json", "--csv")
+    assert (both.code, both.err) == (2, "error: --json and --csv exclude each other\nhint: choose one of them\n")

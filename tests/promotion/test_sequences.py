@@ -20,7 +20,7 @@ from generator.promotion import app_edits as operations
 from generator.promotion.app_edits import RegistryEdit
 from generator.promotion.history import History, RevisionChange
 from generator.promotion.policy import PromotionContext
-from generator.promotion.promote import PromotionOrder, promote_apps
+from generator.promotion.promote import PromotionRequest, promote_apps
 from generator.promotion.snapshots import RevisionReader
 from generator.publishing.removal_guard import find_removals
 from generator.registry.editable import EditableRegistry, read_editable_registry
@@ -135,7 +135,7 @@ class Life(RuleBasedStateMachine):
         self.now += timedelta(minutes=40)
         texts = {f"{self.now}{name}": data for name, data in self.book.file_contents().items()}
         self.facts.read_blobs(texts)
-        after = dict(self.facts.running_revisions(texts) or {})
+        after = dict(self.facts.find_listed_revisions(texts) or {})
         moved = [key for key in sorted(self.before.keys() | after.keys()) if self.before.get(key) != after.get(key)]
         moves = [RevisionChange(*k, self.before.get(k), after.get(k), self.now, "Ada", "0" * 40, "", "") for k in moved]
         self.history = History((*self.history.revision_changes, *moves), self.facts.tag_by_commit)
@@ -161,7 +161,7 @@ class Life(RuleBasedStateMachine):
         refused = key in self.held or key in self.retired
         same = self.runs.get(key) == tag
         try:
-            edited = promote_apps(self.book, PromotionOrder((app,), ("dev",), revision=tag), self._ground)
+            edited = promote_apps(self.book, PromotionRequest((app,), ("dev",), revision=tag), self._ground)
         except RefusedError:
             assert refused
             return
@@ -176,7 +176,7 @@ class Life(RuleBasedStateMachine):
     def promote_on_schedule(self, app: str, to: str) -> None:
         if app in self.gone:
             return
-        edited = promote_apps(self.book, PromotionOrder((app,), (to,), ready_only=True), self._ground)
+        edited = promote_apps(self.book, PromotionRequest((app,), (to,), ready_only=True), self._ground)
         key, before = (to, app), self.runs.get((to, app))
         self._carry_out(edited)
         after = tag_of(self.before[key]) if key in self.before else None
@@ -195,7 +195,7 @@ class Life(RuleBasedStateMachine):
         soaked = to != "prod" or (since is not None and self.now - since >= timedelta(hours=2))
         may = wanted is not None and soaked and key not in self.held | self.retired
         try:
-            edited = promote_apps(self.book, PromotionOrder((app,), (to,)), self._ground)
+            edited = promote_apps(self.book, PromotionRequest((app,), (to,)), self._ground)
         except RefusedError:
             assert not may
             return

@@ -13,7 +13,7 @@ from typing import Any
 from generator.registry.editable import EditableRegistry, read_editable_registry
 from generator.registry.files import MemoryFiles
 from generator.registry.promotion_lists import ListEntry
-from generator.toml.edit import quote_string
+from generator.toml.edit import quote_toml_string
 
 COMMIT = "3f2a9c1d0b7e4e5f8a6b9c0d1e2f3a4b5c6d7e8f"
 APPS = ("billing", "ledger", "spare", "web")
@@ -80,7 +80,7 @@ class LayoutWriter:
         return self._random.choice([".", ".", " . "]).join(parts)
 
     def _quoted(self, text: str) -> str:
-        return f"'{text}'" if self._chance(0.5) and "'" not in text and "\n" not in text else quote_string(text)
+        return f"'{text}'" if self._chance(0.5) and "'" not in text and "\n" not in text else quote_toml_string(text)
 
     def _statements(self, path: tuple[str, ...], table: Data) -> str:
         """The statements of one table; adds the sections that are written apart."""
@@ -107,7 +107,7 @@ class LayoutWriter:
         if not isinstance(value, str):
             return str(value).lower()
         if "\n" in value:
-            return f"'''\n{value}'''" if self._chance(0.5) else quote_string(value)
+            return f"'''\n{value}'''" if self._chance(0.5) else quote_toml_string(value)
         return self._quoted(value)
 
     def _list(self, items: list[str]) -> str:

@@ -18,7 +18,7 @@ from generator.registry.codeowners import (
     BLOCK_END,
     find_codeowners_file,
     generate_codeowners_lines,
-    replace_codeowners_block,
+    update_codeowners_block,
 )
 from generator.registry.editable import EditableRegistry, read_editable_registry
 from generator.registry.files import MemoryFiles
@@ -175,21 +175,21 @@ OWN = f"{BLOCK_BEGIN}\n/x @a\n{BLOCK_END}\n"
     ],
 )
 def test_written(before: str, after: str) -> None:
-    assert replace_codeowners_block(before, ["/x @a"]) == after
-    assert replace_codeowners_block(after, ["/x @a"]) == after
+    assert update_codeowners_block(before, ["/x @a"]) == after
+    assert update_codeowners_block(after, ["/x @a"]) == after
 
 
 @pytest.mark.parametrize("text", [BLOCK_BEGIN, BLOCK_END, f"{BLOCK_END}\n{BLOCK_BEGIN}\n", f"{OWN}{OWN}"])
 def test_without_exactly_one_pair_of_markers_nothing_is_written(text: str) -> None:
     with pytest.raises(RefusedError, match="exactly one pair"):
-        replace_codeowners_block(text, [])
+        update_codeowners_block(text, [])
 
 
 def test_sections_of_gitlab_keep_their_entries() -> None:
     before = f"{OWN}[Docs] @writers\n/docs/\n^[Optional]\n*.md @all\n"
     after = "[Docs] @writers\n/docs/\n^[Optional]\n*.md @all\n\n" + OWN.replace("/x", "[Workloads]\n/x")
-    assert replace_codeowners_block(before, ["/x @a"]) == after
-    assert replace_codeowners_block(after, ["/x @a"]) == after
+    assert update_codeowners_block(before, ["/x @a"]) == after
+    assert update_codeowners_block(after, ["/x @a"]) == after
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from generator.site.graphs import (
     Edge,
     Graph,
     Node,
-    build_apps_graph,
+    build_chart_tree,
     build_promotion_graph,
     format_dot,
     format_mermaid,
@@ -51,7 +51,7 @@ def test_the_promotion_graph_as_mermaid() -> None:
 
 
 def test_the_apps_of_one_environment_have_their_revisions() -> None:
-    graph = build_apps_graph(registry(), ["test"])
+    graph = build_chart_tree(registry(), ["test"])
     assert [node.lines for node in graph.nodes] == [("test", "2 apps"), ("billing", "v1.1.0"), ("ledger", "main")]
     assert {(edge.source, edge.target) for edge in graph.edges} == {("test", "test/billing"), ("test", "test/ledger")}
 
@@ -61,12 +61,12 @@ def test_many_apps_are_drawn_as_their_teams() -> None:
     tables = "".join(f'[apps.{name}]\nteam = "payments"\nrepoURL = "https://github.com/acme/a.git"\npath = "a"\n'
                      'namespace = "billing"\n' for name in names)  # fmt: skip
     listed = "".join(f'  "{name}",\n' for name in names)
-    graph = build_apps_graph(registry(REGISTRY.replace("apps = [\n", f"apps = [\n{listed}", 1) + tables), ["dev"])
+    graph = build_chart_tree(registry(REGISTRY.replace("apps = [\n", f"apps = [\n{listed}", 1) + tables), ["dev"])
     assert [node.lines for node in graph.nodes] == [("dev", "42 apps"), ("payments", "42 apps")]
 
 
 def test_shards_are_between_their_environment_and_its_apps() -> None:
-    graph = build_apps_graph(registry(sharded(onboarded(REGISTRY), '"team"')), ["dev"])
+    graph = build_chart_tree(registry(sharded(onboarded(REGISTRY), '"team"')), ["dev"])
     assert format_mermaid(graph) == (
         "flowchart LR\n"
         '    n0(["dev<br>3 apps"])\n'
@@ -86,7 +86,7 @@ def test_shards_are_between_their_environment_and_its_apps() -> None:
 
 @pytest.mark.parametrize("shards", ['"team"', "3", "1000"])
 def test_each_app_in_shards_is_drawn_once(shards: str) -> None:
-    graph = build_apps_graph(registry(sharded(onboarded(REGISTRY), shards)))
+    graph = build_chart_tree(registry(sharded(onboarded(REGISTRY), shards)))
     keys = [node.key for node in graph.nodes]
     assert len(set(keys)) == len(keys)
     assert len([node for node in graph.nodes if node.kind == "app"]) == 6
@@ -106,13 +106,13 @@ def many(count: int) -> str:
 
 
 def test_many_apps_in_shards_are_drawn_as_shards_and_teams() -> None:
-    graph = build_apps_graph(registry(sharded(many(MAX_DRAWN_APPS), '"team"')), ["dev"])
+    graph = build_chart_tree(registry(sharded(many(MAX_DRAWN_APPS), '"team"')), ["dev"])
     assert [node.lines for node in graph.nodes] == [
         ("dev", "43 apps"),
         ("dev-applications-audit", "1 app"),
         ("dev-applications-payments", "42 apps"),
     ]
-    graph = build_apps_graph(registry(sharded(many(MAX_DRAWN_APPS), "2")), ["dev"])
+    graph = build_chart_tree(registry(sharded(many(MAX_DRAWN_APPS), "2")), ["dev"])
     assert [node.lines[0] for node in graph.nodes if node.kind != "team"] == [
         "dev",
         "dev-applications-0",

@@ -124,7 +124,7 @@ def test_the_matrix_has_a_row_for_each_app_and_a_cell_for_each_environment(files
 
 def test_every_state_has_a_count(files: dict[str, bytes]) -> None:
     text = " ".join(page(files, "index.html").text.split())
-    counts = sample().counts
+    counts = sample().cell_count_by_state
     for state, words in CELL_STATES.items():
         assert f"{words} {counts[state]} " in text
     assert sum(counts.values()) == 24 * 5
