@@ -27,7 +27,7 @@ class VersionRange(NamedTuple):
 
 
 def parse_version_range(text: str) -> VersionRange | None:
-    """Parse a range such as `>=1.2,<2`, `^1.4`, `~1.4.2` or `1.x`; None if `text` is not a range.
+    """Parse a range such as `^1.4`, `>=1.2,<2` or `1.x`, or an exact version such as `1.4.2`; None for anything else.
 
     Pre-releases are in the range only if it names one of the same version, or has Argo CD's suffix for all
     pre-releases: `>=1.2.0-0`.
