@@ -31,12 +31,12 @@ def escape_unprintable(text: str) -> str:
     """Escape every control, bidirectional and invisible character (`\\x1b`), except newlines."""
     if text.isascii() and text.replace("\n", "").isprintable():
         return text
-    return "".join(
-        c if c == "\n" or unicodedata.category(c) not in _ESCAPED_CATEGORIES else _to_escape_sequence(c) for c in text
-    )
+    return "".join(map(_escape_character, text))
 
 
-def _to_escape_sequence(character: str) -> str:
+def _escape_character(character: str) -> str:
+    if character == "\n" or unicodedata.category(character) not in _ESCAPED_CATEGORIES:
+        return character
     code = ord(character)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 

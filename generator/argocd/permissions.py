@@ -205,9 +205,8 @@ def _find_gained_role_permissions(old: Sequence[Any], new: Sequence[Any]) -> Ite
         was = former.get(name, {})
         for field in ("policies", "groups", "jwtTokens"):
             gained = _items_not_in(_list_field(role, field), _list_field(was, field))
-            yield from (
-                PermissionChange(f"role {name}: {field}", "+", item) for item in gained if not _is_deny_policy(item)
-            )
+            granted = (item for item in gained if not _is_deny_policy(item))
+            yield from (PermissionChange(f"role {name}: {field}", "+", item) for item in granted)
         lost = _items_not_in(_list_field(was, "policies"), _list_field(role, "policies"))
         yield from (PermissionChange(f"role {name}: policies", "-", item) for item in lost if _is_deny_policy(item))
 

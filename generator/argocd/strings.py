@@ -40,9 +40,7 @@ _BIDIRECTIONAL_CONTROLS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2
 _CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SEGMENT = r"[A-Za-z0-9._-]+"
 _FOLDER = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
-_SERVER = re.compile(
-    r"https?://[A-Za-z0-9](?:[-A-Za-z0-9.]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:/[-A-Za-z0-9._~]+)*/?", re.ASCII
-)
+_SERVER = re.compile(r"https?://[A-Za-z0-9](?:[-A-Za-z0-9.]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:/[-A-Za-z0-9._~]+)*/?")
 # EKS registers clusters by their ARN, which has colons and a slash.
 _CLUSTER = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._:/@]*")
 # git check-ref-format, without the characters that are special in a shell or a URL.
@@ -189,9 +187,8 @@ def _branch_problem(value: str) -> str | None:
 def _remote_problem(value: str) -> str | None:
     """Why `value` is not a repository to push to, or None. The allowed protocols are validated on push."""
     if not value or value.startswith("-") or not value.isprintable() or " " in value:
-        return (
-            f"{quoted_excerpt(value)} is not the URL or path of a repository: write https://host/path or git@host:path"
-        )
+        wrong = "is not the URL or path of a repository: write https://host/path or git@host:path"
+        return f"{quoted_excerpt(value)} {wrong}"
     user = re.match(r"(?:([A-Za-z][A-Za-z0-9+.-]*)://)?([^/]*)@", value)
     if user and (":" in user[2] or (user[1] or "ssh").lower() != "ssh"):
         return "holds a user name or password: remove it, and use a credential helper of Git"

@@ -62,9 +62,8 @@ def union_by_toml_type(expected: str = "", /, **forms: Any) -> Any:
 
     union: Any = functools.reduce(operator.or_, (Annotated[form, Tag(f"<{name}>")] for name, form in forms.items()))
     # Without a message, pydantic never uses the error type.
-    return Annotated[
-        union, Discriminator(tag_of_value, custom_error_type=WRONG_TYPE_ERROR, custom_error_message=expected)
-    ]
+    by_type = Discriminator(tag_of_value, custom_error_type=WRONG_TYPE_ERROR, custom_error_message=expected)
+    return Annotated[union, by_type]
 
 
 #: Counts and limits: fits into every integer type it passes through, and into Helm's floats.

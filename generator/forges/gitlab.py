@@ -30,20 +30,17 @@ class GitLab:
 
     def open_or_update(self, request: PullRequest) -> PullRequestResult:
         with self._translate_gitlab_errors():
+            texts = {"title": request.title, "description": request.body}
             between: dict[str, Any] = {"source_branch": request.head, "target_branch": request.base}
             found = self._requests.list(iterator=False, get_all=False, state="opened", **between, **_NO_RATE_LIMIT_WAIT)
             if found:
                 mine = found[0]
                 changed = (mine.title, mine.description or "") != (request.title, request.body)
                 if changed:
-                    self._requests.update(
-                        mine.get_id(), {"title": request.title, "description": request.body}, **_NO_RATE_LIMIT_WAIT
-                    )
+                    self._requests.update(mine.get_id(), texts, **_NO_RATE_LIMIT_WAIT)
                 return PullRequestResult(str(mine.web_url), False, changed)
-            made = self._requests.create(
-                {**between, "title": request.title, "description": request.body, "remove_source_branch": True},
-                **_NO_RATE_LIMIT_WAIT,
-            )
+            new = {**between, **texts, "remove_source_branch": True}
+            made = self._requests.create(new, **_NO_RATE_LIMIT_WAIT)
             return PullRequestResult(str(made.web_url), True, False)
 
     @contextmanager

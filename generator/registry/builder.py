@@ -46,9 +46,8 @@ class RegistryBuilder:
         self.is_complete = True
         self.settings = RootFile(version=1)
         self.defaults: Layer = {}
-        self.declared_names: dict[str, dict[str, Document]] = {
-            section: {} for section in ("environments", "teams", "projects", "apps")
-        }
+        sections = "environments", "teams", "projects", "apps"
+        self.declared_names: dict[str, dict[str, Document]] = {section: {} for section in sections}
         self.environments: dict[str, Environment] = {}
         self.teams: dict[str, Team] = {}
         self.projects: dict[str, dict[str, Any]] = {}

@@ -137,9 +137,8 @@ class TenancyValidator:
         self._reserved_namespaces = reserved_namespaces(argocd)
         self._namespaces_by_team = {name: frozenset(team.namespaces) for name, team in teams.items()}
         self._owner_by_project = {project: name for name, team in teams.items() for project in team.projects}
-        self._owner_by_repository = {
-            repository_key(grant): name for name, team in teams.items() for grant in team.repositories
-        }
+        grants = ((grant, name) for name, team in teams.items() for grant in team.repositories)
+        self._owner_by_repository = {repository_key(grant): name for grant, name in grants}
 
     def find_violations(self, app: EffectiveApp) -> Iterator[Finding]:
         """Yield everything that `app` uses and its team does not own."""
@@ -186,10 +185,8 @@ class TenancyValidator:
             return
         owner = self._team_owning_repository(repository_key(url))
         if owner != team:
-            text = (
-                f'{quoted_excerpt(url)} belongs to team "{owner}", whose grant is more specific: use another repository'
-            )
-            yield Finding(path, text, True)
+            text = f'belongs to team "{owner}", whose grant is more specific: use another repository'
+            yield Finding(path, f"{quoted_excerpt(url)} {text}", True)
 
     def _team_owning_repository(self, key: str) -> str:
         """The team with the most specific grant, which takes precedence over the prefix of another team."""

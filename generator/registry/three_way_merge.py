@@ -35,9 +35,8 @@ def merge_texts(base_text: str, user_text: str, branch_text: str) -> MergeResult
         return MergeResult(user_text if branch_text == base_text else branch_text)
     try:
         # Surrogates stand for bytes that are not UTF-8; the parser rejects them.
-        base, user, branch = (
-            parse_document("", text.encode("utf-8", "surrogatepass")) for text in (base_text, user_text, branch_text)
-        )
+        texts = (text.encode("utf-8", "surrogatepass") for text in (base_text, user_text, branch_text))
+        base, user, branch = (parse_document("", text) for text in texts)
     except TomlError:
         return MergeResult("", (Conflict("the file", "is edited", "cannot be read, or could not be before"),))
     try:

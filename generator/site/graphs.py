@@ -49,9 +49,7 @@ class Graph:
 def build_promotion_graph(registry: Registry, environments: Iterable[str] = ()) -> Graph:
     """Build the graph of which environment promotes from which, with policies; `environments` selects some."""
     chosen = {name: env for name, env in registry.environments.items() if name in (tuple(environments) or {name})}
-    nodes = tuple(
-        Node(name, (name, count_noun(len(env.listings), "app")), "environment") for name, env in chosen.items()
-    )
+    nodes = tuple(map(_environment_node, chosen.values()))
     edges = tuple(
         Edge(source, name, summarize_policy(env))
         for name, env in chosen.items()
@@ -59,6 +57,10 @@ def build_promotion_graph(registry: Registry, environments: Iterable[str] = ()) 
         if source in chosen
     )
     return Graph(nodes, edges)
+
+
+def _environment_node(environment: Environment) -> Node:
+    return Node(environment.name, (environment.name, count_noun(len(environment.listings), "app")), "environment")
 
 
 def rank_environments(registry: Registry) -> list[list[str]]:
@@ -83,7 +85,7 @@ def build_chart_tree(registry: Registry, environments: Iterable[str] = ()) -> Gr
     nodes: list[Node] = []
     edges: list[Edge] = []
     for name in names:
-        nodes.append(Node(name, (name, count_noun(len(registry.environments[name].listings), "app")), "environment"))
+        nodes.append(_environment_node(registry.environments[name]))
         for above, node in _list_descendants(registry, name):
             nodes.append(node)
             edges.append(Edge(above, node.key))

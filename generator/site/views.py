@@ -148,13 +148,10 @@ def build_site(editable: EditableRegistry, history: History, moment: datetime, r
     moves: dict[str, list[RevisionChange]] = {}
     for move in history.revision_changes:
         moves.setdefault(move.app, []).append(move)
-    apps = tuple(
-        _build_app_view(row, editable, found, moves.get(row.app, []))
-        for row in build_matrix_with_history(editable, history)
-    )
-    environments = tuple(
-        _build_environment_view(editable, apps, name, number, moment) for number, name in enumerate(names)
-    )
+    rows = build_matrix_with_history(editable, history)
+    apps = tuple(_build_app_view(row, editable, found, moves.get(row.app, [])) for row in rows)
+    numbered = enumerate(names)
+    environments = tuple(_build_environment_view(editable, apps, name, number, moment) for number, name in numbered)
     return Site(editable, history, moment, apps, environments, measure_delivery(editable.registry, history, moment))
 
 
