@@ -44,11 +44,11 @@ class OutputFolder:
         return update_digests(inventory, self.read_output_files)
 
     def read_output_files(self, paths: Iterable[str]) -> dict[str, bytes]:
-        """The bytes of files below the folder, without those that do not exist. Raises what `read_output_file` does."""
+        """Read files below the folder, by path; one that does not exist is left out. Raises as `read_output_file`."""
         return {path: data for path in paths if (data := self.read_output_file(path)) is not None}
 
     def read_digest(self, path: str) -> str | None:
-        """The digest of a file below the folder, None if there is none. Raises what `read_output_file` does."""
+        """Return the digest of a file below the folder; None if there is none. Raises as `read_output_file`."""
         data = self.read_output_file(path)
         return None if data is None else digest_file(path, data)
 

@@ -42,7 +42,7 @@ def join_blocks(projects: Iterable[str], apps: Iterable[str]) -> str:
 
 
 def split_values(data: bytes) -> ValuesParts:
-    """Split a values.yaml into its parts; text that is not laid out as generated may be in a wrong part."""
+    """Split a generated values.yaml into its parts; in an edited one, text may be in a wrong part."""
     text = data.decode("utf-8", "replace")
     spec = text.find(_SPEC)
     at = text.find(f"\n{_APPS}", spec) if spec >= 0 else -1

@@ -81,7 +81,7 @@ def _review_order(name: str, environments: Mapping[str, Environment]) -> tuple[b
 
 
 def has_policy(environment: Environment) -> bool:
-    """Whether the environment restricts what may run there."""
+    """Whether the environment's policy asks for a kind of pin or a soak time, or has freezes."""
     policy = environment.policy
     return policy.pin != "any" or bool(policy.soak or policy.freeze)
 

@@ -79,7 +79,7 @@ def object_title(assessed: AssessedDifference) -> str:
 
 
 def entry_names(entry: Entry) -> list[str]:
-    """The names of the objects of an entry."""
+    """Return the name of each object of an entry."""
     return [each.difference.key.name for each in entry]
 
 

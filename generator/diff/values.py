@@ -50,7 +50,7 @@ def describe_field(difference: FieldDifference) -> FieldChange:
 
 
 def describe_direction(before: Any, after: Any) -> str:
-    """Whether a revision goes `forward`, `back` or `sideways`; empty where the versions do not show it."""
+    """Whether a revision goes `forward`, `back` or `sideways`; empty if one of them is no version."""
     old, new = (parse_version(str(value).removeprefix("refs/tags/").removeprefix("v")) for value in (before, after))
     if old is None or new is None:
         return ""

@@ -16,7 +16,7 @@ _MAX_SCRIPT_BYTES, _MAX_LISTED = 64 * 1024, 6
 
 
 def access_remedy(url: str, config: GitConfig, *, for_app: bool = False) -> str:
-    """Return what to do if the remote at `url` denied access, naming the variables that git did not see."""
+    """Return a hint for a remote that denied access, with the environment variables that git was not given."""
     remedies = ["check the URL and the credentials"]
     host = url_host(url)
     if for_app and transport_scheme(url) in ("http", "https") and not config.is_origin_host(url):

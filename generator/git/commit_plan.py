@@ -117,12 +117,12 @@ class CommitContent:
 
 
 def seal_message(message: str, content: CommitContent) -> str:
-    """Add the trailer that proves that nobody amended the commit of a request."""
+    """Add the trailer that proves that nobody amended the commit of a pull request."""
     return f"{message.rstrip()}\n{_SEAL}{_digest_commit(message, content)}\n"
 
 
 def is_sealed(message: str, content: CommitContent) -> bool:
-    """Whether workloads made a commit and nobody amended it."""
+    """Whether a commit message has the trailer of `seal_message` and it fits the commit's content."""
     seals = [line for line in read_trailers(message) if line.startswith(_SEAL)]
     return seals == [f"{_SEAL}{_digest_commit(unseal_message(message), content)}"]
 

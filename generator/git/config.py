@@ -85,7 +85,7 @@ class GitConfig:
         return self.values.get(key.lower(), "")
 
     def is_enabled(self, key: str) -> bool:
-        """Whether the boolean setting `key` is true."""
+        """Whether the boolean setting `key` is true; False if it is not set."""
         return self.get_value(key).lower() in _TRUE_VALUES
 
     def rewrite_url(self, url: str, *, for_push: bool = False) -> str:

@@ -81,7 +81,7 @@ class RemoteFaultError(Exception):
 
 
 def classify_fetch_failure(output: GitResult) -> RemoteFailure:
-    """Classify a failed `ls-remote` or `fetch`, or a push that the remote did not answer."""
+    """Classify a failed `ls-remote` or `fetch`, or a push that the remote did not answer, by git's output."""
     fault = _fetch_fault(output)
     unanswered = fault in (Fault.TRANSIENT, Fault.STALLED)
     return RemoteFailure(fault, git_message(output.stderr) or "git gave no reason", nothing_changed=not unanswered)

@@ -79,7 +79,7 @@ class ObjectStore:
             return self._reader.list_tree_entries(commit)
 
     def read_blobs(self, oids: Iterable[str]) -> dict[str, bytes]:
-        """Return the content of blobs, by id."""
+        """Return the content of blobs, by id. Raises `DamagedCloneError` if one is missing or damaged."""
         with _report_damage():
             return self._reader.read_blobs(oids)
 

@@ -243,7 +243,7 @@ def open_clone(target: PublishTarget) -> Iterator[RemoteClone]:
 
 
 def is_branch_name(name: str) -> bool:
-    """Whether git accepts `name` for a branch (the rules of `git check-ref-format --branch`)."""
+    """Whether git accepts `name` for a branch, by the rules of `git check-ref-format --branch`."""
     parts = name.split("/")
     wrong = any(not part or part.startswith(".") or part.endswith((".lock", ".")) for part in parts)
     forbidden = any(c in " ~^:?*[\\" or unicodedata.category(c) in ("Cc", "Cs") for c in name)

@@ -111,7 +111,7 @@ class GitRunner:
         return GitResult(process.returncode, out, self._decode_errors(err), timed_out)
 
     def check_output(self, *args: str, stdin: bytes = b"", variables: Mapping[str, str] | None = None) -> bytes:
-        """Run a command that must succeed and return its output. Raises `LocalError` with git's message if it fails."""
+        """Run a git command and return its output. Raises `LocalError` with git's message if it fails."""
         output = self.run_git(*args, stdin=stdin, variables=variables)
         if not output.succeeded:
             raise LocalError(

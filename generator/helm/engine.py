@@ -73,7 +73,7 @@ def is_read_by_helm(path: str) -> bool:
 
 
 def identify_engine() -> str:
-    """Identify the Helm engine: the library by version, or the binary by path, size and time; "" if there is none."""
+    """Identify the Helm engine: the library by version, the binary by path, size and time; "" if there is neither."""
     with suppress(metadata.PackageNotFoundError):
         return f"{_LIBRARY_PACKAGE} {metadata.version(_LIBRARY_PACKAGE)}"  # Without importing the library, which takes long.  # noqa: E501
     binary = shutil.which("helm")

@@ -333,5 +333,5 @@ def require_app(editable: EditableRegistry, name: str) -> None:
 
 
 def collapse_whitespace(text: str) -> str:
-    """Put a user's text on one line, so that it cannot add a commit trailer."""
+    """Replace each run of whitespace by one space, so that a user's text stays on one line and adds no trailer."""
     return " ".join(text.split())

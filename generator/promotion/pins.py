@@ -147,7 +147,7 @@ _SHORT_COMMIT = re.compile("[0-9a-f]{6,39}")
 
 
 def suggest_revisions(revision: str, refs: RemoteRefs) -> str:
-    """Format a hint: the branches and tags that resemble an unknown revision, or what it lacks."""
+    """Format a hint for an unknown revision, such as ` (did you mean v1.2.0?)`; empty if no branch or tag is like it."""
     if not refs.ref_names:
         return " (the repository is empty: it has no branch and no tag yet)"
     if _SHORT_COMMIT.fullmatch(revision):

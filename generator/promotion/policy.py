@@ -43,7 +43,7 @@ class PromotionContext:
 
 
 class PolicyViolation(NamedTuple):
-    """A refusal of one moved entry; with `override_reason`, the user has overridden it."""
+    """A refusal of one changed entry; with `override_reason`, the user has overridden it."""
 
     environment: str
     app: str
@@ -123,7 +123,7 @@ def check_policy(
     context: PromotionContext,
     overrides: Collection[PolicyOverride] = (),
 ) -> PolicyReport:
-    """Check every entry that the change from `base` to `new` moves, by the policies of both registries.
+    """Check every entry that differs between `base` and `new`, by the policies of both registries.
 
     `context.history` is the history up to `base`, before the change. Without a `base` nothing is checked. Queries a
     repository only to verify the tag of a moved entry. Raises NetworkError if that fails, and RefusedError for an
@@ -140,7 +140,7 @@ def check_policy(
 
 
 def list_changed_apps(base: Registry, new: Registry) -> Iterator[EffectiveApp]:
-    """List the apps whose sources or revisions `new` changes in an environment, or that it adds to one."""
+    """List the apps of `new`, by environment, that it adds there or whose sources or revision it changes."""
     for environment in new.environments.values():
         before = base.environments.get(environment.name)
         for listing in environment.listings:

@@ -97,7 +97,7 @@ def find_refusals(
 
 
 def parse_hold(note: str) -> Hold:
-    """Parse a note of `holds`; one without a valid end never ends by itself."""
+    """Parse a note of an environment's `holds`; a note without a valid end gives a hold that never ends by itself."""
     found = _HOLD_UNTIL.fullmatch(note)
     if found is None:
         return Hold(note)

@@ -121,7 +121,7 @@ def _refuse_changed_teams(editable: EditableRegistry, env: Environment, shards: 
 
 
 def parse_shard_setting(text: str) -> ShardSetting:
-    """Parse a user's `team`, number or `none`. Raises UsageError for anything else."""
+    """Parse a user's `--by`: `team`, a number of shards, or `none`, which gives None. Raises UsageError otherwise."""
     if text in (SHARD_BY_TEAM, "none"):
         return SHARD_BY_TEAM if text == SHARD_BY_TEAM else None
     if text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_SHARDS:

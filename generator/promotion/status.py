@@ -45,7 +45,7 @@ class MatrixRow:
         return " ".join([*parts, *(["retired"] if environment in self.retired_environments else [])])
 
     def to_json_cells(self, environments: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Return the cells of `environments` that run the app as JSON data."""
+        """Return JSON data of the app in those `environments` that list it, by environment."""
         return {
             env: self._build_json_cell(env, app) for env in environments if (app := self.apps_by_environment.get(env))
         }
@@ -58,7 +58,7 @@ class MatrixRow:
 
 
 def build_matrix(registry: Registry) -> list[MatrixRow]:
-    """Build a row for every app, sorted by name, including apps that run nowhere."""
+    """Build a row for every app, sorted by name, including apps that no environment lists."""
     runs: dict[str, dict[str, EffectiveApp]] = {name: {} for name in sorted(registry.apps)}
     for env in registry.environments:
         for app in registry.list_effective_apps(env):

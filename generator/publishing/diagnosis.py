@@ -32,7 +32,7 @@ class DiagnosisResult(NamedTuple):
 
 
 def diagnose(path: Path, *, offline: bool) -> Iterator[DiagnosisResult]:
-    """Check everything, in the order in which it depends on each other; `offline` queries no remote."""
+    """Yield the result of each check, those that others depend on first; with `offline`, no remote is queried."""
     yield _try_check(
         "git", lambda: DiagnosisResult("ok", "git", GitRunner(Path("/")).check_output("version").decode().strip())
     )

@@ -64,8 +64,9 @@ class PublishRequest:
 def publish_registry(
     request: PublishRequest, progress: Callable[[str], None], operation: EditOperation | None = None
 ) -> tuple[PublishResult, PublishSummary]:
-    """Publish the charts; an `operation` edits the branch's registry in the same commit.
+    """Publish the charts, and return the result of the push and what it changes.
 
+    An `operation` edits the branch's registry in the same commit.
     Raises what reading, rendering, `CommitBuilder.build_proposal` and the push loop raise.
     """
     try:

@@ -39,7 +39,7 @@ def list_registry_changes(old: EditableRegistry | None, new: EditableRegistry) -
 
 
 def changes_outside_team(changes: list[Change], team: str) -> list[Change]:
-    """The changes that do not belong to `team`."""
+    """Return the changes that belong to another team than `team`, or to the root settings."""
     return [change for change in changes if change.team != team]
 
 

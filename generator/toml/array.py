@@ -52,7 +52,7 @@ class _Place:
 
 
 class Array:
-    """An array that is written as a value. Raises EditError for any other array."""
+    """An array that is written as a value, `key = [...]`. Raises EditError if `path` is anything else."""
 
     def __init__(self, document: Document, path: KeyPath) -> None:
         entry = document.syntax.find(path)

@@ -31,7 +31,7 @@ def with_value(data: Any, path: KeyPath, value: Any) -> Any:
 
 
 def without_value(data: Mapping[Any, Any], path: KeyPath) -> dict[Any, Any]:
-    """A copy of `data` without the value at `path`."""
+    """Return a copy of `data` without the value at `path`. Raises KeyError if a table above it is missing."""
     if len(path) == 1:
         return {key: value for key, value in data.items() if key != path[0]}
     return {**data, path[0]: without_value(data[path[0]], path[1:])}
