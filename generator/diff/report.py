@@ -76,14 +76,17 @@ class DiffSection:
 
     @property
     def is_dangerous(self) -> bool:
+        """Whether the section is named for a danger."""
         return self.name in DANGERS
 
     @property
     def section_label(self) -> str:
+        """The heading of the section: the text of its danger, or `to ACTION`."""
         return DANGERS.get(self.name, f"to {self.name}")
 
     @property
     def difference_count(self) -> int:
+        """The number of differences in all entries of the section."""
         return sum(map(len, self.entries))
 
 

@@ -49,6 +49,7 @@ class GitResult:
 
     @property
     def succeeded(self) -> bool:
+        """Whether git ended by itself with exit code 0."""
         return self.exit_code == 0 and not self.timed_out
 
 
@@ -62,6 +63,7 @@ class IdleBudget:
         self.seconds_left = seconds
 
     def record_idle_time(self, idle_seconds: float) -> None:
+        """Subtract an idle time from the total; the first second of each is free."""
         self.seconds_left = max(0.0, self.seconds_left - max(0.0, idle_seconds - 1.0))
 
 

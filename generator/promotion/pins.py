@@ -22,9 +22,13 @@ class RemoteLookup(Protocol):
         """Query several repositories at once."""
         ...
 
-    def read_refs(self, url: str) -> RemoteRefs: ...
+    def read_refs(self, url: str) -> RemoteRefs:
+        """Return the branches and tags of a repository."""
+        ...
 
-    def has_commit(self, url: str, commit: str) -> bool: ...
+    def has_commit(self, url: str, commit: str) -> bool:
+        """Whether a repository has a commit, even one that no branch or tag points at."""
+        ...
 
 
 class Pin(NamedTuple):
@@ -147,7 +151,7 @@ _SHORT_COMMIT = re.compile("[0-9a-f]{6,39}")
 
 
 def suggest_revisions(revision: str, refs: RemoteRefs) -> str:
-    """Format a hint for an unknown revision, such as ` (did you mean v1.2.0?)`; empty if no branch or tag is like it."""
+    """Format a hint for an unknown revision, such as ` (did you mean v1.2.0?)`; empty if no branch or tag is near."""
     if not refs.ref_names:
         return " (the repository is empty: it has no branch and no tag yet)"
     if _SHORT_COMMIT.fullmatch(revision):

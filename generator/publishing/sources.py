@@ -58,7 +58,9 @@ class RegistrySource(Protocol):
     separate_repository: bool
     shallow: bool
 
-    def load_for_base(self, base: BranchSnapshot) -> RegistryToPublish: ...
+    def load_for_base(self, base: BranchSnapshot) -> RegistryToPublish:
+        """Return what to publish on a branch that is at `base`; called again after a lost race."""
+        ...
 
     def has_ancestor(self, older: str, newer: str) -> bool:
         """Whether registry commit `older` is an ancestor of `newer`."""

@@ -85,6 +85,7 @@ class CheckOutcome:
 
     @property
     def foreign_file_objects(self) -> list[ForeignFileObject]:
+        """The objects that foreign files of the charts render."""
         return self.charts.verified.foreign_file_objects
 
 

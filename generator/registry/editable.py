@@ -88,7 +88,7 @@ class EditableRegistry:
         return edited
 
     def without_entry(self, environment: str, app: str) -> EditableRegistry:
-        """Return the registry without `app` in the environment's promotion list. Raises KeyError if it is not listed."""
+        """Return the registry without an app's entry for an environment. Raises KeyError if it is not listed there."""
         return self._edited(self.entry_files[environment, app], remove_entry, environment, app)
 
     def with_note(self, environment: str, table: str, app: str, note: str | None) -> EditableRegistry:

@@ -84,11 +84,13 @@ class ProblemCollector:
     def add_problem(
         self, name: str, line: int, column: int, text: str, key: str = "", is_violation: bool = False
     ) -> None:
+        """Add a problem at a 1-based position of a file. Raises TooManyProblemsError at the limit."""
         if len(self.problems) >= MAX_PROBLEMS:
             raise TooManyProblemsError
         self.problems.append(Problem(self.file_order(name), line, column, name, key, text, is_violation))
 
     def add_syntax_errors(self, name: str, error: TomlError) -> None:
+        """Add the problems of a file that is not valid TOML."""
         for position, key, text in error.problems:
             self.add_problem(name, position.line, position.column, text, key)
 

@@ -23,6 +23,7 @@ class Listing(NamedTuple):
 
     @classmethod
     def parse_entry(cls, entry: str) -> Listing:
+        """Split `app@revision`; without an `@`, there is no pin."""
         app, at, pin = entry.partition("@")
         return cls(app, pin if at else None)
 

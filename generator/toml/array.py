@@ -30,6 +30,7 @@ class Element:
 
     @property
     def value(self) -> object:
+        """The parsed value of the literal."""
         plain = "\\" not in self.literal and self.literal[:1] in ("'", '"') and self.literal[1:3] != self.literal[0] * 2
         return self.literal[1:-1] if plain else tomli.loads(f"value = {self.literal}")["value"]
 

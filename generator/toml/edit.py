@@ -16,13 +16,13 @@ from generator.toml.data import equal_data, value_at, with_value, without_empty_
 from generator.toml.document import Document, KeyPath, Position, TomlError, format_key_path, parse_document
 from generator.toml.splices import (
     Splice,
-    apply_all,
     find_comments_start,
     find_line_end,
     find_line_start,
     find_section_end,
+    insert_lines_at,
     line_break_at,
-    lines_at,
+    splice_text,
 )
 from generator.toml.syntax import Entry, EntryKind, key_part_nodes
 
@@ -99,15 +99,15 @@ def copy_table(document: Document, path: KeyPath, new_name: str) -> Document:
             start, end = node.start_byte, node.end_byte
         name = _key_nodes_by_depth(node)[len(path)]
         renamed = Splice(name.start_byte - start, name.end_byte - start, format_key_path((new_name,)))
-        copied = apply_all(text[start:end], [renamed])
+        copied = splice_text(text[start:end], [renamed])
         if _is_inline(node):
             splices.append(Splice(end, end, f", {copied}"))
         elif node.type == "pair":
-            lines.append(lines_at(text, end, copied))
+            lines.append(insert_lines_at(text, end, copied))
         else:
             tables.append(f"{copied.rstrip()}\n")
     if lines:
-        splices.append(lines_at(text, lines[-1].start, "".join(line.text for line in lines)))
+        splices.append(insert_lines_at(text, lines[-1].start, "".join(line.text for line in lines)))
     if tables:
         splices.append(_table_insertion(document, new_path, "\n".join(tables)))
     return apply_splices(document, splices, with_value(document.data, new_path, value_at(document.data, path)), path)
@@ -120,7 +120,7 @@ def apply_splices(
 
     With `may_empty`, tables above `path` that are empty compare equal to missing ones.
     """
-    text = apply_all(document.text, splices)
+    text = splice_text(document.text, splices)
     try:
         after = parse_document(document.name, text.encode())
     except TomlError as error:
@@ -149,13 +149,13 @@ def _insertion(document: Document, table: KeyPath, statement: str) -> Splice:
     if missing or entry.kind is EntryKind.IMPLICIT:
         sections = [node for node in _defining_nodes(document, entry) if node.type != "pair"]
         if not missing:
-            return lines_at(text, find_comments_start(text, _line_range(text, sections[0])[0]), f"{header}\n")
+            return insert_lines_at(text, find_comments_start(text, _line_range(text, sections[0])[0]), f"{header}\n")
         if entry is not index.root and sections:
-            return lines_at(text, find_section_end(text, sections[-1]), f"\n{header}")
+            return insert_lines_at(text, find_section_end(text, sections[-1]), f"\n{header}")
         return _append(text, header)
     if entry.node is not None:
-        return lines_at(text, find_section_end(text, entry.node), f"{statement}\n")
-    return lines_at(text, find_comments_start(text, _first_header_start(document)), f"{statement}\n")
+        return insert_lines_at(text, find_section_end(text, entry.node), f"{statement}\n")
+    return insert_lines_at(text, find_comments_start(text, _first_header_start(document)), f"{statement}\n")
 
 
 def _append(text: str, block: str) -> Splice:
@@ -185,7 +185,7 @@ def _dotted_insertion(document: Document, table: Entry, statement: str) -> Splic
     if _is_inline(node):
         return Splice(node.end_byte, node.end_byte, f", {text[node.start_byte : name.end_byte]}.{statement}")
     start, end = _line_range(text, node)
-    return lines_at(text, end, f"{text[start : name.end_byte]}.{statement}\n")
+    return insert_lines_at(text, end, f"{text[start : name.end_byte]}.{statement}\n")
 
 
 def _table_insertion(document: Document, path: KeyPath, block: str) -> Splice:
@@ -199,9 +199,9 @@ def _table_insertion(document: Document, path: KeyPath, block: str) -> Splice:
     names = [name for name, _ in siblings]
     later = next((node for name, node in siblings if name > str(path[-1])), None)
     if later is not None and names == sorted(names):
-        return lines_at(text, find_comments_start(text, _line_range(text, later)[0]), f"{block}\n")
+        return insert_lines_at(text, find_comments_start(text, _line_range(text, later)[0]), f"{block}\n")
     if siblings:
-        return lines_at(text, find_section_end(text, siblings[-1][1]), f"\n{block}")
+        return insert_lines_at(text, find_section_end(text, siblings[-1][1]), f"\n{block}")
     return _append(text, block)
 
 

@@ -23,11 +23,11 @@ from generator.toml.merge_data import (
     DataMerge,
     MergeRules,
     canonical_text,
-    find_value,
+    find_value_or_absent,
     format_value,
     is_same,
 )
-from generator.toml.merge_text import TextMerge, changed_side
+from generator.toml.merge_text import TextMerge, find_changed_text
 from generator.toml.syntax import EntryKind
 
 
@@ -52,7 +52,7 @@ def merge_documents(base: Document, user: Document, branch: Document, rules: Mer
     try:
         merged = parse_document(branch.name, text.encode())
         for path in text_merge.lists_changed_twice:
-            merged = _merge_list(merged, (base, user, branch), path, find_value(expected, path), rules)
+            merged = _merge_list(merged, (base, user, branch), path, find_value_or_absent(expected, path), rules)
         merged = _apply_remaining_changes(merged, user, (), merged.data, expected)
     except (EditError, TomlError) as error:
         raise _layout_conflict() from error
@@ -117,8 +117,8 @@ def _merge_list(
         literal, comment = there.literal, there.comment
         if wanted is not _NO_ELEMENT:
             texts = (
-                changed_side(was.literal, wanted.literal, literal),
-                changed_side(was.comment, wanted.comment, comment),
+                find_changed_text(was.literal, wanted.literal, literal),
+                find_changed_text(was.comment, wanted.comment, comment),
             )
             if None in texts:
                 shown = format_value(wanted.comment), format_value(comment)

@@ -114,10 +114,12 @@ def _insert_names(names: list[str], added: list[str], *, is_sorted: bool) -> lis
 
 
 def is_same(left: Any, right: Any) -> bool:
+    """Whether two values are equal in value and type; ABSENT equals only itself."""
     return left is right or (left is not ABSENT and right is not ABSENT and equal_data(left, right))
 
 
 def format_value(value: Any) -> str:
+    """Format a value as JSON for a message, cut if it is long; `nothing` for ABSENT."""
     if value is ABSENT:
         return "nothing"
     text = json.dumps(value, ensure_ascii=False, default=str)
@@ -129,7 +131,8 @@ def canonical_text(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=repr)
 
 
-def find_value(data: Any, path: KeyPath) -> Any:
+def find_value_or_absent(data: Any, path: KeyPath) -> Any:
+    """Return the value at a path of keys; ABSENT if it is missing."""
     for part in path:
         if not (isinstance(data, dict) and part in data):
             return ABSENT

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from tree_sitter import Node
 
 from generator.toml.document import Document, KeyPath, format_key_path, parse_document
-from generator.toml.merge_data import ABSENT, Conflict, find_value, format_value, is_same
+from generator.toml.merge_data import ABSENT, Conflict, find_value_or_absent, format_value, is_same
 from generator.toml.splices import find_line_end, find_line_start
 from generator.toml.syntax import Entry
 
@@ -119,6 +119,7 @@ class TextMerge:
         self.lists_changed_twice: list[KeyPath] = []
 
     def merge(self) -> str:
+        """Return the branch's text with the user's changes; records a conflict where both changed the same."""
         base, user, result = self._base.sections, self._user.sections, self._branch.sections
         for path in [path for path in result if path in base and path not in user]:
             if result[path].is_like(base[path]):
@@ -156,7 +157,7 @@ class TextMerge:
             previous = key if key in merged else previous
 
     def _merge_statement(self, path: KeyPath, base: _Statement, user: _Statement, branch: _Statement) -> _Statement:
-        text = changed_side(base.text, user.text, branch.text)
+        text = find_changed_text(base.text, user.text, branch.text)
         if text is None:
             text = self._choose_value(path, user.text, branch.text)
         above, ending, below = (
@@ -171,7 +172,7 @@ class TextMerge:
 
     def _choose_value(self, path: KeyPath, user_text: str, branch_text: str) -> str:
         """The text of a value that both sides rewrote: of the side that changed its data."""
-        base, user, branch = (find_value(side.data, path) for side in self._documents)
+        base, user, branch = (find_value_or_absent(side.data, path) for side in self._documents)
         if isinstance(user, list) and isinstance(branch, list):
             self.lists_changed_twice.append(path)
             return branch_text
@@ -233,7 +234,7 @@ def _apart(section: _Section) -> _Section:
     return section
 
 
-def changed_side(base: str, user: str, branch: str) -> str | None:
+def find_changed_text(base: str, user: str, branch: str) -> str | None:
     """The text of the side that changed it; None if both changed it differently."""
     if user in (base, branch):
         return branch

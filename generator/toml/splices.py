@@ -59,14 +59,15 @@ def line_break_at(text: str, offset: int) -> str:
     return "\r\n" if above > 0 and text[above - 1] == "\r" else "\n"
 
 
-def lines_at(text: str, offset: int, lines: str) -> Splice:
+def insert_lines_at(text: str, offset: int, lines: str) -> Splice:
     """Insert whole lines at a line start, or after a last line without line end."""
     line_break = line_break_at(text, offset)
     lead = "" if offset == 0 or text[offset - 1] == "\n" else line_break
     return Splice(offset, offset, lead + lines.replace("\r\n", "\n").replace("\n", line_break))
 
 
-def apply_all(text: str, splices: Iterable[Splice]) -> str:
+def splice_text(text: str, splices: Iterable[Splice]) -> str:
+    """Return the text with the splices applied in order of their offsets; they may overlap."""
     parts: list[str] = []
     at = 0
     for splice in sorted(splices, key=lambda each: each[:2]):

@@ -63,6 +63,7 @@ class Entry:
 
     @property
     def path(self) -> KeyPath:
+        """The key path of the entry; empty for the document."""
         return (*self.parent.path, self.name) if self.parent else ()
 
     @property
@@ -72,6 +73,7 @@ class Entry:
 
     @property
     def is_inline_table(self) -> bool:
+        """Whether the entry is written as `{...}`."""
         return self.node is not None and self.node.type == "inline_table"
 
 
@@ -111,6 +113,7 @@ class SyntaxIndex:
         return [0, *(found.end() for found in re.finditer("\n", self.text))]
 
     def position_at(self, offset: int) -> Position:
+        """Return the line and column of an offset in the text."""
         line = bisect_right(self._line_starts, offset)
         return Position(line, offset - self._line_starts[line - 1] + 1)
 
