@@ -33,10 +33,7 @@ def _to_camel_case(name: str) -> str:
 class Table(BaseModel):
     """Base class of registry tables: unknown keys are errors, and values are not converted."""
 
-    # A table inside others is validated by theirs, and few registries use every table: build validators on first use.
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, alias_generator=_to_camel_case, defer_build=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=_to_camel_case)
 
 
 #: Tags that `union_by_toml_type` adds to error locations; a key may look the same.

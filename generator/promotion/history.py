@@ -14,7 +14,7 @@ from generator.errors import UsageError
 from generator.git.checkout import Checkout
 from generator.git.commit_log import CommitLog, LoggedCommit, open_head_log
 from generator.promotion.snapshots import ListedRevisions, RevisionReader
-from generator.promotion.trailers import parse_override_trailers, parse_reason_trailer
+from generator.promotion.trailers import PolicyOverride, parse_override_trailers, parse_reason_trailer
 from generator.registry.files import filter_by_pattern
 from generator.toml.document import TomlError, parse_document
 
@@ -194,15 +194,17 @@ def read_history(commit_log: CommitLog, location: RegistryLocation, now: datetim
     for batch in _batch_versions(
         commit_log.iterate_commits(*roots, *included) if included or earlier else iter(versions)
     ):
-        _read_new_blobs(commit_log, revisions, reader.list_registry_blobs(batch))
+        _read_new_blobs(commit_log, revisions, reader.list_registry_blobs(batch), alone=len(batch) == 1)
         reader.record_changes(batch)
     return History(tuple(reader.revision_changes), revisions.tag_by_commit)
 
 
-def _read_new_blobs(commit_log: CommitLog, revisions: RevisionReader, oids: Collection[str]) -> None:
+def _read_new_blobs(
+    commit_log: CommitLog, revisions: RevisionReader, oids: Collection[str], *, alone: bool = False
+) -> None:
     wanted = set(oids) - revisions.fragments_by_blob.keys()
     found = commit_log.read_blobs(wanted)
-    revisions.read_blobs(found)
+    revisions.read_blobs(found, whole=alone)
     # A blob that is too large for a registry is as unreadable as one that is no TOML.
     revisions.fragments_by_blob.update(dict.fromkeys(wanted - found.keys()))
 
@@ -294,6 +296,26 @@ def _is_retired(content: bytes, environment: str, app: str) -> bool:
     return data is not None
 
 
+class _Origins(NamedTuple):
+    """What the commits that made a change say about it."""
+
+    author: str
+    subject: str
+    reason: str
+    overrides: Sequence[PolicyOverride]
+
+
+def _describe_origins(commits: Sequence[LoggedCommit], version: LoggedCommit) -> _Origins:
+    """Who made the changes of `version`, and why, from the commits that made them; their overrides and its own."""
+    told = {each.commit: each for each in (*commits, version)}.values()
+    return _Origins(
+        ", ".join(dict.fromkeys(each.author for each in commits)),
+        commits[-1].message.partition("\n")[0],
+        "; ".join(dict.fromkeys(filter(None, (parse_reason_trailer(each.message) for each in commits)))),
+        [override for each in told for override in parse_override_trailers(each.message)],
+    )
+
+
 class _HistoryReader:
     """Reads registry versions, oldest first, and collects the revision changes between them."""
 
@@ -344,23 +366,23 @@ class _HistoryReader:
         before = self._previous_revisions
         changed = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
         arrived = self._arrived.get(version.commit, version.committed_at)
+        found: dict[tuple[str, ...], _Origins] = {}
         for key in changed:
-            origins = self._find_origins(version, key)
+            commits = self._find_origins(version, key)
+            ids = tuple(commit.commit for commit in commits)
+            if ids not in found:
+                found[ids] = _describe_origins(commits, version)
+            origins = found[ids]
             yield RevisionChange(
                 *key,
                 before.get(key),
                 after.get(key),
                 arrived,
-                ", ".join(dict.fromkeys(origin.author for origin in origins)),
+                origins.author,
                 version.commit,
-                origins[-1].message.partition("\n")[0],
-                "; ".join(dict.fromkeys(filter(None, (parse_reason_trailer(each.message) for each in origins)))),
-                tuple(
-                    f"{override.rule}: {override.reason}"
-                    for origin in {each.commit: each for each in (*origins, version)}.values()
-                    for override in parse_override_trailers(origin.message)
-                    if override.covers(*key)
-                ),
+                origins.subject,
+                origins.reason,
+                tuple(f"{each.rule}: {each.reason}" for each in origins.overrides if each.covers(*key)),
             )
 
     def _find_origins(self, version: LoggedCommit, key: tuple[str, str]) -> Sequence[LoggedCommit]:

@@ -50,11 +50,14 @@ class RevisionReader:
         self._fragment_cache: dict[str, _Fragment | None] = {}
         self._revision_cache: dict[Any, str] = {}
 
-    def read_blobs(self, content_by_blob: Mapping[str, bytes]) -> None:
-        """Parse registry files, given as content by blob id; a file that was read before is skipped."""
+    def read_blobs(self, content_by_blob: Mapping[str, bytes], *, whole: bool = False) -> None:
+        """Parse registry files, given as content by blob id; a file that was read before is skipped.
+
+        `whole` parses each file at once, which is faster if few other versions of it are read.
+        """
         for oid, data in content_by_blob.items():
             if oid not in self.fragments_by_blob:
-                self.fragments_by_blob[oid] = self._read_blob(data)
+                self.fragments_by_blob[oid] = self._read_blob(data, whole)
 
     def find_include_patterns(self, root_blob: str) -> tuple[str, ...] | None:
         """Return the include patterns of a root file that `read_blobs` has read; None if it is not valid TOML."""
@@ -72,11 +75,11 @@ class RevisionReader:
         }
         return {pattern for pattern in found if not {"", ".."} & set(pattern.split("/"))}
 
-    def _read_blob(self, data: bytes) -> tuple[_Fragment, ...] | None:
+    def _read_blob(self, data: bytes, whole: bool) -> tuple[_Fragment, ...] | None:
         text = data.decode("utf-8", "replace").replace("\r\n", "\n")
-        first, *tables = text.split("\n[")
+        first, *tables = [text] if whole else text.split("\n[")
         pieces = [self._parse_fragment(first), *(self._parse_fragment(f"[{table}") for table in tables)]
-        if any(piece is None for piece in pieces):
+        if tables and any(piece is None for piece in pieces):
             pieces = [self._parse_fragment(text)]
         if pieces == [None]:
             return None

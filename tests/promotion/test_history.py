@@ -113,7 +113,7 @@ def test_other_files_of_the_repository_are_not_read(place: Place, monkeypatch: p
     read: list[str] = []
     learn = RevisionReader.read_blobs
 
-    def learned(self: RevisionReader, contents: Mapping[str, bytes]) -> None:
+    def learned(self: RevisionReader, contents: Mapping[str, bytes], **kind: bool) -> None:
         read.extend(data.decode() for data in contents.values())
         learn(self, contents)
 
