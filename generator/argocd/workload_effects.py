@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-#: The fields that identify an Application and its place.
-IDENTITY_FIELDS = ("name", "argocdNamespace", "project", "cluster", "namespace", "shard")
 #: If one of these changes, Argo CD deletes the Application, and creates another one.
 _REPLACED_FIELDS = ("name", "argocdNamespace", "shard")
 Identity = Mapping[str, str]

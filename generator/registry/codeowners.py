@@ -105,9 +105,9 @@ def _regular_expression(pattern: str) -> str:
 
 
 def update_codeowners_block(text: str, lines: list[str]) -> str:
-    """Return a CODEOWNERS text with `lines` between two marker lines, in place of the block that was there, if any.
+    """Return a CODEOWNERS text with `lines` between its two marker lines, and the rest as it is.
 
-    The rest is kept. Without markers, the block is appended, so that its patterns win. In a file with sections of
+    Without markers, the block is appended, so that its patterns win. In a file with sections of
     GitLab's it becomes the last section, so that the other sections keep their entries. Raises RefusedError if the
     markers are not exactly one pair.
     """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from generator.argocd.workload_effects import IDENTITY_FIELDS
 from generator.errors import RemovalError
 from generator.publishing.removal_guard import RemovalConsent, find_removals, guard_removals
 from generator.registry.files import MemoryFiles
@@ -12,6 +11,8 @@ from generator.registry.reader import read_registry_from
 from generator.registry.registry import Registry
 from tests.workspace import REGISTRY
 
+#: The fields that identify an Application and its place.
+IDENTITY_FIELDS = ("name", "argocdNamespace", "project", "cluster", "namespace", "shard")
 Identities = dict[str, dict[str, str]]
 
 
@@ -71,8 +72,8 @@ def test_a_project_change_is_applied_in_place_and_needs_no_consent() -> None:
     assert find_removals(running("prod", "billing"), running("prod", "billing", project="other")) == ()
 
 
-def test_another_revision_is_none() -> None:
-    assert "revision" not in IDENTITY_FIELDS
+def test_another_revision_needs_no_consent() -> None:
+    assert find_removals(running("prod", "billing"), running("prod", "billing", revision="v2")) == ()
 
 
 def test_a_removal_that_nobody_named_is_refused_with_the_flag_that_names_it() -> None:
