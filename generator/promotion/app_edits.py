@@ -49,7 +49,7 @@ def roll_back_app(
     Raises UsageError where nothing ran before, or the app does not run there; RefusedError for a revision that
     never ran there.
     """
-    current = require_listed_app(editable, name, environment)
+    current = require_listed_app(editable, environment, name)
     target = _find_rollback_target(history, current, requested_revision)
     pin = Pin(target, history.commit_tags.get((name, target), ""))
     policy_environment = require_environment(editable, environment)
@@ -151,7 +151,7 @@ def retire_app(editable: EditableRegistry, name: str, environment: str, reason: 
 
     Raises RefusedError if an environment that promotes only from this one still lists the app.
     """
-    require_listed_app(editable, name, environment)
+    require_listed_app(editable, environment, name)
     if name in require_environment(editable, environment).retired:
         return RegistryEdit(
             editable,
@@ -246,7 +246,7 @@ def remove_retired_app(
 def _refuse_unpublished_retirement(
     editable: EditableRegistry, name: str, environment: str, published: PublishedApplications
 ) -> None:
-    require_listed_app(editable, name, environment)
+    require_listed_app(editable, environment, name)
     _refuse_only_source(editable, name, environment)
     if "retired" not in published.get(f"{environment}/{name}", {}):
         retired = name in require_environment(editable, environment).retired
@@ -311,7 +311,7 @@ def find_listed_app(editable: EditableRegistry, environment: str, name: str) -> 
     return editable.registry.find_effective_app(environment, name)
 
 
-def require_listed_app(editable: EditableRegistry, name: str, environment: str) -> EffectiveApp:
+def require_listed_app(editable: EditableRegistry, environment: str, name: str) -> EffectiveApp:
     """Return an app with its settings for an environment. Raises UsageError if the environment does not list it."""
     require_environment(editable, environment)
     require_app(editable, name)
