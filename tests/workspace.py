@@ -148,9 +148,10 @@ def spawn(*args: str | Path, cwd: Path, limits: str = "", **variables: str) -> D
     return Done(done.returncode, done.stdout, done.stderr)
 
 
-def in_terminal(*args: str, cwd: Path, columns: int, **variables: str) -> str:
-    """What a terminal of a width shows."""
+def in_terminal(*args: str, cwd: Path, columns: int, typed: str = "", code: int = 0, **variables: str) -> str:
+    """What a terminal of a width shows, in which somebody types; the command ends with the code."""
     master, slave = pty.openpty()
+    os.write(master, typed.encode())
     settings = environment(COLUMNS=str(columns), TERM="xterm-256color", **variables)
     with subprocess.Popen(
         [sys.executable, "-m", "generator", *args], cwd=cwd, env=settings, stdout=slave, stderr=slave, stdin=slave
@@ -166,7 +167,7 @@ def in_terminal(*args: str, cwd: Path, columns: int, **variables: str) -> str:
                 break
             shown += part
     os.close(master)
-    assert process.returncode == 0, shown
+    assert process.returncode == code, shown
     return shown.decode().replace("\r\n", "\n")
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import click
@@ -19,10 +22,17 @@ from generator.commands.options import (
 )
 from generator.commands.policy_options import policy_inputs
 from generator.commands.pull_request_options import read_pull_request_options
+from generator.git.messages import redact
 from generator.git.push import PublishResult
+from generator.git.remote_clone import PublishTarget
 from generator.publishing.publish import PublishRequest, publish_registry
 from generator.publishing.summary import PublishSummary
 from generator.registry.files import find_registry
+from generator.registry.model import PromotionPolicy
+from generator.registry.registry import Registry
+
+#: So many moved apps are listed; the commit's message has more.
+_MAX_MOVES = 20
 
 
 @click.command("publish")
@@ -44,6 +54,9 @@ from generator.registry.files import find_registry
 @override_options
 @click.option("--adopt", is_flag=True, help="Take over files in the way that workloads did not write.")
 @click.option("--overwrite", is_flag=True, help="Give up edits made by hand to generated files.")
+@click.option("--yes", is_flag=True, help="Do not ask before pushing to an environment with a policy.")
+@click.option("--from-this-branch", is_flag=True, help="Publish uncommitted edits made on another branch.")
+@click.option("--keep-checkout", is_flag=True, help="Do not fast-forward the checkout to what was pushed.")
 @click.option("--allow-rewound", is_flag=True, help="Publish although a registry commit unknown here is published.")
 def publish_command(
     registry_path: str | None,
@@ -55,12 +68,14 @@ def publish_command(
     branch: str | None,
     rules: tuple[str, ...],
     reason: str,
+    yes: bool,
     **flags: Any,
 ) -> None:
     """Render all charts and commit them to the workloads repository's branch.
 
-    Your checkout is never changed. Nothing is committed if nothing changes, if an app is invalid, or if an
-    Application would be deleted without --allow-removal.
+    Nothing is committed if nothing changes, if an app is invalid, or if an Application would be deleted without
+    --allow-removal. On a terminal, publish asks before it pushes to an environment with a policy. Afterwards the
+    checkout is fast-forwarded if its only edits are those that were pushed; otherwise it is left as it is.
     """
     inputs = policy_inputs(find_registry(registry_path), {"rules": rules, "reason": reason})
     request = PublishRequest(
@@ -70,6 +85,7 @@ def publish_command(
         dry_run=dry_run,
         pull_request=read_pull_request_options(as_request, forge),
         policy=inputs,
+        announce=partial(_announce, dry_run=dry_run, ask=not (yes or dry_run or as_request)),
         **flags,
     )
     result, account = publish_registry(request, console.print_message)
@@ -77,6 +93,32 @@ def publish_command(
         console.print_json(_publish_result_json(result, account, dry_run))
     else:
         _print_publish_result(result, account, dry_run)
+
+
+def _announce(target: PublishTarget, summary: PublishSummary, registry: Registry, *, dry_run: bool, ask: bool) -> None:
+    """Print where to and what moves, and ask on a terminal if an environment with a policy changes."""
+    console.print_message(
+        f"{'would publish' if dry_run else 'publishing'} to {redact(target.url)}, branch {target.push_branch}"
+    )
+    changed = [str(move) for move in summary.moves] or list(_list_apps(summary))
+    more = [f"and {len(changed) - _MAX_MOVES} more"] if len(changed) > _MAX_MOVES else []
+    for line in (*changed[:_MAX_MOVES], *more):
+        console.print_message(f"  {line}")
+    restricted = [
+        name
+        for name, environment in registry.environments.items()
+        if name in summary.apps_by_environment and environment.policy != PromotionPolicy()
+    ]
+    if ask and restricted and sys.stdin.isatty() and sys.stderr.isatty():
+        question = f"{', '.join(restricted)} {'has a policy' if len(restricted) == 1 else 'have policies'}. Publish?"
+        if not click.confirm(question, err=True):
+            console.print_message("nothing was pushed")
+            raise click.Abort
+
+
+def _list_apps(summary: PublishSummary) -> Iterator[str]:
+    for env, apps in summary.apps_by_environment.items():
+        yield f"{env}: {', '.join(apps[:8])}" + (f" and {len(apps) - 8} more" if len(apps) > 8 else "")
 
 
 def _publish_result_json(result: PublishResult, summary: PublishSummary, dry_run: bool) -> dict[str, Any]:
@@ -99,9 +141,8 @@ def _print_publish_result(result: PublishResult, summary: PublishSummary, dry_ru
     if not result.changed_paths:
         console.print_result("already up to date")
         return
-    for env, apps in summary.apps_by_environment.items():
-        shown = ", ".join(apps[:8]) + (f" and {len(apps) - 8} more" if len(apps) > 8 else "")
-        console.print_result(f"{env}: {shown}")
+    for line in _list_apps(summary):
+        console.print_result(line)
     for removal in summary.removals:
         console.print_result(str(removal))
     if summary.pull_request and not result.pushed:

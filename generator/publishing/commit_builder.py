@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,10 @@ from generator.publishing.removal_guard import RemovalConsent, guard_removals
 from generator.publishing.summary import (
     REGISTRY_COMMIT_TRAILER,
     PublishSummary,
+    RevisionMove,
     find_touched_apps,
     format_commit_message,
+    list_revision_moves,
     parse_registry_commit,
 )
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from generator.git.commit_plan import GitIdentity
     from generator.pipeline import PreparedCharts
     from generator.publishing.sources import RegistrySource, RegistryToPublish
+    from generator.registry.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -46,14 +50,24 @@ class CommitBuilder:
     """Build the commit for a branch snapshot; each attempt reads and validates everything again."""
 
     def __init__(
-        self, source: RegistrySource, author: GitIdentity, choices: PublishChoices, origin: str | None
+        self,
+        source: RegistrySource,
+        author: GitIdentity,
+        choices: PublishChoices,
+        origin: str | None,
+        announce: Callable[[PublishSummary, Registry], None] = lambda summary, registry: None,
     ) -> None:
-        """`origin` is the workloads repository if the registry does not set it."""
+        """`origin` is the workloads repository if the registry does not set it.
+
+        `announce` is called with what changes before it is pushed, and may raise; again if another attempt differs.
+        """
+        self._announce = announce
         self._source = source
         self._origin = origin
         self._author = author
         self._choices = choices
         self.summary = PublishSummary()
+        self._announced: object = None
 
     def build_proposal(self, base: BranchSnapshot) -> Proposal | None:
         """Build the commit for this snapshot of the branch; None if nothing changes.
@@ -91,6 +105,9 @@ class CommitBuilder:
         files: dict[str, bytes | None] = {prefix + path: data for path, data in change.files_to_write.items()}
         files.update({prefix + path: None for path in change.removed})
         files.update(published.files_to_commit)
+        if files:
+            self.summary.moves = self._list_moves(published)
+            self._announce_once(published.registry)
         message = format_commit_message(self.summary, self._registry_commit_id())
         return Proposal(files, message, self._author) if files else None
 
@@ -113,6 +130,18 @@ class CommitBuilder:
             overwrite=self._choices.overwrite,
             helm_scope=HelmScope.ALL if self._choices.verify_with_helm else HelmScope.NONE,
         )
+
+    def _announce_once(self, registry: Registry) -> None:
+        changes = self.summary.moves, self.summary.apps_by_environment
+        if changes != self._announced:
+            self._announced = changes
+            self._announce(self.summary, registry)
+
+    @staticmethod
+    def _list_moves(published: RegistryToPublish) -> tuple[RevisionMove, ...]:
+        change = published.change
+        before = published.load_published() or (change.old.registry if change else None)
+        return list_revision_moves(before, published.registry) if before else ()
 
     @staticmethod
     def _find_moved_charts(

@@ -15,6 +15,7 @@ from generator.forges import detect as access
 from generator.git.checkout import Checkout
 from generator.git.commit_plan import GitIdentity
 from generator.git.config import GitConfig
+from generator.git.fast_forward import fast_forward_checkout
 from generator.git.push import commit_and_push as push
 from generator.git.remote_clone import PublishTarget
 from generator.git.remote_url import absolute_url
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from generator.publishing.sources import RegistrySource
     from generator.publishing.summary import PublishSummary
     from generator.registry.model import Workloads
+    from generator.registry.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,9 @@ class PublishRequest:
     without_helm: bool = False
     pull_request: PullRequestOptions | None = None
     policy: PolicyInputs | None = None
+    from_this_branch: bool = True
+    keep_checkout: bool = True
+    announce: Callable[[PublishTarget, PublishSummary, Registry], None] = lambda target, summary, registry: None
 
 
 def publish_registry(
@@ -95,9 +100,8 @@ def _execute_request(
         partial(_read_change, request, path, progress),
         request.policy.now if request.policy else None,
     )
-    content = CommitBuilder(
-        source, author, _build_choices(request), (checkout.origin_url() if checkout else None) or url
-    )
+    if not (request.from_this_branch or request.pull_request):
+        _refuse_edits_of_another_branch(source, checkout, branch)
     asked = _scope_pull_request(request, source, author, checkout)
     target = PublishTarget(
         url=url,
@@ -105,6 +109,13 @@ def _execute_request(
         create_branch=request.create_branch,
         config=settings,
         pull_request_branch=pull_request_branch(branch, asked) if asked else "",
+    )
+    content = CommitBuilder(
+        source,
+        author,
+        _build_choices(request),
+        (checkout.origin_url() if checkout else None) or url,
+        partial(request.announce, target),
     )
     # Connect before the push, so that an unsafe API URL or a missing library fails before anything is done.
     forge = access.open_forge(url, asked.forge, os.environ) if asked and not request.dry_run else None
@@ -118,7 +129,37 @@ def _execute_request(
     )
     if asked and result.changed_paths and not request.dry_run:
         content.summary.pull_request = _open_pull_request(target, asked, forge, content.summary)
+    if (
+        result.pushed
+        and result.head
+        and not (asked or request.keep_checkout or source.separate_repository)
+        and checkout
+    ):
+        content.summary.notes += _update_checkout(checkout, branch, result.head, edited=source.dirty)
     return result, content.summary
+
+
+def _refuse_edits_of_another_branch(source: RegistrySource, checkout: Checkout | None, branch: str) -> None:
+    """Raise UsageError if uncommitted edits were made on another branch than the one to publish to."""
+    current = checkout.current_branch() if checkout else None
+    if source.dirty and not source.separate_repository and current not in (None, branch):
+        raise UsageError(
+            f"the registry has uncommitted edits on the branch {current}, and publish would push them to {branch}",
+            remedy=f"request to merge them with --pull-request, or push them to {branch} now with --from-this-branch",
+        )
+
+
+def _update_checkout(checkout: Checkout, branch: str, commit: str, *, edited: bool) -> tuple[str, ...]:
+    """Fast-forward the checkout to the pushed commit; return what to run where that is not possible."""
+    current = checkout.current_branch()
+    if current is None:
+        return ()
+    if current != branch:
+        text = f"the edit is published to {branch}, and is still uncommitted on {current}: discard it with git stash"
+        return (text,) if edited else ()
+    if fast_forward_checkout(checkout, branch, commit):
+        return ()
+    return (f"this checkout was not updated: commit or stash its other edits, then run git pull origin {branch}",)
 
 
 def _scope_pull_request(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from generator.errors import ConflictError, RegistryError
 from generator.git.commit_log import open_branch_log
 from generator.git.commit_plan import blob_id
+from generator.pipeline import CommittedFiles
 from generator.promotion.history import History, RegistryLocation, find_registry_folder, read_history
 from generator.promotion.policy import RegistryChange
 from generator.promotion.trailers import parse_change_overrides
 from generator.publishing.checkout_files import CheckoutFiles, open_registry_files, refuse_edits_git_ignores
 from generator.publishing.comparison_base import read_committed_workloads
-from generator.publishing.summary import parse_registry_commit
+from generator.publishing.summary import REGISTRY_COMMIT_TRAILER, parse_registry_commit
 from generator.registry.editable import EditableRegistry, read_editable_registry
 from generator.registry.files import filter_by_pattern
 from generator.registry.reader import list_registry_files, parse_workloads_settings, read_registry_from
@@ -37,6 +38,7 @@ class RegistryToPublish:
 
     `charts_before` is the folder of the charts by the registry as it is on the branch, empty if that is not known.
     `change` is what is published of a registry that changed, to be checked against the environments' policies.
+    `load_published` reads the registry that was published last, as far as Git knows it.
     """
 
     registry: Registry
@@ -45,6 +47,7 @@ class RegistryToPublish:
     edit: RegistryEdit | None = None
     change: RegistryChange | None = None
     charts_before: str = ""
+    load_published: Callable[[], Registry | None] = lambda: None
 
 
 class RegistrySource(Protocol):
@@ -87,8 +90,23 @@ class SeparateRepositorySource:
     def load_for_base(self, base: BranchSnapshot) -> RegistryToPublish:
         output = _normalize_path(self._registry.workloads.path)
         return RegistryToPublish(
-            self._registry, output, {}, change=self._change, charts_before=self._find_published_charts(base)
+            self._registry,
+            output,
+            {},
+            change=self._change,
+            charts_before=self._find_published_charts(base),
+            load_published=lambda: self._read_published_registry(base),
         )
+
+    def _read_published_registry(self, base: BranchSnapshot) -> Registry | None:
+        commit = parse_registry_commit(base.find_last_message(REGISTRY_COMMIT_TRAILER))
+        if self._checkout is None or self._checkout.resolve_commit(commit or "-") is None:
+            return None
+        try:
+            files = CommittedFiles(self._checkout, self._path.parent, commit)
+            return read_registry_from(files, self._path.name, str(self._path.parent))
+        except (RegistryError, TomlError):
+            return None
 
     def _find_published_charts(self, base: BranchSnapshot) -> str:
         """Return the folder of the charts by the registry commit that was published last; empty if it is not known."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from generator import __version__
 from generator.charts.layout import parse_chart_path, parse_template_path
 from generator.charts.values_file import find_differing_keys, split_values
 from generator.git.commit_plan import is_workloads_commit, read_trailers
+from generator.promotion.history import shorten_commit
 from generator.registry.uniqueness import helm_values_key
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from generator.charts.inventory import Inventory
     from generator.promotion.app_edits import RegistryEdit
     from generator.publishing.removal_guard import Removal
+    from generator.registry.registry import Registry
 
 REGISTRY_COMMIT_TRAILER = "Registry-Commit: "
 
@@ -31,6 +33,37 @@ class PublishedPullRequest:
     command: str = ""
 
 
+class RevisionMove(NamedTuple):
+    """An app whose revision changes in an environment; None before it is added, or after it is removed."""
+
+    environment: str
+    app: str
+    before: str | None
+    after: str | None
+
+    def __str__(self) -> str:
+        before, after = (shorten_commit(each) if each else "" for each in (self.before, self.after))
+        move = f"{before} → {after}" if before and after else f"new, at {after}" if after else f"removed, was {before}"
+        return f"{self.environment}/{self.app}: {move}"
+
+
+def list_revision_moves(before: Registry, after: Registry) -> tuple[RevisionMove, ...]:
+    """List the apps that change their revision, or enter or leave an environment, in the order of `after`."""
+    names = dict.fromkeys((*after.environments, *before.environments))
+    return tuple(
+        RevisionMove(name, app, was.get(app), now.get(app))
+        for name in names
+        for was, now in [(_revisions_in(before, name), _revisions_in(after, name))]
+        for app in dict.fromkeys((*now, *was))
+        if was.get(app) != now.get(app)
+    )
+
+
+def _revisions_in(registry: Registry, environment: str) -> dict[str, str]:
+    listed = registry.list_effective_apps(environment) if environment in registry.environments else ()
+    return {app.app: app.revision for app in listed}
+
+
 @dataclass
 class PublishSummary:
     """What the last proposed commit changes. `apps_by_environment` lists the affected apps."""
@@ -42,6 +75,7 @@ class PublishSummary:
     pull_request: PublishedPullRequest | None = None
     override_trailers: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    moves: tuple[RevisionMove, ...] = ()
 
 
 def find_touched_apps(

@@ -40,9 +40,9 @@ class Arrangement:
         return git(self.checkout, "rev-parse", "HEAD")
 
     def publish(self, *args: str | Path) -> Done:
-        """Run `workloads publish` in the checkout, which is left as it is to the last byte."""
+        """Run `workloads publish --keep-checkout` in the checkout, which is left as it is to the last byte."""
         with untouched(self.checkout):
-            return self.run("publish", *args, cwd=self.checkout)
+            return self.run("publish", "--keep-checkout", *args, cwd=self.checkout)
 
     def refused(self, code: int, *args: str | Path) -> Done:
         """Run `workloads publish`, which must end with this code and leave the branch where it is."""

@@ -14,7 +14,17 @@ from tests.workspace import onboarded, without
 def test_the_first_publish_commits_every_chart_and_names_the_registry_commit(apart: Arrangement) -> None:
     done = apart.publish()
     commit = git(apart.checkout, "rev-parse", "HEAD")
-    assert (done.code, done.err.splitlines()) == (0, ["fetching main", "pushing to main"])
+    assert (done.code, done.err.splitlines()) == (
+        0,
+        [
+            "fetching main",
+            f"publishing to {apart.remote.url}, branch main",
+            "  dev: billing, ledger",
+            "  test: billing, ledger",
+            "  prod: billing",
+            "pushing to main",
+        ],
+    )
     assert done.out.splitlines() == [
         "dev: billing, ledger",
         "test: billing, ledger",
@@ -174,7 +184,10 @@ def test_the_json_document_when_nothing_changes(apart: Arrangement) -> None:
 
 def test_a_dry_run_tells_and_pushes_nothing(apart: Arrangement) -> None:
     done = apart.publish("--dry-run")
-    assert (done.code, done.err) == (0, "fetching main\n")
+    assert (done.code, done.err.splitlines()[:2]) == (
+        0,
+        ["fetching main", f"would publish to {apart.remote.url}, branch main"],
+    )
     assert done.out.splitlines()[-1].endswith("files (dry run)")
     assert done.out.splitlines()[-1].startswith("would publish ")
     assert apart.heads() == ""

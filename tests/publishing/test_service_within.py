@@ -346,7 +346,9 @@ def test_two_who_publish_at_once_both_land(within: Arrangement, workloads: Run) 
     done = []
     caches = [str(within.checkout.parent / f"cache-{folder.name}") for folder in folders]
     threads = [
-        threading.Thread(target=lambda f=folder, c=cache: done.append(spawn("publish", cwd=f, XDG_CACHE_HOME=c)))
+        threading.Thread(
+            target=lambda f=folder, c=cache: done.append(spawn("publish", "--keep-checkout", cwd=f, XDG_CACHE_HOME=c))
+        )
         for folder, cache in zip(folders, caches, strict=True)
     ]
     for thread in threads:
