@@ -104,7 +104,7 @@ def describe_details(assessed: AssessedDifference) -> ChangeDetails:
 
 
 def _describe_manifest(difference: ObjectDifference) -> Iterator[str]:
-    """Describe the sources and destination of an Application, or the sources that a project permits."""
+    """Describe the sources, destination and project of an Application, or the sources that a project permits."""
     item: Manifest = difference.after or difference.before or {}
     if item.get("kind") == "AppProject":
         listed = find_nested_value(item, "spec", "sourceRepos")
@@ -115,4 +115,5 @@ def _describe_manifest(difference: ObjectDifference) -> Iterator[str]:
             what = " ".join(str(source[name]) for name in ("repoURL", "chart", "path") if source.get(name))
             yield f"{what} @ {source.get('targetRevision') or 'HEAD'}"
         place = argocd.read_destination(item)
-        yield f"in namespace {place.get('namespace')} on {place.get('server') or place.get('name')}"
+        project = find_nested_value(item, "spec", "project") or "default"
+        yield f"in namespace {place.get('namespace')} on {place.get('server') or place.get('name')}, project {project}"

@@ -59,7 +59,8 @@ class FolderFiles:
         path = self._root / name
         real = Path(os.path.realpath(path))
         if not real.is_relative_to(self._resolved_root):
-            raise UsageError(f"{path} is outside of {self._root}", remedy="includes stay below the registry's folder")
+            remedy = "it is a link, or below one, that leads out of the folder: put the file itself there"
+            raise UsageError(f"{path} is outside of {self._root}", remedy=remedy)
         return read_regular_file(path)
 
     def list_matching(self, pattern: str) -> list[str]:
