@@ -1,4 +1,4 @@
-"""Bring the user's checkout to a commit that was just pushed, if nothing of the user's can be lost."""
+"""Move the user's checkout to a commit that was just pushed, if nothing of the user's can be lost."""
 
 from __future__ import annotations
 
