@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from generator.charts.inventory import INVENTORY_FILE, parse_inventory
 from generator.git.commit_log import open_branch_log
-from generator.promotion.history import RegistryLocation, find_registry_folder, find_retirement_time
+from generator.promotion.history import RegistryLocation, find_registry_folder
 from generator.promotion.policy import RegistryChange
+from generator.promotion.retirement import find_retirement_time
 from generator.publishing.context import EditContext
 from generator.publishing.sources import BranchFiles, RegistryToPublish, read_branch_history
 from generator.registry.editable import read_editable_registry

@@ -28,9 +28,9 @@ from generator.promotion.history import (
     find_checkout,
     find_registry_folder,
     find_registry_location,
-    find_retirement_time,
     read_registry_history,
 )
+from generator.promotion.retirement import find_retirement_time
 from generator.publishing.checkout_files import open_registry_files
 from generator.publishing.comparison_base import charts_beside_registry, read_committed_workloads
 from generator.publishing.removal_guard import find_removals, guard_removals
