@@ -74,6 +74,10 @@ class BranchSnapshot:
         found = {path: every[path] for path in paths if path in every}
         for path, entry in found.items():
             if not entry.mode.startswith("100"):
-                raise RefusedError(f"{path} is a link or a submodule, not a file", not_done="nothing was pushed")
+                raise RefusedError(
+                    f"{path} is a link or a submodule, not a file",
+                    remedy="for a link to the registry, name the file itself: --registry FILE",
+                    not_done="nothing was pushed",
+                )
         contents = self._objects.read_blobs(entry.oid for entry in found.values())
         return {path: contents[entry.oid] for path, entry in found.items()}

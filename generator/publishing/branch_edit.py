@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from generator.charts.inventory import INVENTORY_FILE, parse_inventory
+from generator.errors import UsageError
 from generator.git.commit_log import open_branch_log
 from generator.promotion.history import RegistryLocation, find_registry_folder
 from generator.promotion.policy import RegistryChange
@@ -50,6 +51,11 @@ class BranchEdit:
     def load_for_base(self, base: BranchSnapshot) -> RegistryToPublish:
         """Read the branch's registry and apply the operation to it."""
         files = BranchFiles(base, self._prefix, self._name)
+        if files.read_bytes(self._name) is None:
+            raise UsageError(
+                f"the branch {self._remote[1]} has no {self._prefix}{self._name}",
+                remedy="publish it first (workloads publish), or push the commit that moved it",
+            )
         book = read_editable_registry(files, self._name, self._folder or ".")
         output = str(PurePosixPath(self._prefix + book.registry.workloads.path))
         record = f"{output}/{INVENTORY_FILE}"

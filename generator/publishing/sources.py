@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from generator.errors import ConflictError, RegistryError
+from generator.errors import ConflictError, RefusedError, RegistryError
 from generator.git.commit_log import open_branch_log
 from generator.git.commit_plan import blob_id
 from generator.pipeline import CommittedFiles
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from generator.git.checkout import Checkout
     from generator.promotion.app_edits import RegistryEdit
     from generator.registry.registry import Registry
+
+_LINK_MODE = "120000"
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,8 @@ class WorkloadsRepositorySource:
         """Merge the user's edits into the branch's registry. Raises ConflictError if both changed an entry."""
         branch = BranchFiles(base, self._prefix, self._name)
         first = branch.read_bytes(self._name) is None
+        if first:
+            self._refuse_moved_registry(base)
         edits = self._add_all_files() if first else self._edits | self._find_deletions(branch)
         merged = {name: self._merge_file(name, edit, branch.read_bytes(name)) for name, edit in edits.items()}
         files = _OverlaidFiles(branch, merged)
@@ -195,6 +199,20 @@ class WorkloadsRepositorySource:
 
     def _read_history(self, base: BranchSnapshot) -> History:
         return read_branch_history(base, self._checkout, self._prefix, self._name, self._remote, self._now)
+
+    def _refuse_moved_registry(self, base: BranchSnapshot) -> None:
+        """Raise ConflictError if the checkout moved the registry, which the branch still has at its old path."""
+        head, fetched = self.commit, self._checkout.resolve_commit(f"refs/remotes/origin/{self._remote[1]}")
+        start = self._checkout.merge_base(fetched, head) if fetched and head else None
+        named = [path for path in base.list_entries() if PurePosixPath(path).name == self._name] if start else []
+        for path in named:
+            known = self._checkout.committed_blob_id(Path(path), start or "")
+            if known and not (self._checkout.top / path).exists() and not self._checkout.flagged_files([path]):
+                now = self._prefix + self._name
+                raise ConflictError(
+                    f"the branch still has the registry at {path}, which this checkout moved to {now}",
+                    remedy=f"commit the move and push it to {self._remote[1]}, then publish",
+                )
 
     def _add_all_files(self) -> dict[str, _FileEdit]:
         """Add every file of the checkout's registry, for a branch that has no registry."""
@@ -280,6 +298,9 @@ class BranchFiles:
         self._prefix = prefix
         # Included files end in .toml; the folder can contain many thousands of generated files.
         self.toml_names = {path.removeprefix(prefix) for path in base.list_entries(prefix) if path.endswith(".toml")}
+        self._links = [
+            path.removeprefix(prefix) for path, entry in base.list_entries(prefix).items() if entry.mode == _LINK_MODE
+        ]
         self._contents: dict[str, bytes | None] = {}
         self.included: list[str] = []
         if self.read_bytes(name) is not None:
@@ -299,6 +320,16 @@ class BranchFiles:
         return self._contents[name]
 
     def list_matching(self, pattern: str) -> list[str]:
+        """See `RegistryFiles`. Raises RefusedError if the pattern leads through a link: Git has no files below one."""
+        parts = pattern.split("/")
+        for link in self._links:
+            depth = link.count("/") + 1
+            if depth < len(parts) and filter_by_pattern("/".join(parts[:depth]), [link]):
+                raise RefusedError(
+                    f"include: {pattern} leads through the link {self._prefix}{link}, "
+                    "and Git has no files below a link",
+                    remedy="include the files at their own path",
+                )
         return filter_by_pattern(pattern, self.toml_names)
 
 

@@ -177,3 +177,65 @@ def test_an_edit_of_a_file_that_is_not_checked_out_is_refused(server: Remote, wo
     done = workloads("migrate", "audit", "ledger-audit", cwd=tmp_path / "clone")
     assert done.code in (2, 4), done.err
     assert not (tmp_path / "clone" / _HIDDEN_FILE).exists()
+
+
+@pytest.mark.parametrize("staged", [True, False])
+def test_a_registry_that_moved_only_in_the_checkout_is_not_published_beside_the_old_one(
+    server: Remote, workloads: Run, tmp_path: Path, staged: bool
+) -> None:
+    clone = tmp_path / "clone"
+    _run_clone(server.url, clone)
+    (clone / "gitops").mkdir()
+    git(clone, "mv", "apps.toml", "teams", "multi-repo", "gitops")
+    if not staged:
+        git(clone, "commit", "--quiet", "-m", "move")
+    before = server.head()
+    done = workloads("publish", cwd=clone / "gitops")
+    assert (done.code, server.head()) == (6, before)
+    assert "the branch still has the registry at apps.toml, which this checkout moved to gitops/apps.toml" in done.err
+    done = workloads("promote", "audit", "--to", "test", "--publish", cwd=clone / "gitops")
+    assert (done.code, server.head()) == (2, before)
+    assert "the branch main has no gitops/apps.toml" in done.err
+
+
+def test_a_second_registry_is_published_beside_the_first(server: Remote, workloads: Run, tmp_path: Path) -> None:
+    _sparse("other", clone=())(server.url, tmp_path / "clone")
+    place = tmp_path / "clone" / "other"
+    _write(place, "apps.toml", REGISTRY.replace("[apps.", "\n[apps.", 1))
+    done = workloads("publish", cwd=place)
+    assert done.code == 0, done.err
+    assert {"apps.toml", "other/apps.toml"} <= server.files().keys()
+
+
+@pytest.mark.parametrize("link", ["teams", "teams/audit"])
+def test_registry_files_below_a_link_are_refused_by_name(
+    server: Remote, workloads: Run, tmp_path: Path, link: str
+) -> None:
+    clone = tmp_path / "clone"
+    _run_clone(server.url, clone)
+    git(clone, "mv", link, "moved")
+    (clone / link).symlink_to(clone / "moved")
+    git(clone, "add", "--all")
+    git(clone, "commit", "--quiet", "-m", "link")
+    git(clone, "push", "--quiet")
+    before = server.head()
+    edited = clone / "teams/audit/apps.toml"
+    edited.write_text(edited.read_text() + "labels = { tier = '1' }\n")
+    for args in (("publish",), ("promote", "audit", "--to", "test", "--publish")):
+        done = workloads(*args, cwd=clone)
+        assert (done.code, server.head()) == (4, before)
+        assert f"leads through the link {link}, and Git has no files below a link" in done.err
+
+
+def test_a_registry_that_is_a_link_is_published_by_its_own_name(server: Remote, workloads: Run, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    _run_clone(server.url, clone)
+    git(clone, "mv", "apps.toml", "registry.toml")
+    (clone / "apps.toml").symlink_to("registry.toml")
+    git(clone, "add", "--all")
+    git(clone, "commit", "--quiet", "-m", "link")
+    git(clone, "push", "--quiet")
+    done = workloads("publish", cwd=clone)
+    assert done.code == 4
+    assert "--registry FILE" in done.err
+    assert workloads("publish", "--registry", "registry.toml", cwd=clone).code == 0
