@@ -8,12 +8,14 @@ import click
 
 from generator import console
 from generator.commands.options import current_time, json_option, registry_option
+from generator.commands.policy_options import report_stale_checkout
 from generator.errors import UsageError
 from generator.promotion.history import History, RevisionChange, require_history
 from generator.promotion.times import parse_moment
 from generator.publishing.checkout_files import read_working_registry
 from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
+from generator.registry.reader import read_workloads_settings
 
 
 @click.command("history")
@@ -40,6 +42,7 @@ def history_command(
         current = read_working_registry(path).environments
         known = {change.environment for change in history.revision_changes} | current.keys()
         require_known_names((environment,), known, "environment")
+    report_stale_checkout(path, read_workloads_settings(path).branch)
     if as_json:
         console.print_json([_revision_change_json(change, history) for change in changes])
     elif changes:

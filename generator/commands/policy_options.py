@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from generator import console
 from generator.commands.options import current_time
 from generator.git.config import GitConfig
 from generator.git.remote_refs import RemoteRepositories
@@ -33,3 +34,11 @@ def open_remotes(path: Path) -> RemoteRepositories:
         )
     remotes: RemoteRepositories = opened[_REMOTES]
     return remotes
+
+
+def report_stale_checkout(path: Path, branch: str) -> None:
+    """Print a note if the checkout is behind the workloads branch as it was last fetched."""
+    checkout = find_checkout(path)
+    behind = checkout.describe_missing_commits(branch) if checkout else ""
+    if behind:
+        console.print_message(f"note: this checkout is {behind}: run git pull to see what is published")

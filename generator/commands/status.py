@@ -9,7 +9,7 @@ import click
 
 from generator import console
 from generator.commands.options import current_time, json_option, registry_option
-from generator.commands.policy_options import open_remotes
+from generator.commands.policy_options import open_remotes, report_stale_checkout
 from generator.promotion.history import History, open_history
 from generator.promotion.policy import PromotionContext
 from generator.promotion.status import (
@@ -42,6 +42,7 @@ def status_command(registry_path: str | None, as_json: bool, environments: tuple
     """
     path = find_registry(registry_path)
     book = read_editable_registry(open_registry_files(path), path.name, str(path.parent))
+    report_stale_checkout(path, book.registry.workloads.branch)
     require_known_names(environments, book.registry.environments, "environment")
     require_known_names(flags["teams"], book.registry.teams, "team")
     moment = current_time()

@@ -163,6 +163,15 @@ class Checkout:
             return False
         return self._git.run_git("merge-base", "--is-ancestor", older, newer).succeeded
 
+    def describe_missing_commits(self, branch: str) -> str:
+        """Return how far HEAD is behind a branch of origin as it was last fetched; empty if it is not, or unknown."""
+        head, fetched = self.head_commit(), self.resolve_commit(f"refs/remotes/origin/{branch}")
+        if head is None or fetched is None or self.is_ancestor(fetched, head):
+            return ""
+        listed = self._git.run_git("rev-list", "--count", f"{head}..{fetched}")
+        behind = int(listed.stdout or b"0") if listed.succeeded else 0
+        return f"{behind} {'commit' if behind == 1 else 'commits'} behind origin/{branch}" if behind else ""
+
     def merge_base(self, first: str, second: str) -> str | None:
         """Return the best common ancestor of two commits; None if this clone's history has none."""
         if first in (second, self.resolve_commit(second)):

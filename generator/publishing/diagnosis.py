@@ -77,17 +77,15 @@ def _diagnose_checkout(checkout: Checkout, branch: str) -> Iterator[DiagnosisRes
         yield DiagnosisResult(
             "warning", "checkout", "its history is cut off, so soak times and history are incomplete", hint
         )
-    fetched, head = checkout.resolve_commit(f"refs/remotes/origin/{branch}"), checkout.head_commit()
+    fetched = checkout.resolve_commit(f"refs/remotes/origin/{branch}")
     if fetched is None:
         yield DiagnosisResult(
             "warning", "checkout", f"the workloads branch {branch} was never fetched", "git fetch origin"
         )
-    elif head is None or checkout.is_ancestor(fetched, head):
-        yield DiagnosisResult("ok", "checkout", f"up to date with origin/{branch} as it was last fetched")
+    elif behind := checkout.describe_missing_commits(branch):
+        yield DiagnosisResult("warning", "checkout", behind, "git pull")
     else:
-        behind = len(checkout.read_messages(head, fetched))
-        commits = "commit" if behind == 1 else "commits"
-        yield DiagnosisResult("warning", "checkout", f"{behind} {commits} behind origin/{branch}", "git pull")
+        yield DiagnosisResult("ok", "checkout", f"up to date with origin/{branch} as it was last fetched")
 
 
 def _diagnose_working_branch(top: Path, registry: Registry | None) -> Iterator[DiagnosisResult]:

@@ -190,3 +190,12 @@ def test_no_filter_is_started_to_update_the_checkout(within: Arrangement, tmp_pa
     assert "git pull origin main" in within.run("publish", cwd=within.checkout).err
     assert head(within) == before
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("command", [["status"], ["history"], ["site", "out", "--dry-run"]])
+def test_commands_that_read_say_that_the_checkout_is_behind(within: Arrangement, command: list[str]) -> None:
+    assert "behind origin/main:" not in within.run(*command, cwd=within.checkout).err
+    within.others({"a.txt": "1"})
+    within.others({"b.txt": "2"})
+    git(within.checkout, "fetch", "--quiet")
+    assert "note: this checkout is 2 commits behind origin/main" in within.run(*command, cwd=within.checkout).err
