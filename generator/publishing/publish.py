@@ -222,7 +222,7 @@ def _select_source(
     if operation:
         raise UsageError(
             "the registry is not in the workloads repository, so one commit cannot hold the edit and its charts",
-            remedy="edit without --publish, have the registry merged, then run 'workloads publish'",
+            remedy="run it without --publish, merge the edit (git commit -a, git push), then run 'workloads publish'",
         )
     return SeparateRepositorySource(path, read_working_registry(path), checkout, read_own_change())
 
