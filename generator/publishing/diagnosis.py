@@ -51,7 +51,10 @@ def diagnose(path: Path, *, offline: bool) -> Iterator[DiagnosisResult]:
             "warning", "checkout", f"{path.parent} is not in a Git repository", "there is no history without one"
         )
     else:
-        yield from _diagnose_checkout(checkout, registry.workloads.branch if registry else "main")
+        try:
+            yield from _diagnose_checkout(checkout, registry.workloads.branch if registry else "main")
+        except GeneratorError as error:
+            yield DiagnosisResult("error", "checkout", error.message, error.remedy or "run git fsck there")
         yield from _diagnose_working_branch(checkout.top, registry)
     if registry is not None:
         yield _diagnose_argocd_version(registry)

@@ -66,3 +66,13 @@ def test_the_branch_and_a_missing_remote_are_named(tmp_path: Path, workloads: Ru
     assert done.code == 0
     assert "warning: branch: no branch is checked out (HEAD is detached), without uncommitted changes" in done.out
     assert "there is no remote origin to publish to (only upstream)" in done.out
+
+
+def test_a_checkout_that_git_cannot_read_is_an_error_among_the_others(tmp_path: Path, workloads: Run) -> None:
+    git(tmp_path, "init", "--quiet")
+    write(tmp_path)
+    (tmp_path / ".git" / "HEAD").write_text("damaged\n")
+    done = workloads("doctor", "--offline", cwd=tmp_path)
+    assert done.code == 9
+    assert "error: checkout: " in done.out
+    assert "error: branch: " in done.out
