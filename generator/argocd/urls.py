@@ -74,7 +74,7 @@ class HostedRepository(NamedTuple):
 
 
 def parse_repository_url(url: str) -> HostedRepository | None:
-    """Parse a remote URL into host and path; None for a local folder or an invalid URL."""
+    """Parse the URL of a repository on a forge into host and path; None for any other URL or a local folder."""
     parts = parse_remote_url(url)
     if parts is None or parts.scheme not in ("https", "http", "ssh") or not parts.host:
         return None

@@ -46,7 +46,7 @@ def render_chart_by_file(
     A template that renders nothing has no entry. `files` are the chart's files by path below its root; `values`
     override its values.yaml. Raises HelmRefusal, and LocalError if Helm is not installed.
     """
-    needed = {path: data for path, data in files.items() if is_read_by_helm(path)}
+    needed = {path: data for path, data in files.items() if is_passed_to_helm(path)}
     large = next((path for path, data in needed.items() if len(data) > MAX_FILE_BYTES), None)
     if large:
         raise HelmRefusal(f"{large} has {len(needed[large])} bytes; Helm takes files of at most {MAX_FILE_BYTES}")
@@ -67,8 +67,8 @@ def parse_values(text: str) -> dict[str, Any]:
     return values or {}
 
 
-def is_read_by_helm(path: str) -> bool:
-    """Whether Helm reads this file of a chart."""
+def is_passed_to_helm(path: str) -> bool:
+    """Whether this file of a chart is passed to Helm: every file but those in `tests/`."""
     return not path.startswith("tests/")
 
 

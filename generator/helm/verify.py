@@ -146,7 +146,7 @@ class _FolderVerification:
 
     def _verdict_key(self, chart: Chart, values: Mapping[str, Any] | None) -> str:
         """A digest of everything that the verdict depends on: engine, bytes of the chart, overrides, names."""
-        paths = [path for name, path in self._folder.paths_by_chart[chart].items() if helm.is_read_by_helm(name)]
+        paths = [path for name, path in self._folder.paths_by_chart[chart].items() if helm.is_passed_to_helm(name)]
         known = self._folder.tree.digests
         # The digest of a values.yaml is one of its parts, in any order.
         generated = {path: known[path] for path in paths if path in known and not path.endswith("/values.yaml")}
@@ -217,7 +217,9 @@ class _FolderVerification:
     def _list_foreign(self, chart: Chart) -> list[str]:
         """The foreign files of a chart that Helm reads, by path below it."""
         paths = self._folder.paths_by_chart[chart].items()
-        return sorted(name for name, path in paths if path in self._folder.foreign_paths and helm.is_read_by_helm(name))
+        return sorted(
+            name for name, path in paths if path in self._folder.foreign_paths and helm.is_passed_to_helm(name)
+        )
 
     def _display(self, chart: Chart, names: Iterable[str]) -> str:
         return ", ".join(self._folder.display(f"{chart.folder}/{name}") for name in names)

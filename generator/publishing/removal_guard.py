@@ -69,7 +69,7 @@ class Removal:
 
 
 def find_removals(before: ApplicationIdentities, after: ApplicationIdentities) -> tuple[Removal, ...]:
-    """List the Applications of `before` whose workload `after` deletes, recreates or orphans."""
+    """List the Applications of `before` whose workload `after` deletes, recreates or orphans; not the retired ones."""
     found = []
     for key in sorted(key for key, identity in before.items() if after.get(key) != identity):
         identity, now = before[key], after.get(key)
@@ -98,7 +98,7 @@ def _find_successor(
 def guard_removals(
     registry: Registry, before: ApplicationIdentities, after: ApplicationIdentities, consent: RemovalConsent
 ) -> tuple[Removal, ...]:
-    """Return the removals of a change if all of them are allowed.
+    """Return the removals of a change; raise RemovalError if one is not named, or if too many would go at once.
 
     Raises RemovalError for removals without consent beyond an environment's `maxRemovals`, for more than a
     quarter of a large environment, and for an environment's last Application.

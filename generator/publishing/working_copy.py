@@ -108,7 +108,7 @@ def render_working_copy(
     without_helm: bool = False,
     show_progress: ShowProgress,
 ) -> RenderOutcome:
-    """Write the charts of all environments, or of the given ones.
+    """Write the charts of all or the given environments; by default Helm verifies only charts with foreign files.
 
     Helm verifies the charts with foreign files, and with `adopt` all charts. Raises RegistryError, ChartError,
     RefusedError, ConflictError (a file changed meanwhile) and LocalError.

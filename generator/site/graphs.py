@@ -73,7 +73,7 @@ def rank_environments(registry: Registry) -> list[list[str]]:
 
 
 def summarize_policy(environment: Environment) -> str:
-    """Summarize what an environment's policy requires of promoted revisions."""
+    """Name the kind of pin and the soak time that promotion needs, such as `tags only, soak 2d`; "" if neither."""
     policy = environment.policy
     parts = [] if policy.pin == "any" else [f"{policy.pin}s only"]
     return ", ".join([*parts, *([f"soak {policy.soak}"] if policy.soak else [])])
