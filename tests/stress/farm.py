@@ -48,10 +48,10 @@ class Machine:
         git(self.checkout, "reset", "--quiet", "--hard", "FETCH_HEAD", variables=self._variables())
 
     def start(self, *args: str) -> subprocess.Popen[bytes]:
-        """Start `workloads publish --json`; what it says goes into files, as a full pipe would hold it up."""
+        """Start `workloads publish`; what it says goes into files, as a full pipe would hold it up."""
         with self._out.open("wb") as out, self._err.open("wb") as err:
             return subprocess.Popen(
-                [sys.executable, "-m", "generator", "publish", "--json", *args],
+                [sys.executable, "-m", "generator", "publish", "--json", "--keep-checkout", *args],
                 cwd=self.checkout,
                 env=environment(**self._variables()),
                 stdout=out,
