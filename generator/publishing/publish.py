@@ -91,15 +91,9 @@ def _execute_request(
     url = _find_workloads_url(request, workloads, checkout)
     author, committer = _find_author_and_committer(settings, os.environ)
     branch = request.branch or workloads.branch
-    source = _select_source(
-        path,
-        checkout,
-        url,
-        branch,
-        operation,
-        partial(_read_change, request, path, progress),
-        request.policy.now if request.policy else None,
-    )
+    read_change = partial(_read_change, request, path, progress)
+    now = request.policy.now if request.policy else None
+    source = _select_source(path, checkout, url, branch, operation, read_change, now)
     if not (request.from_this_branch or request.pull_request):
         _refuse_edits_of_another_branch(source, checkout, branch)
     asked = _scope_pull_request(request, source, author, checkout)
@@ -129,12 +123,8 @@ def _execute_request(
     )
     if asked and result.changed_paths and not request.dry_run:
         content.summary.pull_request = _open_pull_request(target, asked, forge, content.summary)
-    if (
-        result.pushed
-        and result.head
-        and not (asked or request.keep_checkout or source.separate_repository)
-        and checkout
-    ):
+    may_move = not (asked or request.keep_checkout or source.separate_repository)
+    if checkout and may_move and result.pushed and result.head:
         content.summary.notes += _update_checkout(checkout, branch, result.head, edited=source.dirty)
     return result, content.summary
 
