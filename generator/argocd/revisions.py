@@ -51,6 +51,11 @@ def revision_kind(revision: str, pinned: bool) -> str:
     return "tag" if pinned and not moves else "branch"
 
 
+def shorten_commit(revision: str) -> str:
+    """Shorten a commit ID to 12 characters; return any other revision unchanged."""
+    return revision[:12] if COMMIT_PATTERN.fullmatch(revision) else revision
+
+
 class SemanticVersion(NamedTuple):
     """A semantic version; it compares as semver.org says, so without its build metadata."""
 

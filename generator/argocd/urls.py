@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from generator.argocd.strings import GLOB_CHARACTERS, quoted_excerpt, string_validator
 
+#: The server of the cluster in which Argo CD itself runs.
+IN_CLUSTER_SERVER = "https://kubernetes.default.svc"
 _SCP_STYLE_URL = re.compile(
     r"(?:(?P<user>[A-Za-z0-9_][A-Za-z0-9_.-]*)@)?(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*):(?P<path>[^/:][^:]*)"
 )

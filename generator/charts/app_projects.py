@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from generator.argocd.urls import IN_CLUSTER_SERVER
 from generator.argocd.versions import NAMED_KINDS_SINCE, major_minor
-from generator.registry.effective import EffectiveApp
-from generator.registry.registry import IN_CLUSTER_SERVER, Environment, Registry
 from generator.registry.shards import bootstrap_name
 from generator.registry.uniqueness import app_destination
 
+if TYPE_CHECKING:
+    from generator.registry.effective import EffectiveApp
+    from generator.registry.registry import Environment, Registry
+
+    #: An app, and the environment that it runs in.
+    AppInEnvironment = tuple[EffectiveApp, Environment]
+
+
 #: An AppProject is created before, and deleted after, its Applications.
-PROJECT_WAVE = 1
-FINALIZER = "resources-finalizer.argocd.argoproj.io"
-#: An app, and the environment that it runs in.
-AppInEnvironment = tuple[EffectiveApp, Environment]
+PROJECT_WAVE, APPLICATION_WAVE = 1, 2
+FINALIZER, NO_FINALIZER = "resources-finalizer.argocd.argoproj.io", "none"
 
 
 def compute_project_fields(

@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from generator.argocd.urls import IN_CLUSTER_SERVER
 from generator.charts.app_projects import (
+    APPLICATION_WAVE,
     FINALIZER,
-    PROJECT_WAVE,
-    AppInEnvironment,
+    NO_FINALIZER,
     build_project_manifests,
     build_shards_project,
     compute_project_fields,
 )
 from generator.charts.layout import SHARDS_FOLDER, Chart, OutputLocation
-from generator.registry.effective import BUILT_IN_DEFAULTS, SOURCE_KEYS, EffectiveApp
-from generator.registry.registry import IN_CLUSTER_SERVER, Environment, Registry
+from generator.registry.effective import BUILT_IN_DEFAULTS, SOURCE_KEYS
 from generator.registry.shards import find_app_shard
 from generator.registry.uniqueness import app_destination, helm_values_key
 
-APPLICATION_WAVE = PROJECT_WAVE + 1
-NO_FINALIZER = "none"
+if TYPE_CHECKING:
+    from generator.charts.app_projects import AppInEnvironment
+    from generator.registry.effective import EffectiveApp
+    from generator.registry.registry import Environment, Registry
+
 _FINALIZERS = {
     "foreground": FINALIZER,
     "background": f"{FINALIZER}/background",

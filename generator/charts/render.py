@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from generator.charts import templates, yaml
-from generator.charts.app_projects import FINALIZER, PROJECT_WAVE
+from generator.charts import yaml
+from generator.charts.app_projects import APPLICATION_WAVE, FINALIZER, PROJECT_WAVE
 from generator.charts.digests import digest_file
 from generator.charts.layout import HELPERS_FILE, NOTICE, OVERRIDES_SUITE, PROJECTS_FOLDER, SHARDS_TEMPLATE, Chart
-from generator.charts.plan import APPLICATION_WAVE, AppPlan, ChartPlan, EnvironmentPlan, ShardsPlan
 from generator.charts.unittest_suites import render_app_suite, render_overrides_suite, render_shards_suite
 from generator.charts.values_file import VALUES_FILE, join_blocks
+from generator.registry.effective import BUILT_IN_DEFAULTS, SOURCE_KEYS, SOURCE_TOOLS
 from generator.registry.shards import bootstrap_name, shard_application_name
+
+if TYPE_CHECKING:
+    import jinja2
+
+    from generator.charts.plan import AppPlan, ChartPlan, EnvironmentPlan, ProjectMember, ShardsPlan
 
 _NOTICE_LINE = f"# {NOTICE}\n"
 
@@ -73,7 +80,7 @@ def _render_chart(
 ) -> Iterator[tuple[str, str]]:
     folder = chart.folder
     yield from _render_fixed_files(chart)
-    yield f"{folder}/{HELPERS_FILE}", templates.render_helpers(plan)
+    yield f"{folder}/{HELPERS_FILE}", _render_helpers(plan)
     projects = env.projects.get(chart, {}).items()
     blocks = join_blocks(
         (yaml.dump({name: fields}, "    ") for name, fields in projects),
@@ -81,7 +88,7 @@ def _render_chart(
     )
     yield f"{folder}/{VALUES_FILE}", f"{_NOTICE_LINE}{shared_values}{blocks}"
     for app in apps:
-        yield f"{folder}/templates/{app.name}.yaml", templates.render_app_template(app)
+        yield f"{folder}/templates/{app.name}.yaml", _render_app_template(app)
         yield f"{folder}/tests/{app.name}_test.yaml", _NOTICE_LINE + render_app_suite(env, app)
     if apps:
         yield f"{folder}/tests/{OVERRIDES_SUITE}_test.yaml", _NOTICE_LINE + render_overrides_suite(env, apps)
@@ -99,7 +106,7 @@ def _render_parent_chart(
         return
     # Deleting a shard's Application must not delete an app that is handed over.
     leaving = {identity.get("shard") for identity in env.applications.values() if "handOver" in identity}
-    template = templates.render_template(
+    template = _render_template(
         f"templates/{SHARDS_TEMPLATE}.yaml",
         project=bootstrap_name(env.name),
         shards=[(shard, shard_application_name(env.name, shard), shard in leaving) for shard in shards],
@@ -118,5 +125,97 @@ def _render_parent_chart(
 def _render_fixed_files(chart: Chart, *, sharded: bool = False) -> Iterator[tuple[str, str]]:
     """Render the files of a chart that are the same whatever apps it has."""
     for name in ("Chart.yaml", ".helmignore", "values.schema.json", "README.md"):
-        text = templates.render_template(name, environment=chart.environment, shard=chart.shard, sharded=sharded)
+        text = _render_template(name, environment=chart.environment, shard=chart.shard, sharded=sharded)
         yield f"{chart.folder}/{name}", text
+
+
+def _render_template(name: str, **names: Any) -> str:
+    """Render a template file of the chart; `names` contain validated names, and no other text of the registry."""
+    return _load_chart_template(name).render(**names)
+
+
+def _render_app_template(app: AppPlan) -> str:
+    """Render the template of an app."""
+    arguments = "".join(f'\n  "{name}" {value}' for name, value in _list_template_arguments(app))
+    return _render_template("templates/app.yaml", app=app, arguments=arguments)
+
+
+def _list_template_arguments(app: AppPlan) -> Iterator[tuple[str, str]]:
+    """The arguments with which an app's template differs from that of a usual app, as `_helpers.tpl` names them."""
+    texts = (
+        ("project", app.project, app.application),
+        ("namespace", app.namespace, app.application),
+        ("source", app.form, "source"),
+        ("wave", str(app.wave), str(APPLICATION_WAVE)),
+        ("finalizer", app.finalizer, FINALIZER),
+        ("syncOptions", app.sync_options, ""),
+    )
+    marks = (
+        ("ownDestination", app.own_destination),
+        ("ownSyncPolicy", app.own_sync_policy),
+        ("projectElsewhere", not app.members),
+        ("handedOver", len(app.members) == 1 and app.members[0].handed_over),
+    )
+    yield from ((name, f'"{value}"') for name, value, usual in texts if value != usual)
+    yield from ((name, "true") for name, applies in marks if applies)
+    if len(app.members) > 1:
+        yield "members", "".join(["(dict", *map(_format_member, app.members), ")"])
+
+
+def _format_member(member: ProjectMember) -> str:
+    marks = (("ownDestination", member.own_destination), ("handedOver", member.handed_over))
+    fields = "".join(f' "{name}" true' for name, value in marks if value)
+    return f'\n    "{member.key}" (dict "namespace" "{member.namespace}"{fields})'
+
+
+def _quote_words(words: Iterable[str]) -> str:
+    return " ".join(f'"{word}"' for word in words)
+
+
+def _render_helpers(plan: ChartPlan) -> str:
+    """Render what the templates of a chart's apps share."""
+    return _render_template(
+        HELPERS_FILE,
+        argocd_namespace=plan.argocd_namespace,
+        project_namespace=plan.project_namespace,
+        project_wave=PROJECT_WAVE,
+        application_wave=APPLICATION_WAVE,
+        finalizer=FINALIZER,
+        source_names=_quote_words(field for field in SOURCE_KEYS if field not in ("repoURL", *SOURCE_TOOLS)),
+        source_tools=_quote_words(SOURCE_TOOLS),
+        sync_policy=yaml.dump(BUILT_IN_DEFAULTS["syncPolicy"], "    "),
+    )
+
+
+@functools.cache
+def _load_chart_template(name: str) -> jinja2.Template:
+    return _create_text_environment().get_template(f"{name}.j2")
+
+
+@functools.cache
+def _create_text_environment() -> jinja2.Environment:
+    import jinja2
+
+    # Helm uses {{ }}, so Jinja gets other delimiters. The output is not HTML, so nothing is escaped.
+    environment = jinja2.Environment(  # noqa: S701
+        loader=jinja2.FileSystemLoader(_find_template_folder()),
+        variable_start_string="#{",
+        variable_end_string="}#",
+        block_start_string="#%",
+        block_end_string="%#",
+        comment_start_string="#|",
+        comment_end_string="|#",
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.globals["notice"] = NOTICE
+    return environment
+
+
+def _find_template_folder() -> Path:
+    """Find the chart templates: inside the installed package, beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    inside = package / "chart-templates"
+    return (inside if inside.is_dir() else package.parent / "chart-templates") / "app-of-apps"

@@ -7,14 +7,16 @@ import operator
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from generator.charts import yaml
-from generator.charts.app_projects import PROJECT_WAVE
+from generator.charts.app_projects import NO_FINALIZER, PROJECT_WAVE
 from generator.charts.layout import SHARDS_TEMPLATE
-from generator.charts.plan import NO_FINALIZER, AppPlan, EnvironmentPlan, ShardsPlan
 from generator.registry.effective import BUILT_IN_DEFAULTS, SOURCE_KEYS
 from generator.registry.shards import bootstrap_name, shard_application_name
+
+if TYPE_CHECKING:
+    from generator.charts.plan import AppPlan, EnvironmentPlan, ShardsPlan
 
 _OTHER_SERVER = "https://other.example.com"
 _OTHER_NAME = "other"

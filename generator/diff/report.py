@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from generator.diff.compare import ABSENT, ObjectDifference
 from generator.diff.context import DANGERS, Danger
-from generator.diff.sides import Side
+
+if TYPE_CHECKING:
+    from generator.diff.sides import Side
 
 #: More changes with equal values than this are shown as one entry.
 FOLD_THRESHOLD = 3

@@ -11,16 +11,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from generator.errors import LocalError, NetworkError
 from generator.git import remote_url as address
-from generator.git.checkout import Checkout
 from generator.git.config import REMOTE_NAME
 from generator.git.messages import git_message, redact, secrets_in_url
 from generator.git.object_reader import ObjectReader
 from generator.git.repository import create_bare_repository, object_format_name
 from generator.git.runner import GitRunner
+
+if TYPE_CHECKING:
+    from generator.git.checkout import Checkout
 
 _LOG_FORMAT = "%x01%H%x00%P%x00%cd%x00%an%x00%B"
 _COMMIT_LINE = re.compile(r"\n?\x01([0-9a-f]{40,64})")

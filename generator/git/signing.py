@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from generator.errors import LocalError
 from generator.git.messages import git_message
-from generator.git.runner import GitResult, GitRunner
+
+if TYPE_CHECKING:
+    from generator.git.runner import GitResult, GitRunner
 
 PROGRAM_KEYS = {"openpgp": "gpg.program", "ssh": "gpg.ssh.program", "x509": "gpg.x509.program"}
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from generator.argocd.revisions import shorten_commit
 from generator.errors import ConflictError, RefusedError, UsageError
-from generator.promotion.history import History, shorten_commit
+from generator.promotion.history import History
 from generator.promotion.pins import Pin, RemoteLookup, WantedRevision, choose_pin
 from generator.promotion.policy_rules import format_hold
 from generator.promotion.times import format_day, format_time, parse_duration_seconds
 from generator.promotion.trailers import PolicyOverride
-from generator.registry.editable import EditableRegistry
 from generator.registry.effective import EffectiveApp
 from generator.registry.problems import require_known_name
 from generator.registry.promotion_lists import ListEntry, format_entry_comment
 from generator.registry.registry import Environment
+
+if TYPE_CHECKING:
+    from generator.registry.editable import EditableRegistry
 
 
 @dataclass(frozen=True)

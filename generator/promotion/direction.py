@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from generator.argocd.revisions import SemanticVersion, parse_version, revision_kind
-from generator.promotion.history import History
-from generator.registry.editable import EditableRegistry
 from generator.registry.effective import EffectiveApp
+
+if TYPE_CHECKING:
+    from generator.promotion.history import History
+    from generator.registry.editable import EditableRegistry
 
 _VERSION_AFTER_PREFIX = re.compile(r"((?:[^\d]*[^\dv])?)(v?\d.*)")
 

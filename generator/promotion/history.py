@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from generator.argocd.revisions import shorten_commit
 from generator.errors import UsageError
 from generator.git.checkout import Checkout
 from generator.git.commit_log import CommitLog, LoggedCommit, open_head_log
@@ -145,11 +146,6 @@ class History:
     def format_revision(self, app: str, revision: str | None) -> str:
         """Format a revision for display: a commit as its tag if known, otherwise shortened; `-` for None."""
         return "-" if revision is None else self.commit_tags.get((app, revision)) or shorten_commit(revision)
-
-
-def shorten_commit(revision: str) -> str:
-    """Shorten a commit ID to 12 characters; return any other revision unchanged."""
-    return revision[:12] if len(revision) in (40, 64) and not set(revision) - set("0123456789abcdef") else revision
 
 
 class RegistryLocation(NamedTuple):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from generator.argocd.revisions import revision_kind
 from generator.argocd.strings import COMMIT_PATTERN
 from generator.errors import RefusedError
-from generator.git.remote_refs import RemoteRefs
 from generator.registry.effective import EffectiveApp, follows_app_revision
 from generator.registry.registry import Environment
+
+if TYPE_CHECKING:
+    from generator.git.remote_refs import RemoteRefs
 
 
 class RemoteLookup(Protocol):

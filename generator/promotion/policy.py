@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from generator.argocd.revisions import shorten_commit
 from generator.argocd.strings import COMMIT_PATTERN
 from generator.errors import RefusedError, UsageError
-from generator.promotion.history import History, shorten_commit
+from generator.promotion.history import History
 from generator.promotion.pins import RemoteLookup, list_pinned_repositories
 from generator.promotion.policy_rules import (
     Candidate,
@@ -24,10 +25,12 @@ from generator.promotion.policy_rules import (
     list_fixed_sources,
 )
 from generator.promotion.trailers import PolicyOverride
-from generator.registry.editable import EditableRegistry
 from generator.registry.effective import EffectiveApp
 from generator.registry.model import PromotionPolicy
 from generator.registry.registry import Environment, Registry
+
+if TYPE_CHECKING:
+    from generator.registry.editable import EditableRegistry
 
 #: The order in which the refusals of an app are listed.
 _RULE_ORDER = ("order", "pin", "retired", "soak", "freeze", "hold")

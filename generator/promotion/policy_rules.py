@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.argocd.revisions import revision_kind
-from generator.promotion.history import shorten_commit
+from generator.argocd.revisions import revision_kind, shorten_commit
 from generator.promotion.times import format_day, format_time, parse_duration_seconds
 from generator.registry.effective import follows_app_revision
 

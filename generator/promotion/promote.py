@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from generator.argocd.revisions import revision_kind
+from generator.argocd.revisions import revision_kind, shorten_commit
 from generator.errors import NetworkError, RefusedError, UsageError
 from generator.promotion.app_edits import (
     RegistryEdit,
@@ -18,7 +18,7 @@ from generator.promotion.app_edits import (
     require_environment,
 )
 from generator.promotion.direction import Direction, compare_phrase, compare_revisions, describe_listed_revision
-from generator.promotion.history import History, shorten_commit
+from generator.promotion.history import History
 from generator.promotion.pins import Pin, WantedRevision, choose_pin, list_repositories_to_query
 from generator.promotion.policy import PromotionContext, require_allowed_overrides
 from generator.promotion.policy_rules import (
@@ -29,10 +29,12 @@ from generator.promotion.policy_rules import (
     list_fixed_sources,
 )
 from generator.promotion.trailers import PolicyOverride
-from generator.registry.editable import EditableRegistry
 from generator.registry.effective import EffectiveApp, build_base_layer, build_effective_app
 from generator.registry.problems import require_known_name
 from generator.registry.registry import Environment
+
+if TYPE_CHECKING:
+    from generator.registry.editable import EditableRegistry
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from generator.argocd.revisions import shorten_commit
 from generator.promotion.direction import Direction, compare_phrase
-from generator.promotion.history import History, shorten_commit
+from generator.promotion.history import History
 from generator.promotion.pins import WantedRevision
 from generator.promotion.policy import PromotionContext
 from generator.promotion.policy_rules import Hold, Refusal, parse_hold

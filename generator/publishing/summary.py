@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator import __version__
+from generator.argocd.revisions import shorten_commit
 from generator.charts.layout import parse_chart_path, parse_template_path
 from generator.charts.values_file import find_differing_keys, split_values
 from generator.git.commit_plan import is_workloads_commit, read_trailers
-from generator.promotion.history import shorten_commit
 from generator.registry.uniqueness import helm_values_key
 
 if TYPE_CHECKING:

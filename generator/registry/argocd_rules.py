@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.argocd.permissions import is_denied, normalize_git_url
 from generator.argocd.revisions import is_written_as_range, revision_kind
@@ -18,9 +18,11 @@ from generator.argocd.strings import SYNC_OPTIONS, quoted_excerpt
 from generator.argocd.urls import OPT_IN_SCHEMES, url_scheme
 from generator.argocd.versions import NEWEST_KNOWN_ARGOCD, major_minor, too_new_message
 from generator.registry.effective import SOURCE_KEYS, EffectiveApp, Layer, follows_app_revision
-from generator.registry.model import ArgoCD
 from generator.registry.problems import Finding
 from generator.toml.document import KeyPath
+
+if TYPE_CHECKING:
+    from generator.registry.model import ArgoCD
 
 
 class ValidationSettings(NamedTuple):

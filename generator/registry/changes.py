@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from generator.registry.editable import EditableRegistry
 from generator.registry.registry import Registry
 from generator.toml.document import format_key_path
+
+if TYPE_CHECKING:
+    from generator.registry.editable import EditableRegistry
 
 #: The `team` of changes that belong to the root file and to no team.
 ROOT_TEAM = ""

@@ -12,8 +12,6 @@ from generator.registry.effective import EffectiveApp, Layer, build_base_layer, 
 if TYPE_CHECKING:
     from generator.registry.model import ArgoCD, PromotionPolicy, Team, Workloads
 
-IN_CLUSTER_SERVER = "https://kubernetes.default.svc"
-
 
 class Listing(NamedTuple):
     """One entry of a promotion list: `app` or `app@revision`."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from generator.argocd.strings import quoted_excerpt
 from generator.argocd.urls import OPT_IN_SCHEMES, grant_covers_url, repository_key, url_scheme
 from generator.argocd.versions import NAMED_KINDS_SINCE, major_minor
 from generator.registry.effective import EffectiveApp, Layer
 from generator.registry.files import file_entry_problem, filter_by_pattern, is_file_pattern
-from generator.registry.model import ArgoCD, RootFile, Team
 from generator.registry.problems import Finding
 from generator.registry.shards import is_bootstrap_name
 from generator.toml.document import KeyPath
+
+if TYPE_CHECKING:
+    from generator.registry.model import ArgoCD, RootFile, Team
 
 _POD_SECURITY_LEVEL = "pod-security.kubernetes.io/enforce"
 #: Values of labels that weaken nothing. An older version of a level forbids less.

@@ -5,11 +5,14 @@ from __future__ import annotations
 import functools
 import graphlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from generator.argocd.strings import NAME_PATTERN
-from generator.registry.effective import EffectiveApp
-from generator.registry.registry import IN_CLUSTER_SERVER, Environment
+from generator.argocd.urls import IN_CLUSTER_SERVER
+
+if TYPE_CHECKING:
+    from generator.registry.effective import EffectiveApp
+    from generator.registry.registry import Environment
 
 
 @functools.lru_cache(maxsize=4096)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import NamedTuple
 
+from generator.argocd.revisions import shorten_commit
 from generator.console import count_noun, escape_unprintable
-from generator.promotion.history import shorten_commit
 from generator.registry.effective import EffectiveApp
 from generator.registry.registry import Environment, Registry
 from generator.registry.shards import SHARD_BY_TEAM, find_app_shard, shard_application_name

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from generator.argocd.revisions import shorten_commit
 from generator.promotion.direction import Direction
-from generator.promotion.history import History, RevisionChange, shorten_commit
+from generator.promotion.history import History, RevisionChange
 from generator.promotion.metrics import DeliveryMetrics, compute_delivery_metrics, list_deployments
 from generator.promotion.pins import RemoteLookup
 from generator.promotion.policy import PromotionContext
