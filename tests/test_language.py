@@ -72,7 +72,6 @@ MODULES = sorted((ROOT / "generator").rglob("*.py"))
 #: Words that Git, its merge drivers, durations or the JSON output prescribe, by module.
 PRESCRIBED = {
     "argocd/strings.py": {"us"},
-    "commands/edit_options.py": {"told"},
     "commands/merge_driver.py": {"ours"},
     "git/merge_driver.py": {"ours"},
     "git/remote_refs.py": {"our"},

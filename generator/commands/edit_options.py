@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from generator import console
-from generator.commands import pull_request_options as requests
 from generator.commands.options import (
     dry_run_option,
     forge_option,
@@ -20,10 +19,12 @@ from generator.commands.options import (
     without_helm_option,
 )
 from generator.commands.policy_options import policy_inputs
+from generator.commands.publish_output import checkout_options, publish_and_print
+from generator.commands.pull_request_options import read_pull_request_options
 from generator.promotion.app_edits import RegistryEdit
 from generator.promotion.history import find_checkout, report_shallow_clone
 from generator.publishing.context import EditOperation
-from generator.publishing.publish import PublishRequest, publish_registry
+from generator.publishing.publish import PublishRequest
 from generator.publishing.working_copy import EditOutcome, edit_working_copy
 from generator.registry.files import find_registry
 
@@ -36,7 +37,7 @@ def edit_options(function: Callable[..., Any]) -> Callable[..., Any]:
         "--publish", "and_publish", is_flag=True, help="Commit the edit and its charts to the workloads branch instead."
     )
     running = (without_helm_option, json_option, dry_run_option, registry_option)
-    for option in (publish, pull_request_option, forge_option, removals_option, *running):
+    for option in (publish, pull_request_option, forge_option, checkout_options, removals_option, *running):
         function = option(function)
     return function
 
@@ -79,7 +80,8 @@ def _run_in_working_copy(operation: EditOperation, path: Path, flags: dict[str, 
     said = "would change" if flags["dry_run"] else "changed"
     charts = len(_changed_chart_files(outcome))
     console.print_result(
-        f"{said} {', '.join(outcome.edited_files)}" + (f" and {_count_files(charts)} of the charts" if charts else "")
+        f"{said} {', '.join(outcome.edited_files)}"
+        + (f" and {console.count_noun(charts, 'file')} of the charts" if charts else "")
     )
     if not flags["dry_run"]:
         trailers = "".join(f"\n  {trailer}" for trailer in outcome.edit.trailers)
@@ -91,7 +93,7 @@ def _edit_outcome_json(outcome: EditOutcome, dry_run: bool) -> dict[str, Any]:
     return {
         "subject": edited.subject,
         "trailers": list(edited.trailers),
-        "told": list(edited.messages),
+        "messages": list(edited.messages),
         "registryFiles": list(outcome.edited_files),
         "charts": _changed_chart_files(outcome),
         "written": outcome.chart_changes is not None and not dry_run,
@@ -102,10 +104,6 @@ def _changed_chart_files(outcome: EditOutcome) -> list[str]:
     return (
         [*sorted(outcome.chart_changes.files_to_write), *outcome.chart_changes.removed] if outcome.chart_changes else []
     )
-
-
-def _count_files(count: int) -> str:
-    return f"{count} file{'' if count == 1 else 's'}"
 
 
 def _print_edit_messages(edit: RegistryEdit) -> None:
@@ -121,27 +119,8 @@ def _publish_edit(operation: EditOperation, path: Path, flags: dict[str, Any]) -
         dry_run=flags["dry_run"],
         without_helm=flags["without_helm"],
         removals=flags["removals"],
+        keep_checkout=flags["keep_checkout"],
         policy=policy_inputs(path, flags),
-        pull_request=requests.read_pull_request_options(flags["as_request"], flags["forge"]),
+        pull_request=read_pull_request_options(flags["as_request"], flags["forge"]),
     )
-    result, account = publish_registry(request, console.print_message, operation)
-    edited = account.edit
-    if flags["as_json"]:
-        told = {"subject": edited.subject, "told": list(edited.messages)} if edited else {}
-        data = {**told, "pushed": result.pushed, "attempts": result.attempts, "base": result.base}
-        data |= {
-            "head": result.head,
-            "files": list(result.changed_paths),
-            **requests.pull_request_json_entry(account.pull_request),
-        }
-        console.print_json(data)
-        return
-    if edited:
-        _print_edit_messages(edited)
-    if not result.changed_paths:
-        console.print_result("already up to date")
-    elif flags["dry_run"]:
-        console.print_result(f"would publish {_count_files(len(result.changed_paths))} (dry run)")
-    else:
-        console.print_result(f"published {_count_files(len(result.changed_paths))} as {str(result.head)[:12]}")
-    requests.print_pull_request(account.pull_request)
+    publish_and_print(request, yes=flags["yes"], as_json=flags["as_json"], operation=operation)

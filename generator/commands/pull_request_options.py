@@ -14,6 +14,7 @@ from generator.publishing.summary import PublishedPullRequest
 _IGNORED_PARAMETERS = {
     *("registry_path", "dry_run", "as_json", "without_helm", "and_publish", "as_request", "forge", "removals"),
     *("ceilings", "repository", "branch", "create_branch", "adopt", "overwrite", "allow_rewound", "reason"),
+    *("yes", "keep_checkout", "from_this_branch"),
 }
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from generator.argocd.revisions import is_written_as_range
-from generator.toml.document import KeyPath
+from generator.toml.syntax import KeyPath
 
 Layer = Mapping[str, Any]
 

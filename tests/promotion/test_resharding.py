@@ -218,7 +218,7 @@ def test_a_dry_run_writes_nothing(world: World) -> None:
 def test_the_json_document(world: World) -> None:
     data = json.loads(world.ok("shard", "dev", "--by", "team", "--json"))
     assert data["subject"] == "hand over the apps: dev"
-    assert data["told"][1] == f"{STEP} team"
+    assert data["messages"][1] == f"{STEP} team"
     assert (data["registryFiles"], data["written"]) == (["apps.toml"], True)
     assert "argo-app-of-apps/dev/templates/billing.yaml" in data["charts"]
 

@@ -61,6 +61,51 @@ def test_a_terminal_is_asked_before_an_environment_with_a_policy_changes(guarded
     assert "published 4 files" in in_terminal("publish", cwd=guarded.checkout, columns=200, typed="y\n")
 
 
+PROMOTE = ("promote", "billing", "--to", "prod", "--publish")
+
+
+def test_an_edit_that_is_published_is_announced_like_publish(within: Arrangement) -> None:
+    done = within.run(*PROMOTE, cwd=within.checkout)
+    assert done.err.splitlines() == [
+        "fetching main",
+        f"publishing to {within.remote.url}, branch main",
+        "  prod/billing: v1.0.0 → v1.1.0",
+        "pushing to main",
+    ]
+    assert (head(within), status(within)) == (within.remote.head(), "")
+    assert "billing@v1.1.0" in within.text.partition("[environments.prod]")[2]
+
+
+def test_an_edit_that_is_published_asks_like_publish(guarded: Arrangement) -> None:
+    git(guarded.checkout, "checkout", "--quiet", "apps.toml")
+    before = guarded.heads()
+    shown = in_terminal(*PROMOTE, cwd=guarded.checkout, columns=200, typed="n\n", code=130)
+    assert "prod has a policy. Publish? [y/N]" in shown
+    assert "nothing was pushed" in shown
+    assert guarded.heads() == before
+    shown = in_terminal(*PROMOTE, "--yes", cwd=guarded.checkout, columns=200)
+    assert "Publish?" not in shown
+    assert guarded.heads() != before
+
+
+def test_an_edit_that_is_published_leaves_other_edits_and_branches_alone(within: Arrangement) -> None:
+    within.edit(within.text + "# mine\n")
+    before = head(within), status(within)
+    done = within.run(*PROMOTE, cwd=within.checkout)
+    assert "commit or stash its other edits, then run git pull origin main" in done.err
+    git(within.checkout, "checkout", "--quiet", "-b", "feature")
+    done = within.run("hold", "billing", "--in", "prod", "--reason", "audit", "--publish", cwd=within.checkout)
+    assert (done.code, "git pull" in done.err) == (0, False)
+    assert (head(within), status(within)) == before
+    assert "audit" in within.read("apps.toml")
+
+
+def test_an_edit_that_is_published_can_leave_the_checkout_as_it_is(within: Arrangement) -> None:
+    before = head(within)
+    assert within.run(*PROMOTE, "--keep-checkout", cwd=within.checkout).code == 0
+    assert (head(within), status(within)) == (before, "")
+
+
 def test_yes_a_dry_run_and_an_environment_without_a_policy_are_not_asked(guarded: Arrangement) -> None:
     assert "would publish" in in_terminal("publish", "--dry-run", cwd=guarded.checkout, columns=200)
     assert "Publish?" not in in_terminal("publish", "--yes", cwd=guarded.checkout, columns=200)
