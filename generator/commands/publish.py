@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from generator.commands.edit_options import checkout_options, publish_and_print
 from generator.commands.options import (
     dry_run_option,
     forge_option,
@@ -16,7 +17,6 @@ from generator.commands.options import (
     without_helm_option,
 )
 from generator.commands.policy_options import policy_inputs
-from generator.commands.publish_output import checkout_options, publish_and_print
 from generator.commands.pull_request_options import read_pull_request_options
 from generator.publishing.publish import PublishRequest
 from generator.registry.files import find_registry
