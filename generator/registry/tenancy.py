@@ -89,13 +89,19 @@ def _shared_ownership_problems(owners: dict[tuple[str, str], str], name: str, te
 
 def find_privilege_violations(app_layer: Layer, name: str, team: Team, argocd_version: str) -> Iterator[Finding]:
     """Yield each use of a privileged field that the root file does not allow the app's team."""
+    for path, privilege in find_privileges(app_layer, argocd_version):
+        if privilege not in team.allow:
+            text = f'is not allowed for team "{name}": add "{privilege}" to teams.{name}.allow in the root file'
+            yield Finding(path, text, True)
+
+
+def find_privileges(app_layer: Layer, argocd_version: str) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the privileged fields of an app and its overrides, and what `allow` calls them."""
     layers: list[tuple[KeyPath, Layer]] = [((), app_layer)]
     layers += [(("environments", env), layer) for env, layer in app_layer.get("environments", {}).items()]
     for at, layer in layers:
         for path, privilege in (*_source_privileges(layer), *_sync_policy_privileges(layer, argocd_version)):
-            if privilege not in team.allow:
-                text = f'is not allowed for team "{name}": add "{privilege}" to teams.{name}.allow in the root file'
-                yield Finding((*at, *path), text, True)
+            yield (*at, *path), privilege
 
 
 def _source_privileges(layer: Layer) -> Iterator[tuple[KeyPath, str]]:
