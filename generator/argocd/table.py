@@ -4,24 +4,42 @@ from __future__ import annotations
 
 import functools
 import operator
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    Tag,
+    ValidationInfo,
+)
+from pydantic_core import core_schema
 
 from generator.argocd.strings import SingleLineText, WritableText, build_validation_error
 from generator.argocd.versions import major_minor, too_new_message
 
 
-def since(version: str) -> AfterValidator:
-    """Build a validator of a field that Argo CD has since `version`, for a context with the `argocd_version` in use."""
+@dataclass(frozen=True)
+class since:  # noqa: N801 - reads as a mark: Annotated[str | None, since("2.14")]
+    """Marks a field that Argo CD has since `version`: refused where the `argocd_version` of the context is older."""
 
-    def check_version(value: Any, info: ValidationInfo) -> Any:
-        configured = info.context["argocd_version"] if info.context else version
-        if value is not None and major_minor(version) > major_minor(configured):
-            raise build_validation_error(too_new_message(version, configured))
+    version: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
+        return core_schema.with_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "since": self.version}
+
+    def _check(self, value: Any, info: ValidationInfo) -> Any:
+        configured = info.context["argocd_version"] if info.context else self.version
+        if value is not None and major_minor(self.version) > major_minor(configured):
+            raise build_validation_error(too_new_message(self.version, configured))
         return value
-
-    return AfterValidator(check_version)
 
 
 def _to_camel_case(name: str) -> str:

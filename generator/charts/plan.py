@@ -43,6 +43,7 @@ class ProjectMember(NamedTuple):
     key: str
     namespace: str
     own_destination: bool
+    by_name: bool
     handed_over: bool
 
 
@@ -50,8 +51,9 @@ class ProjectMember(NamedTuple):
 class AppPlan:
     """One Application: the inputs of its template, and its entry in values.yaml.
 
-    `form` is the field that has its sources; `finalizer` is `none` or a finalizer; `members` are the apps, this one
-    among them, whose AppProject this template renders (none where another app of the project does).
+    `form` is the field that has its sources; `by_name` is true where the registry gives its cluster by name;
+    `finalizer` is `none` or a finalizer; `members` are the apps, this one among them, whose AppProject this template
+    renders (none where another app of the project does).
     """
 
     chart: Chart
@@ -64,6 +66,7 @@ class AppPlan:
     finalizer: str
     sync_options: str
     own_destination: bool
+    by_name: bool
     own_sync_policy: bool
     form: str
     members: tuple[ProjectMember, ...]
@@ -103,6 +106,7 @@ class EnvironmentPlan:
 class ChartPlan:
     """The plan of every chart, and the plain AppProject manifests by project name."""
 
+    argocd_version: str
     argocd_namespace: str
     project_namespace: str
     environments: tuple[EnvironmentPlan, ...]
@@ -117,8 +121,9 @@ def plan_charts(registry: Registry, location: OutputLocation | None = None) -> C
         _plan_environment(registry, env, apps[env.name], _group_apps_elsewhere(registry, env, apps), at)
         for env in registry.environments.values()
     )
-    namespaces = registry.argocd.namespace, registry.argocd.project_namespace or registry.argocd.namespace
-    return ChartPlan(*namespaces, environments, build_project_manifests(registry, apps))
+    argocd = registry.argocd
+    namespaces = argocd.namespace, argocd.project_namespace or argocd.namespace
+    return ChartPlan(argocd.version, *namespaces, environments, build_project_manifests(registry, apps))
 
 
 def _group_apps_elsewhere(
@@ -204,11 +209,21 @@ def application_identity(registry: Registry, env: Environment, app: EffectiveApp
 
 
 def _plan_project_member(env: Environment, app: EffectiveApp) -> ProjectMember:
-    return ProjectMember(helm_values_key(app.app), app.namespace, _has_own_destination(app), env.hands_over(app.app))
+    return ProjectMember(
+        key=helm_values_key(app.app),
+        namespace=app.namespace,
+        own_destination=_has_own_destination(app),
+        by_name=_names_cluster(app, env),
+        handed_over=env.hands_over(app.app),
+    )
 
 
 def _has_own_destination(app: EffectiveApp) -> bool:
     return "server" in app.fields or "cluster" in app.fields
+
+
+def _names_cluster(app: EffectiveApp, env: Environment) -> bool:
+    return app_destination(app, env)[0] == "name"
 
 
 def _plan_app(env: Environment, app: EffectiveApp, members: tuple[ProjectMember, ...]) -> AppPlan:
@@ -226,6 +241,7 @@ def _plan_app(env: Environment, app: EffectiveApp, members: tuple[ProjectMember,
         finalizer=NO_FINALIZER if handed_over else _FINALIZERS[fields.get("finalizer", "foreground")],
         sync_options=_PREVENT_DELETION if handed_over else _CONFIRM_DELETION if env.policy.confirm_deletion else "",
         own_destination=_has_own_destination(app),
+        by_name=_names_cluster(app, env),
         own_sync_policy=own_sync_policy,
         form=_select_source_form(app),
         members=members,

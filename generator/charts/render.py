@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from generator.charts.digests import digest_file
 from generator.charts.layout import HELPERS_FILE, NOTICE, OVERRIDES_SUITE, PROJECTS_FOLDER, SHARDS_TEMPLATE, Chart
 from generator.charts.unittest_suites import render_app_suite, render_overrides_suite, render_shards_suite
 from generator.charts.values_file import VALUES_FILE, join_blocks
+from generator.charts.values_schema import VALUES_SCHEMA_FILE, build_definitions, select_app_definition
 from generator.registry.effective import BUILT_IN_DEFAULTS, SOURCE_KEYS, SOURCE_TOOLS
 from generator.registry.shards import bootstrap_name, shard_application_name
 
@@ -80,6 +82,7 @@ def _render_chart(
 ) -> Iterator[tuple[str, str]]:
     folder = chart.folder
     yield from _render_fixed_files(chart)
+    yield _render_values_schema(plan, chart, apps)
     yield f"{folder}/{HELPERS_FILE}", _render_helpers(plan)
     projects = env.projects.get(chart, {}).items()
     blocks = join_blocks(
@@ -100,6 +103,7 @@ def _render_parent_chart(
     """Render the chart whose Applications are an environment's shards, and their AppProject."""
     chart = Chart(env.name)
     yield from _render_fixed_files(chart, sharded=True)
+    yield _render_values_schema(plan, chart, env.apps, sharded=True)
     values = yaml.dump({"shards": plan_of_shards.values}, "  ")
     yield f"{chart.folder}/{VALUES_FILE}", f"{_NOTICE_LINE}{shared_values}{values}"
     if not shards:
@@ -116,7 +120,7 @@ def _render_parent_chart(
         waves=(PROJECT_WAVE, APPLICATION_WAVE),
         finalizer=FINALIZER,
     )
-    suite = render_shards_suite(env.name, plan_of_shards, shards)
+    suite = render_shards_suite(env, plan_of_shards, shards)
     yield f"{chart.folder}/templates/{SHARDS_TEMPLATE}.yaml", template
     yield f"{chart.folder}/tests/{SHARDS_TEMPLATE}_test.yaml", _NOTICE_LINE + suite
     yield _render_project(bootstrap_name(env.name), plan_of_shards.project)
@@ -124,9 +128,27 @@ def _render_parent_chart(
 
 def _render_fixed_files(chart: Chart, *, sharded: bool = False) -> Iterator[tuple[str, str]]:
     """Render the files of a chart that are the same whatever apps it has."""
-    for name in ("Chart.yaml", ".helmignore", "values.schema.json", "README.md"):
+    for name in ("Chart.yaml", ".helmignore", "README.md"):
         text = _render_template(name, environment=chart.environment, shard=chart.shard, sharded=sharded)
         yield f"{chart.folder}/{name}", text
+
+
+def _render_values_schema(
+    plan: ChartPlan, chart: Chart, apps: Sequence[AppPlan], *, sharded: bool = False
+) -> tuple[str, str]:
+    text = _render_template(
+        VALUES_SCHEMA_FILE,
+        sharded=sharded,
+        apps=[(app.key, select_app_definition(app)) for app in apps],
+        projects=sorted({app.project for app in apps}),
+        # A shard receives the values of all apps.
+        others="true" if chart.shard else "false",
+        definitions=[
+            (name, json.dumps(definition))
+            for name, definition in build_definitions(apps, plan.argocd_version, nullable=sharded).items()
+        ],
+    )
+    return f"{chart.folder}/{VALUES_SCHEMA_FILE}", text
 
 
 def _render_template(name: str, **names: Any) -> str:
@@ -152,6 +174,7 @@ def _list_template_arguments(app: AppPlan) -> Iterator[tuple[str, str]]:
     )
     marks = (
         ("ownDestination", app.own_destination),
+        ("byName", app.by_name),
         ("ownSyncPolicy", app.own_sync_policy),
         ("projectElsewhere", not app.members),
         ("handedOver", len(app.members) == 1 and app.members[0].handed_over),
@@ -163,7 +186,11 @@ def _list_template_arguments(app: AppPlan) -> Iterator[tuple[str, str]]:
 
 
 def _format_member(member: ProjectMember) -> str:
-    marks = (("ownDestination", member.own_destination), ("handedOver", member.handed_over))
+    marks = (
+        ("ownDestination", member.own_destination),
+        ("byName", member.by_name),
+        ("handedOver", member.handed_over),
+    )
     fields = "".join(f' "{name}" true' for name, value in marks if value)
     return f'\n    "{member.key}" (dict "namespace" "{member.namespace}"{fields})'
 

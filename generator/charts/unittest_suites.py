@@ -92,31 +92,31 @@ def _format_project_overrides() -> str:
     return _format_test("have projects that follow the overrides", "AppProject", asserts, followed, every=True)
 
 
-def render_shards_suite(environment: str, shards: ShardsPlan, names: Sequence[str]) -> str:
+def render_shards_suite(env: EnvironmentPlan, shards: ShardsPlan, names: Sequence[str]) -> str:
     """Render the helm-unittest suite of the template for an environment's shards, `names`."""
     project = _format_test(
-        "renders their project", "AppProject", [_assert_equal("metadata.name", bootstrap_name(environment))]
+        "renders their project", "AppProject", [_assert_equal("metadata.name", bootstrap_name(env.name))]
     )
-    tests = [_format_shard_tests(environment, name, shards) for name in names]
-    return _format_suite(f"the shards of {environment}", [SHARDS_TEMPLATE], "".join([project, *tests]))
+    tests = [_format_shard_tests(env, name, shards) for name in names]
+    return _format_suite(f"the shards of {env.name}", [SHARDS_TEMPLATE], "".join([project, *tests]))
 
 
-def _format_shard_tests(environment: str, name: str, shards: ShardsPlan) -> str:
-    selector = _format_selector({"path": "metadata.name", "value": shard_application_name(environment, name)})
+def _format_shard_tests(env: EnvironmentPlan, name: str, shards: ShardsPlan) -> str:
+    selector = _format_selector({"path": "metadata.name", "value": shard_application_name(env.name, name)})
     expected = {
         "spec.source.repoURL": shards.values["repoURL"],
         "spec.source.targetRevision": shards.values["targetRevision"],
         "spec.source.path": f"{shards.values['path']}/{name}",
-        "spec.project": bootstrap_name(environment),
+        "spec.project": bootstrap_name(env.name),
     }
-    handed_on = {"path": "spec.source.helm.values", "pattern": "some-revision"}
+    handed_on = {"path": "spec.source.helm.values", "pattern": _OTHER_NAME}
     return _join_test(
         f"makes an Application of shard {name}", selector, [_assert_equal(*item) for item in expected.items()]
     ) + _join_test(
         f"hands values on to shard {name}",
         selector,
         [_format_assertion("matchRegex", handed_on)],
-        {"spec.apps.some.targetRevision": "some-revision"},
+        {f"spec.apps.{env.apps[0].key}.namespace": _OTHER_NAME},
     )
 
 

@@ -328,7 +328,7 @@ def test_helm_is_merged_key_by_key_and_lists_replace() -> None:
         "releaseName": "other",
         "valuesObject": {"a": {"b": 1}},
         "skipCrds": True,
-        "fileParameters": [{"name": "x"}],
+        "fileParameters": [{"name": "x", "path": "y"}],
     }
     found = _sample().app("ecsdemo-nodejs", helm=added)
     assert found["Application", "ecsdemo-nodejs"]["spec"]["source"]["helm"] == {**base, **added}
@@ -347,10 +347,9 @@ def test_helm_values_merge_deeply() -> None:
     assert helm["parameters"] == [{"name": "replicaCount", "value": "3"}]
 
 
-@pytest.mark.parametrize("empty", [{}, None])
-def test_helm_where_there_is_none(empty: Any) -> None:
+def test_helm_where_there_is_none() -> None:
     chart = Chart(SHARED_HUB, "dev")
-    assert chart.app("jobs", helm=empty) == chart.base
+    assert chart.app("jobs", helm={}) == chart.base
     assert "helm" not in chart.base["Application", "jobs"]["spec"]["source"]
     found = chart.app("jobs", helm={"valueFiles": ["values.yaml"]})
     assert found["Application", "jobs"]["spec"]["source"]["helm"] == {"valueFiles": ["values.yaml"]}
@@ -368,22 +367,13 @@ def test_helm_can_be_taken_away() -> None:
     [
         _CDK,
         {"clusterName": None, "region": 7, "repoUrl": [], "targetRevision": 1.1, "service": None, "nobody": {"a": {}}},
-        {"spec": {"clusterName": "a", "ingress": None, "apps": {"nobody": {"name": "x", "helm": {}, "more": 1}}}},
-        {"spec": {"apps": {"nobody": None}}},
-        {"spec": {"destination": {"namespace": "x", "more": 1}}},
+        {"spec": {"clusterName": "a", "ingress": None}},
         {"global": {"a": 1}},
     ],
-    ids=["cdk", "odd", "below spec", "no app", "destination", "global"],
+    ids=["cdk", "odd", "below spec", "global"],
 )
 def test_anything_else_is_ignored(chart: Chart, values: dict[str, Any]) -> None:
     assert chart.with_values(values) == chart.base
-
-
-@charts
-def test_unknown_keys_of_an_app_are_ignored(chart: Chart) -> None:
-    for one in _applications(chart.base):
-        app = one["metadata"]["name"].removesuffix("-prod")
-        assert chart.app(app, clusterName="x", ingress={"host": "y"}, replicas=3) == chart.base
 
 
 @charts

@@ -125,10 +125,11 @@ def test_a_shard_by_itself_is_refused_for_it_has_no_destination() -> None:
         helm.render_chart(group_by_chart(_tree('"team"').files)[Chart("dev", "ecsdemo")])
 
 
-def test_onboarding_an_app_leaves_the_parent_as_it_is() -> None:
+def test_onboarding_an_app_changes_only_which_overrides_the_parent_takes() -> None:
     before = group_by_chart(tree_of(sharded(REGISTRY, '"team"').replace('  "ledger",\n', "")).digests)
     after = group_by_chart(tree_of(sharded(REGISTRY, '"team"')).digests)
-    assert before[Chart("dev")] == after[Chart("dev")]
+    changed = {path for path, digest in after[Chart("dev")].items() if digest != before[Chart("dev")][path]}
+    assert changed == {"values.schema.json"}
     assert before[Chart("dev", "payments")] != after[Chart("dev", "payments")]
 
 

@@ -10,6 +10,7 @@ The template of an app includes "applications.app" with a dict of:
   namespace         of its workload, where that is not called like the Application
   source            "sources" or "sourceHydrator", where that field holds its sources
   ownDestination    true where spec.apps.<key>.destination is its cluster, not spec.destination
+  byName            true where the registry gives its cluster by name, not by server
   ownSyncPolicy     true where spec.apps.<key>.syncPolicy is its policy, not the one below
   wave              its sync wave, where that is not 2
   finalizer         "none", or another finalizer than the one below
@@ -116,13 +117,17 @@ spec:
   project: {{ $app.project | default .project | quote }}
 {{- end }}
 
-{{- /* The cluster that an app runs in: destinationServer, its own destination, or spec.destination. */ -}}
+{{- /*
+The cluster that an app runs in: destinationName, destinationServer, its own destination, or spec.destination. The registry
+gives a destination either a name or a server: where there are both, the other one is an override.
+*/ -}}
 {{- define "applications.cluster" -}}
 {{- $values := .chart.Values }}
 {{- $cluster := ($values.spec).destination | default dict }}
 {{- if .ownDestination }}{{ $cluster = .app.destination | default $cluster }}{{ end }}
 {{- with $values.destinationServer }}{{ $cluster = dict "server" . }}{{ end }}
-{{- if $cluster.server -}}
+{{- with $values.destinationName }}{{ $cluster = dict "name" . }}{{ end }}
+{{- if and $cluster.server (or .byName (not $cluster.name)) -}}
 server: {{ $cluster.server | quote }}
 {{- else if $cluster.name -}}
 name: {{ $cluster.name | quote }}
@@ -154,7 +159,7 @@ and its repositories and destination with it.
 {{- range concat (list $app) ($app.sources | default list) (list $hydrator.drySource $hydrator.syncSource) }}
 {{- with (.).repoURL }}{{ $repositories = append $repositories . }}{{ end }}
 {{- end }}
-{{- $cluster := dict "chart" $.chart "app" $app "ownDestination" $member.ownDestination | include "applications.cluster" }}
+{{- $cluster := dict "chart" $.chart "app" $app "ownDestination" $member.ownDestination "byName" $member.byName | include "applications.cluster" }}
 {{- $namespace := $app.namespace | default $member.namespace }}
 {{- $destinations = append $destinations (set (fromYaml $cluster) "namespace" $namespace) }}
 {{- end }}
