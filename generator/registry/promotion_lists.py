@@ -1,7 +1,8 @@
 """Reads and edits the promotion list of one environment in a registry file. Pure.
 
-A list stays sorted with one entry per line, so that promotions of different apps merge cleanly. A commit pin
-keeps its tag as a comment on the same line.
+A list stays sorted with one entry per line, so that promotions of different apps merge cleanly. If blank lines separate
+its entries, they stay separated: then Git itself merges promotions of neighbours too. A commit pin keeps its tag as a
+comment on the same line.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def set_entries(document: Document, environment: str, entries: Sequence[ListEntr
     if array is None:
         document = set_value(document, _list_path(environment), "[]")
         array = Array(document, _list_path(environment))
-    wanted = {entry.app: entry for entry in entries}
+    wanted, blank_line = {entry.app: entry for entry in entries}, ("",) if _has_blank_lines(document, array) else ()
     elements = []
     for element in array.elements:
         present = _list_entry(element)
@@ -75,7 +76,9 @@ def set_entries(document: Document, environment: str, entries: Sequence[ListEntr
         elements.append(replace(element, literal=literal, comment=entry.comment))
     for entry in sorted(wanted.values()):
         place = next((at for at, each in enumerate(elements) if _list_entry(each).app > entry.app), len(elements))
-        elements.insert(place, Element(quote_toml_string(entry.text), entry.comment))
+        elements.insert(place, Element(quote_toml_string(entry.text), entry.comment, blank_line if place else ()))
+        if blank_line and place == 0 and elements[1:] and "" not in elements[1].lines_above:
+            elements[1] = replace(elements[1], lines_above=("", *elements[1].lines_above))
     return array.replace(elements, one_per_line=True)
 
 
@@ -85,7 +88,19 @@ def remove_entry(document: Document, environment: str, app: str) -> Document:
     if array is None:
         return document
     elements = [element for element in array.elements if _list_entry(element).app != app]
-    return array.replace(elements, one_per_line=True)
+    if not _has_blank_lines(document, array):
+        return array.replace(elements, one_per_line=True)
+    if elements and elements[0].index and elements[0].lines_above[:1] == ("",):
+        elements[0] = replace(elements[0], lines_above=elements[0].lines_above[1:])
+    return array.replace(elements, one_per_line=True, removed_comments={""})
+
+
+def _has_blank_lines(document: Document, array: Array) -> bool:
+    """Whether a blank line stands before each entry but the first; a short list is like the file's longest one."""
+    if len(array.elements) < 2:
+        found = (_find_array(document, name) for name in document.data["environments"])
+        array = max((each for each in found if each), key=lambda each: len(each.elements))
+    return len(array.elements) > 1 and all("" in element.lines_above for element in array.elements[1:])
 
 
 def _list_path(environment: str) -> KeyPath:

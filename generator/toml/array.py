@@ -160,7 +160,7 @@ class Array:
         return [line for line in self.elements[index].lines_above if line not in removed_comments]
 
     def _line_splices(self, elements: Sequence[Element], removed_comments: Collection[str]) -> list[Splice]:
-        text, line_break = self._document.text, line_break_at(self._document.text, self._node.end_byte)
+        text = self._document.text
         kept = {element.index: element for element in elements if element.index is not None}
         splices = []
         for index in {*range(len(self._places))} - kept.keys():
@@ -171,7 +171,7 @@ class Array:
         for number, element in enumerate(elements):
             if element.index is None:
                 lines = (*element.lines_above, _format_line(element))
-                splices.append(Splice(at, at, "".join(f"{self._indent()}{line}{line_break}" for line in lines)))
+                splices.append(Splice(at, at, self._format_lines(lines)))
                 continue
             place, before = self._places[element.index], self.elements[element.index]
             if element.lines_above != before.lines_above:
@@ -186,9 +186,12 @@ class Array:
 
     def _lines_splice(self, above: int, below: int, lines: Sequence[str]) -> Splice:
         """Replace the lines between those of two offsets."""
-        text, line_break = self._document.text, line_break_at(self._document.text, self._node.end_byte)
-        new_text = "".join(f"{self._indent() if line else ''}{line}{line_break}" for line in lines)
-        return Splice(find_line_end(text, above), find_line_start(text, below), new_text)
+        text = self._document.text
+        return Splice(find_line_end(text, above), find_line_start(text, below), self._format_lines(lines))
+
+    def _format_lines(self, lines: Sequence[str]) -> str:
+        line_break = line_break_at(self._document.text, self._node.end_byte)
+        return "".join(f"{self._indent() if line else ''}{line}{line_break}" for line in lines)
 
     def _line_removal(self, place: _Place) -> Splice:
         text = self._document.text

@@ -125,6 +125,8 @@ def _merge_list(
                 raise MergeConflictsError([Conflict(format_key_path((*path, name)), *shown)])
             literal, comment = map(str, texts)
         lines = merge_lines(wanted.lines_above, there.lines_above)
+        if there is _NO_ELEMENT:
+            lines = tuple(line for line in wanted.lines_above if not line or line in added)
         elements.append(Element(literal, comment, lines, there.index))
     trailing = merge_lines(ours.trailing_lines if ours else (), array.trailing_lines)
     indexes = [element.index for element in elements if element.index is not None]

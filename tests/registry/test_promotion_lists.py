@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from generator.registry.promotion_lists import ListEntry, format_entry_comment, read_entries, remove_entry, set_entries
 from generator.toml.document import parse_document
+from tests.git.remotes import git
 
 COMMIT = "3f2a9c1d0b7e4e5f8a6b9c0d1e2f3a4b5c6d7e8f"
 
@@ -101,3 +105,52 @@ def test_entries_are_read_as_toml_reads_them() -> None:
     text = """[environments.dev]\napps = ["\\u0061@v1", 'b', \"\"\"c\"\"\", "d@x@y"] # of all\n"""
     entries = read_entries(parse_document("apps.toml", text.encode()), "dev").values()
     assert [(entry.app, entry.pin) for entry in entries] == [("a", "v1"), ("b", None), ("c", None), ("d", "x@y")]
+
+
+SPACED = '[\n  "b@v1",\n\n  # about d\n  "d@v1",\n\n  "f@v1",\n]'
+
+
+@pytest.mark.parametrize(
+    ("entry", "after"),
+    [
+        (("d", "v2", ""), SPACED.replace("d@v1", "d@v2")),
+        (("a", None, ""), SPACED.replace("[\n", '[\n  "a",\n\n')),
+        (("c", None, ""), SPACED.replace('v1",\n', 'v1",\n\n  "c",\n', 1)),
+        (("g", None, "why"), SPACED.replace("\n]", '\n\n  "g", # why\n]')),
+    ],
+)
+def test_blank_lines_between_entries_stay_between_entries(entry: tuple[str, str | None, str], after: str) -> None:
+    assert edited(SPACED, entry) == after
+
+
+@pytest.mark.parametrize(
+    ("app", "after"),
+    [
+        ("b", '[\n  # about d\n  "d@v1",\n\n  "f@v1",\n]'),
+        ("d", '[\n  "b@v1",\n  # about d\n\n  "f@v1",\n]'),
+        ("f", '[\n  "b@v1",\n\n  # about d\n  "d@v1",\n]'),
+    ],
+)
+def test_a_removed_entry_takes_its_blank_line_along(app: str, after: str) -> None:
+    assert edited(SPACED, removed=(app,)) == after
+
+
+def test_a_short_list_is_laid_out_like_the_longest_one() -> None:
+    text = f"[environments.dev]\napps = {SPACED}\n\n[environments.prod]\napps = []\n"
+    document = parse_document("apps.toml", text.encode())
+    for app in ("f", "b", "d"):
+        document = set_entries(document, "prod", [ListEntry(app, "v1")])
+    assert document.text.endswith('apps = [\n  "b@v1",\n\n  "d@v1",\n\n  "f@v1",\n]\n')
+
+
+def test_git_merges_promotions_of_neighbours_that_a_blank_line_separates(tmp_path: Path) -> None:
+    document = parse_document("apps.toml", f"[environments.dev]\napps = {SPACED}\n".encode())
+    sides = {
+        "base": document,
+        "one": set_entries(document, "dev", [ListEntry("b", "v2"), ListEntry("f", "v2")]),
+        "other": set_entries(document, "dev", [ListEntry("d", "v2")]),
+    }
+    for name, side in sides.items():
+        (tmp_path / name).write_text(side.text)
+    merged = git(tmp_path, "merge-file", "-p", "one", "base", "other")
+    assert tomllib.loads(merged)["environments"]["dev"]["apps"] == ["b@v2", "d@v2", "f@v2"]
