@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from generator import console
 from generator.commands.edit_options import checkout_options, publish_and_print
 from generator.commands.options import (
     dry_run_option,
@@ -18,7 +19,9 @@ from generator.commands.options import (
 )
 from generator.commands.policy_options import policy_inputs
 from generator.commands.pull_request_options import read_pull_request_options
+from generator.errors import ConflictError, UsageError
 from generator.publishing.publish import PublishRequest
+from generator.publishing.refresh_requests import refresh_requests as refresh_open_requests
 from generator.registry.files import find_registry
 
 
@@ -43,6 +46,7 @@ from generator.registry.files import find_registry
 @click.option("--overwrite", is_flag=True, help="Give up edits made by hand to generated files.")
 @click.option("--from-this-branch", is_flag=True, help="Publish uncommitted edits made on another branch.")
 @checkout_options
+@click.option("--refresh-requests", is_flag=True, help="Update the open pull requests of workloads instead.")
 @click.option("--allow-rewound", is_flag=True, help="Publish although a registry commit unknown here is published.")
 def publish_command(
     registry_path: str | None,
@@ -55,6 +59,7 @@ def publish_command(
     rules: tuple[str, ...],
     reason: str,
     yes: bool,
+    refresh_requests: bool,
     **flags: Any,
 ) -> None:
     """Render all charts and commit them to the workloads repository's branch.
@@ -62,6 +67,9 @@ def publish_command(
     Nothing is committed if nothing changes, if an app is invalid, or if an Application would be deleted without
     --allow-removal. On a terminal, publish asks before it pushes to an environment with a policy. Afterwards the
     checkout is fast-forwarded if its only edits are those that were pushed; otherwise it is left as it is.
+
+    With --refresh-requests, the edit of each open pull request that workloads made is applied to the branch as it is
+    now, and its own branch is updated. Pull requests with commits of people stay as they are.
     """
     inputs = policy_inputs(find_registry(registry_path), {"rules": rules, "reason": reason})
     request = PublishRequest(
@@ -73,4 +81,38 @@ def publish_command(
         policy=inputs,
         **flags,
     )
-    publish_and_print(request, yes=yes, as_json=as_json)
+    if refresh_requests:
+        _refuse_options_of_publish(request, reason or rules)
+        _refresh_requests(request, forge or "", as_json)
+    else:
+        publish_and_print(request, yes=yes, as_json=as_json)
+
+
+def _refuse_options_of_publish(request: PublishRequest, overrides: object) -> None:
+    """Raise UsageError for an option that is about one change, not about the open pull requests."""
+    about_changes = (request.pull_request, request.removals, request.ceilings, request.adopt, request.overwrite)
+    if any(about_changes) or overrides or request.create_branch or request.allow_rewound:
+        raise UsageError(
+            "--refresh-requests applies the edits of pull requests as they are, without options about a change",
+            remedy="give such options to the command that opened the pull request, and run it again",
+        )
+
+
+def _refresh_requests(request: PublishRequest, forge: str, as_json: bool) -> None:
+    found = []
+    for each in refresh_open_requests(request, forge, console.print_message):
+        found.append(each)
+        if not as_json:
+            text = f"{each.outcome.replace('-', ' ')}{f' as {each.commit[:12]}' if each.outcome == 'refreshed' else ''}"
+            console.print_result(f"{each.branch}: {text}" + (f": {each.detail}" if each.detail else ""))
+    if as_json:
+        console.print_json({"dryRun": request.dry_run, "requests": [each._asdict() for each in found]})
+    elif not found:
+        console.print_result("there is no open pull request of workloads")
+    stuck = [each.branch for each in found if each.outcome in ("conflict", "refused")]
+    if stuck:
+        raise ConflictError(
+            f"{len(stuck)} of {len(found)} pull requests cannot be refreshed: {', '.join(stuck)}",
+            remedy="run the command that opened each of them again, or close it",
+            not_done="they stay as they were",
+        )

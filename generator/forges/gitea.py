@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from collections.abc import Iterator
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode
@@ -43,17 +44,23 @@ class Gitea:
             self._call_api("PATCH", f"/{int(mine['number'])}", texts)
         return PullRequestResult(str(mine["html_url"]), False, changed)
 
+    def list_open_heads(self, base: str) -> set[str]:
+        found = self._list_open_requests(base)
+        return {str(each["head"]["ref"]) for each in found if each["head"]["repo_id"] == each["base"]["repo_id"]}
+
     def _find_open_request(self, request: PullRequest) -> dict[str, Any] | None:
-        """Return the open pull request for the two branches, or None. Older servers filter by state only."""
+        """Return the open pull request for the two branches, or None."""
+        found = self._list_open_requests(request.base)
+        return next((each for each in found if each["head"]["ref"] == request.head), None)
+
+    def _list_open_requests(self, base: str) -> Iterator[dict[str, Any]]:
+        """Yield the open pull requests that merge into `base`. Older servers filter by state only."""
         for page in range(1, _MAX_PAGES + 1):
-            query = urlencode({"state": "open", "base_branch": request.base, "limit": _PAGE_SIZE, "page": page})
+            query = urlencode({"state": "open", "base_branch": base, "limit": _PAGE_SIZE, "page": page})
             found = self._call_api("GET", f"?{query}", None)
-            mine: list[dict[str, Any]] = [
-                each for each in found if (each["base"]["ref"], each["head"]["ref"]) == (request.base, request.head)
-            ]
-            if mine or not found:
-                return mine[0] if mine else None
-        return None
+            yield from (each for each in found if each["base"]["ref"] == base)
+            if not found:
+                return
 
     def _call_api(self, method: str, path: str, body: dict[str, str] | None) -> Any:
         data = None if body is None else json.dumps(body).encode()

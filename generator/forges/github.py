@@ -48,6 +48,15 @@ class GitHub:
             )
             return PullRequestResult(made.html_url, True, False)
 
+    def list_open_heads(self, base: str) -> set[str]:
+        with self._translate_github_errors():
+            return {
+                found.head.ref
+                for found in self._repository.get_pulls(state="open", base=base)
+                if found.base.ref == base
+                and getattr(found.head.repo, "id", None) == found.base.repo.id  # None: its fork was deleted
+            }
+
     @contextmanager
     def _translate_github_errors(self) -> Iterator[None]:
         import requests

@@ -43,6 +43,11 @@ class GitLab:
             made = self._requests.create(new, **_NO_RATE_LIMIT_WAIT)
             return PullRequestResult(str(made.web_url), True, False)
 
+    def list_open_heads(self, base: str) -> set[str]:
+        with self._translate_gitlab_errors():
+            listed = self._requests.list(iterator=True, state="opened", target_branch=base, **_NO_RATE_LIMIT_WAIT)
+            return {str(each.source_branch) for each in listed if each.source_project_id == each.target_project_id}
+
     @contextmanager
     def _translate_gitlab_errors(self) -> Iterator[None]:
         import gitlab

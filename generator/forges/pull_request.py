@@ -43,6 +43,10 @@ class Forge(Protocol):
         """
         ...
 
+    def list_open_heads(self, base: str) -> set[str]:
+        """Return the branches of this repository that open pull requests merge into `base`. Raises as above."""
+        ...
+
 
 @dataclass(frozen=True)
 class RepositoryAccess:

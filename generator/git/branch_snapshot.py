@@ -31,6 +31,21 @@ class BranchSnapshot:
         author, committer = self._objects.read_identities(self.commit) if self.commit else ("", "")
         return CommitContent(self.parents, self.list_entries(), author, committer)
 
+    def open_parent(self) -> BranchSnapshot:
+        """Return the branch at the first parent of its commit, fetched if needed. Raises `RemoteFaultError`."""
+        parent = self.parents[0] if self.parents else None
+        if parent and self._objects.resolve_commit(parent) is None:
+            self._deepen(2)
+        return BranchSnapshot(self._objects, parent, self._deepen)
+
+    def contains(self, commit: str) -> bool:
+        """Whether the last `HISTORY_LIMIT` commits include one that the clone has. Raises `RemoteFaultError`."""
+        if self.commit is None:
+            return False
+        if self._objects.is_ancestor(commit, self.commit):
+            return True
+        return any(self._deepen(depth) and self._objects.is_ancestor(commit, self.commit) for depth in _FETCH_DEPTHS)
+
     def find_last_message(self, line_prefix: str) -> str:
         """Return the newest message of a workloads commit with a trailer that starts with `line_prefix`.
 

@@ -61,6 +61,10 @@ class PublishResult:
 ProposalFunction = Callable[[BranchSnapshot], Proposal | None]
 
 
+class EditedRequestError(RemoteRefusedError):
+    """The branch of a pull request has a commit that workloads did not make, or that somebody amended."""
+
+
 def commit_and_push(
     target: PublishTarget,
     propose: ProposalFunction,
@@ -73,16 +77,18 @@ def commit_and_push(
     random: Callable[[], float] = randomness.random,
     progress: Callable[[str], None] = lambda text: None,
     dry_run: bool = False,
+    read_request: Callable[[BranchSnapshot], None] = lambda request: None,
 ) -> PublishResult:
     """Commit what `propose` returns for the branch and push it, exactly once.
 
-    `propose` is called for every new base; None, or files equal to the base's, means that nothing changes.
+    `propose` is called for every new base; None, or files equal to the base's, means that nothing changes. For a pull
+    request, `read_request` gets its branch before that; it is replaced only if it is still at that commit.
     Raises what `propose` raises, and `ConflictError` when others keep pushing first, `RemoteRefusedError` with the
     server's message, `NetworkError`, `LocalError` (disk, git, signing key), `RefusedError` for a path that must not
     change, and `UsageError` for an invalid target. After an error nothing was pushed, unless the error's `undone`
     says that this is not known.
     """
-    attempt = _Publisher(target, propose, committer, signing, progress, dry_run)
+    attempt = _Publisher(target, propose, committer, signing, progress, dry_run, read_request)
     pace = RetrySchedule(budget, clock, sleep, random)
     try:
         with raise_on_sigterm(), open_clone(target) as repository:
@@ -116,11 +122,12 @@ def _raise_unless_retryable(
     if failure.fault is Fault.LOCAL:
         clone.discard_clone()
     if failure.fault is not Fault.TRANSIENT or not schedule.retry_after_fault():
-        raise _error_for_failure(failure, clone.url, publisher.target)
+        raise error_for_failure(failure, clone.url, publisher.target)
     publisher.progress(f"connection failed, retrying: {failure.message.splitlines()[-1]}")
 
 
-def _error_for_failure(failure: RemoteFailure, url: str, target: PublishTarget) -> GeneratorError:
+def error_for_failure(failure: RemoteFailure, url: str, target: PublishTarget) -> GeneratorError:
+    """Return the error that reports a failure of the remote to the user."""
     shown = redact(url)
     if failure.fault is Fault.NO_REPOSITORY:
         return UsageError(f"{shown} is not a git repository: {failure.message}")
@@ -146,8 +153,9 @@ class _Publisher:
         signing: SigningConfig | None,
         progress: Callable[[str], None],
         dry_run: bool,
+        read_request: Callable[[BranchSnapshot], None],
     ) -> None:
-        self.target, self.progress = target, progress
+        self.target, self.progress, self._read_request = target, progress, read_request
         self._propose, self._committer, self._signing, self._dry_run = propose, committer, signing, dry_run
         self._attempt_number = 0
         self._idle_budget = IdleBudget()
@@ -186,14 +194,15 @@ class _Publisher:
         return self._push_commit(clone, base, there.commit, planned, proposal)
 
     def _own_request_branch(self, clone: RemoteClone) -> BranchSnapshot:
-        """Return the pull request's branch. Raises `RemoteRefusedError` if it carries a person's commit."""
+        """Return the pull request's branch. Raises `EditedRequestError` if it carries a person's commit."""
         there = clone.fetch_current_push_branch(self._idle_budget)
         if there.commit and not is_sealed(there.message, there.read_content()):
-            raise RemoteRefusedError(
+            raise EditedRequestError(
                 f"the last commit on {self.target.push_branch}, {there.commit[:12]}, was not made by workloads, "
                 "or was changed since",
                 remedy="merge or close that pull request and delete its branch, then run this command again",
             )
+        self._read_request(there)
         return there
 
     def _require_base_branch(self, clone: RemoteClone) -> BranchSnapshot:

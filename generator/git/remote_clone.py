@@ -112,6 +112,11 @@ class RemoteClone:
         """Return the current commit of the branch to push to; None if there is none. Raises `RemoteFaultError`."""
         return self._list_remote_refs(idle_budget, self._push_refs.remote_ref).get(self._push_refs.remote_ref)
 
+    def list_branches(self, prefix: str, idle_budget: IdleBudget) -> list[str]:
+        """Return the names of the remote's branches that start with `prefix`. Raises `RemoteFaultError`."""
+        found = self._list_remote_refs(idle_budget, f"refs/heads/{prefix}*")
+        return [ref.removeprefix("refs/heads/") for ref in found if ref.startswith(f"refs/heads/{prefix}")]
+
     def is_remote_empty(self, idle_budget: IdleBudget) -> bool:
         """Whether the remote has no branch and no tag. Raises `RemoteFaultError`.
 

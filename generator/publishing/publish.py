@@ -88,8 +88,8 @@ def _execute_request(
     workloads = read_workloads_settings(path)
     checkout = Checkout.discover(path.parent.absolute())
     settings = checkout.git_config if checkout else GitConfig.read_git_config(path.parent.absolute())
-    url = _find_workloads_url(request, workloads, checkout)
-    author, committer = _find_author_and_committer(settings, os.environ)
+    url = find_workloads_url(request, workloads, checkout)
+    author, committer = find_author_and_committer(settings, os.environ)
     branch = request.branch or workloads.branch
     read_change = partial(_read_change, request, path, progress)
     now = request.policy.now if request.policy else None
@@ -180,10 +180,10 @@ def _open_pull_request(
     return PublishedPullRequest(target.pull_request_branch, opened.url, opened.created)
 
 
-def _find_workloads_url(request: PublishRequest, workloads: Workloads, checkout: Checkout | None) -> str:
+def find_workloads_url(request: PublishRequest, workloads: Workloads, checkout: Checkout | None) -> str:
     origin = checkout.origin_url() if checkout else None
     named = request.repository and absolute_url(request.repository)
-    if not named and workloads.repository and not _is_same_repository(workloads.repository, origin):
+    if not named and workloads.repository and not is_same_repository(workloads.repository, origin):
         named = workloads.repository
     url = named or origin  # As git reaches it, where the registry names the checkout's own repository.
     if not url:
@@ -203,7 +203,7 @@ def _select_source(
     read_own_change: Callable[[], RegistryChange | None],
     now: datetime | None,
 ) -> RegistrySource:
-    if checkout is not None and _is_same_repository(url, checkout.origin_url()):
+    if checkout is not None and is_same_repository(url, checkout.origin_url()):
         return (
             BranchEdit(path, checkout, operation, url, branch, now)
             if operation
@@ -222,7 +222,7 @@ def _read_change(request: PublishRequest, path: Path, warn: Callable[[str], None
     return read_change(path, request.policy.now, warn) if request.policy else None
 
 
-def _is_same_repository(url: str, origin: str | None) -> bool:
+def is_same_repository(url: str, origin: str | None) -> bool:
     """Whether two URLs name the same repository (https or ssh, with or without `.git`)."""
     return origin is not None and repository_key(url.rstrip("/")) == repository_key(origin.rstrip("/"))
 
@@ -238,7 +238,7 @@ def _build_choices(request: PublishRequest) -> PublishChoices:
     )
 
 
-def _find_author_and_committer(settings: GitConfig, environment: Mapping[str, str]) -> tuple[GitIdentity, GitIdentity]:
+def find_author_and_committer(settings: GitConfig, environment: Mapping[str, str]) -> tuple[GitIdentity, GitIdentity]:
     """Find the author (the human or CI actor) and the committer (the same, unless Git's variables differ)."""
     name = environment.get("GIT_AUTHOR_NAME") or settings.get_value("user.name") or environment.get("GITHUB_ACTOR", "")
     actor = environment.get("GITHUB_ACTOR")

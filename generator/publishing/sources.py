@@ -128,7 +128,7 @@ def _normalize_path(path: str) -> str:
     return str(PurePosixPath(path))
 
 
-class _FileEdit(NamedTuple):
+class FileEdit(NamedTuple):
     """A registry file before and after the user's edit; None if it does not exist."""
 
     before: bytes | None
@@ -163,14 +163,14 @@ class WorkloadsRepositorySource:
         refuse_edits_git_ignores(checkout, [self._prefix + name for name in self._edits])
         self.dirty = bool(self._edits)
 
-    def _find_file_edit(self, name: str, committed: str | None) -> _FileEdit | None:
+    def _find_file_edit(self, name: str, committed: str | None) -> FileEdit | None:
         if committed is not None and committed == self._folder.find_index_blob_id(name):
             return None
         now = self._folder.read_bytes(name)
         if now is not None and committed is not None and blob_id(now, len(committed)) == committed:
             return None
         before = self._checkout.read_committed_file(Path(self._prefix + name), self._edit_base)
-        return _FileEdit(before, now) if _to_unix_line_endings(before) != _to_unix_line_endings(now) else None
+        return FileEdit(before, now) if _to_unix_line_endings(before) != _to_unix_line_endings(now) else None
 
     def load_for_base(self, base: BranchSnapshot) -> RegistryToPublish:
         """Merge the user's edits into the branch's registry. Raises ConflictError if both changed an entry."""
@@ -179,23 +179,10 @@ class WorkloadsRepositorySource:
         if first:
             self._refuse_moved_registry(base)
         edits = self._add_all_files() if first else self._edits | self._find_deletions(branch)
-        merged = {name: self._merge_file(name, edit, branch.read_bytes(name)) for name, edit in edits.items()}
-        files = _OverlaidFiles(branch, merged)
-        display = self._prefix.rstrip("/") or "."
-        registry = read_registry_from(files, self._name, display)
-        written = {self._prefix + name: data for name, data in merged.items() if branch.read_bytes(name) != data}
+        return merge_edits(branch, edits, lambda: self._read_history(base), self._read_messages)
 
-        change = None
-        before = None if first or not written else _read_if_valid(branch, self._name, display)
-        if before is not None:
-            after = read_editable_registry(files, self._name, display)
-            messages = self._checkout.read_messages(self._edit_base, self.commit) if self.commit else []
-            overrides = parse_change_overrides(messages)
-            change = RegistryChange(before, after, lambda: self._read_history(base), overrides)
-        output = _normalize_path(self._prefix + registry.workloads.path)
-        published = parse_workloads_settings(branch.read_bytes(self._name) or b"")
-        charts_before = _normalize_path(self._prefix + published.path) if published and not first else ""
-        return RegistryToPublish(registry, output, written, change=change, charts_before=charts_before)
+    def _read_messages(self) -> list[str]:
+        return self._checkout.read_messages(self._edit_base, self.commit) if self.commit else []
 
     def _read_history(self, base: BranchSnapshot) -> History:
         return read_branch_history(base, self._checkout, self._prefix, self._name, self._remote, self._now)
@@ -214,14 +201,14 @@ class WorkloadsRepositorySource:
                     remedy=f"commit the move and push it to {self._remote[1]}, then publish",
                 )
 
-    def _add_all_files(self) -> dict[str, _FileEdit]:
+    def _add_all_files(self) -> dict[str, FileEdit]:
         """Add every file of the checkout's registry, for a branch that has no registry."""
-        return {name: _FileEdit(None, self._folder.read_bytes(name)) for name in self._names}
+        return {name: FileEdit(None, self._folder.read_bytes(name)) for name in self._names}
 
-    def _find_deletions(self, branch: BranchFiles) -> dict[str, _FileEdit]:
+    def _find_deletions(self, branch: BranchFiles) -> dict[str, FileEdit]:
         gone = [name for name in branch.included if name not in self._names]
         edits = {
-            name: _FileEdit(self._checkout.read_committed_file(Path(self._prefix + name), self._edit_base), None)
+            name: FileEdit(self._checkout.read_committed_file(Path(self._prefix + name), self._edit_base), None)
             for name in gone
         }
         return {
@@ -230,30 +217,60 @@ class WorkloadsRepositorySource:
             if edit.before is not None and self._folder.read_bytes(name) is None
         }
 
-    def _merge_file(self, name: str, edit: _FileEdit, branch_content: bytes | None) -> bytes | None:
-        before, now, there = (
-            _to_unix_line_endings(edit.before),
-            _to_unix_line_endings(edit.after),
-            _to_unix_line_endings(branch_content),
-        )
-        if there in (before, now):
-            return branch_content if there == now else _match_line_endings(now, branch_content or edit.before)
-        place = self._prefix + name
-        if now is None or there is None:
-            raise ConflictError(
-                f"{place} was {'deleted' if there is None else 'changed'} on the branch since you started to edit it",
-                remedy="pull, and run this again",
-            )
-        return _match_line_endings(_merge_three_ways(place, before or b"", now, there), branch_content)
-
     def has_ancestor(self, older: str, newer: str) -> bool:
         return True
 
 
-def _read_if_valid(files: BranchFiles, name: str, display: str) -> EditableRegistry | None:
+def merge_edits(
+    branch: BranchFiles,
+    edits: Mapping[str, FileEdit],
+    read_history: Callable[[], History],
+    read_messages: Callable[[], Iterable[str]],
+    editor: str = "you",
+) -> RegistryToPublish:
+    """Merge edits of registry files into the branch's files. Raises ConflictError if both changed an entry.
+
+    `read_messages` gives the messages of the commits that made the edits.
+    """
+    merged = {
+        name: _merge_file(branch.prefix + name, edit, branch.read_bytes(name), editor) for name, edit in edits.items()
+    }
+    files = _OverlaidFiles(branch, merged)
+    after = read_editable_registry(files, branch.name, branch.display_folder)
+    written = {branch.prefix + name: data for name, data in merged.items() if branch.read_bytes(name) != data}
+    root = branch.read_bytes(branch.name)
+    before = _read_if_valid(branch) if root is not None and written else None
+    change = RegistryChange(before, after, read_history, parse_change_overrides(read_messages())) if before else None
+    published = parse_workloads_settings(root) if root else None
+    return RegistryToPublish(
+        after.registry,
+        _normalize_path(branch.prefix + after.registry.workloads.path),
+        written,
+        change=change,
+        charts_before=_normalize_path(branch.prefix + published.path) if published else "",
+    )
+
+
+def _merge_file(path: str, edit: FileEdit, branch_content: bytes | None, editor: str) -> bytes | None:
+    before, now, there = (
+        _to_unix_line_endings(edit.before),
+        _to_unix_line_endings(edit.after),
+        _to_unix_line_endings(branch_content),
+    )
+    if there in (before, now):
+        return branch_content if there == now else _match_line_endings(now, branch_content or edit.before)
+    if now is None or there is None:
+        raise ConflictError(
+            f"{path} was {'deleted' if there is None else 'changed'} on the branch since {editor} started to edit it",
+            remedy="pull, and run this again",
+        )
+    return _match_line_endings(_merge_three_ways(path, before or b"", now, there, editor), branch_content)
+
+
+def _read_if_valid(files: BranchFiles) -> EditableRegistry | None:
     """Read the branch's registry; None if it is invalid, because then an edit can only repair it."""
     try:
-        return read_editable_registry(files, name, display)
+        return read_editable_registry(files, files.name, files.display_folder)
     except RegistryError:
         return None
 
@@ -266,11 +283,12 @@ def _find_edit_base(checkout: Checkout, head: str | None, branch: str) -> str:
     return (checkout.merge_base(fetched, head) if fetched else None) or head
 
 
-def _merge_three_ways(path: str, before: bytes, mine: bytes, theirs: bytes) -> bytes:
+def _merge_three_ways(path: str, before: bytes, mine: bytes, theirs: bytes, editor: str) -> bytes:
     merged = merge_texts(*(data.decode("utf-8", "surrogateescape") for data in (before, mine, theirs)))
     if merged.conflicts:
         raise ConflictError(
-            f"{path}: the branch changed the same entries that you edited:\n" + "\n".join(map(str, merged.conflicts)),
+            f"{path}: the branch changed the same entries that {editor} edited:\n"
+            + "\n".join(map(str, merged.conflicts)),
             remedy="commit or stash your edit, run 'git pull', resolve the conflict, then publish again",
         )
     return merged.text.encode("utf-8", "surrogateescape")
@@ -295,7 +313,8 @@ class BranchFiles:
 
     def __init__(self, base: BranchSnapshot, prefix: str, name: str) -> None:
         self._base = base
-        self._prefix = prefix
+        self.prefix, self.name = prefix, name
+        self.display_folder = prefix.rstrip("/") or "."
         # Included files end in .toml; the folder can contain many thousands of generated files.
         self.toml_names = {path.removeprefix(prefix) for path in base.list_entries(prefix) if path.endswith(".toml")}
         self._links = [
@@ -311,12 +330,12 @@ class BranchFiles:
             self.included = [found for found in list_registry_files(self, name)[1:] if found in self.toml_names]
         except TomlError:
             return  # Reading the registry reports this error with its position.
-        found = self._base.read_branch_files([self._prefix + each for each in self.included])
-        self._contents |= {path.removeprefix(self._prefix): data for path, data in found.items()}
+        found = self._base.read_branch_files([self.prefix + each for each in self.included])
+        self._contents |= {path.removeprefix(self.prefix): data for path, data in found.items()}
 
     def read_bytes(self, name: str) -> bytes | None:
         if name not in self._contents:
-            self._contents[name] = self._base.read_branch_file(self._prefix + name)
+            self._contents[name] = self._base.read_branch_file(self.prefix + name)
         return self._contents[name]
 
     def list_matching(self, pattern: str) -> list[str]:
@@ -326,8 +345,7 @@ class BranchFiles:
             depth = link.count("/") + 1
             if depth < len(parts) and filter_by_pattern("/".join(parts[:depth]), [link]):
                 raise RefusedError(
-                    f"include: {pattern} leads through the link {self._prefix}{link}, "
-                    "and Git has no files below a link",
+                    f"include: {pattern} leads through the link {self.prefix}{link}, and Git has no files below a link",
                     remedy="include the files at their own path",
                 )
         return filter_by_pattern(pattern, self.toml_names)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from generator.registry.registry import Registry
 
 REGISTRY_COMMIT_TRAILER = "Registry-Commit: "
+APPS_CHANGED_TRAILER, APPS_REMOVED_TRAILER = "Apps-Changed: ", "Apps-Removed: "
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,9 @@ def format_commit_message(summary: PublishSummary, registry_commit: str) -> str:
     changed = [f"{env}/{app}" for env, apps in summary.apps_by_environment.items() for app in apps]
     gone = [removal.key for removal in summary.removals]
     lines += [
-        f"{name}: {_join_names(keys)}" for name, keys in (("Apps-Changed", changed), ("Apps-Removed", gone)) if keys
+        f"{trailer}{_join_names(keys)}"
+        for trailer, keys in ((APPS_CHANGED_TRAILER, changed), (APPS_REMOVED_TRAILER, gone))
+        if keys
     ]
     return "\n".join(lines) + "\n"
 

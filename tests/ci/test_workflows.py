@@ -63,7 +63,7 @@ def test_workflows_have_the_least_permissions_and_a_concurrency_group(path: Path
     assert workflow["permissions"] in ({}, {"contents": "read"})
     assert "group" in workflow["concurrency"]
     for job in workflow["jobs"].values():
-        needed = {"contents", "pull-requests"} if path.stem == "diff" else {"contents"}
+        needed = {"contents", "pull-requests"} if path.stem in ("diff", "publish") else {"contents"}
         assert job.get("permissions", {}).keys() <= needed
         assert job["timeout-minutes"]
 
@@ -126,8 +126,20 @@ def test_a_scheduled_run_without_a_change_pushes_nothing(job: tuple[Path, Remote
     folder, remote = job
     before = remote.git("for-each-ref")
     done = run(workflow("publish"), folder)
-    assert (done.returncode, done.stdout) == (0, "already up to date\n"), done
+    assert done.returncode == 0, done
+    assert done.stdout == "already up to date\nthere is no open pull request of workloads\n"
     assert remote.git("for-each-ref") == before
+
+
+def test_a_scheduled_run_refreshes_the_requests_that_fell_behind(job: tuple[Path, Remote], tmp_path: Path) -> None:
+    folder, remote = job
+    assert spawn("hold", "billing", "--in", "prod", "--reason", "x", "--pull-request", cwd=folder).code == 0
+    remote.write({"apps.toml": REGISTRY.replace("billing@v1.0.0", "billing@v1.1.0")}, "merge")
+    done = run(workflow("publish"), checkout(tmp_path, remote))
+    assert done.returncode == 0, done
+    (branch,) = remote.git("for-each-ref", "--format=%(refname:short)", "refs/heads/workloads").split()
+    assert f"{branch}: refreshed as " in done.stdout
+    assert remote.git("rev-parse", f"{branch}^") == remote.head()
 
 
 def test_publishing_after_a_merge_changes_only_the_app_of_the_merge(job: tuple[Path, Remote], tmp_path: Path) -> None:

@@ -51,6 +51,24 @@ def test_a_request_of_other_branches_is_left_alone(server: Server) -> None:
     assert server.wrong == []
 
 
+def test_the_branches_of_open_requests_are_listed_without_those_of_forks(server: Server) -> None:
+    for head in ("workloads/one", "workloads/two", "workloads/fork"):
+        client(server).open_or_update(PullRequest(head, "main", "title", "body"))
+    client(server).open_or_update(PullRequest("workloads/other-base", "develop", "title", "body"))
+    fork = server.requests[2]
+    if server.forge == "gitlab":
+        fork["source_project_id"] += 1
+    elif server.forge == "github":
+        fork["head"]["repo"]["id"] += 1
+    else:
+        fork["head"]["repo_id"] += 1
+    assert client(server).list_open_heads("main") == {"workloads/one", "workloads/two"}
+    assert server.wrong == []
+    if server.forge == "github":
+        fork["head"]["repo"] = None  # GitHub answers this for a fork that was deleted, whatever its document says
+        assert client(server).list_open_heads("main") == {"workloads/one", "workloads/two"}
+
+
 @pytest.mark.parametrize(
     ("method", "changed", "query", "kind", "complaint"),
     [
