@@ -6,13 +6,10 @@ Every command imports this module, so it does without the library that matches r
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from generator.argocd.permissions import matches_glob
-from generator.argocd.strings import COMMIT_PATTERN
-
+COMMIT_PATTERN = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _RANGE_CHARACTERS = re.compile(r"[*<>~^|]|\.x\b| - ", re.ASCII)
 _VERSION_LIKE = re.compile(r"v?[0-9]+(?:\.[0-9]+)+(?:[-+][0-9A-Za-z.+-]+)?")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -36,10 +33,11 @@ def is_written_as_range(revision: str) -> bool:
     return bool(_RANGE_CHARACTERS.search(revision))
 
 
-def revision_kind(revision: str, pinned: bool) -> str:
+def revision_kind(revision: str, pinned: bool, *, in_git: bool = True) -> str:
     """Classify a revision as `commit`, `tag` or `branch` by its text alone.
 
-    A version-like word is a tag; any other word is taken for a tag only where a promotion list pins it.
+    A version-like word is a tag; any other word is taken for a tag only where a promotion list pins it, or where it is
+    not a revision in Git but the version of a chart or the tag of an image.
     """
     if COMMIT_PATTERN.fullmatch(revision) or _DIGEST.fullmatch(revision):
         return "commit"
@@ -47,8 +45,18 @@ def revision_kind(revision: str, pinned: bool) -> str:
         return "tag"
     # A shortened commit ID is not a tag, and may become ambiguous.
     moves = revision in ("HEAD", "main", "master") or revision.startswith("refs/") or is_written_as_range(revision)
-    moves = moves or bool(_SHORT_COMMIT.fullmatch(revision))
-    return "tag" if pinned and not moves else "branch"
+    moves = moves or (bool(_SHORT_COMMIT.fullmatch(revision)) if in_git else revision == "latest")
+    return "tag" if (pinned or not in_git) and not moves else "branch"
+
+
+def required_kind(policy: str, takes_commits: bool) -> str:
+    """The kind of revision that a pin policy requires where a pin can, or cannot, name a commit or digest."""
+    return "tag" if policy == "commit" and not takes_commits else policy
+
+
+def required_kind_name(policy: str, takes_commits: bool) -> str:
+    """What a pin policy requires, for messages: `commits`, `tags` or `fixed versions`."""
+    return f"{policy}s" if takes_commits else "fixed versions"
 
 
 def shorten_commit(revision: str) -> str:
@@ -78,32 +86,6 @@ def parse_version(text: str) -> SemanticVersion | None:
     identifiers = prerelease.split(".") if prerelease else []
     ordered = tuple((False, int(each), "") if each.isdigit() else (True, 0, each) for each in identifiers)
     return SemanticVersion((int(major), int(minor or 0), int(patch or 0)), not identifiers, ordered)
-
-
-class NewestTag(NamedTuple):
-    """The newest tag, or None, and the tags that match the pattern but are no versions."""
-
-    tag: str | None
-    skipped: tuple[str, ...]
-
-
-def find_newest_tag(
-    tags: Iterable[str], pattern: str, order: str, allows: Callable[[SemanticVersion], bool] | None
-) -> NewestTag:
-    """Find the newest tag that matches `pattern` and that a range allows; without a range, no pre-release."""
-    newest: tuple[Any, str] | None = None
-    skipped = []
-    for tag in sorted(tags):
-        if not matches_glob(tag, pattern):
-            continue
-        key = parse_tag(tag, pattern, order)
-        if key is None:
-            skipped.append(tag)
-        elif isinstance(key, SemanticVersion) and not (allows(key) if allows else key.is_release):
-            continue
-        elif newest is None or newest[0] <= key:
-            newest = key, tag
-    return NewestTag(newest[1] if newest else None, tuple(skipped))
 
 
 def parse_tag(tag: str, pattern: str, order: str) -> Any:

@@ -17,7 +17,6 @@ from pydantic_core import PydanticCustomError
 
 NAME_PATTERN = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
 GLOB_CHARACTERS = re.compile(r"[*?\[\]{}!\\]")
-COMMIT_PATTERN = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 # Characters that YAML 1.2 does not allow (production 1, c-printable), or that Helm's Go writer prints raw although
 # YAML readers reject them (DEL, C1 controls, U+FFFE, U+FFFF) or fold them to a space (U+0085).

@@ -6,7 +6,7 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.argocd.revisions import SemanticVersion, parse_version, revision_kind
+from generator.argocd.revisions import SemanticVersion, parse_version
 from generator.registry.effective import EffectiveApp
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class ListedRevision(NamedTuple):
 def describe_listed_revision(editable: EditableRegistry, app: EffectiveApp) -> ListedRevision:
     """Return the revision of an effective app in its environment."""
     tag = editable.pinned_tag(app.environment, app.app)
-    return ListedRevision(app.environment, app.app, app.revision, tag, revision_kind(app.revision, app.pin is not None))
+    return ListedRevision(app.environment, app.app, app.revision, tag, app.revision_kind)
 
 
 def compare_versions(first: str, second: str) -> int | None:

@@ -7,10 +7,9 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from generator.argocd.revisions import revision_kind
-from generator.argocd.strings import COMMIT_PATTERN
+from generator.argocd.revisions import COMMIT_PATTERN
 from generator.errors import RefusedError
-from generator.registry.effective import EffectiveApp, follows_app_revision
+from generator.registry.effective import EffectiveApp
 from generator.registry.registry import Environment
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ class WantedRevision(NamedTuple):
     @property
     def wanted_kind(self) -> str:
         """The kind of revision by its form alone: `commit`, `tag` or `branch`."""
-        return revision_kind(self.revision, self.pinned or self.user_chosen)
+        return self.app.classify_revision(self.revision, self.pinned or self.user_chosen)
 
 
 def choose_pin(wanted: WantedRevision, environment: Environment, unpinned_revision: str, remotes: RemoteLookup) -> Pin:
@@ -97,21 +96,17 @@ def list_repositories_to_query(wanted: WantedRevision, environment: Environment)
 
 
 def _require_pinnable_repositories(app: EffectiveApp) -> list[str]:
-    if "sourceHydrator" in app.fields:
-        raise RefusedError("sourceHydrator.drySource sets the revision, and a pin does not change that")
-    if app.has_multiple_sources and not any(follows_app_revision(source) for source in app.fields["sources"]):
-        raise RefusedError("each source has its own targetRevision, and a pin does not change that")
+    if not app.has_pinnable_field:
+        raise RefusedError(
+            "each source has its own targetRevision, and a pin does not change that: "
+            'name the source that it is for, pins = ["sources.NAME"]'
+        )
     return list_pinned_repositories(app)
 
 
 def list_pinned_repositories(app: EffectiveApp) -> list[str]:
     """List the Git repositories whose revision a pin sets, in order, without duplicates."""
-    sources = (
-        [source for source in app.fields["sources"] if follows_app_revision(source)]
-        if app.has_multiple_sources
-        else [app.fields]
-    )
-    urls = [str(source["repoURL"]) for source in sources if "repoURL" in source and "chart" not in source]
+    urls = [str(source["repoURL"]) for source in app.pinned_sources if "repoURL" in source and "chart" not in source]
     return [url for url in dict.fromkeys(urls) if not url.startswith("oci://")]
 
 

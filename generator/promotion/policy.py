@@ -6,13 +6,12 @@ The same rules hold on every way in: commands that promote check a candidate wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from generator.argocd.revisions import shorten_commit
-from generator.argocd.strings import COMMIT_PATTERN
+from generator.argocd.revisions import COMMIT_PATTERN, shorten_commit
 from generator.errors import RefusedError, UsageError
 from generator.promotion.history import History
 from generator.promotion.pins import RemoteLookup, list_pinned_repositories
@@ -153,19 +152,15 @@ def list_changed_apps(base: Registry, new: Registry) -> Iterator[EffectiveApp]:
                 continue
             app = new.find_effective_app(environment.name, listing.app)
             was = base.find_effective_app(environment.name, listing.app) if old else None
-            if app and (was is None or _list_deployed_sources(app) != _list_deployed_sources(was)):
+            if app and (was is None or _list_deployed_revisions(app) != _list_deployed_revisions(was)):
                 yield app
 
 
-def _list_deployed_sources(app: EffectiveApp) -> list[tuple[object, ...]]:
+def _list_deployed_revisions(app: EffectiveApp) -> list[tuple[object, ...]]:
+    """What an app deploys, as far as promotions decide it: each field that a pin sets, and each source."""
     keys = ("repoURL", "path", "chart", "targetRevision")
-    return [tuple(map(source.get, keys)) for source in _find_sources(app)]
-
-
-def _find_sources(app: EffectiveApp) -> list[Mapping[str, Any]]:
-    """The sources of an app; with a source hydrator, the one that it reads."""
-    hydrator = app.fields.get("sourceHydrator")
-    return [hydrator["drySource"]] if hydrator else [*app.sources]
+    pinned = [(field, field.read(app.fields)) for field in app.pinned_fields if not field.is_revision]
+    return [*pinned, *(tuple(map(source.get, keys)) for source in app.deployed_sources)]
 
 
 def _check_moved_app(
@@ -191,7 +186,8 @@ def _check_moved_app(
     found: dict[tuple[str, str], Refusal] = {}
     for environment in environments:
         states = find_source_states(new, environment, app.app, names, context.history)
-        candidate = Candidate(app.app, app.revision, app.pin is not None, states, list_fixed_sources(app))
+        fixed = list_fixed_sources(app)
+        candidate = Candidate(app.app, app.revision, app.revision_kind, states, app.takes_commits, fixed)
         for refusal in (
             *find_refusals(candidate, environment, context.now, exempt),
             *_check_fixed_source_order(base, new, environment, app, exempt),
@@ -205,8 +201,8 @@ def _runs_already(base: Registry, app: EffectiveApp) -> bool:
     """Whether an app of the environment deploys the same sources in `base`, as before a rename."""
     if app.environment not in base.environments or base.find_listing(app.environment, app.app):
         return False
-    wanted = _list_deployed_sources(app)
-    return any(_list_deployed_sources(other) == wanted for other in base.list_effective_apps(app.environment))
+    wanted = _list_deployed_revisions(app)
+    return any(_list_deployed_revisions(other) == wanted for other in base.list_effective_apps(app.environment))
 
 
 def _ran_before(base: Registry, app: EffectiveApp, names: Collection[str], history: History) -> bool:
@@ -262,7 +258,7 @@ def _deploys_fixed_source(registry: Registry, environments: Iterable[str], app: 
 
 def _check_remote_tag(environment: Environment, app: EffectiveApp, remotes: RemoteLookup) -> Iterator[Refusal]:
     """Refuse what looks like a tag and is none in its repository, for every Git source, where the policy wants tags."""
-    sources = [source for source in _find_sources(app) if "repoURL" in source and "chart" not in source]
+    sources = [source for source in app.deployed_sources if "repoURL" in source and "chart" not in source]
     wanted = dict.fromkeys((str(source["repoURL"]), str(source.get("targetRevision", "HEAD"))) for source in sources)
     for url, revision in wanted if environment.policy.pin == "tag" else ():
         known = url.startswith("oci://") or COMMIT_PATTERN.fullmatch(revision)

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.argocd.revisions import revision_kind, shorten_commit
+from generator.argocd.revisions import required_kind, required_kind_name, revision_kind, shorten_commit
 from generator.promotion.times import format_day, format_time, parse_duration_seconds
-from generator.registry.effective import follows_app_revision
 
 if TYPE_CHECKING:
     from generator.promotion.history import History, RunInterval
@@ -45,7 +44,7 @@ class Hold(NamedTuple):
 
 
 class FixedSource(NamedTuple):
-    """A source of an app that has its own targetRevision, which no pin changes."""
+    """A source of an app whose targetRevision no pin changes."""
 
     repository: str
     chart: str
@@ -68,15 +67,17 @@ class SourceState:
 
 @dataclass(frozen=True)
 class Candidate:
-    """An app to promote into an environment at `revision` (`pinned` or followed).
+    """An app to promote into an environment at `revision`, of a kind as `EffectiveApp.classify_revision` says.
 
-    `source_states` has the state in each environment of `promotesFrom` that lists the app.
+    `source_states` has the state in each environment of `promotesFrom` that lists the app. `takes_commits` says whether
+    a pin of the app can be a commit.
     """
 
     app: str
     revision: str
-    pinned: bool
+    kind: str
     source_states: Mapping[str, SourceState]
+    takes_commits: bool = True
     fixed_sources: tuple[FixedSource, ...] = ()
 
 
@@ -131,19 +132,19 @@ def _check_order(candidate: Candidate, environment: Environment) -> list[Refusal
 
 
 def _check_pin_kind(candidate: Candidate, environment: Environment) -> list[Refusal]:
-    wanted = environment.policy.pin
-    if wanted == "any":
+    policy = environment.policy.pin
+    if policy == "any":
         return []
     found = []
-    kind = revision_kind(candidate.revision, candidate.pinned)
-    if kind not in ("commit", wanted):
-        what = "a branch or a range" if kind == "branch" else "a tag"
-        text = f"{environment.name} runs {wanted}s only, and {candidate.revision} is {what}: choose one with --revision"
+    if candidate.kind not in ("commit", required_kind(policy, candidate.takes_commits)):
+        wanted = required_kind_name(policy, candidate.takes_commits)
+        what = "a tag" if candidate.kind == "tag" else "a branch or a range" if candidate.takes_commits else "not one"
+        text = f"{environment.name} runs {wanted} only, and {candidate.revision} is {what}: choose one with --revision"
         found.append(Refusal("pin", text))
     for source in candidate.fixed_sources:
-        kind = revision_kind(source.revision, pinned=True)
-        if kind == "branch" or (kind != "commit" and wanted == "commit" and not source.chart):
-            text = f"{environment.name} runs {wanted}s only, and {source.repository} is at {source.revision}"
+        kind = revision_kind(source.revision, pinned=True, in_git=not source.chart)
+        if kind not in ("commit", required_kind(policy, not source.chart)):
+            text = f"{environment.name} runs {policy}s only, and {source.repository} is at {source.revision}"
             found.append(Refusal("pin", text))
     return found
 
@@ -206,15 +207,12 @@ def _check_hold(candidate: Candidate, environment: Environment, now: datetime) -
 
 
 def list_fixed_sources(app: EffectiveApp) -> tuple[FixedSource, ...]:
-    """List the sources of a multi-source app whose revision a pin does not set, `ref` sources included."""
-    if not app.has_multiple_sources or not any(map(follows_app_revision, app.fields["sources"])):
-        return ()
+    """List the sources of an app whose revision a pin does not set, `ref` sources included."""
     return tuple(
         FixedSource(
             str(source.get("repoURL", "")), str(source.get("chart", "")), str(source.get("targetRevision", "HEAD"))
         )
-        for source in app.fields["sources"]
-        if not follows_app_revision(source)
+        for source in app.fixed_sources
     )
 
 
@@ -231,7 +229,7 @@ def find_source_states(
         if running is None:
             continue
         same = bool({running.revision, editable.pinned_tag(name, app)} & set(revision_names) - {""})
-        follows_branch = revision_kind(running.revision, running.pin is not None) == "branch"
+        follows_branch = running.revision_kind == "branch"
         interval = _find_candidate_interval(history, running, revision_names, same)
         found[name] = SourceState(running.revision, same, interval, follows_branch)
     return found

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.argocd.revisions import revision_kind, shorten_commit
+from generator.argocd.revisions import required_kind, shorten_commit
 from generator.errors import NetworkError, RefusedError, UsageError
 from generator.promotion.app_edits import (
     RegistryEdit,
@@ -214,7 +214,7 @@ class StepDecider:
         if running is None:
             needs_source = self.environment.promotes_from and "order" not in self.request.overridden_rules
             if needs_source or chosen is None:
-                refusals = find_refusals(Candidate(name, "", True, {}), self.environment, self.context.now)
+                refusals = find_refusals(Candidate(name, "", "tag", {}), self.environment, self.context.now)
                 return PromotionStep(name, self.environment, refusals=tuple(refusals[:1]))
             running = self._find_app(self.environment.name, name) or self._resolve_app(name, None)
         if chosen is not None:
@@ -244,7 +244,7 @@ class StepDecider:
         direction = self._compare_with_target(wanted, here)
         names = {wanted.revision, wanted.tag} - {""}
         states = find_source_states(self.editable, self.environment, step.app_name, names, self.context.history)
-        candidate = Candidate(step.app_name, wanted.revision, True, states)
+        candidate = Candidate(step.app_name, wanted.revision, wanted.wanted_kind, states)
         overridden = {*self.request.overridden_rules, "pin"}
         refusals = find_refusals(candidate, self.environment, self.context.now, overridden)
         if self.request.ready_only:
@@ -277,13 +277,14 @@ class StepDecider:
             return [Refusal("onboard", f"{app} {why}; to add it: {by_name}")]
         if direction is not Direction.AHEAD:
             return [Refusal("direction", f"{_explain_direction(direction, environment, wanted)}; {by_name}")]
-        if _rank_pin(self._expected_kind(wanted)) < _rank_pin(revision_kind(here.revision, here.pin is not None)):
+        if _rank_pin(self._expected_kind(wanted)) < _rank_pin(here.revision_kind):
             stricter = shorten_commit(here.revision)
             return [Refusal("pin", f"a {wanted.wanted_kind} would replace the stricter pin {stricter}; {by_name}")]
         return []
 
     def _expected_kind(self, wanted: WantedRevision) -> str:
-        return "commit" if self.environment.policy.pin == "commit" else wanted.wanted_kind
+        required = required_kind(self.environment.policy.pin, wanted.app.takes_commits)
+        return "commit" if required == "commit" else wanted.wanted_kind
 
     def choose_step_pin(self, step: PromotionStep) -> PromotionStep:
         """Choose the pin of a step that nothing refuses yet, and check it; may query the app's repositories."""
@@ -302,15 +303,16 @@ class StepDecider:
         here = self._find_app(self.environment.name, step.app_name)
         if here is not None and here.revision == (pin.revision or own):
             return PromotionStep(step.app_name, self.environment, direction=Direction.EQUAL)
-        return self._check_pin(step, wanted, pin, own)
+        return self._check_pin(step, wanted, pin)
 
-    def _check_pin(self, step: PromotionStep, wanted: WantedRevision, pin: Pin, own: str) -> PromotionStep:
+    def _check_pin(self, step: PromotionStep, wanted: WantedRevision, pin: Pin) -> PromotionStep:
         names = {wanted.revision, *pin} - {None, ""}
         states = find_source_states(
             self.editable, self.environment, step.app_name, {str(name) for name in names}, self.context.history
         )
-        fixed = list_fixed_sources(self._resolve_app(step.app_name, pin.revision))
-        candidate = Candidate(step.app_name, pin.revision or own, pin.revision is not None, states, fixed)
+        app = self._resolve_app(step.app_name, pin.revision)
+        fixed = list_fixed_sources(app)
+        candidate = Candidate(step.app_name, app.revision, app.revision_kind, states, app.takes_commits, fixed)
         found = find_refusals(candidate, self.environment, self.context.now)
         kept = tuple(refusal for refusal in found if refusal.rule not in self.request.overridden_rules)
         overridden = tuple(refusal for refusal in found if refusal not in kept)

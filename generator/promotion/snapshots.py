@@ -7,6 +7,7 @@ whole file is parsed instead.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any
 
 import tomli
 
-from generator.registry.effective import BUILT_IN_DEFAULTS, build_base_layer, build_effective_app
+from generator.registry.effective import BUILT_IN_DEFAULTS, build_base_layer, build_effective_app, merge_layers
 from generator.registry.files import TEAM_PLACEHOLDER
 
 #: The revision of each listed app, by (environment, app).
@@ -22,9 +23,11 @@ ListedRevisions = Mapping[tuple[str, str], str]
 _PIN_WITH_TAG = re.compile(
     r"""["']([a-z][-a-z0-9]*)@([0-9a-f]{40}|[0-9a-f]{64})["'],?[ \t]*#[ \t]*([^\s;]+)[ \t]*(?:;|$)""", re.M
 )
-#: The fields of an app that decide which revision it runs.
-_SOURCE_KEYS = ("sources", "sourceHydrator")
-_REVISION_KEYS = ("targetRevision", *_SOURCE_KEYS)
+#: The fields of an app that decide which revision it runs without a pin; the last two only with `pins`.
+_SOURCE_KEYS = ("sources", "sourceHydrator", "pins")
+_REVISION_KEYS = ("targetRevision", *_SOURCE_KEYS, "helm", "kustomize")
+#: Elements of `[[apps.x.sources]]`: the tables of one list, and so no fragments.
+_SOURCE_ELEMENT = re.compile(r"^[ \t]*\[\[[^]\n]*\bsources\b", re.M)
 _Layer = Mapping[str, Any]
 
 
@@ -77,7 +80,7 @@ class RevisionReader:
 
     def _read_blob(self, data: bytes, whole: bool) -> tuple[_Fragment, ...] | None:
         text = data.decode("utf-8", "replace").replace("\r\n", "\n")
-        first, *tables = [text] if whole else text.split("\n[")
+        first, *tables = [text] if whole or _SOURCE_ELEMENT.search(text) else text.split("\n[")
         pieces = [self._parse_fragment(first), *(self._parse_fragment(f"[{table}") for table in tables)]
         if tables and any(piece is None for piece in pieces):
             pieces = [self._parse_fragment(text)]
@@ -136,29 +139,23 @@ class RevisionReader:
 
 
 def _decide_revision(app: str, env: str, pin: str | None, layer: _Layer, defaults: _Layer) -> str:
+    if pin is not None:
+        return pin
     narrower = layer.get("environments", {}).get(env, {})
     try:
         if any(key in part for part in (narrower, layer, defaults) for key in _SOURCE_KEYS):
-            return build_effective_app(build_base_layer(defaults), app, layer, env, pin).revision
+            return build_effective_app(build_base_layer(defaults), app, layer, env, None).revision
         # The usual case, an app with one source: the first layer that sets targetRevision decides.
-        told = ({"targetRevision": pin} if pin is not None else {}, narrower, layer, defaults, BUILT_IN_DEFAULTS)
+        told = (narrower, layer, defaults, BUILT_IN_DEFAULTS)
         return str(next(part["targetRevision"] for part in told if "targetRevision" in part))
     # An old version need not be a valid registry.
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
-        return pin or "HEAD"
+        return "HEAD"
 
 
 def _merge_layers(layers: Sequence[_Layer]) -> _Layer:
     """Merge the layers of one table from several fragments: `[apps.x]` and `[apps.x.environments.prod]`."""
-    if len(layers) == 1:
-        return layers[0]
-    whole: dict[str, Any] = {}
-    for layer in layers:
-        environments = {**whole.get("environments", {}), **layer.get("environments", {})}
-        whole |= layer
-        if environments:
-            whole["environments"] = environments
-    return whole
+    return layers[0] if len(layers) == 1 else functools.reduce(merge_layers, layers, {})
 
 
 def _extract_fragment(data: dict[str, Any]) -> _Fragment:

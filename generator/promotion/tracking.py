@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from generator.argocd.revisions import find_newest_tag, parse_tag
+from generator.argocd.permissions import matches_glob
+from generator.argocd.revisions import SemanticVersion, parse_tag
 from generator.argocd.version_ranges import parse_version_range
 from generator.errors import NetworkError, UsageError
 from generator.promotion.app_edits import RegistryEdit, find_listed_app, require_app
@@ -18,6 +19,32 @@ from generator.registry.effective import EffectiveApp
 
 _MAX_SKIPPED_TAGS = 3
 _ORDER_NAMES = {"semver": "semantic versions", "calver": "calendar versions", "date": "dates"}
+
+
+class NewestTag(NamedTuple):
+    """The newest tag, or None, and the tags that match the pattern but are no versions."""
+
+    tag: str | None
+    skipped: tuple[str, ...]
+
+
+def find_newest_tag(
+    tags: Iterable[str], pattern: str, order: str, allows: Callable[[SemanticVersion], bool] | None
+) -> NewestTag:
+    """Find the newest tag that matches `pattern` and that a range allows; without a range, no pre-release."""
+    newest: tuple[Any, str] | None = None
+    skipped = []
+    for tag in sorted(tags):
+        if not matches_glob(tag, pattern):
+            continue
+        key = parse_tag(tag, pattern, order)
+        if key is None:
+            skipped.append(tag)
+        elif isinstance(key, SemanticVersion) and not (allows(key) if allows else key.is_release):
+            continue
+        elif newest is None or newest[0] <= key:
+            newest = key, tag
+    return NewestTag(newest[1] if newest else None, tuple(skipped))
 
 
 def update_tracked_apps(editable: EditableRegistry, apps: tuple[str, ...], context: PromotionContext) -> RegistryEdit:

@@ -13,11 +13,12 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.argocd.permissions import is_denied, normalize_git_url
-from generator.argocd.revisions import is_written_as_range, revision_kind
+from generator.argocd.revisions import is_written_as_range, required_kind, required_kind_name, revision_kind
 from generator.argocd.strings import SYNC_OPTIONS, quoted_excerpt
 from generator.argocd.urls import OPT_IN_SCHEMES, url_scheme
 from generator.argocd.versions import NEWEST_KNOWN_ARGOCD, major_minor, too_new_message
-from generator.registry.effective import SOURCE_KEYS, EffectiveApp, Layer, follows_app_revision
+from generator.registry.effective import SOURCE_KEYS, EffectiveApp, Layer
+from generator.registry.pinned_fields import UnknownFieldError, find_pinned_field
 from generator.registry.problems import Finding
 from generator.toml.document import KeyPath
 
@@ -44,6 +45,7 @@ _QUALIFIED_NAME = re.compile(
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _FIELD_NAME = re.compile(r"[a-z][A-Za-z0-9]{0,62}")
 _MAX_RELEASE_LENGTH = 53
+_IMAGE_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[0-9a-f]{64}")
 #: Fields of an Application's spec, and their own keys in the registry.
 _SPEC_FIELDS_WITH_KEYS = {
     "project": "project",
@@ -70,6 +72,7 @@ def app_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Fi
             yield from _source_url_problems(at, source, settings)
     yield from _source_reference_problems(app)
     yield from _hydrator_problems(app, settings)
+    yield from _pinned_field_problems(app)
     yield from _release_name_problems(app, settings)
     if "server" in app.fields and "cluster" in app.fields:
         yield Finding(("cluster",), "an app has both a server and a cluster: keep one")
@@ -172,23 +175,41 @@ def _hydrator_problems(app: EffectiveApp, settings: ValidationSettings) -> Itera
 
 def pin_problems(app: EffectiveApp, policy: str) -> Iterator[tuple[str, bool]]:
     """Yield the problems of an app's pin, and for each whether it violates the promotion policy."""
-    sources = app.sources if app.has_multiple_sources else []
-    if app.pin is not None and sources and not any(map(follows_app_revision, app.fields["sources"])):
+    known = len(app.pinned_fields) == len(app.pins)
+    if app.pin is not None and known and not app.has_pinnable_field:
         text = f'the pin of "{app.app}" has no effect, because each source has a targetRevision'
-        yield f"{text}: remove it from the source that the pin is for", False
+        yield (
+            f'{text}: name the source that the pin is for, pins = ["sources.NAME"], or remove its targetRevision',
+            False,
+        )
+    if app.pin is None and not app.revision:
+        text = f'"{app.app}" has no value for {app.pins[0]}, which a pin sets'
+        yield f'{text}: pin it here, "{app.app}@TAG", or set a value in the app', False
     if policy == "any":
         return
-    only = f"environment {app.environment} runs {policy}s only, and"
-    if revision_kind(app.revision, app.pin is not None) not in ("commit", policy):
-        text = f"{only} {quoted_excerpt(app.revision)} is not one"
-        yield f'{text}: pin it here, "{app.app}@<{policy}>"', True
-    for source in sources:
+    if app.revision and app.revision_kind not in ("commit", required_kind(policy, app.takes_commits)):
+        wanted = required_kind_name(policy, app.takes_commits)
+        text = f"environment {app.environment} runs {wanted} only, and {quoted_excerpt(app.revision)} is not one"
+        yield f'{text}: pin it here, "{app.app}@<{wanted.split()[-1][:-1]}>"', True
+    for source in app.fixed_sources:
         wanted = str(source.get("targetRevision", "HEAD"))
         # A chart has versions and no commits.
-        allowed = ("commit", "tag" if "chart" in source else policy)
-        if wanted != app.revision and revision_kind(wanted, False) not in allowed:
-            text = f"{only} source {quoted_excerpt(source['repoURL'])} follows {quoted_excerpt(wanted)}"
-            yield f"{text}: write a {policy} as its targetRevision", True
+        kind = required_kind(policy, "chart" not in source)
+        if revision_kind(wanted, False, in_git="chart" not in source) not in ("commit", kind):
+            text = f"environment {app.environment} runs {policy}s only, and source {quoted_excerpt(source['repoURL'])}"
+            yield f"{text} follows {quoted_excerpt(wanted)}: write a {policy} as its targetRevision", True
+
+
+def _pinned_field_problems(app: EffectiveApp) -> Iterator[Finding]:
+    for index, name in enumerate(app.pins):
+        try:
+            field = find_pinned_field(app.fields, name)
+        except UnknownFieldError as error:
+            yield Finding(("pins", index), str(error))
+            continue
+        if field.image and app.pin is not None and not _IMAGE_TAG.fullmatch(app.pin):
+            text = f"{quoted_excerpt(app.pin)} in {app.environment} is not the tag or digest of an image"
+            yield Finding(("pins", index), f"{text}: pin another one")
 
 
 def _release_name_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:

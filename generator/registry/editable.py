@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Concatenate, ParamSpec
 
-from generator.argocd.strings import COMMIT_PATTERN
+from generator.argocd.revisions import COMMIT_PATTERN
 from generator.errors import Problem, RegistryError
 from generator.registry.files import MemoryFiles, RegistryFiles
 from generator.registry.promotion_lists import ListEntry, read_entries, remove_entry, set_entries

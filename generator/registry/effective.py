@@ -6,12 +6,16 @@ From the weakest to the strongest: built-in defaults, `defaults`, the app, `app.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from generator.argocd.revisions import is_written_as_range
-from generator.toml.syntax import KeyPath
+from generator.argocd.revisions import revision_kind
+from generator.registry.pinned_fields import DEFAULT_PINS, PinnedField, UnknownFieldError, find_pinned_field, write_pin
+
+if TYPE_CHECKING:
+    from generator.toml.syntax import KeyPath
 
 Layer = Mapping[str, Any]
 
@@ -30,13 +34,17 @@ SOURCE_KEYS = ("repoURL", "path", "chart", "targetRevision", "tagPrefix", *SOURC
 
 @dataclass
 class EffectiveApp:
-    """One app in one environment, with all layers merged into `fields`. Do not modify it."""
+    """One app in one environment, with all layers merged into `fields`. Do not modify it.
+
+    `pins` are the names of the fields that a pin sets.
+    """
 
     app: str
     environment: str
     team: str
     pin: str | None
     fields: Layer
+    pins: tuple[str, ...] = DEFAULT_PINS
 
     def __post_init__(self) -> None:
         self.project = str(self.fields.get("project", self.app))
@@ -69,16 +77,82 @@ class EffectiveApp:
         parts = [*self.sources, *(hydrator.get(name, {}) for name in ("drySource", "syncSource"))]
         return list(dict.fromkeys(part["repoURL"] for part in parts if "repoURL" in part))
 
+    @property
+    def deployed_sources(self) -> list[dict[str, Any]]:
+        """The sources that render manifests or give them values; of a source hydrator, the dry source."""
+        hydrator = self.fields.get("sourceHydrator")
+        return [hydrator["drySource"]] if hydrator else self.sources
+
+    @cached_property
+    def pinned_fields(self) -> tuple[PinnedField, ...]:
+        """The fields that a pin sets, in the order of `pins`, without those that the app does not have."""
+        found = []
+        for name in self.pins:
+            with suppress(UnknownFieldError):
+                found.append(find_pinned_field(self.fields, name))
+        return tuple(found)
+
+    @cached_property
+    def pinned_sources(self) -> tuple[dict[str, Any], ...]:
+        """The sources whose `targetRevision` a pin sets."""
+        sources, indexes = self.deployed_sources, []
+        for field in self.pinned_fields:
+            if field.path[0] == "sources" and field.is_revision:
+                indexes.append(int(field.path[1]))
+            elif field.is_revision and self.has_multiple_sources:
+                indexes += [at for at, each in enumerate(self.fields["sources"]) if follows_app_revision(each)]
+            elif field.is_revision:
+                indexes.append(0)
+        return tuple(sources[index] for index in dict.fromkeys(indexes))
+
+    @property
+    def has_pinnable_field(self) -> bool:
+        """Whether a pin has an effect: not if it sets `targetRevision`, and every source has its own."""
+        return bool(self.pinned_sources) or any(not field.is_revision for field in self.pinned_fields)
+
+    @property
+    def _revision_sources(self) -> tuple[dict[str, Any], ...]:
+        """The sources that have the app's revision; where a pin has no effect, the first one that renders."""
+        if self.has_pinnable_field:
+            return self.pinned_sources
+        renders = (source for source in self.deployed_sources if "path" in source or "chart" in source)
+        return (next(renders, self.deployed_sources[0]),)
+
+    @property
+    def fixed_sources(self) -> list[dict[str, Any]]:
+        """The other sources, whose revision is their own."""
+        own = [id(source) for source in self._revision_sources]
+        return [source for source in self.deployed_sources if id(source) not in own]
+
+    @property
+    def takes_commits(self) -> bool:
+        """Whether a pin can name the content itself: the commit of a Git source, or the digest of an OCI artifact.
+
+        Chart versions and image tags cannot; there a fixed version is the strictest pin.
+        """
+        return any("chart" not in source for source in self._revision_sources)
+
     @cached_property
     def revision(self) -> str:
-        """The revision that runs in this environment: that of the first source that renders manifests."""
-        hydrator = self.fields.get("sourceHydrator")
-        if hydrator:
-            return str(hydrator["drySource"]["targetRevision"])
-        if self.has_multiple_sources and not any(map(follows_app_revision, self.fields["sources"])):
-            renders = [source for source in self.sources if "path" in source or "chart" in source]
-            return str((renders or self.sources)[0].get("targetRevision", "HEAD"))
-        return str(self.fields["targetRevision"])
+        """The revision that runs in this environment: what the pin sets, or would set if there were one.
+
+        Empty if that field is not set.
+        """
+        if self.pin is not None:
+            return self.pin
+        field = next(iter(self.pinned_fields), None)
+        if field is not None and not field.is_revision:
+            return field.read(self.fields)
+        return str(self._revision_sources[0].get("targetRevision", "HEAD"))
+
+    @property
+    def revision_kind(self) -> str:
+        """The kind of the revision: `commit`, `tag` or `branch`."""
+        return self.classify_revision(self.revision, self.pin is not None)
+
+    def classify_revision(self, revision: str, pinned: bool) -> str:
+        """Classify what a pin of this app may name, as `commit`, `tag` or `branch`; a version is a tag."""
+        return revision_kind(revision, pinned, in_git=self.takes_commits)
 
 
 def follows_app_revision(source: Layer) -> bool:
@@ -137,21 +211,11 @@ def build_effective_app(base: Layer, app: str, declared: Layer, environment: str
     narrower = declared.get("environments", {}).get(environment)
     if narrower:
         merged = _apply_layer(merged, _normalize_layer(narrower))
-    fields = _to_argocd_fields(merged)
+    pins = tuple(merged.pop("pins", DEFAULT_PINS))
+    fields: Layer = _to_argocd_fields(merged)
     if pin is not None:
-        fields = _apply_pin(fields, pin)
-    return EffectiveApp(app, environment, str(declared.get("team", "")), pin, fields)
-
-
-def _apply_pin(fields: Layer, pin: str) -> dict[str, Any]:
-    """Write the pin where Argo CD reads it, and drop `tagPrefix` unless the pin is a version range."""
-    pinned = {**fields, "targetRevision": pin}
-    if not is_written_as_range(pin):
-        pinned.pop("tagPrefix", None)
-    hydrator = fields.get("sourceHydrator")
-    if hydrator:
-        pinned["sourceHydrator"] = {**hydrator, "drySource": {**hydrator["drySource"], "targetRevision": pin}}
-    return pinned
+        fields = write_pin(fields, pins, pin)
+    return EffectiveApp(app, environment, str(declared.get("team", "")), pin, fields, pins)
 
 
 def _to_argocd_fields(layer: Layer) -> dict[str, Any]:

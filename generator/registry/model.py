@@ -12,11 +12,12 @@ from generator.argocd.application import IgnoreDifference, Info, Source, SourceF
 from generator.argocd.project import ProjectFields
 from generator.argocd.table import Count, StringMap, Table, since, union_by_toml_type
 from generator.argocd.urls import RepositoryGrant
+from generator.registry.pinned_fields import PinnedFieldName
 from generator.registry.shards import MAX_SHARDS, SHARD_BY_TEAM
 
 
 class AppFields(SourceFields):
-    """The fields allowed in `defaults`, in an app, and in an app's overrides for one environment."""
+    """The fields of an app that may differ by environment."""
 
     project: strings.DnsLabel | None = None
     namespace: strings.DnsLabel | None = None
@@ -67,7 +68,20 @@ class Track(Table):
         return self
 
 
-class App(AppFields):
+class AppDefaults(AppFields):
+    """The fields allowed in `defaults`, and in an app for all environments."""
+
+    pins: list[PinnedFieldName] | None = Field(
+        default=None,
+        min_length=1,
+        description="The fields that a pin in a promotion list, APP@PIN, sets: `targetRevision` (default),"
+        " `sources.NAME` or `sources.INDEX` (that source's targetRevision, such as a chart version),"
+        " `helm.parameters.NAME`, `helm.valuesObject.PATH` (such as an image tag) or `kustomize.images.IMAGE`."
+        " https://argo-cd.readthedocs.io/en/stable/user-guide/tracking_strategies/",
+    )
+
+
+class App(AppDefaults):
     team: strings.DnsLabel
     description: strings.MultiLineText | None = None
     track: Track | None = None
@@ -166,7 +180,7 @@ class RootFile(Table):
     allow_schemes: list[Literal["file", "http"]] = []
     workloads: Workloads = Workloads()
     argocd: ArgoCD = ArgoCD()
-    defaults: AppFields = AppFields()
+    defaults: AppDefaults = AppDefaults()
     environments: dict[strings.DnsLabel, Environment] = {}
     teams: dict[strings.DnsLabel, Team] = {}
     projects: dict[strings.DnsLabel, ProjectFields] = {}

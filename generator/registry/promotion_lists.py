@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from generator.argocd.strings import COMMIT_PATTERN
+from generator.argocd.revisions import COMMIT_PATTERN
 from generator.toml.array import Array, Element
 from generator.toml.document import Document, KeyPath
 from generator.toml.edit import quote_toml_string, set_value

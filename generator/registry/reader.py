@@ -115,7 +115,7 @@ def _read_root_tables(builder: RegistryBuilder, root: Document) -> None:
     builder.settings = settings.table or model.RootFile.model_validate({**settings.data, "version": 1})
     builder.is_complete = not any(path[:1] == ("include",) for path in settings.invalid_paths)
     defaults = root.data.get("defaults", {})
-    builder.defaults = builder.validate_table(root, ("defaults",), model.AppFields, defaults).data
+    builder.defaults = builder.validate_table(root, ("defaults",), model.AppDefaults, defaults).data
     for section, table_model in _SECTIONS.items():
         for name, raw in _named_tables(builder, root, section):
             table = builder.validate_table(root, (section, name), table_model, raw)

@@ -21,6 +21,7 @@ from tests.charts.rendered import DATA, ROOT, SAMPLE, through_parent, tree_at
 
 EVERY_FIELD = DATA / "golden" / "every-field"
 SHARDED = DATA / "golden" / "sharded"
+PINS = DATA / "golden" / "pins"
 _CRDS = ROOT.parent / "shared" / "argocd-crds"
 
 
@@ -31,8 +32,11 @@ def _committed(root: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize(
     ("registry", "golden"),
-    [(SAMPLE, ROOT / "multi-repo"), *((place / "apps.toml", place / "multi-repo") for place in (EVERY_FIELD, SHARDED))],
-    ids=["sample", "every-field", "sharded"],
+    [
+        (SAMPLE, ROOT / "multi-repo"),
+        *((place / "apps.toml", place / "multi-repo") for place in (EVERY_FIELD, SHARDED, PINS)),
+    ],
+    ids=["sample", "every-field", "sharded", "pins"],
 )
 def test_the_tree_is_the_committed_one(registry: Path, golden: Path) -> None:
     files, committed = tree_at(registry).files, _committed(golden)
@@ -88,8 +92,9 @@ def test_the_registry_of_every_field_has_every_field() -> None:
     }
     missing = {f"{model.__name__}.{key}" for model, key in wanted - set(_used(RootFile, data))}
     # `spec` is for what no Argo CD known here has, and `track` never reaches Argo CD; an app in one environment
-    # takes the same fields as an app.
-    assert {name for name in missing if not name.startswith(("AppFields.", "Track."))} == {"App.spec", "App.track"}
+    # takes the same fields as an app. `pins` have a registry of their own.
+    named = {name for name in missing if not name.startswith(("AppFields.", "Track."))}
+    assert named == {"App.spec", "App.track", "App.pins"}
 
 
 @functools.cache
@@ -126,8 +131,8 @@ def _objects(tree: RenderedTree) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     "registry",
-    [SAMPLE, EVERY_FIELD / "apps.toml", SHARDED / "apps.toml"],
-    ids=["sample", "every-field", "sharded"],
+    [SAMPLE, EVERY_FIELD / "apps.toml", SHARDED / "apps.toml", PINS / "apps.toml"],
+    ids=["sample", "every-field", "sharded", "pins"],
 )
 def test_every_object_fits_argo_cds_schemas(registry: Path) -> None:
     if not _CRDS.is_dir():
@@ -141,3 +146,44 @@ def test_every_object_fits_argo_cds_schemas(registry: Path) -> None:
             for error in _schema(one["kind"]).iter_errors(judged)
         ]
         assert not problems
+
+
+def test_a_pin_sets_the_fields_that_pins_names() -> None:
+    def sources(environment: str, app: str) -> list[dict[str, Any]]:
+        charts = group_by_chart(tree_at(PINS / "apps.toml").files)
+        for found in through_parent(charts, environment):
+            for one in found.values():
+                if one["kind"] == "Application" and one["metadata"]["name"] == app:
+                    spec = one["spec"]
+                    return spec.get("sources") or [spec["source"]]
+        raise AssertionError(app)
+
+    def seen(app: str) -> list[Any]:
+        before, after = sources("dev", app), sources("prod", f"{app}-prod")
+        return [*_differences(before, after)]
+
+    assert seen("keycloak") == [((0, "targetRevision"), "24.0.0", "24.0.1")]
+    assert seen("redis") == [((0, "targetRevision"), "20.6.0", "20.6.1")]
+    assert seen("web") == [((0, "helm", "valuesObject", "image", "tag"), 1.9, "1.10")]
+    assert seen("api") == [
+        ((0, "helm", "parameters", 0, "forceString"), None, True),
+        ((0, "helm", "parameters", 0, "value"), "20261101", "20261128"),
+    ]
+    digest = "sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
+    old, new = "shop=registry.example.com/shop:1.4.0", f"shop=registry.example.com/shop@{digest}"
+    assert seen("shop") == [((0, "kustomize", "images", 0), old, new)]
+    assert seen("console") == [
+        ((0, "helm", "parameters", 0, "value"), "v2.0.0", "v2.1.0"),
+        ((0, "targetRevision"), "v2.0.0", "v2.1.0"),
+    ]
+    assert seen("ledger") == [((1, "helm", "valuesObject", "images", "ledger.main", "tag"), "1.4.0", "1.5.0")]
+
+
+def _differences(before: Any, after: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:
+    if isinstance(before, list) and isinstance(after, list):
+        before, after = dict(enumerate(before)), dict(enumerate(after))
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in sorted(before.keys() | after.keys()):
+            yield from _differences(before.get(key), after.get(key), (*path, key))
+    elif before != after:
+        yield path, before, after

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from generator.argocd.revisions import revision_kind
 from generator.promotion.history import RunInterval
 from generator.promotion.policy_rules import Candidate, SourceState, find_refusals
 from generator.promotion.times import parse_duration_seconds
@@ -36,7 +37,7 @@ def prod(policy: str = "", holds: str = "") -> Environment:
 
 
 def candidate(revision: str = COMMIT, **below: SourceState) -> Candidate:
-    return Candidate("billing", revision, True, below or {"dev": since(hours=100)})
+    return Candidate("billing", revision, revision_kind(revision, True), below or {"dev": since(hours=100)})
 
 
 def since(hours: float, until: float | None = None) -> SourceState:
@@ -52,7 +53,7 @@ def refusal_texts(environment: Environment, who: Candidate, now: datetime = NOW)
     ("policy", "who", "words"),
     [
         ("", candidate(), []),
-        ("", Candidate("billing", COMMIT, True, {}), [
+        ("", Candidate("billing", COMMIT, "commit", {}), [
             "order: billing is not in dev or qa yet; prod promotes from dev or qa"]),
         ("", candidate(dev=SourceState("v9", False, None)), ["order: 3f2a9c1d0b7e never ran in dev, which runs v9"]),
         ("", candidate(dev=SourceState("main", False, None, follows_branch=True)), []),
