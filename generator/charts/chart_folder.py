@@ -73,22 +73,27 @@ EMPTY_FOLDER = ChartFolder("", (), lambda paths: {})
 
 @dataclass(frozen=True)
 class OverlaidFolder(ChartFolder):
-    """The output folder as it will lie: the files of `tree`, and the foreign files that stay."""
+    """The output folder as it will lie: the files of `tree`, and the foreign files that stay.
+
+    `environments` have generated charts, or had them before.
+    """
 
     tree: RenderedTree = field(kw_only=True)
+    environments: frozenset[str] = field(kw_only=True)
     foreign_paths: frozenset[str] = field(kw_only=True)
 
     @cached_property
     def generated_charts(self) -> tuple[Chart, ...]:
         """The charts of the registry, in order; others, such as those of a former shard, are read by no Argo CD."""
-        return tuple(sorted({chart_path.chart for path in self.tree.digests if (chart_path := parse_chart_path(path))}))
+        return tuple(sorted(_list_charts(self.tree.digests)))
 
     def is_kept_foreign_file(self, chart: Chart, name: str) -> bool:
-        """Whether a chart of the registry keeps a foreign file at the path `name` below it.
+        """Whether a foreign file stays at the path `name` below a chart, and Argo CD goes on to read it.
 
-        False for any other chart, and for a path without a file.
+        False for a chart that was generated and no longer is, and for a former shard: Argo CD loses all of it.
         """
-        return chart in self.generated_charts and self.paths_by_chart[chart].get(name) in self.foreign_paths
+        is_read = chart in self.generated_charts or chart.environment not in self.environments
+        return is_read and self.paths_by_chart.get(chart, {}).get(name) in self.foreign_paths
 
 
 def overlay_tree(tree: RenderedTree, folder: ChartFolder) -> OverlaidFolder:
@@ -104,7 +109,14 @@ def overlay_tree(tree: RenderedTree, folder: ChartFolder) -> OverlaidFolder:
         return {**{path: tree.files[path] for path in paths if path in tree.files}, **stay}
 
     paths = frozenset(filter(is_in_chart, tree.digests)) | foreign
-    return OverlaidFolder(folder.display_path, paths, read_files, tree=tree, foreign_paths=foreign)
+    environments = frozenset(list_chart_environments((*folder.inventory.files, *tree.digests)))
+    return OverlaidFolder(
+        folder.display_path, paths, read_files, tree=tree, environments=environments, foreign_paths=foreign
+    )
+
+
+def _list_charts(paths: Iterable[str]) -> set[Chart]:
+    return {chart_path.chart for path in paths if (chart_path := parse_chart_path(path))}
 
 
 def _refuse_case_clashes(folder: ChartFolder, foreign_paths: Iterable[str], tree: RenderedTree) -> None:
@@ -125,4 +137,4 @@ def is_in_chart(path: str) -> bool:
 
 def list_chart_environments(paths: Iterable[str]) -> list[str]:
     """The environments that have a chart among these files, in order of name."""
-    return sorted({chart_path.chart.environment for path in paths if (chart_path := parse_chart_path(path))})
+    return sorted({chart.environment for chart in _list_charts(paths)})

@@ -149,7 +149,9 @@ def _update_checkout(checkout: Checkout, branch: str, commit: str, *, edited: bo
         return (text,) if edited else ()
     if fast_forward_checkout(checkout, branch, commit):
         return ()
-    return (f"this checkout was not updated: commit or stash its other edits, then run git pull origin {branch}",)
+    return (
+        f"this checkout was not updated: commit or stash its edits, if it has any, and run git pull origin {branch}",
+    )
 
 
 def _scope_pull_request(

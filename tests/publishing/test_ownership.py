@@ -118,6 +118,30 @@ def test_charts_written_by_hand_are_taken_over_on_request(apart: Arrangement) ->
     assert len(apart.record().files) == len(apart.charts()) - 2
 
 
+FOREIGN = """\
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: { name: extra, namespace: argocd }
+spec:
+  project: default
+  source: { repoURL: https://github.com/acme/extra.git, path: x, targetRevision: main }
+  destination: { namespace: extra, server: https://kubernetes.default.svc }
+"""
+
+
+@pytest.mark.parametrize("chart_file", ["name: qa\nversion: 0.1.0\napiVersion: v2\n", ""])
+def test_a_chart_of_an_environment_that_the_registry_does_not_have_is_no_removal(
+    apart: Arrangement, chart_file: str
+) -> None:
+    files = {"templates/extra.yaml": FOREIGN, **({"Chart.yaml": chart_file} if chart_file else {})}
+    folder = "multi-repo/argo-app-of-apps"
+    apart.others({f"{folder}/qa/{name}": text for name, text in files.items()})
+    assert apart.publish("--adopt").code == 0
+    apart.others({f"{folder}/more/{name}": text for name, text in files.items()})
+    assert apart.publish().out == "already up to date\n"
+    assert apart.read(f"{folder}/qa/templates/extra.yaml") == FOREIGN
+
+
 @pytest.mark.parametrize("path", [RECORD, VALUES, "multi-repo/argo-app-of-apps", "multi-repo"])
 def test_a_link_in_the_way_is_refused(apart: Arrangement, path: str) -> None:
     apart.remote.write({path: "/etc"}, mode="120000")
