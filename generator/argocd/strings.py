@@ -338,6 +338,13 @@ SyncOption = Annotated[
 ArgoCDVersion = Annotated[
     str, matching(r"[0-9]{1,3}\.[0-9]{1,3}(?:\.[0-9]{1,3})?", 'is not a version: write one such as "3.4"')
 ]
+ArgoCDAddress = Annotated[
+    str,
+    matching(
+        r"https?://(?:[-A-Za-z0-9._~:/\[\]]|\{environment\})+",
+        "is not the address of Argo CD: write https://HOST, where {environment} may stand for the environment's name",
+    ),
+]
 ChartName = Annotated[
     str,
     matching(

@@ -71,14 +71,7 @@ class Track(Table):
 class AppDefaults(AppFields):
     """The fields allowed in `defaults`, and in an app for all environments."""
 
-    pins: list[PinnedFieldName] | None = Field(
-        default=None,
-        min_length=1,
-        description="The fields that a pin in a promotion list, APP@PIN, sets: `targetRevision` (default),"
-        " `sources.NAME` or `sources.INDEX` (that source's targetRevision, such as a chart version),"
-        " `helm.parameters.NAME`, `helm.valuesObject.PATH` (such as an image tag) or `kustomize.images.IMAGE`."
-        " https://argo-cd.readthedocs.io/en/stable/user-guide/tracking_strategies/",
-    )
+    pins: list[PinnedFieldName] | None = Field(default=None, min_length=1)
 
 
 class App(AppDefaults):
@@ -167,11 +160,12 @@ class Workloads(Table):
 
 
 class ArgoCD(Table):
-    """The Argo CD version to generate for, and the namespaces of its objects."""
+    """The Argo CD to generate for: its version, the namespaces of its objects, and where people see it."""
 
     version: strings.ArgoCDVersion = "3.4"
     namespace: strings.DnsLabel = "argocd"
     project_namespace: strings.DnsLabel | None = None
+    url: strings.ArgoCDAddress | None = None
 
 
 class RootFile(Table):
@@ -187,7 +181,8 @@ class RootFile(Table):
     apps: dict[strings.AppName, App] = {}
 
 
-def json_schema() -> dict[str, Any]:
-    """Generate the JSON Schema (draft 2020-12) of the root file; the same version always gives the same schema."""
-    schema = RootFile.model_json_schema(by_alias=True, mode="validation")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "apps.toml"}
+class IncludedFile(Table):
+    """A file that `include` names: it belongs to a team."""
+
+    environments: dict[strings.DnsLabel, IncludedEnvironment] = {}
+    apps: dict[strings.AppName, App] = {}

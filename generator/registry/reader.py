@@ -137,8 +137,8 @@ def _named_tables(builder: RegistryBuilder, document: Document, section: str) ->
 
 
 def _read_included_tables(builder: RegistryBuilder, document: Document) -> None:
-    for key in sorted(document.data.keys() - {"environments", "apps"}):
-        text = _misplaced_key_message(key, model.RootFile, "environments", "apps")
+    for key in sorted(document.data.keys() - model.IncludedFile.model_fields.keys()):
+        text = _misplaced_key_message(key, model.RootFile, *model.IncludedFile.model_fields)
         builder.report.add_key_problem(document, (key,), text)
     for name, raw in _named_tables(builder, document, "apps"):
         builder.declare_app(document, name, builder.validate_table(document, ("apps", name), model.App, raw))
