@@ -21,6 +21,7 @@ _VERSION = re.compile(
     rf"(?:-({_IDENTIFIER}(?:\.{_IDENTIFIER})*))?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?",
     re.ASCII,
 )
+_VERSION_AFTER_PREFIX = re.compile(r"((?:[^\d]*[^\dv])?)(v?\d.*)")
 _CALENDAR_VERSION = re.compile(r"v?(\d{1,8}(?:[._-]\d{1,8}){1,4})", re.ASCII)
 _DATE = re.compile(
     r"v?(\d{4})[-._]?(\d{2})[-._]?(\d{2})(?:[-._T ]?(\d{2})[-:.]?(\d{2})(?:[-:.]?(\d{2}))?Z?)?(?:[-+._].*)?",
@@ -102,6 +103,24 @@ def parse_tag(tag: str, pattern: str, order: str) -> Any:
         found = _CALENDAR_VERSION.fullmatch(text)
         return tuple(map(int, re.split("[._-]", found[1]))) if found else None
     return _parse_date(text)
+
+
+def compare_versions(first: str, second: str, order: str = "semver") -> int | None:
+    """Compare the versions in two tags: 1 if `first` is higher, -1 if it is lower, 0 if they are equal.
+
+    `order` is that of `track`. None if they are not versions of that order, or have different prefixes.
+    """
+    one, other = _split_version(first, order), _split_version(second, order)
+    if one is None or other is None or one[0] != other[0]:
+        return None
+    return int(other[1] < one[1]) - int(one[1] < other[1])
+
+
+def _split_version(tag: str, order: str) -> tuple[str, Any] | None:
+    """Split a tag into a prefix and a version that compares."""
+    found = _VERSION_AFTER_PREFIX.fullmatch(tag.removeprefix("refs/tags/"))
+    version = parse_tag(found[2], "*", order) if found else None
+    return (found[1], version) if found and version else None
 
 
 def _parse_date(text: str) -> datetime | None:

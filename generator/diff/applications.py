@@ -47,6 +47,16 @@ def list_sources(item: Manifest) -> list[Manifest]:
     return [source for source in sources if isinstance(source, Mapping)]
 
 
+def source_location(source: Manifest) -> str:
+    """The repository of a source, and its chart if it has one."""
+    return " ".join(str(source.get(name)) for name in ("repoURL", "chart") if source.get(name))
+
+
+def source_revision(source: Manifest) -> str:
+    """The revision of a source; HEAD if it has none."""
+    return str(source.get("targetRevision") or "HEAD")
+
+
 def source_form(item: Manifest) -> str:
     """Which field has the sources: `source`, `sources` or `sourceHydrator`; empty if there are none."""
     spec = find_nested_value(item, "spec") or {}

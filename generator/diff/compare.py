@@ -34,11 +34,15 @@ class ObjectKey(NamedTuple):
 
 
 class FieldDifference(NamedTuple):
-    """One field that differs; its path holds keys, the index of a list item, or `[name]` of a named item."""
+    """One field that differs; its path holds keys, the index of a list item, or `[name]` of a named item.
+
+    `version_order` says how the values compare, where they are versions: `semver`, `calver` or `date`; else empty.
+    """
 
     path: FieldPath
     before: Any
     after: Any
+    version_order: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ def compare_fields(before: Any, after: Any, path: FieldPath = ()) -> Iterator[Fi
         for index, (one, other) in enumerate(zip(before, after, strict=True)):
             yield from compare_fields(one, other, (*path, index))
     else:
-        yield FieldDifference(path, before, after)
+        yield FieldDifference(path, before, after, "semver" if path[-1:] == ("targetRevision",) else "")
 
 
 def _compare_named_items(

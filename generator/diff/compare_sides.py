@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from generator.charts import yaml
 from generator.charts.layout import (
@@ -16,9 +17,11 @@ from generator.charts.layout import (
     is_unittest_suite,
     parse_chart_path,
 )
+from generator.diff.applications import source_location
 from generator.diff.compare import (
     SHARD_FIELD,
     AppsByApplication,
+    FieldPath,
     Manifest,
     ObjectDifference,
     ObjectKey,
@@ -33,6 +36,7 @@ from generator.diff.sides import Side
 from generator.helm import engine as helm
 from generator.helm.environment_objects import ChartFiles, render_environment_objects
 from generator.helm.verify import ChartError
+from generator.registry.effective import EffectiveApp
 from generator.registry.registry import Environment, Registry
 from generator.registry.shards import bootstrap_name, shard_application_name
 
@@ -103,11 +107,42 @@ def _compare_environment(base: Side, head: Side, name: str, job_variables: Mappi
     touched = {chart_path.chart for path in files if (chart_path := parse_chart_path(path))}
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # Helm's engine runs outside of Python's global lock.
         before, after = pool.map(lambda side: _render_objects(side, name, touched), (base, head))
-    found = compare_objects(before, after, *(_map_applications_to_apps(side, name) for side in (base, head)))
+    changes = compare_objects(before, after, *(_map_applications_to_apps(side, name) for side in (base, head)))
+    found = [_mark_versions(each, name, (head.registry, base.registry)) for each in changes]
     context = _build_context(base, head, name, before, after)
     registered = _list_registered_objects(base, name) | _list_registered_objects(head, name)
     assessed = (_assess_difference(each, context, registered, job_variables) for each in found)
     return DiffChapter(name, tuple(assessed), len(files), guarded, bool(before) and not after)
+
+
+def _mark_versions(
+    difference: ObjectDifference, environment: str, registries: Sequence[Registry | None]
+) -> ObjectDifference:
+    """Note how the versions compare in each `targetRevision` and each field that a pin of the app sets."""
+    app = _find_app(difference.app, environment, registries)
+    if app is None:
+        return difference
+    pinned = {field.path_in_source(app.fields) for field in app.pinned_fields}
+    fields = (
+        field._replace(version_order=app.version_order)
+        if field.version_order or _path_in_source(field.path) in pinned
+        else field
+        for field in difference.fields
+    )
+    return replace(difference, fields=tuple(fields))
+
+
+def _find_app(name: str, environment: str, registries: Sequence[Registry | None]) -> EffectiveApp | None:
+    for registry in registries:
+        known = registry is not None and environment in registry.environments
+        if registry and known and (app := registry.find_effective_app(environment, name)):
+            return app
+    return None
+
+
+def _path_in_source(path: FieldPath) -> FieldPath:
+    """The path of a field of an Application within its source: from the tool on."""
+    return path[next((at for at, part in enumerate(path) if part in ("helm", "kustomize")), 0) :]
 
 
 def _list_differing_files(base: Side, head: Side, prefixes: tuple[str, ...]) -> list[str]:
@@ -188,8 +223,8 @@ def _build_context(
         before,
         after,
         max(pins, key=_PIN_STRICTNESS.index, default="any"),
-        _list_pinned_apps(was),
-        _list_pinned_apps(now),
+        _list_pinned_sources(base.registry, name),
+        _list_pinned_sources(head.registry, name),
         frozenset(was.retired if was else ()),
         frozenset(now.retired if now else ()),
         _list_shard_applications(base, name) | _list_shard_applications(head, name),
@@ -198,8 +233,15 @@ def _build_context(
     )
 
 
-def _list_pinned_apps(environment: Environment | None) -> frozenset[str]:
-    return frozenset(each.app for each in (environment.listings if environment else ()) if each.pin is not None)
+def _list_pinned_sources(registry: Registry | None, environment: str) -> frozenset[tuple[str, str]]:
+    """The apps that the environment's list pins, with the location of each source that the pin sets."""
+    known = registry is not None and environment in registry.environments
+    return frozenset(
+        (app.app, source_location(source))
+        for app in (registry.list_effective_apps(environment) if registry and known else ())
+        if app.pin is not None
+        for source in app.pinned_sources
+    )
 
 
 def _list_other_users(registry: Registry | None, name: str) -> dict[str, tuple[str, ...]]:

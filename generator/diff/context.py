@@ -36,17 +36,17 @@ class Danger(NamedTuple):
 class EnvironmentContext:
     """What else is known of an environment on both sides of a change.
 
-    `before` and `after` are its objects. `pin` is its pin policy; `pinned_before` and `pinned_after` are the apps that
-    its list pins, `retired_before` and `retired_after` its retired apps, `shards` the Applications of its shards.
-    `apps` are the names of the apps by Application. `other_users` are the Applications of other environments that use
-    AppProjects of this environment's chart, by project.
+    `before` and `after` are its objects. `pin` is its pin policy; `pinned_before` and `pinned_after` are the apps whose
+    pin in its list sets a source, each with the source's location. `retired_before` and `retired_after` are its
+    retired apps, `shards` the Applications of its shards, and `apps` the names of the apps by Application.
+    `other_users` are the Applications of other environments that use AppProjects of this chart, by project.
     """
 
     before: ObjectsByKey = field(default_factory=dict)
     after: ObjectsByKey = field(default_factory=dict)
     pin: str = "any"
-    pinned_before: frozenset[str] = frozenset()
-    pinned_after: frozenset[str] = frozenset()
+    pinned_before: frozenset[tuple[str, str]] = frozenset()
+    pinned_after: frozenset[tuple[str, str]] = frozenset()
     retired_before: frozenset[str] = frozenset()
     retired_after: frozenset[str] = frozenset()
     shards: frozenset[str] = frozenset()

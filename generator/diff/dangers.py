@@ -178,32 +178,25 @@ def _list_automation_effects(item: Manifest) -> dict[str, str]:
 
 def _find_branches(before: Manifest | None, after: Manifest, app: str, context: EnvironmentContext) -> Iterator[Danger]:
     """Find sources that follow a branch or a range where a pin was, or where the policy wants a pin."""
-    old = dict(_list_revisions(before)) if before is not None else {}
-    for url, revision in _list_revisions(after):
-        if old.get(url) == revision or not _moves(revision, app in context.pinned_after):
+    old = {argocd.source_location(each): each for each in argocd.list_sources(before or {})}
+    for source in argocd.list_sources(after):
+        url, revision = argocd.source_location(source), argocd.source_revision(source)
+        was = old.get(url)
+        unchanged = was is not None and argocd.source_revision(was) == revision
+        if unchanged or not _moves(source, (app, url) in context.pinned_after):
             continue
         if context.pin != "any":
             yield Danger("follows-branch", f"{revision} of {url}: only a {context.pin} may run here")
-        elif url in old and not _moves(old[url], app in context.pinned_before):
-            yield Danger(
-                "follows-branch", f"{old[url]} → {revision} of {url}: new commits are deployed without a review"
-            )
+        elif was is not None and not _moves(was, (app, url) in context.pinned_before):
+            change = f"{argocd.source_revision(was)} → {revision} of {url}"
+            yield Danger("follows-branch", f"{change}: new commits are deployed without a review")
 
 
-def _list_revisions(item: Manifest) -> list[tuple[str, str]]:
-    """The location and revision of each source."""
-    return [
-        (
-            " ".join(str(source.get(name)) for name in ("repoURL", "chart") if source.get(name)),
-            str(source.get("targetRevision") or "HEAD"),
-        )
-        for source in argocd.list_sources(item)
-    ]
-
-
-def _moves(revision: str, pinned: bool) -> bool:
-    """Whether a revision may be another commit or version tomorrow."""
-    return is_written_as_range(revision) or revision_kind(revision, pinned) == "branch"
+def _moves(source: Manifest, pinned: bool) -> bool:
+    """Whether a source's revision may be another commit or version tomorrow."""
+    revision = argocd.source_revision(source)
+    kind = revision_kind(revision, pinned, in_git="chart" not in source)
+    return is_written_as_range(revision) or kind == "branch"
 
 
 def _find_finalizer_change(before: Manifest, after: Manifest) -> Iterator[Danger]:

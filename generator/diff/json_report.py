@@ -66,7 +66,7 @@ def _difference_as_json(assessed: AssessedDifference) -> dict[str, Any]:
 
 def _field_as_json(field: FieldDifference) -> dict[str, Any]:
     ends = {"before": field.before, "after": field.after}
-    direction = describe_direction(field.before, field.after) if field.path[-1:] == ("targetRevision",) else ""
+    direction = describe_direction(field)
     return {
         "path": list(field.path),
         **{name: value for name, value in ends.items() if value is not ABSENT},

@@ -7,8 +7,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from generator.argocd.revisions import parse_version
+from generator.argocd.revisions import compare_versions
 from generator.diff.compare import ABSENT, FieldDifference, format_field_path
+from generator.registry.pinned_fields import read_image_tag
 
 #: Longer values are cut around the change; JSON has all of them.
 MAX_VALUE_LENGTH = 120
@@ -36,7 +37,8 @@ class FieldChange(NamedTuple):
 def describe_field(difference: FieldDifference) -> FieldChange:
     """Describe how a field changes, as short as its values allow."""
     path, before, after = format_field_path(difference.path), difference.before, difference.after
-    if all(isinstance(value, list) or value is ABSENT for value in (before, after)):
+    pair = _find_changed_image(difference)
+    if pair is None and all(isinstance(value, list) or value is ABSENT for value in (before, after)):
         old, new = ([] if value is ABSENT else value for value in (before, after))
         return FieldChange(path, "", tuple(_limit_lines(_compare_lists(old, new))))
     if any(isinstance(value, str) and "\n" in value for value in (before, after)):
@@ -44,17 +46,28 @@ def describe_field(difference: FieldDifference) -> FieldChange:
     if isinstance(before, Mapping) or isinstance(after, Mapping):
         leaves = [*_list_leaves("-", before), *_list_leaves("+", after)]
         return FieldChange(path, "", tuple(_limit_lines(leaves)))
-    direction = describe_direction(before, after) if path.endswith("targetRevision") else ""
+    direction, (before, after) = describe_direction(difference), pair or (before, after)
     summary = " → ".join(cut_around_change(_format_scalar(before), _format_scalar(after)))
     return FieldChange(path, f"{summary} ({direction})" if direction else summary)
 
 
-def describe_direction(before: Any, after: Any) -> str:
-    """Whether a revision goes `forward`, `back` or `sideways`; empty if one of them is no version."""
-    old, new = (parse_version(str(value).removeprefix("refs/tags/").removeprefix("v")) for value in (before, after))
-    if old is None or new is None:
-        return ""
-    return "forward" if old < new else "back" if new < old else "sideways"
+def describe_direction(difference: FieldDifference) -> str:
+    """Whether a version goes `forward`, `back` or `sideways`; empty if the field holds none."""
+    before, after = map(read_image_tag, _find_changed_image(difference) or ("", ""))
+    if not before:
+        before, after = str(difference.before), str(difference.after)
+    order = compare_versions(after, before, difference.version_order) if difference.version_order else None
+    return "" if order is None else "forward" if order > 0 else "back" if order < 0 else "sideways"
+
+
+def _find_changed_image(difference: FieldDifference) -> tuple[str, str] | None:
+    """The image of a pinned list of images before and after, if no other one changed."""
+    before, after = difference.before, difference.after
+    lists = isinstance(before, list) and isinstance(after, list) and len(before) == len(after)
+    if not (difference.version_order and lists):
+        return None
+    changed = [(str(old), str(new)) for old, new in zip(before, after, strict=True) if old != new]
+    return changed[0] if len(changed) == 1 else None
 
 
 def cut_around_change(before: str, after: str, limit: int = MAX_VALUE_LENGTH) -> tuple[str, str]:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.argocd.revisions import SemanticVersion, parse_version
+from generator.argocd.revisions import compare_versions
 from generator.registry.effective import EffectiveApp
 
 if TYPE_CHECKING:
     from generator.promotion.history import History
     from generator.registry.editable import EditableRegistry
-
-_VERSION_AFTER_PREFIX = re.compile(r"((?:[^\d]*[^\dv])?)(v?\d.*)")
 
 
 class Direction(StrEnum):
@@ -34,7 +31,7 @@ def compare_phrase(direction: Direction, source: str) -> str:
 class ListedRevision(NamedTuple):
     """The revision that an environment lists for an app, with the tag of a pinned commit, empty if there is none.
 
-    `kind` is `commit`, `tag` or `branch`.
+    `kind` is `commit`, `tag` or `branch`, and `order` how the app's versions compare: `semver`, `calver` or `date`.
     """
 
     environment: str
@@ -42,6 +39,7 @@ class ListedRevision(NamedTuple):
     revision: str
     tag: str
     kind: str
+    order: str = "semver"
 
     @property
     def names(self) -> set[str]:
@@ -52,24 +50,7 @@ class ListedRevision(NamedTuple):
 def describe_listed_revision(editable: EditableRegistry, app: EffectiveApp) -> ListedRevision:
     """Return the revision of an effective app in its environment."""
     tag = editable.pinned_tag(app.environment, app.app)
-    return ListedRevision(app.environment, app.app, app.revision, tag, app.revision_kind)
-
-
-def compare_versions(first: str, second: str) -> int | None:
-    """Compare the versions in two tags: 1 if `first` is higher, -1 if it is lower, 0 if they are equal.
-
-    None if they are not versions, or have different prefixes.
-    """
-    one, other = _parse_tag(first), _parse_tag(second)
-    if one is None or other is None or one[0] != other[0]:
-        return None
-    return int(other[1] < one[1]) - int(one[1] < other[1])
-
-
-def _parse_tag(tag: str) -> tuple[str, SemanticVersion] | None:
-    found = _VERSION_AFTER_PREFIX.fullmatch(tag.removeprefix("refs/tags/"))
-    version = parse_version(found[2]) if found else None
-    return (found[1], version) if found and version else None
+    return ListedRevision(app.environment, app.app, app.revision, tag, app.revision_kind, app.version_order)
 
 
 def compare_revisions(source: ListedRevision, target: ListedRevision, history: History) -> Direction:
@@ -84,7 +65,7 @@ def compare_revisions(source: ListedRevision, target: ListedRevision, history: H
         return Direction.DIFFERENT
     if history.was_rolled_back(source.environment, source.app, source.revision):
         return Direction.BEHIND
-    versions = compare_versions(_version_name(source, history), _version_name(target, history))
+    versions = compare_versions(_version_name(source, history), _version_name(target, history), source.order)
     if versions:
         return Direction.AHEAD if versions > 0 else Direction.BEHIND
     return _compare_by_history(source, target, history)

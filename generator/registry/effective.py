@@ -36,7 +36,7 @@ SOURCE_KEYS = ("repoURL", "path", "chart", "targetRevision", "tagPrefix", *SOURC
 class EffectiveApp:
     """One app in one environment, with all layers merged into `fields`. Do not modify it.
 
-    `pins` are the names of the fields that a pin sets.
+    `pins` are the names of the fields that a pin sets; `version_order` says how its values compare.
     """
 
     app: str
@@ -45,6 +45,7 @@ class EffectiveApp:
     pin: str | None
     fields: Layer
     pins: tuple[str, ...] = DEFAULT_PINS
+    version_order: str = "semver"
 
     def __post_init__(self) -> None:
         self.project = str(self.fields.get("project", self.app))
@@ -215,7 +216,8 @@ def build_effective_app(base: Layer, app: str, declared: Layer, environment: str
     fields: Layer = _to_argocd_fields(merged)
     if pin is not None:
         fields = write_pin(fields, pins, pin)
-    return EffectiveApp(app, environment, str(declared.get("team", "")), pin, fields, pins)
+    order = str(declared.get("track", {}).get("order", "semver"))
+    return EffectiveApp(app, environment, str(declared.get("team", "")), pin, fields, pins, order)
 
 
 def _to_argocd_fields(layer: Layer) -> dict[str, Any]:

@@ -54,8 +54,18 @@ class PinnedField(NamedTuple):
         """Return the field's value as text; empty if it is not set."""
         value = _value_at(fields, self.path)
         if self.image:
-            return _split_image(value)[2] if value is not None else ""
+            return read_image_tag(value) if value is not None else ""
         return "" if value is None else str(value)
+
+    def path_in_source(self, fields: Mapping[str, Any]) -> tuple[str | int, ...]:
+        """The path in its source; of a parameter with its `[name]`, and of an image without its place in the list."""
+        start = next((at for at, part in enumerate(self.path) if part in ("helm", "kustomize")), len(self.path) - 1)
+        path = self.path[start:]
+        if self.image:
+            return path[:-1]
+        if path[1:2] == ("parameters",):
+            return (*path[:2], f"[{_value_at(fields, self.path[:-1])['name']}]", "value")
+        return path
 
     def write(self, fields: Mapping[str, Any], pin: str) -> dict[str, Any]:
         """Return the fields of the app with the pin in this one."""
@@ -162,6 +172,11 @@ _FINDERS: Mapping[str, Callable[[Mapping[str, Any], str], PinnedField]] = {
     "helm.valuesObject.": _find_value,
     "kustomize.images.": _find_image,
 }
+
+
+def read_image_tag(image: str) -> str:
+    """The tag or digest of an image of Kustomize; empty if it has none."""
+    return _split_image(image)[2]
 
 
 def _split_image(text: str) -> tuple[str, str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from generator.argocd.revisions import shorten_commit
 from generator.promotion.direction import Direction
@@ -17,7 +17,7 @@ from generator.promotion.pins import RemoteLookup
 from generator.promotion.policy import PromotionContext
 from generator.promotion.status import MatrixRow, PendingPromotion, build_matrix_with_history, find_pending_promotions
 from generator.registry.editable import EditableRegistry
-from generator.registry.effective import EffectiveApp, follows_app_revision
+from generator.registry.effective import EffectiveApp
 from generator.registry.model import Freeze
 from generator.registry.registry import Environment, Registry
 
@@ -222,14 +222,11 @@ def _list_app_sources(row: MatrixRow) -> Iterator[AppSource]:
 
 
 def _read_source_keys(app: EffectiveApp) -> Iterator[tuple[str, str, str]]:
-    hydrator = app.fields.get("sourceHydrator", {})
-    parts: list[dict[str, Any]] = app.sources or [hydrator[key] for key in ("drySource",) if key in hydrator]
-    own = app.fields["sources"] if app.has_multiple_sources else [{}] * len(parts)
-    for part, said in zip(parts, own, strict=True):
-        what = f"chart {part['chart']}" if "chart" in part else str(part.get("path", ""))
-        has_own_revision = app.has_multiple_sources and not follows_app_revision(said)
-        revision = str(part.get("targetRevision", "")) if has_own_revision else ""
-        yield str(part.get("repoURL", "")), what, revision
+    """The repository, the chart or path, and the revision of its own, of each source of an app."""
+    for source in app.deployed_sources:
+        what = f"chart {source['chart']}" if "chart" in source else str(source.get("path", ""))
+        revision = str(source.get("targetRevision", "")) if source in app.fixed_sources else ""
+        yield str(source.get("repoURL", "")), what, revision
 
 
 def _build_environment_view(

@@ -218,6 +218,14 @@ def test_a_branch_or_range_where_a_pin_was_is_a_danger(revision: str) -> None:
     assert dangers([after], [application()]) == {}
 
 
+def test_a_word_is_a_tag_only_for_the_source_that_the_pin_sets() -> None:
+    after = changed(application(), lambda item: item["spec"]["source"].update(targetRevision="stable"))
+    url = application()["spec"]["source"]["repoURL"]
+    assert dangers([application()], [after], pinned_after=frozenset({("cart", url)})) == {}
+    pinned = frozenset({("cart", "https://github.com/acme/values.git")})
+    assert dangers([application()], [after], pinned_after=pinned) == {"Application cart": ["follows-branch"]}
+
+
 def test_a_branch_in_an_environment_of_pins_is_a_danger_also_for_a_new_app() -> None:
     after = changed(application(), lambda item: item["spec"]["source"].update(targetRevision="main"))
     assert dangers([], [after], pin="tag") == {"Application cart": ["follows-branch"]}

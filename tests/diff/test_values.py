@@ -79,4 +79,17 @@ def test_two_texts_never_look_alike_after_cutting(common: str, one: str, other: 
     ],
 )
 def test_the_direction_of_a_revision_is_said_where_versions_show_it(before: Any, after: Any, direction: str) -> None:
-    assert describe_direction(before, after) == direction
+    assert describe_direction(FieldDifference(("spec",), before, after, "semver")) == direction
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "order", "summary"),
+    [
+        ("26.04", "26.10", "calver", "26.04 → 26.10 (forward)"),
+        ("build-20261128", "build-20261101", "date", "build-20261128 → build-20261101 (back)"),
+        (["a:1", "web:1.4"], ["a:1", "web:1.10"], "semver", "web:1.4 → web:1.10 (forward)"),
+        (["web@sha256:00"], ["web:1.10"], "semver", "web@sha256:00 → web:1.10"),
+    ],
+)
+def test_the_direction_follows_the_order_of_the_app(before: Any, after: Any, order: str, summary: str) -> None:
+    assert describe_field(FieldDifference(("spec",), before, after, order)).summary == summary

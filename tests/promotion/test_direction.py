@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.argocd.revisions import revision_kind
-from generator.promotion.direction import Direction, ListedRevision, compare_revisions, compare_versions
+from generator.argocd.revisions import compare_versions, revision_kind
+from generator.promotion.direction import Direction, ListedRevision, compare_revisions
 from generator.promotion.history import History, RevisionChange
 from generator.promotion.policy import PromotionContext
 from generator.promotion.promote import PromotionRequest, promote_apps

@@ -89,6 +89,8 @@ def test_a_release_goes_through_every_environment_and_back(world: World) -> None
     step(world, "promote", "web", "--to", "dev", "--revision", "1.2.0")
     assert "web: test 1.1.0 is behind dev (1.2.0)" in world.ok("status")
     assert step(world, "promote", "--to", "test", "--ready") == '-  "web@1.1.0",\n+  "web@1.2.0",\n'
+    assert "1.2.0" in (shown := world.ok("diff", "--base", "HEAD~1"))
+    assert "(forward)" in shown
     world.at += timedelta(hours=24)
     step(world, "hold", "web", "--in", "prod", "--reason", "pen test")
     assert "hold: held" in world.refused(4, "promote", "web", "--to", "prod")
