@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -157,11 +157,12 @@ def publish_and_print(
         _print_publish_result(result, summary, request.dry_run)
 
 
-def _announce(target: PublishTarget, summary: PublishSummary, registry: Registry, *, dry_run: bool, ask: bool) -> None:
+def _announce(
+    targets: Sequence[PublishTarget], summary: PublishSummary, registry: Registry, *, dry_run: bool, ask: bool
+) -> None:
     """Print where to and what moves, and ask on a terminal if an environment with a policy changes."""
-    console.print_message(
-        f"{'would publish' if dry_run else 'publishing'} to {redact(target.url)}, branch {target.push_branch}"
-    )
+    places = ", then to ".join(f"{redact(target.url)}, branch {target.push_branch}" for target in targets)
+    console.print_message(f"{'would publish' if dry_run else 'publishing'} to {places}")
     changed = [str(move) for move in summary.moves] or list(_list_apps(summary))
     more = [f"and {len(changed) - _MAX_MOVES} more"] if len(changed) > _MAX_MOVES else []
     for line in (*changed[:_MAX_MOVES], *more):
@@ -195,7 +196,17 @@ def _publish_result_json(result: PublishResult, summary: PublishSummary, dry_run
         "environments": summary.apps_by_environment if result.changed_paths else {},
         "removed": [removal.key for removal in summary.removals],
         "files": list(result.changed_paths),
+        **({"registry": _registry_result_json(summary.registry)} if summary.registry else {}),
         **requests.pull_request_json_entry(summary.pull_request),
+    }
+
+
+def _registry_result_json(result: PublishResult) -> dict[str, Any]:
+    return {
+        "pushed": result.pushed,
+        "base": result.base,
+        "head": result.head,
+        "files": list(result.changed_paths),
     }
 
 
@@ -204,8 +215,11 @@ def _print_publish_result(result: PublishResult, summary: PublishSummary, dry_ru
         console.print_result(line)
     for note in summary.notes:
         console.print_message(f"note: {note}")
+    if summary.registry and summary.registry.pushed and not summary.pull_request:
+        names = ", ".join(summary.registry.changed_paths)
+        console.print_result(f"published {names} as {str(summary.registry.head)[:12]}")
     if not result.changed_paths:
-        console.print_result("already up to date")
+        console.print_result("charts: already up to date" if summary.registry else "already up to date")
         return
     for line in () if summary.edit else _list_apps(summary):
         console.print_result(line)

@@ -73,6 +73,11 @@ class Checkout:
         output = self._git.run_git("symbolic-ref", "--quiet", "--short", "HEAD")
         return output.stdout.decode("utf-8", "surrogateescape").strip() if output.succeeded else None
 
+    def default_branch(self) -> str | None:
+        """Return the default branch of origin, as it was when it was cloned; None if it is not known here."""
+        output = self._git.run_git("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD")
+        return output.stdout.decode("utf-8", "surrogateescape").strip().removeprefix("origin/") or None
+
     def read_messages(self, base: str, head: str) -> list[str]:
         """Return the messages of the commits after `base` up to `head`, the newest first; at most a thousand."""
         if base == head:

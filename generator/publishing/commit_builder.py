@@ -75,8 +75,8 @@ class CommitBuilder:
         Raises RegistryError, ChartError, RefusedError (ownership), RemovalError and ConflictError (a newer
         registry is published already), all of them before anything is pushed.
         """
-        self._refuse_older_registry(base)
         published = self._source.load_for_base(base)
+        self._refuse_older_registry(base)
         charts = self._prepare_charts(published, base)
         before, change, consent = charts.before, charts.change, self._choices.consent
         with_helm = self._choices.verify_with_helm
@@ -107,7 +107,7 @@ class CommitBuilder:
         files.update(published.files_to_commit)
         if files:
             self.summary.moves = self._list_moves(published)
-            self._announce_once(published.registry)
+            self.announce_once(published.registry)
         message = format_commit_message(self.summary, self._registry_commit_id())
         return Proposal(files, message, self._author) if files else None
 
@@ -131,7 +131,8 @@ class CommitBuilder:
             helm_scope=HelmScope.ALL if self._choices.verify_with_helm else HelmScope.NONE,
         )
 
-    def _announce_once(self, registry: Registry) -> None:
+    def announce_once(self, registry: Registry) -> None:
+        """Announce what changes, unless the same was announced before."""
         changes = self.summary.moves, self.summary.apps_by_environment
         if changes != self._announced:
             self._announced = changes

@@ -38,13 +38,22 @@ def charts_beside_registry(checkout: Checkout | None, workloads: Workloads) -> b
     return url is None or (origin is not None and repository_key(url) == repository_key(origin))
 
 
+def find_registry_branch(checkout: Checkout, workloads: Workloads) -> str:
+    """Return the branch on which the registry is published.
+
+    That is the workloads branch, or the remote's default branch for a registry in a repository of its own.
+    """
+    if charts_beside_registry(checkout, workloads):
+        return workloads.branch
+    return checkout.default_branch() or workloads.branch
+
+
 def _candidate_refs(checkout: Checkout, path: Path, workloads: Workloads, head: str) -> list[str]:
     committed = read_committed_workloads(checkout, path, head)
-    names = dict.fromkeys((workloads.branch, committed.branch if committed else workloads.branch))
-    refs = [f"refs/remotes/origin/{name}" for name in names]
-    if not charts_beside_registry(checkout, workloads):
-        refs.append("refs/remotes/origin/HEAD")
-    return refs if checkout.origin_url() is not None else [f"refs/heads/{name}" for name in names]
+    published = find_registry_branch(checkout, workloads)
+    names = dict.fromkeys((published, workloads.branch, committed.branch if committed else workloads.branch))
+    place = "refs/heads" if checkout.origin_url() is None else "refs/remotes/origin"
+    return [f"{place}/{name}" for name in names]
 
 
 def _no_base_error(checkout: Checkout, branch: str, *, known: bool) -> UsageError | ConflictError:

@@ -217,12 +217,13 @@ def read_published_applications(checkout: Checkout | None, path: Path, registry:
         fetched = f"refs/remotes/origin/{branch}"
         known = checkout is not None and checkout.resolve_commit(fetched) is not None
         return read_committed_applications(checkout, path, registry, fetched if known else "HEAD")
-    return _read_remote_applications(
+    return read_remote_applications(
         PublishTarget(url, branch, config=checkout.git_config if checkout else GitConfig()), registry
     )
 
 
-def _read_remote_applications(target: PublishTarget, registry: Registry) -> PublishedApplications:
+def read_remote_applications(target: PublishTarget, registry: Registry) -> PublishedApplications:
+    """Read the Applications of the charts on a branch. Raises NetworkError."""
     place = str(PurePosixPath(registry.workloads.path) / INVENTORY_FILE)
     try:
         with open_clone(target) as repository:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,15 +16,17 @@ from generator.git.checkout import Checkout
 from generator.git.commit_plan import GitIdentity
 from generator.git.config import GitConfig
 from generator.git.fast_forward import fast_forward_checkout
-from generator.git.push import commit_and_push as push
+from generator.git.push import commit_and_push
 from generator.git.remote_clone import PublishTarget
 from generator.git.remote_url import absolute_url
 from generator.publishing.branch_edit import BranchEdit
 from generator.publishing.checkout_files import read_working_registry
 from generator.publishing.commit_builder import CommitBuilder, PublishChoices
+from generator.publishing.comparison_base import find_registry_branch
 from generator.publishing.policy_check import read_change
 from generator.publishing.pull_request import build_pull_request, pull_request_branch
 from generator.publishing.removal_guard import RemovalConsent
+from generator.publishing.separate_edit import SeparateEdit
 from generator.publishing.sources import SeparateRepositorySource, WorkloadsRepositorySource
 from generator.publishing.summary import PublishedPullRequest
 from generator.registry.files import find_registry
@@ -34,14 +36,18 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from generator.forges.pull_request import Forge
-    from generator.git.push import PublishResult
-    from generator.promotion.policy import PolicyInputs, RegistryChange
+    from generator.git.push import ProposalFunction, PublishResult
+    from generator.promotion.policy import PolicyInputs
     from generator.publishing.context import EditOperation
     from generator.publishing.pull_request import PullRequestOptions
     from generator.publishing.sources import RegistrySource
     from generator.publishing.summary import PublishSummary
     from generator.registry.model import Workloads
     from generator.registry.registry import Registry
+
+
+#: Shows what is about to be pushed, where to, and from which registry; may raise to stop it.
+Announcement = Callable[["Sequence[PublishTarget]", "PublishSummary", "Registry"], None]
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ class PublishRequest:
     policy: PolicyInputs | None = None
     from_this_branch: bool = True
     keep_checkout: bool = True
-    announce: Callable[[PublishTarget, PublishSummary, Registry], None] = lambda target, summary, registry: None
+    announce: Announcement = lambda targets, summary, registry: None
 
 
 def publish_registry(
@@ -81,73 +87,189 @@ def publish_registry(
         raise
 
 
+@dataclass(frozen=True)
+class _Setup:
+    """Where the registry is, where its charts go, and who publishes."""
+
+    request: PublishRequest
+    path: Path
+    checkout: Checkout | None
+    charts: PublishTarget
+    author: GitIdentity
+    committer: GitIdentity
+    progress: Callable[[str], None]
+
+    @property
+    def origin(self) -> str:
+        """The remote of the registry's checkout; empty if there is none."""
+        return (self.checkout.origin_url() if self.checkout else None) or ""
+
+    @property
+    def now(self) -> datetime | None:
+        return self.request.policy.now if self.request.policy else None
+
+    def build(self, source: RegistrySource, targets: Sequence[PublishTarget] = ()) -> CommitBuilder:
+        """The builder of the charts' commit, which announces a push to `targets`."""
+        announce = partial(self.request.announce, targets) if targets else lambda summary, registry: None
+        return CommitBuilder(
+            source, self.author, _build_choices(self.request), self.origin or self.charts.url, announce
+        )
+
+    def push(self, target: PublishTarget, propose: ProposalFunction, *, dry_run: bool) -> PublishResult:
+        """Push what is proposed, as the committer and signed where that is configured."""
+        signing = target.config.signing_config()
+        return commit_and_push(
+            target, propose, committer=self.committer, signing=signing, progress=self.progress, dry_run=dry_run
+        )
+
+
 def _execute_request(
     request: PublishRequest, progress: Callable[[str], None], operation: EditOperation | None
 ) -> tuple[PublishResult, PublishSummary]:
     path = find_registry(request.registry_path)
     workloads = read_workloads_settings(path)
     checkout = Checkout.discover(path.parent.absolute())
-    settings = checkout.git_config if checkout else GitConfig.read_git_config(path.parent.absolute())
-    url = find_workloads_url(request, workloads, checkout)
-    author, committer = find_author_and_committer(settings, os.environ)
-    branch = request.branch or workloads.branch
-    read_change = partial(_read_change, request, path, progress)
-    now = request.policy.now if request.policy else None
-    source = _select_source(path, checkout, url, branch, operation, read_change, now)
-    if not (request.from_this_branch or request.pull_request):
-        _refuse_edits_of_another_branch(source, checkout, branch)
-    asked = _scope_pull_request(request, source, author, checkout)
-    target = PublishTarget(
-        url=url,
-        branch=branch,
+    config = checkout.git_config if checkout else GitConfig.read_git_config(path.parent.absolute())
+    charts = PublishTarget(
+        url=find_workloads_url(request, workloads, checkout),
+        branch=request.branch or workloads.branch,
         create_branch=request.create_branch,
-        config=settings,
-        pull_request_branch=pull_request_branch(branch, asked) if asked else "",
+        config=config,
     )
-    content = CommitBuilder(
-        source,
-        author,
-        _build_choices(request),
-        (checkout.origin_url() if checkout else None) or url,
-        partial(request.announce, target),
-    )
+    setup = _Setup(request, path, checkout, charts, *find_author_and_committer(config, os.environ), progress)
+    if checkout is None or not is_same_repository(charts.url, setup.origin):
+        return _publish_separate_registry(setup, workloads, operation)
+    return _publish_in_one_commit(setup, _select_edit(setup, checkout, charts, operation), checkout)
+
+
+def _publish_separate_registry(
+    setup: _Setup, workloads: Workloads, operation: EditOperation | None
+) -> tuple[PublishResult, PublishSummary]:
+    """Publish a registry that is not in the workloads repository: with its edit, or as it is in the checkout.
+
+    A rehearsal, to another repository or branch than the registry names, publishes the checkout as it is.
+    """
+    request, checkout = setup.request, setup.checkout
+    rehearsal = request.repository or request.branch
+    if checkout and setup.origin and not rehearsal:
+        branch = find_registry_branch(checkout, workloads)
+        registry = PublishTarget(setup.origin, branch, config=setup.charts.config)
+        edit = _select_edit(setup, checkout, registry, operation)
+        if operation or edit.dirty:
+            return _publish_edit_then_charts(setup, edit, checkout, registry)
+        _refuse_unpublished_commits(setup, checkout, branch)
+    if operation:
+        raise UsageError(
+            "the registry's repository has no remote origin to push the edit to",
+            remedy="run it without --publish, commit the edit, then run 'workloads publish'",
+        )
+    change = read_change(setup.path, request.policy.now, setup.progress) if request.policy else None
+    source = SeparateRepositorySource(setup.path, read_working_registry(setup.path), checkout, change)
+    return _publish_in_one_commit(setup, source, None)
+
+
+def _select_edit(
+    setup: _Setup, checkout: Checkout, registry: PublishTarget, operation: EditOperation | None
+) -> BranchEdit | WorkloadsRepositorySource:
+    """The edit of the registry on its branch: what a command does to it, or what the user edited in the checkout."""
+    place = registry.url, registry.branch
+    if operation is None:
+        source = WorkloadsRepositorySource(setup.path, checkout, *place, setup.now)
+        if source.dirty and not (setup.request.from_this_branch or setup.request.pull_request):
+            _refuse_edits_of_another_branch(checkout, registry.branch)
+        return source
+    charts = None if registry is setup.charts else setup.charts
+    return BranchEdit(setup.path, checkout, operation, *place, setup.now, charts)
+
+
+def _publish_in_one_commit(
+    setup: _Setup, source: RegistrySource, checkout: Checkout | None
+) -> tuple[PublishResult, PublishSummary]:
+    """Push one commit to the workloads repository; `checkout` is one of that repository, to be fast-forwarded."""
+    asked, target = _direct_to_request(setup, source, setup.charts)
+    content = setup.build(source, (target,))
     # Connect before the push, so that an unsafe API URL or a missing library fails before anything is done.
-    forge = access.open_forge(url, asked.forge, os.environ) if asked and not request.dry_run else None
-    result = push(
-        target,
-        content.build_proposal,
-        committer=committer,
-        signing=settings.signing_config(),
-        progress=progress,
-        dry_run=request.dry_run,
-    )
-    if asked and result.changed_paths and not request.dry_run:
+    forge = _open_forge(setup, asked, target)
+    result = setup.push(target, content.build_proposal, dry_run=setup.request.dry_run)
+    if asked and result.changed_paths and not setup.request.dry_run:
         content.summary.pull_request = _open_pull_request(target, asked, forge, content.summary)
-    may_move = not (asked or request.keep_checkout or source.separate_repository)
-    if checkout and may_move and result.pushed and result.head:
-        content.summary.notes += _update_checkout(checkout, branch, result.head, edited=source.dirty)
+    if checkout and not asked:
+        content.summary.notes += _update_checkout(setup, checkout, target.branch, result, edited=source.dirty)
     return result, content.summary
 
 
-def _refuse_edits_of_another_branch(source: RegistrySource, checkout: Checkout | None, branch: str) -> None:
-    """Raise UsageError if uncommitted edits were made on another branch than the one to publish to."""
-    current = checkout.current_branch() if checkout else None
-    if source.dirty and not source.separate_repository and current not in (None, branch):
+def _publish_edit_then_charts(
+    setup: _Setup, source: BranchEdit | WorkloadsRepositorySource, checkout: Checkout, registry: PublishTarget
+) -> tuple[PublishResult, PublishSummary]:
+    """Push the edit to the registry's own repository, then its charts; with a pull request, request the edit."""
+    asked, target = _direct_to_request(setup, source, registry)
+    forge = _open_forge(setup, asked, target)
+    targets = (target,) if asked else (target, setup.charts)
+    edit = SeparateEdit(
+        registry=target,
+        charts=setup.charts,
+        source=source,
+        checkout=checkout,
+        prefix=source.prefix,
+        name=source.name,
+        author=setup.author,
+        build=lambda content, announced: setup.build(content, targets if announced else ()),
+        push=setup.push,
+    )
+    result, summary = edit.publish(dry_run=setup.request.dry_run)
+    if asked and result.changed_paths and not setup.request.dry_run:
+        summary.pull_request = _open_pull_request(target, asked, forge, summary)
+        summary.notes += ("the charts are published after the merge: run 'workloads publish' on the merged registry",)
+    elif summary.registry:
+        summary.notes += _update_checkout(setup, checkout, target.branch, summary.registry, edited=source.dirty)
+    return result, summary
+
+
+def _direct_to_request(
+    setup: _Setup, source: RegistrySource, target: PublishTarget
+) -> tuple[PullRequestOptions | None, PublishTarget]:
+    """Let a pull request's push go to its own branch; return its options, or None without --pull-request."""
+    asked = _scope_pull_request(setup.request, source, setup.author, setup.checkout)
+    return asked, replace(target, pull_request_branch=pull_request_branch(target.branch, asked) if asked else "")
+
+
+def _open_forge(setup: _Setup, asked: PullRequestOptions | None, target: PublishTarget) -> Forge | None:
+    return access.open_forge(target.url, asked.forge, os.environ) if asked and not setup.request.dry_run else None
+
+
+def _refuse_unpublished_commits(setup: _Setup, checkout: Checkout, branch: str) -> None:
+    """Raise UsageError if the checkout's registry is not on its branch: its charts would be ahead of it."""
+    head, fetched = checkout.head_commit(), checkout.resolve_commit(f"refs/remotes/origin/{branch}")
+    unknown = head is None or fetched is None or checkout.is_shallow()
+    if unknown or setup.request.from_this_branch or checkout.is_ancestor(str(head), str(fetched)):
+        return
+    raise UsageError(
+        f"the registry's commit {str(head)[:12]} is not on {branch}, and its charts would be ahead of the registry",
+        remedy=f"merge it into {branch} and run git fetch, or publish its charts now with --from-this-branch",
+    )
+
+
+def _refuse_edits_of_another_branch(checkout: Checkout, branch: str) -> None:
+    """Raise UsageError for uncommitted edits that were made on another branch than the one to publish to."""
+    current = checkout.current_branch()
+    if current not in (None, branch):
         raise UsageError(
             f"the registry has uncommitted edits on the branch {current}, and publish would push them to {branch}",
             remedy=f"request to merge them with --pull-request, or push them to {branch} now with --from-this-branch",
         )
 
 
-def _update_checkout(checkout: Checkout, branch: str, commit: str, *, edited: bool) -> tuple[str, ...]:
+def _update_checkout(
+    setup: _Setup, checkout: Checkout, branch: str, result: PublishResult, *, edited: bool
+) -> tuple[str, ...]:
     """Fast-forward the checkout to the pushed commit; return what to run where that is not possible."""
     current = checkout.current_branch()
-    if current is None:
+    if current is None or setup.request.keep_checkout or not (result.pushed and result.head):
         return ()
     if current != branch:
         text = f"the edit is published to {branch}, and is still uncommitted on {current}: discard it with git stash"
         return (text,) if edited else ()
-    if fast_forward_checkout(checkout, branch, commit):
+    if fast_forward_checkout(checkout, branch, result.head):
         return ()
     return (
         f"this checkout was not updated: commit or stash its edits, if it has any, and run git pull origin {branch}",
@@ -194,34 +316,6 @@ def find_workloads_url(request: PublishRequest, workloads: Workloads, checkout: 
             remedy="set workloads.repository in the registry, give the checkout an origin, or use --repository URL",
         )
     return url
-
-
-def _select_source(
-    path: Path,
-    checkout: Checkout | None,
-    url: str,
-    branch: str,
-    operation: EditOperation | None,
-    read_own_change: Callable[[], RegistryChange | None],
-    now: datetime | None,
-) -> RegistrySource:
-    if checkout is not None and is_same_repository(url, checkout.origin_url()):
-        return (
-            BranchEdit(path, checkout, operation, url, branch, now)
-            if operation
-            else WorkloadsRepositorySource(path, checkout, url, branch, now)
-        )
-    if operation:
-        raise UsageError(
-            "the registry is not in the workloads repository, so one commit cannot hold the edit and its charts",
-            remedy="run it without --publish, merge the edit (git commit -a, git push), then run 'workloads publish'",
-        )
-    return SeparateRepositorySource(path, read_working_registry(path), checkout, read_own_change())
-
-
-def _read_change(request: PublishRequest, path: Path, warn: Callable[[str], None]) -> RegistryChange | None:
-    """Read what a registry in a repository of its own changes since its main branch."""
-    return read_change(path, request.policy.now, warn) if request.policy else None
 
 
 def is_same_repository(url: str, origin: str | None) -> bool:

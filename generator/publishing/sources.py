@@ -149,18 +149,18 @@ class WorkloadsRepositorySource:
         self._now = now
         self._remote = url, branch
         folder = find_registry_folder(checkout, path)
-        self._prefix = f"{folder}/" if folder else ""
-        self._name = path.name
+        self.prefix = f"{folder}/" if folder else ""
+        self.name = path.name
         self._checkout = checkout
         self._folder = CheckoutFiles(checkout, path)
         self.commit = checkout.head_commit()
         self._edit_base = _find_edit_base(checkout, self.commit, branch)
-        self._names = list_registry_files(self._folder, self._name)
+        self._names = list_registry_files(self._folder, self.name)
         committed = {
-            name: checkout.committed_blob_id(Path(self._prefix + name), self._edit_base) for name in self._names
+            name: checkout.committed_blob_id(Path(self.prefix + name), self._edit_base) for name in self._names
         }
         self._edits = {name: edit for name in self._names if (edit := self._find_file_edit(name, committed.get(name)))}
-        refuse_edits_git_ignores(checkout, [self._prefix + name for name in self._edits])
+        refuse_edits_git_ignores(checkout, [self.prefix + name for name in self._edits])
         self.dirty = bool(self._edits)
 
     def _find_file_edit(self, name: str, committed: str | None) -> FileEdit | None:
@@ -169,13 +169,13 @@ class WorkloadsRepositorySource:
         now = self._folder.read_bytes(name)
         if now is not None and committed is not None and blob_id(now, len(committed)) == committed:
             return None
-        before = self._checkout.read_committed_file(Path(self._prefix + name), self._edit_base)
+        before = self._checkout.read_committed_file(Path(self.prefix + name), self._edit_base)
         return FileEdit(before, now) if _to_unix_line_endings(before) != _to_unix_line_endings(now) else None
 
     def load_for_base(self, base: BranchSnapshot) -> RegistryToPublish:
         """Merge the user's edits into the branch's registry. Raises ConflictError if both changed an entry."""
-        branch = BranchFiles(base, self._prefix, self._name)
-        first = branch.read_bytes(self._name) is None
+        branch = BranchFiles(base, self.prefix, self.name)
+        first = branch.read_bytes(self.name) is None
         if first:
             self._refuse_moved_registry(base)
         edits = self._add_all_files() if first else self._edits | self._find_deletions(branch)
@@ -185,17 +185,17 @@ class WorkloadsRepositorySource:
         return self._checkout.read_messages(self._edit_base, self.commit) if self.commit else []
 
     def _read_history(self, base: BranchSnapshot) -> History:
-        return read_branch_history(base, self._checkout, self._prefix, self._name, self._remote, self._now)
+        return read_branch_history(base, self._checkout, self.prefix, self.name, self._remote, self._now)
 
     def _refuse_moved_registry(self, base: BranchSnapshot) -> None:
         """Raise ConflictError if the checkout moved the registry, which the branch still has at its old path."""
         head, fetched = self.commit, self._checkout.resolve_commit(f"refs/remotes/origin/{self._remote[1]}")
         start = self._checkout.merge_base(fetched, head) if fetched and head else None
-        named = [path for path in base.list_entries() if PurePosixPath(path).name == self._name] if start else []
+        named = [path for path in base.list_entries() if PurePosixPath(path).name == self.name] if start else []
         for path in named:
             known = self._checkout.committed_blob_id(Path(path), start or "")
             if known and not (self._checkout.top / path).exists() and not self._checkout.flagged_files([path]):
-                now = self._prefix + self._name
+                now = self.prefix + self.name
                 raise ConflictError(
                     f"the branch still has the registry at {path}, which this checkout moved to {now}",
                     remedy=f"commit the move and push it to {self._remote[1]}, then publish",
@@ -208,7 +208,7 @@ class WorkloadsRepositorySource:
     def _find_deletions(self, branch: BranchFiles) -> dict[str, FileEdit]:
         gone = [name for name in branch.included if name not in self._names]
         edits = {
-            name: FileEdit(self._checkout.read_committed_file(Path(self._prefix + name), self._edit_base), None)
+            name: FileEdit(self._checkout.read_committed_file(Path(self.prefix + name), self._edit_base), None)
             for name in gone
         }
         return {

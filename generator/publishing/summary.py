@@ -16,6 +16,7 @@ from generator.registry.uniqueness import helm_values_key
 if TYPE_CHECKING:
     from generator.charts.change_set import ChangeSet
     from generator.charts.inventory import Inventory
+    from generator.git.push import PublishResult
     from generator.promotion.app_edits import RegistryEdit
     from generator.publishing.removal_guard import Removal
     from generator.registry.registry import Registry
@@ -67,7 +68,10 @@ def _revisions_in(registry: Registry, environment: str) -> dict[str, str]:
 
 @dataclass
 class PublishSummary:
-    """What the last proposed commit changes. `apps_by_environment` lists the affected apps."""
+    """What the last proposed commit changes. `apps_by_environment` lists the affected apps.
+
+    `registry` is the commit of the edit, where the registry is in another repository than the charts.
+    """
 
     changes: ChangeSet | None = None
     removals: tuple[Removal, ...] = ()
@@ -77,6 +81,7 @@ class PublishSummary:
     override_trailers: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     moves: tuple[RevisionMove, ...] = ()
+    registry: PublishResult | None = None
 
 
 def find_touched_apps(

@@ -14,11 +14,12 @@ RECORD = "multi-repo/.generated.json"
 
 @dataclass
 class Arrangement:
-    """`checkout` holds the registry, `remote` the charts."""
+    """`checkout` holds the registry, `remote` the charts; `registry_remote` the registry, if it is in another."""
 
     checkout: Path
     remote: Remote
     run: Run
+    registry_remote: Remote | None = None
 
     @property
     def registry(self) -> Path:

@@ -67,3 +67,16 @@ def within(published: Path, tmp_path: Path, workloads: Run) -> Arrangement:
     config = tmp_path / "checkout" / ".git" / "config"
     config.write_text(config.read_text().replace(str(published), str(tmp_path)))
     return Arrangement(tmp_path / "checkout", Remote(tmp_path / "server" / "workloads.git"), workloads)
+
+
+@pytest.fixture
+def separate(tmp_path: Path, workloads: Run) -> Arrangement:
+    """A clone of the registry's own repository, whose charts are published to another one."""
+    charts, registry = _bare(tmp_path / "server" / "workloads.git"), _bare(tmp_path / "server" / "registry.git")
+    text = f'{REGISTRY}\n[workloads]\nrepository = "{charts.url}"\n'
+    registry.write({"apps.toml": text}, "registry")
+    checkout = tmp_path / "registry"
+    git(tmp_path, "clone", "--quiet", "--template=", registry.url, str(checkout))
+    arrangement = Arrangement(checkout, charts, workloads, registry)
+    assert spawn("publish", cwd=checkout).code == 0
+    return arrangement

@@ -289,11 +289,11 @@ def test_an_app_that_leaves_one_environment_is_named_by_its_removal(apart: Arran
     assert apart.message()[-2:] == ["Apps-Changed: test/ledger", "Apps-Removed: test/ledger"]
 
 
-def test_an_edit_that_cannot_be_one_commit_with_its_charts_names_both_steps(apart: Arrangement) -> None:
+def test_an_edit_of_a_registry_without_a_remote_is_not_published(apart: Arrangement) -> None:
     assert apart.publish().code == 0
     before = apart.heads()
     done = apart.run("hold", "billing", "--in", "prod", "--reason", "audit", "--publish", cwd=apart.checkout)
     assert done.code == 2
-    assert "hint: run it without --publish, merge the edit (git commit -a, git push)" in done.err
-    assert "then run 'workloads publish'" in done.err
+    assert "the registry's repository has no remote origin to push the edit to" in done.err
+    assert "hint: run it without --publish, commit the edit, then run 'workloads publish'" in done.err
     assert apart.heads() == before
