@@ -92,7 +92,7 @@ def test_an_edit_that_is_published_leaves_other_edits_and_branches_alone(within:
     within.edit(within.text + "# mine\n")
     before = head(within), status(within)
     done = within.run(*PROMOTE, cwd=within.checkout)
-    assert "commit or stash its other edits, then run git pull origin main" in done.err
+    assert "commit or stash its edits, if it has any, and run git pull origin main" in done.err
     git(within.checkout, "checkout", "--quiet", "-b", "feature")
     done = within.run("hold", "billing", "--in", "prod", "--reason", "audit", "--publish", cwd=within.checkout)
     assert (done.code, "git pull" in done.err) == (0, False)
@@ -156,7 +156,7 @@ def test_another_edit_in_the_way_keeps_the_checkout_as_it_was(within: Arrangemen
     before = head(within), status(within), values.read_text()
     done = within.run("publish", cwd=within.checkout)
     assert done.code == 0
-    assert "commit or stash its other edits, then run git pull origin main" in done.err
+    assert "commit or stash its edits, if it has any, and run git pull origin main" in done.err
     assert (head(within), status(within), values.read_text()) == before
     assert not (within.checkout / ".git" / "index.lock").exists()
 
