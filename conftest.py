@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from generator.helm.verdict_cache import open_verdict_cache
+from generator.cache import open_result_cache
 
 pytest_plugins = ["tests.chart_suites.plugin"]
 
@@ -20,4 +20,4 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(autouse=True)
 def _own_cache() -> None:
     """Open the cache anew for each test, which has a home of its own."""
-    open_verdict_cache.cache_clear()
+    open_result_cache.cache_clear()

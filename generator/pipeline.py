@@ -11,26 +11,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from generator.cache import digest_data, open_result_cache
 from generator.charts.change_set import compute_changes
 from generator.charts.chart_folder import ChartFolder, overlay_tree
-from generator.charts.digests import digest_file
+from generator.charts.digests import digest_file, sha256_hex
 from generator.charts.inventory import INVENTORY_FILE
 from generator.charts.plan import plan_charts
-from generator.charts.render import render_plan
+from generator.charts.render import RenderedTree, render_plan
+from generator.charts.values_file import VALUES_FILE
 from generator.errors import LocalError, RefusedError
 from generator.git.commit_plan import blob_id
 from generator.git.object_reader import UnreadableObjectError
 from generator.helm.adoption import refuse_orphaned_templates
-from generator.helm.verdict_cache import open_verdict_cache
 from generator.helm.verify import HelmScope, verify_charts
 from generator.registry.files import filter_by_pattern
 
 if TYPE_CHECKING:
+    from generator.cache import ResultCache
     from generator.charts.change_set import ChangeSet
     from generator.charts.chart_folder import OverlaidFolder
     from generator.charts.layout import OutputLocation
     from generator.charts.output_folder import OutputFolder
-    from generator.charts.render import RenderedTree
     from generator.git.branch_snapshot import BranchSnapshot
     from generator.git.checkout import Checkout
     from generator.helm.verify import Verified
@@ -71,18 +72,46 @@ def prepare_charts(
     edited by hand may be replaced or deleted. Raises ChartError, RefusedError (foreign or edited files, a damaged
     inventory) and LocalError.
     """
-    tree = render_plan(plan_charts(registry, location))
+    cache = open_result_cache()
+    tree, digests = render_registry(registry, location, before, cache)
     after = overlay_tree(tree, before)
-    digests = find_digests(before, tree)
     change = compute_changes(tree, before.inventory, digests.get, frozenset(environments) or None)
     if not adopt:
         refuse_files_in_the_way(before, change)
     if not overwrite:
         refuse_edited_files(before, change)
-    verified = verify_charts(after, registry, open_verdict_cache(), helm_scope)
+    verified = verify_charts(after, registry, cache, helm_scope)
     if change.foreign_in_the_way and helm_scope is not HelmScope.NONE:
         refuse_orphaned_templates(before, after, change)
     return PreparedCharts(registry, tree, before, after, change, digests, verified)
+
+
+def render_registry(
+    registry: Registry, location: OutputLocation, before: ChartFolder, cache: ResultCache
+) -> tuple[RenderedTree, Mapping[str, str]]:
+    """Render the charts of a registry, and find the digest of each file in the folder that is or will be generated.
+
+    `cache` has the digest of what the files of a registry render to: a folder with that digest need not be rendered.
+    """
+    key = f"charts {digest_data((registry.digest, *location))}"
+    # A commit's files are compared by Git's ids, and read only where they differ.
+    known = cache.get(key) if registry.digest and before.blob_ids is None else None
+    if known is not None:
+        files = before.read_files(sorted(before.inventory.files))
+        tree = RenderedTree(files, before.inventory.applications)
+        if _digest_tree(tree) == known:
+            return tree, {**tree.digests, INVENTORY_FILE: ""}
+    tree = render_plan(plan_charts(registry, location))
+    if registry.digest:
+        cache.put(key, _digest_tree(tree))
+    return tree, find_digests(before, tree)
+
+
+def _digest_tree(tree: RenderedTree) -> str:
+    """The digest of everything that a tree has; the digest of a values.yaml in a tree leaves out its order."""
+    values = [sha256_hex(data) for path, data in tree.files.items() if path.endswith(f"/{VALUES_FILE}")]
+    applications = [(key, sorted(identity.items())) for key, identity in tree.applications.items()]
+    return digest_data((tree.digests, values, sorted(applications)))
 
 
 def refuse_files_in_the_way(folder: ChartFolder, change: ChangeSet) -> None:

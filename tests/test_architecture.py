@@ -76,7 +76,7 @@ ROOMS = {
     "git": {"argocd", "cache", "errors"},
     "charts": {"argocd", "errors", "registry"},
     "cache": {"errors"},
-    "registry": {"argocd", "errors", "toml"},
+    "registry": {"argocd", "cache", "errors", "toml"},
     "argocd": {"errors", "toml"},
     "toml": {"errors"},
     "errors": set(),

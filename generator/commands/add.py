@@ -15,7 +15,7 @@ from generator.commands.policy_options import open_remotes
 from generator.errors import UsageError
 from generator.git.remote_refs import RemoteRepositories
 from generator.promotion.onboarding import NewApp, onboard_app, suggest_app_fields
-from generator.publishing.checkout_files import read_working_registry
+from generator.publishing.working_registry import read_working_registry
 from generator.registry.registry import Registry
 
 _METAVARS = {"team": "TEAM", "repository": "URL", "path": "PATH"}

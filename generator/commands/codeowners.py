@@ -13,13 +13,12 @@ from generator.commands.options import dry_run_option, json_option, registry_opt
 from generator.errors import LocalError, RefusedError
 from generator.forges.detect import detect_forge
 from generator.git.checkout import Checkout
-from generator.publishing.checkout_files import open_registry_files
+from generator.publishing.working_registry import read_working_editable_registry
 from generator.registry.codeowners import (
     find_codeowners_file,
     generate_codeowners_lines,
     update_codeowners_block,
 )
-from generator.registry.editable import read_editable_registry
 from generator.registry.files import find_registry
 
 
@@ -36,7 +35,7 @@ def codeowners_command(registry_path: str | None, as_json: bool, dry_run: bool, 
     """
 
     path = find_registry(registry_path)
-    book = read_editable_registry(open_registry_files(path), path.name, str(path.parent))
+    book = read_working_editable_registry(path)
     checkout = Checkout.discover(path.parent)
     top = checkout.top if checkout else path.parent
     folder = path.parent.resolve().relative_to(top.resolve()).as_posix()

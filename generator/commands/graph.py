@@ -6,7 +6,7 @@ import click
 
 from generator import console
 from generator.commands.options import registry_option
-from generator.publishing.checkout_files import read_working_registry
+from generator.publishing.working_registry import read_working_registry
 from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
 from generator.site.graphs import build_chart_tree, build_promotion_graph, format_dot, format_mermaid

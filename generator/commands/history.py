@@ -12,7 +12,7 @@ from generator.commands.policy_options import report_stale_checkout
 from generator.errors import UsageError
 from generator.promotion.history import History, RevisionChange, require_history
 from generator.promotion.times import parse_moment
-from generator.publishing.checkout_files import read_working_registry
+from generator.publishing.working_registry import read_working_registry
 from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
 from generator.registry.reader import read_workloads_settings

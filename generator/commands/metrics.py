@@ -13,7 +13,7 @@ from generator.errors import UsageError
 from generator.promotion.history import require_history
 from generator.promotion.metrics import DeliveryMetrics, compute_delivery_metrics
 from generator.promotion.times import format_age, parse_moment
-from generator.publishing.checkout_files import read_working_registry
+from generator.publishing.working_registry import read_working_registry
 from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
 

@@ -11,8 +11,7 @@ from generator import console
 from generator.commands.options import current_time, dry_run_option, json_option, registry_option
 from generator.commands.policy_options import open_remotes, report_stale_checkout
 from generator.promotion.history import open_history
-from generator.publishing.checkout_files import open_registry_files
-from generator.registry.editable import read_editable_registry
+from generator.publishing.working_registry import read_working_editable_registry
 from generator.registry.files import find_registry
 from generator.site.pages import render_pages
 from generator.site.site_folder import compare_site_folder, open_site_folder, write_site
@@ -33,7 +32,7 @@ def site_command(folder: Path, registry_path: str | None, dry_run: bool, as_json
     """
 
     path = find_registry(registry_path)
-    editable = read_editable_registry(open_registry_files(path), path.name, str(path.parent))
+    editable = read_working_editable_registry(path)
     report_stale_checkout(path, editable.registry.workloads.branch)
     moment = (at.replace(tzinfo=UTC) if at else current_time()).replace(second=0, microsecond=0)
     output = open_site_folder(folder)

@@ -20,8 +20,7 @@ from generator.promotion.status import (
     find_pending_promotions,
     list_holds,
 )
-from generator.publishing.checkout_files import open_registry_files
-from generator.registry.editable import read_editable_registry
+from generator.publishing.working_registry import read_working_editable_registry
 from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
 
@@ -41,7 +40,7 @@ def status_command(registry_path: str | None, as_json: bool, environments: tuple
     all holds.
     """
     path = find_registry(registry_path)
-    book = read_editable_registry(open_registry_files(path), path.name, str(path.parent))
+    book = read_working_editable_registry(path)
     report_stale_checkout(path, book.registry.workloads.branch)
     require_known_names(environments, book.registry.environments, "environment")
     require_known_names(flags["teams"], book.registry.teams, "team")

@@ -10,8 +10,7 @@ from generator.commands.policy_options import open_remotes
 from generator.promotion.explain import explain_app
 from generator.promotion.history import open_history
 from generator.promotion.policy import PromotionContext
-from generator.publishing.checkout_files import open_registry_files
-from generator.registry.editable import read_editable_registry
+from generator.publishing.working_registry import read_working_editable_registry
 from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
 
@@ -24,7 +23,7 @@ from generator.registry.problems import require_known_names
 def why_command(app: str, registry_path: str | None, as_json: bool, environment: str | None) -> None:
     """Explain what an app runs, since when, who put it there, what waits for which rule, and what to do next."""
     path = find_registry(registry_path)
-    editable = read_editable_registry(open_registry_files(path), path.name, str(path.parent))
+    editable = read_working_editable_registry(path)
     require_known_names((app,), editable.registry.apps, "app")
     environments = (environment,) if environment is not None else tuple(editable.registry.environments)
     require_known_names(environments, editable.registry.environments, "environment")

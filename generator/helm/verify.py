@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from generator.cache import digest_data
 from generator.charts.digests import sha256_hex
 from generator.charts.layout import Chart
 from generator.errors import GeneratorError, RefusedError
@@ -17,13 +18,12 @@ from generator.helm import engine as helm
 from generator.helm.chart_size import describe_oversized_charts, measure_charts
 from generator.helm.environment_objects import find_shard_values
 from generator.helm.objects import find_object_problems
-from generator.helm.verdict_cache import digest_data
 from generator.registry.shards import bootstrap_name, shard_application_name
 
 if TYPE_CHECKING:
+    from generator.cache import ResultCache
     from generator.charts.chart_folder import OverlaidFolder
     from generator.helm.chart_size import ChartSize
-    from generator.helm.verdict_cache import VerdictCache
     from generator.registry.registry import Registry
 
 _ARGO_GROUP = "argoproj.io/"
@@ -87,7 +87,7 @@ def _restore_verdict(kept: Any) -> _Verdict | None:
 
 
 def verify_charts(
-    folder: OverlaidFolder, registry: Registry, cache: VerdictCache | None = None, scope: HelmScope = HelmScope.ALL
+    folder: OverlaidFolder, registry: Registry, cache: ResultCache | None = None, scope: HelmScope = HelmScope.ALL
 ) -> Verified:
     """Check the size of every chart, and verify the charts in `scope` with Helm.
 
@@ -111,9 +111,7 @@ def verify_charts(
 
 
 class _FolderVerification:
-    def __init__(
-        self, folder: OverlaidFolder, registry: Registry, cache: VerdictCache | None, scope: HelmScope
-    ) -> None:
+    def __init__(self, folder: OverlaidFolder, registry: Registry, cache: ResultCache | None, scope: HelmScope) -> None:
         self._folder, self._registry, self._cache = folder, registry, cache
         self._engine = helm.identify_engine()
         charts = folder.generated_charts

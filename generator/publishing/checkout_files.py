@@ -10,19 +10,12 @@ from generator.git.checkout import Checkout
 from generator.git.object_reader import UnreadableObjectError
 from generator.promotion.history import find_checkout, find_registry_folder
 from generator.registry.files import FolderFiles, RegistryFiles, filter_by_pattern
-from generator.registry.reader import read_registry_from
-from generator.registry.registry import Registry
 
 
 def open_registry_files(path: Path) -> RegistryFiles:
     """Return the files of the registry at `path`: those on disk, and those that Git has left out of the checkout."""
     checkout = find_checkout(path)
     return FolderFiles(path.parent) if checkout is None else CheckoutFiles(checkout, path)
-
-
-def read_working_registry(path: Path) -> Registry:
-    """Read and validate the registry at `path` in the working copy. Raises what `read_registry_from` raises."""
-    return read_registry_from(open_registry_files(path), path.name, str(path.parent))
 
 
 class CheckoutFiles(FolderFiles):

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from generator.argocd.urls import to_https_url
+from generator.cache import open_result_cache
 from generator.charts.inventory import INVENTORY_FILE, parse_inventory
 from generator.charts.layout import OutputLocation
 from generator.charts.output_folder import OutputFolder
@@ -76,7 +77,8 @@ EditOperation = Callable[[EditContext], RegistryEdit]
 
 def read_edit_context(path: Path, now: datetime | None = None) -> EditContext:
     """Read the edit context for the working copy's registry at `path`; commits after `now` have a wrong clock."""
-    book = read_editable_registry(open_registry_files(path), path.name, str(path.parent))
+    files = open_registry_files(path)
+    book = read_editable_registry(files, path.name, str(path.parent), cache=open_result_cache())
     checkout = find_checkout(path)
     return EditContext(
         book,

@@ -15,7 +15,7 @@ from generator.git.runner import GitRunner
 from generator.git.working_branch import WorkingBranch, read_working_branch
 from generator.helm.engine import render_chart
 from generator.promotion.history import find_checkout
-from generator.publishing.checkout_files import read_working_registry
+from generator.publishing.working_registry import read_working_registry
 from generator.registry.registry import Registry
 
 

@@ -20,7 +20,6 @@ from generator.git.push import commit_and_push
 from generator.git.remote_clone import PublishTarget
 from generator.git.remote_url import absolute_url
 from generator.publishing.branch_edit import BranchEdit
-from generator.publishing.checkout_files import read_working_registry
 from generator.publishing.commit_builder import CommitBuilder, PublishChoices
 from generator.publishing.comparison_base import find_registry_branch
 from generator.publishing.policy_check import read_change
@@ -29,6 +28,7 @@ from generator.publishing.removal_guard import RemovalConsent
 from generator.publishing.separate_edit import SeparateEdit
 from generator.publishing.sources import SeparateRepositorySource, WorkloadsRepositorySource
 from generator.publishing.summary import PublishedPullRequest
+from generator.publishing.working_registry import read_working_registry
 from generator.registry.files import find_registry
 from generator.registry.reader import read_workloads_settings
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from generator.errors import RefusedError, UsageError
 from generator.git.checkout import Checkout
 from generator.pipeline import CommittedFiles
-from generator.publishing.checkout_files import open_registry_files
+from generator.publishing.working_registry import read_working_editable_registry
 from generator.registry.changes import changes_outside_team, list_registry_changes
 from generator.registry.editable import read_editable_registry
 from generator.registry.files import find_registry
@@ -54,7 +54,7 @@ def _compare_registries(registry_path: str | None, base: str, team: str | None) 
     commit = checkout.resolve_commit(base) if checkout else None
     if checkout is None or commit is None:
         raise UsageError(f"unknown revision {base!r} here", remedy="fetch it, or name another one")
-    new = read_editable_registry(open_registry_files(path), path.name, str(path.parent))
+    new = read_working_editable_registry(path)
     files = CommittedFiles(checkout, path.parent, commit)
     existed = files.read_bytes(path.name) is not None
     # What an earlier version accepted may violate a rule that is new: only the new registry must keep it.

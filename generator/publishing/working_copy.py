@@ -21,7 +21,6 @@ from generator.pipeline import open_working_folder, prepare_charts, refuse_edite
 from generator.promotion.history import find_checkout
 from generator.promotion.policy import RegistryChange
 from generator.publishing.checkout_files import (
-    read_working_registry,
     refuse_charts_not_checked_out,
     refuse_edits_not_checked_out,
 )
@@ -37,6 +36,7 @@ from generator.publishing.context import (
 )
 from generator.publishing.policy_check import check_working_copy_policy
 from generator.publishing.removal_guard import RemovalConsent
+from generator.publishing.working_registry import read_working_registry
 from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
 

@@ -36,7 +36,7 @@ class RegistryBuilder:
     """Collects declarations from the files. `declared_names` includes invalid declarations, which may have no table.
 
     `is_complete` is False if a file could not be read: an unknown name may then be declared in that file.
-    `effective_by_listing` holds the validated apps with all layers merged.
+    `effective_by_listing` holds the validated apps with all layers merged. `digest` is that of all files.
     """
 
     def __init__(self) -> None:
@@ -44,6 +44,7 @@ class RegistryBuilder:
         self.root: Document | None = None
         self.documents: list[Document] = []
         self.is_complete = True
+        self.digest = ""
         self.settings = RootFile(version=1)
         self.defaults: Layer = {}
         sections = "environments", "teams", "projects", "apps"

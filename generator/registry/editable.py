@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Concatenate, ParamSpec
 
 from generator.argocd.revisions import COMMIT_PATTERN
+from generator.cache import ResultCache
 from generator.errors import Problem, RegistryError
 from generator.registry.files import MemoryFiles, RegistryFiles
 from generator.registry.promotion_lists import ListEntry, read_entries, remove_entry, set_entries
@@ -161,13 +162,18 @@ class EditableRegistry:
 
 
 def read_editable_registry(
-    files: RegistryFiles, root_name: str, display_folder: str = ".", *, allow_violations: bool = False
+    files: RegistryFiles,
+    root_name: str,
+    display_folder: str = ".",
+    *,
+    allow_violations: bool = False,
+    cache: ResultCache | None = None,
 ) -> EditableRegistry:
     """Read the registry with root file `root_name` for edits. Raises what `read_registry_from` raises.
 
     `allow_violations` accepts violations of policy and tenancy, in a registry that is only compared with.
     """
-    draft = read_declarations(files, root_name, display_folder, [] if allow_violations else None)
+    draft = read_declarations(files, root_name, display_folder, [] if allow_violations else None, cache)
     prefix = "" if display_folder == "." else f"{display_folder}/"
     entries = ((env, app, entry) for app, listed in draft.entries_by_app.items() for env, entry in listed.items())
     return EditableRegistry(

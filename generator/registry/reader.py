@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from generator.argocd.project import ProjectFields
 from generator.argocd.strings import MAX_APP_NAME_LENGTH, name_problem, quoted_excerpt
+from generator.cache import ResultCache, digest_data
 from generator.errors import GeneratorError, LocalError, Problem, RefusedError, RegistryError
 from generator.registry import model
 from generator.registry.builder import RegistryBuilder
@@ -50,9 +51,11 @@ def parse_workloads_settings(raw: bytes) -> model.Workloads | None:
         return None
 
 
-def read_registry_from(files: RegistryFiles, root_name: str, display_folder: str = ".") -> Registry:
+def read_registry_from(
+    files: RegistryFiles, root_name: str, display_folder: str = ".", cache: ResultCache | None = None
+) -> Registry:
     """Read and validate the registry with root file `root_name`. Raises what `read_declarations` raises."""
-    return build_registry(read_declarations(files, root_name, display_folder))
+    return build_registry(read_declarations(files, root_name, display_folder, cache=cache))
 
 
 def read_registry_with_violations(
@@ -68,13 +71,17 @@ def read_registry_with_violations(
 
 
 def read_declarations(
-    files: RegistryFiles, root_name: str, display_folder: str = ".", violations: list[Problem] | None = None
+    files: RegistryFiles,
+    root_name: str,
+    display_folder: str = ".",
+    violations: list[Problem] | None = None,
+    cache: ResultCache | None = None,
 ) -> RegistryBuilder:
     """Read and validate everything that the root file `root_name` and its included files declare.
 
     `display_folder` precedes file names in problems. Raises RegistryError with every problem, LocalError or UsageError
     if the root file cannot be read. If every problem is a violation of policy or tenancy, and `violations` is given,
-    they are added to it instead.
+    they are added to it instead. `cache` remembers registries without problems.
     """
     raw = files.read_bytes(root_name)
     prefix = "" if display_folder == "." else f"{display_folder}/"
@@ -83,7 +90,7 @@ def read_declarations(
     draft = RegistryBuilder()
     report, stopped = draft.report, ""
     try:
-        _read_all_files(draft, files, root_name, prefix, raw)
+        _read_all_files(draft, files, root_name, prefix, raw, cache)
     except TooManyProblemsError:
         stopped = " (reading stopped there)"
     if report.problems:
@@ -95,7 +102,12 @@ def read_declarations(
 
 
 def _read_all_files(
-    builder: RegistryBuilder, files: RegistryFiles, root_name: str, display_prefix: str, raw: bytes
+    builder: RegistryBuilder,
+    files: RegistryFiles,
+    root_name: str,
+    display_prefix: str,
+    raw: bytes,
+    cache: ResultCache | None,
 ) -> None:
     root = builder.parse(display_prefix + root_name, raw)
     if root is None:
@@ -104,7 +116,12 @@ def _read_all_files(
     for document in _read_included_documents(builder, files, root_name, display_prefix):
         builder.documents.append(document)
         _read_included_tables(builder, document)
-    validate_registry(builder)
+    builder.digest = digest_data([(doc.name.removeprefix(display_prefix), doc.text) for doc in builder.documents])
+    key = f"valid registry {builder.digest}"
+    if builder.report.problems or cache is None or not cache.get(key):
+        validate_registry(builder)
+        if cache is not None and not builder.report.problems:
+            cache.put(key, True)
 
 
 def _read_root_tables(builder: RegistryBuilder, root: Document) -> None:
@@ -230,6 +247,7 @@ def build_registry(builder: RegistryBuilder) -> Registry:
         apps={name: app.layer for name, app in builder.apps.items()},
         defaults=builder.defaults,
         include=tuple(settings.include),
+        digest=builder.digest,
     )
     registry.effective_app_cache.update(builder.effective_by_listing)
     return registry

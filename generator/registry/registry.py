@@ -54,6 +54,7 @@ class Environment:
 class Registry:
     """The contents of `apps.toml` and its included files. `projects` maps names to AppProject fields.
 
+    `digest` is that of the names and bytes of the files, "" for a registry without files.
     `effective_app_cache` holds the merged apps requested so far, by environment and entry.
     """
 
@@ -65,6 +66,7 @@ class Registry:
     apps: Mapping[str, Layer]
     defaults: Layer = field(default_factory=dict)
     include: tuple[str, ...] = ()
+    digest: str = field(default="", compare=False)
     effective_app_cache: dict[tuple[str, Listing], EffectiveApp] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )

@@ -101,7 +101,9 @@ def test_the_json_document(rendered: Path, workloads: Run) -> None:
         "argo-app-of-apps/dev/tests/audit_test.yaml",
         "argo-app-projects/audit.yaml",
     ]
-    assert data["changed"] == ["argo-app-of-apps/dev/values.yaml", "argo-app-of-apps/test/values.yaml"]
+    assert data["changed"] == [
+        f"argo-app-of-apps/{env}/{name}" for env in ("dev", "test") for name in ("values.schema.json", "values.yaml")
+    ]
     assert data["removed"] == [
         "argo-app-of-apps/test/templates/ledger.yaml",
         "argo-app-of-apps/test/tests/ledger_test.yaml",

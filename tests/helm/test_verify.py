@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from generator.cache import ResultCache
 from generator.charts.chart_folder import ChartFolder, OverlaidFolder, overlay_tree
 from generator.charts.plan import plan_charts
 from generator.charts.render import RenderedTree, render_plan
 from generator.errors import RefusedError
 from generator.helm import engine as helm
-from generator.helm.verdict_cache import VerdictCache
 from generator.helm.verify import ChartError, ForeignFileObject, HelmScope, verify_charts
 from generator.registry.registry import Registry
 from tests.charts.rendered import registry_of, sharded
@@ -147,7 +147,7 @@ def test_a_scope_of_charts_with_foreign_files_renders_no_others(registry: Regist
 def test_a_verified_chart_is_not_rendered_again_until_one_of_its_bytes_changes(
     rendered: list[list[str]], tmp_path: Path
 ) -> None:
-    cache, files = VerdictCache(tmp_path, "1"), {f"{_TEMPLATES}/extra.yaml": extra("extra")}
+    cache, files = ResultCache(tmp_path, "1"), {f"{_TEMPLATES}/extra.yaml": extra("extra")}
     first = registry_of(REGISTRY)
     found = verify_charts(folder_with(first, files), first, cache)
     rendered.clear()
@@ -164,7 +164,7 @@ def test_a_verified_chart_is_not_rendered_again_until_one_of_its_bytes_changes(
 def test_a_kept_value_that_is_no_verdict_is_not_used(
     kept: object, rendered: list[list[str]], registry: Registry, tmp_path: Path
 ) -> None:
-    class Poisoned(VerdictCache):
+    class Poisoned(ResultCache):
         def get(self, key: str) -> object:
             return kept
 
@@ -175,7 +175,7 @@ def test_a_kept_value_that_is_no_verdict_is_not_used(
 
 
 def test_a_refused_chart_is_rendered_again(registry: Registry, rendered: list[list[str]], tmp_path: Path) -> None:
-    cache = VerdictCache(tmp_path, "1")
+    cache = ResultCache(tmp_path, "1")
     for _ in range(2):
         rendered.clear()
         with pytest.raises(RefusedError):
@@ -186,7 +186,7 @@ def test_a_refused_chart_is_rendered_again(registry: Registry, rendered: list[li
 def test_a_shard_is_rendered_again_when_the_values_from_its_parent_change(
     rendered: list[list[str]], tmp_path: Path
 ) -> None:
-    cache = VerdictCache(tmp_path, "1")
+    cache = ResultCache(tmp_path, "1")
     text = sharded(REGISTRY, '"team"')
     first = registry_of(text)
     verify_charts(folder_with(first), first, cache)
