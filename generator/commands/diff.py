@@ -19,7 +19,7 @@ from generator.diff.markdown import format_markdown_comment
 from generator.diff.report import DiffReport
 from generator.diff.text import format_text_lines
 from generator.errors import UsageError
-from generator.git.checkout import Checkout
+from generator.git.checkout import Checkout, missing_checkout_remedy
 from generator.promotion.history import find_checkout
 from generator.publishing.policy_check import find_policy_problems
 from generator.registry.files import find_registry
@@ -87,7 +87,9 @@ def _build_report(
 def _require_checkout(path: Path) -> Checkout:
     checkout = find_checkout(path)
     if checkout is None:
-        raise UsageError(f"{path} is not in a Git repository: there is nothing to compare with")
+        raise UsageError(
+            f"{path} is not in a Git repository: there is nothing to compare with", remedy=missing_checkout_remedy()
+        )
     return checkout
 
 

@@ -10,7 +10,7 @@ import click
 from generator import console
 from generator.commands.options import registry_option
 from generator.errors import UsageError
-from generator.git.checkout import Checkout
+from generator.git.checkout import Checkout, missing_checkout_remedy
 from generator.git.merge_driver import install_merge_driver, merge_text_files
 from generator.registry.files import TEAM_PLACEHOLDER, find_registry, read_regular_file
 from generator.registry.three_way_merge import merge_texts
@@ -56,7 +56,7 @@ def _merge_files(base: Path, ours: Path, theirs: Path, name: str) -> int:
 def _install_merge_driver(path: Path) -> int:
     checkout = Checkout.discover(path.parent)
     if checkout is None:
-        raise UsageError(f"{path.parent} is not in a Git repository")
+        raise UsageError(f"{path.parent} is not in a Git repository", remedy=missing_checkout_remedy())
     folder = path.parent.resolve().relative_to(checkout.top.resolve())
     patterns = [path.name]
     with suppress(TomlError):  # if the file is invalid, its includes are added by the next installation

@@ -25,6 +25,16 @@ _LONGEST_INDEXED_NAME = 0xFFF
 _SUBMODULE_MODE = "160000"
 
 
+def missing_checkout_remedy() -> str:
+    """Return what to do where a command found no checkout."""
+    text = "run this in a Git checkout"
+    return (
+        f"{text}: workloads looks for its .git folder, not at the variable GIT_DIR"
+        if os.environ.get("GIT_DIR")
+        else text
+    )
+
+
 class Checkout:
     """A working tree of the user's, in whatever state it is: detached, unborn, merging, a linked worktree.
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from generator.argocd.revisions import shorten_commit
 from generator.errors import UsageError
-from generator.git.checkout import Checkout
+from generator.git.checkout import Checkout, missing_checkout_remedy
 from generator.git.commit_log import CommitLog, LoggedCommit, open_head_log
 from generator.promotion.snapshots import ListedRevisions, RevisionReader
 from generator.promotion.trailers import PolicyOverride, parse_override_trailers, parse_reason_trailer
@@ -262,7 +262,10 @@ def open_history(path: Path, now: datetime, report: Callable[[str], None]) -> Hi
 def require_history(path: Path, now: datetime, report: Callable[[str], None]) -> History:
     """Read the history of the registry at `path`. Raises UsageError if it is not in a Git repository."""
     if find_checkout(path) is None:
-        raise UsageError(f"{path.parent.absolute()} is not in a git repository, so there is no history")
+        raise UsageError(
+            f"{path.parent.absolute()} is not in a Git repository, so there is no history",
+            remedy=missing_checkout_remedy(),
+        )
     return open_history(path, now, report)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from generator.argocd.versions import NEWEST_KNOWN_ARGOCD, major_minor
 from generator.errors import GeneratorError
-from generator.git.checkout import Checkout
+from generator.git.checkout import Checkout, missing_checkout_remedy
 from generator.git.config import GitConfig
 from generator.git.remote_refs import RemoteRepositories
 from generator.git.runner import GitRunner
@@ -48,7 +48,7 @@ def diagnose(path: Path, *, offline: bool) -> Iterator[DiagnosisResult]:
     checkout = find_checkout(path)
     if checkout is None:
         yield DiagnosisResult(
-            "warning", "checkout", f"{path.parent} is not in a Git repository", "there is no history without one"
+            "warning", "checkout", f"{path.parent} is not in a Git repository", missing_checkout_remedy()
         )
     else:
         try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from generator.argocd.urls import repository_key
 from generator.errors import GeneratorError, UsageError
 from generator.forges import detect as access
-from generator.git.checkout import Checkout
+from generator.git.checkout import Checkout, missing_checkout_remedy
 from generator.git.commit_plan import GitIdentity
 from generator.git.config import GitConfig
 from generator.git.fast_forward import fast_forward_checkout
@@ -313,7 +313,8 @@ def find_workloads_url(request: PublishRequest, workloads: Workloads, checkout: 
     if not url:
         raise UsageError(
             "there is no workloads repository to publish to",
-            remedy="set workloads.repository in the registry, give the checkout an origin, or use --repository URL",
+            remedy="set workloads.repository in the registry, give the checkout an origin, or use --repository URL"
+            + ("" if checkout else f"; {missing_checkout_remedy()}"),
         )
     return url
 

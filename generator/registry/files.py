@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from generator.argocd.strings import quoted_excerpt
 from generator.errors import LocalError, UsageError
+from generator.toml.document import TomlError, parse_document
 
 REGISTRY_NAME = "apps.toml"
 #: The part of an include pattern that stands for the name of the team that a file belongs to.
@@ -33,18 +34,44 @@ class RegistryFiles(Protocol):
 def find_registry(explicit_path: str | None, start: Path | None = None) -> Path:
     """Find the registry: `explicit_path`, else the nearest `apps.toml` in `start` or a folder above it.
 
-    Raises LocalError if there is none.
+    Raises LocalError if there is none, and UsageError for a file that a registry above includes.
     """
-    if explicit_path is not None:
-        return Path(explicit_path)
     folder = start or Path.cwd()
-    for place in (folder, *folder.parents):
-        if os.path.lexists(place / REGISTRY_NAME):
-            return Path(os.path.relpath(place / REGISTRY_NAME, folder))
+    places = [Path(explicit_path)] if explicit_path is not None else _find_above(folder)
+    for path in places:
+        root = _find_including_registry(path)
+        if root:
+            raise UsageError(
+                f"{path} is no registry of its own: {root} includes it", remedy=f"name the registry: --registry {root}"
+            )
+        return path
     raise LocalError(
         f"no {REGISTRY_NAME} here or in any folder above",
         remedy="change into the repository that holds it, or name it with --registry FILE",
     )
+
+
+def _find_above(folder: Path) -> Iterator[Path]:
+    """Yield the registries in a folder and in those above it, nearest first, as paths relative to it."""
+    for place in (folder, *folder.parents):
+        if os.path.lexists(place / REGISTRY_NAME):
+            yield Path(os.path.relpath(place / REGISTRY_NAME, folder))
+
+
+def _find_including_registry(path: Path) -> Path | None:
+    """The registry above that includes a file; None for a registry, which has a `version`, and on any error."""
+    try:
+        if not path.is_file() or re.search(rb"^\s*[\"']?version\b", read_regular_file(path) or b"", re.MULTILINE):
+            return None
+        for root in _find_above(path.parent.absolute().parent):
+            place = path.parent / ".." / root
+            include = parse_document("", read_regular_file(place) or b"").data.get("include")
+            name = path.resolve().relative_to(place.parent.resolve()).as_posix()
+            if isinstance(include, list) and any(filter_by_pattern(str(each), [name]) for each in include):
+                return Path(os.path.normpath(place))
+    except (OSError, ValueError, LocalError, TomlError):
+        return None
+    return None
 
 
 class FolderFiles:

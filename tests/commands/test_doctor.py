@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.git.remotes import git
 from tests.workspace import REGISTRY, Run
 
@@ -21,6 +23,16 @@ def test_a_folder_without_a_repository_is_a_warning(tmp_path: Path, workloads: R
     assert "ok: helm: " in done.out
     assert "is not in a Git repository" in done.out
     assert "ok: argocd: charts are for Argo CD" in done.out
+
+
+def test_a_repository_that_only_a_variable_names_is_not_used(
+    tmp_path: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path)
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere.git"))
+    for command in (("doctor", "--offline"), ("history",), ("publish",)):
+        done = workloads(*command, cwd=tmp_path)
+        assert "workloads looks for its .git folder, not at the variable GIT_DIR" in done.out + done.err
 
 
 def test_an_invalid_registry_is_an_error(tmp_path: Path, workloads: Run) -> None:

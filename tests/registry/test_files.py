@@ -127,3 +127,29 @@ def test_more_problems_than_anybody_reads() -> None:
     with pytest.raises(GeneratorError) as refusal:
         read_registry_from(MemoryFiles({"apps.toml": text.encode()}), "apps.toml")
     assert refusal.value.message == "1000 problems in apps.toml (reading stopped there)"
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("include", ["teams/*/apps.toml", "teams/{team}/apps.toml", "teams/shop/apps.toml"])
+def test_a_file_that_a_registry_includes_is_no_registry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, include: str, named: bool
+) -> None:
+    folder = tmp_path / "teams" / "shop"
+    folder.mkdir(parents=True)
+    (tmp_path / "apps.toml").write_text(f'version = 1\ninclude = ["{include}"]\n')
+    (folder / "apps.toml").write_text("[apps.web]\nhelm.version = 'v3'\n")
+    monkeypatch.chdir(folder)
+    with pytest.raises(UsageError, match=r"apps\.toml is no registry of its own: \S+ includes it") as refusal:
+        find_registry(str(folder / "apps.toml") if named else None)
+    assert (Path(refusal.value.remedy.rpartition(" ")[2])).resolve() == tmp_path / "apps.toml"
+
+
+@pytest.mark.parametrize("above", ["", 'version = 1\ninclude = ["other/*.toml"]\n', "not [ TOML"])
+def test_a_file_that_nothing_includes_is_read_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, above: str
+) -> None:
+    (tmp_path / "apps.toml").write_text(above)
+    (tmp_path / "teams").mkdir()
+    (tmp_path / "teams" / "apps.toml").write_text("[apps.web]\n")
+    monkeypatch.chdir(tmp_path / "teams")
+    assert find_registry(None) == Path("apps.toml")
