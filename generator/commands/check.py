@@ -72,7 +72,7 @@ def check_command(
         console.print_json({**_check_result_json(outcome), **found})
     else:
         _print_check_result(outcome)
-    return 1 if outcome.charts.change else 0
+    return int(outcome.is_out_of_date)
 
 
 def _print_change(change: Change) -> None:
@@ -82,9 +82,12 @@ def _print_change(change: Change) -> None:
 def _check_result_json(outcome: CheckOutcome) -> dict[str, Any]:
     """The result of the check as JSON data."""
     change = outcome.charts.change
-    drift = {"added": sorted(change.added), "changed": sorted(change.changed), "removed": list(change.removed)}
+    drift: dict[str, list[str]] = {"added": [], "changed": [], "removed": []}
+    if outcome.is_out_of_date:
+        drift = {"added": sorted(change.added), "changed": sorted(change.changed), "removed": list(change.removed)}
     return {
-        "upToDate": not change,
+        "upToDate": None if outcome.charts_elsewhere else not change,
+        "chartsElsewhere": outcome.charts_elsewhere or None,
         "applications": len(outcome.charts.tree.applications),
         "warnings": outcome.warnings,
         "foreign": [item._asdict() for item in outcome.foreign_file_objects],
@@ -95,13 +98,19 @@ def _check_result_json(outcome: CheckOutcome) -> dict[str, Any]:
 def _print_check_result(outcome: CheckOutcome) -> None:
     for line in _limit_lines(_foreign_object_lines(outcome), _MAX_FOREIGN_OBJECTS):
         console.print_message(line)
-    if outcome.charts.change:
+    if outcome.is_out_of_date:
         for line in _limit_lines(list(_drift_lines(outcome)), _MAX_DRIFT_LINES):
             console.print_result(line)
         console.print_message(f"{outcome.folder.root} is out of date: run 'workloads render' and commit the result")
         return
     count, apps = len(group_by_chart(outcome.charts.tree.digests)), len(outcome.charts.tree.applications)
-    console.print_result(f"{count} chart{'' if count == 1 else 's'}, {apps} Applications: valid and up to date")
+    state = "valid" if outcome.charts_elsewhere else "valid and up to date"
+    console.print_result(f"{console.count_noun(count, 'chart')}, {console.count_noun(apps, 'Application')}: {state}")
+    if outcome.charts_elsewhere:
+        console.print_message(
+            f"note: the charts are in {outcome.charts_elsewhere}, and were not compared: "
+            "workloads publish --dry-run shows what would change there"
+        )
 
 
 def _foreign_object_lines(outcome: CheckOutcome) -> list[str]:

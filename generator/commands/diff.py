@@ -10,7 +10,7 @@ import click
 
 from generator import console
 from generator.commands.options import json_option, registry_option
-from generator.commands.policy_options import policy_inputs
+from generator.commands.policy_options import policy_inputs, report_stale_checkout
 from generator.diff.compare_sides import compare_sides, list_environments
 from generator.diff.html import format_html_page
 from generator.diff.json_report import report_as_json
@@ -21,6 +21,7 @@ from generator.diff.text import format_text_lines
 from generator.errors import UsageError
 from generator.git.checkout import Checkout, missing_checkout_remedy
 from generator.promotion.history import find_checkout
+from generator.publishing.context import find_charts_elsewhere
 from generator.publishing.policy_check import find_policy_problems
 from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
@@ -76,12 +77,17 @@ def _build_report(
     base, head = split_range(checkout, base, head)
     new = load_head_side(checkout, path, head)
     old = load_base_side(checkout, path, new, base)
+    if head is None and new.registry:
+        report_stale_checkout(path, new.registry.workloads)
     refused = find_policy_problems(path, policy_inputs(path, {}), console.print_message, base, head)
     new = replace(new, violations=(*new.violations, *refused))
     known = list_environments(old, new)
     require_known_names(selected, known, "environment")
     with console.show_progress(len(known), "rendering") as step:
-        return compare_sides(old, new, os.environ, selected, step)
+        report = compare_sides(old, new, os.environ, selected, step)
+    elsewhere = find_charts_elsewhere(path, new.registry) if new.registry else ""
+    note = f"the charts are in {elsewhere}: the registries are compared, without what else is there"
+    return replace(report, notes=(*report.notes, note)) if elsewhere else report
 
 
 def _require_checkout(path: Path) -> Checkout:

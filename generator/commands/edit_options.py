@@ -94,6 +94,8 @@ def _run_in_working_copy(operation: EditOperation, path: Path, flags: dict[str, 
         f"{said} {', '.join(outcome.edited_files)}"
         + (f" and {console.count_noun(charts, 'file')} of the charts" if charts else "")
     )
+    if outcome.charts_elsewhere:
+        console.print_message(f"note: the charts are in {outcome.charts_elsewhere}: workloads publish updates them")
     if not flags["dry_run"]:
         trailers = "".join(f"\n  {trailer}" for trailer in outcome.edit.trailers)
         console.print_message(f"commit it as:\n  {outcome.edit.subject}" + (f"\n{trailers}" if trailers else ""))
@@ -112,9 +114,8 @@ def _edit_outcome_json(outcome: EditOutcome, dry_run: bool) -> dict[str, Any]:
 
 
 def _changed_chart_files(outcome: EditOutcome) -> list[str]:
-    return (
-        [*sorted(outcome.chart_changes.files_to_write), *outcome.chart_changes.removed] if outcome.chart_changes else []
-    )
+    change = None if outcome.charts_elsewhere else outcome.chart_changes
+    return [*sorted(change.files_to_write), *change.removed] if change else []
 
 
 def _print_edit_messages(edit: RegistryEdit) -> None:

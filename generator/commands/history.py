@@ -42,7 +42,7 @@ def history_command(
         current = read_working_registry(path).environments
         known = {change.environment for change in history.revision_changes} | current.keys()
         require_known_names((environment,), known, "environment")
-    report_stale_checkout(path, read_workloads_settings(path).branch)
+    report_stale_checkout(path, read_workloads_settings(path))
     if as_json:
         console.print_json([_revision_change_json(change, history) for change in changes])
     elif changes:

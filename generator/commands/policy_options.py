@@ -14,6 +14,8 @@ from generator.git.remote_refs import RemoteRepositories
 from generator.promotion.history import find_checkout
 from generator.promotion.policy import PolicyInputs
 from generator.promotion.trailers import PolicyOverride
+from generator.publishing.comparison_base import find_registry_branch
+from generator.registry.model import Workloads
 
 _REMOTES = f"{__name__}.remotes"
 
@@ -36,9 +38,9 @@ def open_remotes(path: Path) -> RemoteRepositories:
     return remotes
 
 
-def report_stale_checkout(path: Path, branch: str) -> None:
-    """Print a note if the checkout is behind the workloads branch as it was last fetched."""
+def report_stale_checkout(path: Path, workloads: Workloads) -> None:
+    """Print a note if the checkout is behind the registry's branch as it was last fetched."""
     checkout = find_checkout(path)
-    behind = checkout.describe_missing_commits(branch) if checkout else ""
+    behind = checkout.describe_missing_commits(find_registry_branch(checkout, workloads)) if checkout else ""
     if behind:
         console.print_message(f"note: this checkout is {behind}: run git pull to see what is published")

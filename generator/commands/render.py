@@ -72,6 +72,10 @@ def render_command(
     if as_json:
         console.print_json({**change_set_as_json(outcome), "written": not dry_run})
         return
+    if outcome.charts_elsewhere and outcome.change:
+        console.print_message(
+            f"note: the charts are in {outcome.charts_elsewhere}: this is a copy, and workloads publish updates them"
+        )
     for line in _changed_file_lines(outcome):
         console.print_message(line)
     console.print_result(_format_change_counts(outcome, dry_run))

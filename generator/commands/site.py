@@ -33,7 +33,7 @@ def site_command(folder: Path, registry_path: str | None, dry_run: bool, as_json
 
     path = find_registry(registry_path)
     editable = read_working_editable_registry(path)
-    report_stale_checkout(path, editable.registry.workloads.branch)
+    report_stale_checkout(path, editable.registry.workloads)
     moment = (at.replace(tzinfo=UTC) if at else current_time()).replace(second=0, microsecond=0)
     output = open_site_folder(folder)
     history = open_history(path, current_time(), console.print_message)

@@ -41,7 +41,7 @@ def status_command(registry_path: str | None, as_json: bool, environments: tuple
     """
     path = find_registry(registry_path)
     book = read_working_editable_registry(path)
-    report_stale_checkout(path, book.registry.workloads.branch)
+    report_stale_checkout(path, book.registry.workloads)
     require_known_names(environments, book.registry.environments, "environment")
     require_known_names(flags["teams"], book.registry.teams, "team")
     moment = current_time()

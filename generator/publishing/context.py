@@ -14,6 +14,8 @@ from generator.cache import open_result_cache
 from generator.charts.inventory import INVENTORY_FILE, parse_inventory
 from generator.charts.layout import OutputLocation
 from generator.charts.output_folder import OutputFolder
+from generator.charts.plan import plan_charts
+from generator.charts.render import render_plan
 from generator.errors import LocalError, NetworkError, RefusedError, UsageError
 from generator.git.commit_log import open_commit_log
 from generator.git.commit_plan import blob_id
@@ -36,6 +38,7 @@ from generator.publishing.checkout_files import open_registry_files
 from generator.publishing.comparison_base import charts_beside_registry, read_committed_workloads
 from generator.publishing.removal_guard import find_removals, guard_removals
 from generator.registry.editable import read_editable_registry
+from generator.registry.reader import read_registry_with_violations
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -44,7 +47,7 @@ if TYPE_CHECKING:
     from generator.pipeline import PreparedCharts
     from generator.promotion.app_edits import PublishedApplications
     from generator.promotion.history import History
-    from generator.publishing.removal_guard import Removal, RemovalConsent
+    from generator.publishing.removal_guard import ApplicationIdentities, Removal, RemovalConsent
     from generator.registry.editable import EditableRegistry
     from generator.registry.registry import Registry
 
@@ -136,6 +139,19 @@ def find_committed_charts(checkout: Checkout, path: Path, registry: Registry, re
     return before.path if before else here
 
 
+def find_charts_elsewhere(path: Path, registry: Registry) -> str:
+    """Return the repository with the charts, if neither the registry's folder nor its last commit has any; else empty.
+
+    In a fork of the workloads repository the charts are beside the registry, although the origin is another.
+    """
+    checkout, workloads = find_checkout(path), registry.workloads
+    inventory = (path.parent / workloads.path / INVENTORY_FILE).absolute()
+    committed = checkout is not None and checkout.committed_blob_id(inventory) is not None
+    if charts_beside_registry(checkout, workloads) or inventory.exists() or committed:
+        return ""
+    return redact(workloads.repository or "")
+
+
 def describe_moved_charts(before: str, now: str) -> str:
     """Describe what a change of `workloads.path` leaves behind."""
     return (
@@ -155,11 +171,22 @@ def check_working_copy_removals(
     commit = checkout.resolve_commit(revision) if checkout else None
     if checkout is None or commit is None:
         return
-    output = find_committed_charts(checkout, path, charts.registry, commit)
-    committed = open_committed_folder(CommittedFiles(checkout, path.parent, commit), output)
-    digests = find_digests(committed, charts.tree)
-    deployed = find_deployed_applications(committed, digests, charts.after, with_helm=with_helm)
+    files = CommittedFiles(checkout, path.parent, commit)
+    if find_charts_elsewhere(path, charts.registry):
+        deployed = _render_applications(files, path)
+    else:
+        committed = open_committed_folder(files, find_committed_charts(checkout, path, charts.registry, commit))
+        digests = find_digests(committed, charts.tree)
+        deployed = find_deployed_applications(committed, digests, charts.after, with_helm=with_helm)
     guard_removals(charts.registry, deployed, charts.tree.applications, consent)
+
+
+def _render_applications(files: CommittedFiles, path: Path) -> ApplicationIdentities:
+    """Return the Applications of the charts of a committed registry; none if there was no registry."""
+    if files.read_bytes(path.name) is None:
+        return {}
+    registry, _ = read_registry_with_violations(files, path.name, f"{files.revision[:12]}:{path.parent}")
+    return render_plan(plan_charts(registry, find_chart_location(path, registry))).applications
 
 
 def find_removals_since_head(path: Path, registry: Registry, after: PublishedApplications) -> tuple[Removal, ...]:

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generator.argocd.urls import repository_key
+from generator.charts.inventory import INVENTORY_FILE
 from generator.errors import GeneratorError, UsageError
 from generator.forges import detect as access
 from generator.git.checkout import Checkout, missing_checkout_remedy
 from generator.git.commit_plan import GitIdentity
 from generator.git.config import GitConfig
 from generator.git.fast_forward import fast_forward_checkout
+from generator.git.messages import redact
 from generator.git.push import commit_and_push
 from generator.git.remote_clone import PublishTarget
 from generator.git.remote_url import absolute_url
@@ -151,6 +153,8 @@ def _publish_separate_registry(
     """
     request, checkout = setup.request, setup.checkout
     rehearsal = request.repository or request.branch
+    if checkout and not rehearsal:
+        _refuse_fork(setup, checkout, workloads)
     if checkout and setup.origin and not rehearsal:
         branch = find_registry_branch(checkout, workloads)
         registry = PublishTarget(setup.origin, branch, config=setup.charts.config)
@@ -166,6 +170,17 @@ def _publish_separate_registry(
     change = read_change(setup.path, request.policy.now, setup.progress) if request.policy else None
     source = SeparateRepositorySource(setup.path, read_working_registry(setup.path), checkout, change)
     return _publish_in_one_commit(setup, source, None)
+
+
+def _refuse_fork(setup: _Setup, checkout: Checkout, workloads: Workloads) -> None:
+    """Raise UsageError in a fork of the workloads repository, whose charts would not follow its own registry."""
+    inventory = (setup.path.parent / workloads.path / INVENTORY_FILE).absolute()
+    if checkout.committed_blob_id(inventory) is not None:
+        raise UsageError(
+            f"this checkout has the charts, but its origin is not the workloads repository {redact(setup.charts.url)}",
+            remedy="in a fork, push your commits and request to merge them; otherwise publish from a clone of that "
+            "repository, or correct workloads.repository",
+        )
 
 
 def _select_edit(

@@ -30,6 +30,7 @@ from generator.publishing.context import (
     check_working_copy_removals,
     describe_moved_charts,
     find_chart_location,
+    find_charts_elsewhere,
     find_committed_charts,
     find_removals_since_head,
     read_edit_context,
@@ -67,21 +68,34 @@ ShowProgress = Callable[[int], contextlib.AbstractContextManager[Callable[[int],
 
 @dataclass(frozen=True)
 class RenderOutcome:
-    """What `render` changes below `folder`, and the Applications of the last commit that are deleted."""
+    """What `render` changes below `folder`, and the Applications of the last commit that are deleted.
+
+    `charts_elsewhere` is the repository with the charts, if they are not in this checkout.
+    """
 
     folder: Path
     change: ChangeSet
     removals: tuple[Removal, ...] = ()
+    charts_elsewhere: str = ""
 
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """The result of a check: the charts' differences from the folder, warnings, and objects of foreign files."""
+    """The result of a check: the charts' differences from the folder, warnings, and objects of foreign files.
+
+    `charts_elsewhere` is the repository with the charts, if they are not in this checkout: then nothing was compared.
+    """
 
     folder: OutputFolder
     charts: PreparedCharts
     warnings: list[str]
     overridden: tuple[PolicyViolation, ...] = ()
+    charts_elsewhere: str = ""
+
+    @property
+    def is_out_of_date(self) -> bool:
+        """Whether the charts in this checkout differ from those of the registry."""
+        return bool(self.charts.change) and not self.charts_elsewhere
 
     @property
     def foreign_file_objects(self) -> list[ForeignFileObject]:
@@ -91,11 +105,15 @@ class CheckOutcome:
 
 @dataclass(frozen=True)
 class EditOutcome:
-    """The result of an edit in the working copy; `chart_changes` is None if nothing changes."""
+    """The result of an edit in the working copy; `chart_changes` is None if nothing changes.
+
+    `charts_elsewhere` is the repository with the charts, if they are not in this checkout: then none were written.
+    """
 
     edit: RegistryEdit
     chart_changes: ChangeSet | None
     edited_files: tuple[str, ...] = ()
+    charts_elsewhere: str = ""
 
 
 def render_working_copy(
@@ -133,8 +151,9 @@ def render_working_copy(
             for removal in find_removals_since_head(path, registry, charts.tree.applications)
             if not environments or removal.key.partition("/")[0] in environments
         )
+        elsewhere = find_charts_elsewhere(path, registry)
         _write_charts(folder, charts, dry_run, show_progress)
-    return RenderOutcome(folder.root, charts.change, removals)
+    return RenderOutcome(folder.root, charts.change, removals, elsewhere)
 
 
 def render_manifests(
@@ -196,8 +215,10 @@ def check_working_copy(
     report = check_working_copy_policy(path, policy, warn, base)
     report.raise_if_refused()
     warnings = list(describe_large_charts(charts.verified.sizes, charts.tree.applications, registry))
-    warnings += _describe_checkout_problems(path, registry, charts)
-    return CheckOutcome(folder, charts, warnings, report.overridden)
+    elsewhere = find_charts_elsewhere(path, registry)
+    if not elsewhere:
+        warnings += _describe_checkout_problems(path, registry, charts)
+    return CheckOutcome(folder, charts, warnings, report.overridden, elsewhere)
 
 
 def _describe_checkout_problems(path: Path, registry: Registry, charts: PreparedCharts) -> Iterator[str]:
@@ -268,10 +289,12 @@ def _edit_and_render(
     )
     consent = RemovalConsent(frozenset(removals))
     check_working_copy_removals(path, charts, consent, with_helm=verify_with_helm)
+    elsewhere = find_charts_elsewhere(path, registry)
     if not dry_run:
         _write_registry_files(path.parent, files, context.editable.file_contents())
-        folder.apply_changes(charts.change, charts.before.inventory)
-    return EditOutcome(edited, charts.change, tuple(files))
+        if not elsewhere:
+            folder.apply_changes(charts.change, charts.before.inventory)
+    return EditOutcome(edited, charts.change, tuple(files), elsewhere)
 
 
 def _open_output_folder(path: Path, registry: Registry) -> OutputFolder:

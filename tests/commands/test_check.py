@@ -30,7 +30,14 @@ def test_what_is_valid_and_up_to_date_passes(rendered: Path, workloads: Run) -> 
 def test_the_json_document_of_what_passes(rendered: Path, workloads: Run) -> None:
     data = json.loads(workloads("check", "--json", cwd=rendered).out)
     drift: dict[str, list[str]] = {"added": [], "changed": [], "removed": []}
-    assert data == {"upToDate": True, "applications": 5, "warnings": [], "foreign": [], "drift": drift}
+    assert data == {
+        "upToDate": True,
+        "chartsElsewhere": None,
+        "applications": 5,
+        "warnings": [],
+        "foreign": [],
+        "drift": drift,
+    }
 
 
 def test_charts_that_lag_behind_are_shown_as_a_diff(rendered: Path, workloads: Run) -> None:

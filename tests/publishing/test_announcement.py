@@ -237,7 +237,7 @@ def test_no_filter_is_started_to_update_the_checkout(within: Arrangement, tmp_pa
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("command", [["status"], ["history"], ["site", "out", "--dry-run"]])
+@pytest.mark.parametrize("command", [["status"], ["history"], ["site", "out", "--dry-run"], ["diff"]])
 def test_commands_that_read_say_that_the_checkout_is_behind(within: Arrangement, command: list[str]) -> None:
     assert "behind origin/main:" not in within.run(*command, cwd=within.checkout).err
     within.others({"a.txt": "1"})

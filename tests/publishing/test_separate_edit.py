@@ -14,7 +14,7 @@ import pytest
 
 from tests.git.remotes import Remote, git
 from tests.publishing.arrangement import Arrangement
-from tests.workspace import ROOT, environment, in_terminal, spawn
+from tests.workspace import ROOT, environment, in_terminal, spawn, without
 
 PROMOTE = ("promote", "billing", "--to", "prod", "--publish")
 VALUES = "multi-repo/argo-app-of-apps/prod/values.yaml"
@@ -253,3 +253,56 @@ def test_a_terminal_is_asked_before_either_push(separate: Arrangement) -> None:
     before = separate.heads(), registry_of(separate).head()
     assert "Publish?" in in_terminal(*PROMOTE, cwd=separate.checkout, columns=200, typed="n\n", code=130)
     assert (separate.heads(), registry_of(separate).head()) == before
+
+
+def test_check_and_edits_do_not_ask_for_charts_beside_the_registry(separate: Arrangement) -> None:
+    done = separate.run("check", cwd=separate.checkout)
+    assert (done.code, done.out) == (0, "3 charts, 5 Applications: valid\n")
+    assert f"the charts are in {separate.remote.url}, and were not compared" in done.err
+    assert json.loads(separate.run("check", "--json", cwd=separate.checkout).out)["upToDate"] is None
+    done = separate.run(*PROMOTE[:-1], cwd=separate.checkout)
+    assert done.out.splitlines()[-1] == "changed apps.toml"
+    assert f"note: the charts are in {separate.remote.url}: workloads publish updates them" in done.err
+    assert git(separate.checkout, "status", "--porcelain") == "M apps.toml"
+
+
+def test_check_compares_removals_with_the_registry_before(separate: Arrangement) -> None:
+    separate.edit(without(separate.text, "ledger", "test"))
+    done = separate.run("check", cwd=separate.checkout)
+    assert done.code == 5
+    assert "test/ledger" in done.err
+    assert separate.run("check", "--allow-removal", "test/ledger", cwd=separate.checkout).code == 0
+    separate.commit("remove ledger")
+    assert separate.run("check", "--base", "origin/main", cwd=separate.checkout).code == 5
+
+
+def test_diff_compares_the_registries(separate: Arrangement) -> None:
+    separate.edit(separate.text.replace("billing@v1.0.0", "billing@v1.1.0"))
+    done = separate.run("diff", cwd=separate.checkout)
+    assert done.code == 0
+    assert "v1.0.0 → v1.1.0" in done.out
+    assert f"note: the charts are in {separate.remote.url}: the registries are compared" in done.out
+
+
+def test_render_writes_a_copy_which_check_then_compares(separate: Arrangement) -> None:
+    assert "this is a copy" in separate.run("render", cwd=separate.checkout).err
+    assert "valid and up to date" in separate.run("check", cwd=separate.checkout).out
+
+
+@pytest.mark.parametrize("command", [["status"], ["history"], ["site", "out", "--dry-run"], ["diff"]])
+def test_commands_that_read_compare_with_the_registrys_branch(separate: Arrangement, command: list[str]) -> None:
+    registry_of(separate).write({"README.md": "by hand\n"})
+    git(separate.checkout, "fetch", "--quiet")
+    assert "note: this checkout is 1 commit behind origin/main" in separate.run(*command, cwd=separate.checkout).err
+
+
+def test_a_fork_of_the_workloads_repository_does_not_publish_there(within: Arrangement, tmp_path: Path) -> None:
+    fork = tmp_path / "fork.git"
+    git(tmp_path, "clone", "--quiet", "--bare", within.remote.url, str(fork))
+    within.edit(within.with_repository(within.text))
+    within.commit("name the repository")
+    git(within.checkout, "remote", "set-url", "origin", str(fork))
+    for command in (["publish"], [*PROMOTE]):
+        done = within.run(*command, cwd=within.checkout)
+        assert (done.code, done.last) == (2, "nothing was pushed")
+        assert "in a fork, push your commits and request to merge them" in done.err
