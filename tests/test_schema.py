@@ -95,7 +95,10 @@ def test_a_team_is_asked_of_every_app(validator: jsonschema.Draft202012Validator
 
 _SCHEMAS = pytest.mark.parametrize("schema", [registry_schema(), team_file_schema()], ids=["root", "team"])
 #: Tables and keys that are the registry's own: Argo CD has no such field.
-_OWN_TABLES = {"Environment", "Freeze", "IncludedEnvironment", "PromotionPolicy", "Team", "Track", "Workloads"}
+_OWN_TABLES = {
+    *("Environment", "Freeze", "IncludedEnvironment", "PromotionPolicy", "Team", "Track", "Workloads"),
+    *("SharedNamespace", "SharedRepository"),
+}
 _ARGO_CD_PAGE = re.compile(r"https://argo-cd\.readthedocs\.io/en/stable/(user-guide|operator-manual)/\S+/(#\S+)?")
 _OWN_KEYS = {"ArgoCD.version", "ArgoCD.url", "App.team", "App.description", "App.track", "App.environments"}
 

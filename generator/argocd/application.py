@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from generator.argocd import strings
+from generator.argocd import paths, strings
 from generator.argocd.table import Count, StringMap, Table, since, union_by_toml_type
 from generator.argocd.urls import RepositoryUrl
 
@@ -23,7 +23,7 @@ class Parameter(Table):
 
 class FileParameter(Table):
     name: strings.RequiredLine
-    path: strings.RelativePath
+    path: paths.FileReference
 
 
 Parameters = union_by_toml_type(table=dict[strings.RequiredLine, strings.WritableText], list=list[Parameter])
@@ -31,7 +31,7 @@ Parameters = union_by_toml_type(table=dict[strings.RequiredLine, strings.Writabl
 
 class Helm(Table):
     release_name: strings.ReleaseName | None = None
-    value_files: list[strings.ValueFile] | None = None
+    value_files: list[paths.ValueFile] | None = None
     ignore_missing_value_files: bool | None = None
     values: strings.WritableText | None = None
     values_object: Annotated[dict[str, Any] | None, since("2.8")] = None
@@ -63,7 +63,7 @@ class KustomizeTarget(Table):
 
 
 class KustomizePatch(Table):
-    path: strings.RelativePath | None = None
+    path: paths.FileReference | None = None
     patch: strings.WritableText | None = None
     target: KustomizeTarget | None = None
     options: dict[str, bool] | None = None
@@ -82,7 +82,7 @@ class Kustomize(Table):
     replicas: Annotated[list[KustomizeReplica] | None, since("2.7")] = None
     common_annotations_envsubst: Annotated[bool | None, since("2.7")] = None
     patches: Annotated[list[KustomizePatch] | None, since("2.9")] = None
-    components: Annotated[list[strings.Component] | None, since("2.10")] = None
+    components: Annotated[list[paths.Component] | None, since("2.10")] = None
     label_without_selector: Annotated[bool | None, since("2.11")] = None
     kube_version: Annotated[strings.SingleLineText | None, since("2.13")] = None
     api_versions: Annotated[list[strings.SingleLineText] | None, since("2.13")] = None
@@ -99,7 +99,7 @@ class JsonnetVariable(Table):
 class Jsonnet(Table):
     ext_vars: list[JsonnetVariable] | None = None
     tlas: list[JsonnetVariable] | None = None
-    libs: list[strings.RelativePath] | None = None
+    libs: list[paths.FileReference] | None = None
 
 
 class Directory(Table):
@@ -141,7 +141,7 @@ class SourceFields(Tool):
     """The source fields of an app at its top level; which keys go together is validated later."""
 
     repo_url: RepositoryUrl | None = None
-    path: strings.RelativePath | None = None
+    path: paths.RelativePath | None = None
     chart: strings.ChartName | None = None
     target_revision: strings.Revision | None = None
     tag_prefix: Annotated[strings.SingleLineText | None, since("3.5")] = None
@@ -151,13 +151,13 @@ class Source(SourceFields):
     """One entry of `sources`, where an app has several."""
 
     repo_url: RepositoryUrl
-    ref: strings.RefName | None = None
+    ref: paths.RefName | None = None
     name: Annotated[strings.SingleLineText | None, since("2.14")] = None
 
 
 class DrySource(Table):
     repo_url: RepositoryUrl
-    path: strings.RelativePath
+    path: paths.RelativePath
     target_revision: strings.Revision
     helm: Annotated[Helm | None, since("3.3")] = None
     kustomize: Annotated[Kustomize | None, since("3.3")] = None
@@ -167,7 +167,7 @@ class DrySource(Table):
 
 class SyncSource(Table):
     target_branch: strings.BranchName
-    path: strings.RelativePath
+    path: paths.RelativePath
     repo_url: Annotated[RepositoryUrl | None, since("3.5")] = None
 
 

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from typing import Annotated
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 NAME_PATTERN = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
+APPLICATION_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
 GLOB_CHARACTERS = re.compile(r"[*?\[\]{}!\\]")
 
 # Characters that YAML 1.2 does not allow (production 1, c-printable), or that Helm's Go writer prints raw although
@@ -33,6 +34,12 @@ SYNC_OPTIONS = {
     "SkipDryRunOnMissingResource=true": "3.1", "ClientSideApplyMigration=false": "3.3",
     "Prune=false": "3.4", "Prune=confirm": "3.4", "Delete=false": "3.4", "Delete=confirm": "3.4",
 }  # fmt: skip
+#: Options that only say what Argo CD does anyway; they are left out.
+DEFAULT_SYNC_OPTIONS = frozenset({
+    "ApplyOutOfSyncOnly=false", "ClientSideApplyMigration=true", "Delete=true", "FailOnSharedResource=false",
+    "Prune=true", "PruneLast=false", "Replace=false", "RespectIgnoreDifferences=false", "ServerSideApply=false",
+    "SkipDryRunOnMissingResource=false", "Validate=true",
+})  # fmt: skip
 
 # Unicode's bidirectional controls, which reorder text on the screen.
 _BIDIRECTIONAL_CONTROLS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -44,13 +51,6 @@ _SERVER = re.compile(r"https?://[A-Za-z0-9](?:[-A-Za-z0-9.]*[A-Za-z0-9])?(?::[0-
 _CLUSTER = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._:/@]*")
 # git check-ref-format, without the characters that are special in a shell or a URL.
 _BRANCH = re.compile(r"[A-Za-z0-9_](?:[-A-Za-z0-9_+]|[./](?![./]|\Z))*")
-# What a URL begins with; one letter would be a drive of Windows.
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-# A URL, scp form, query or host, by which kustomize knows a remote base.
-_REMOTE_BASE = re.compile(
-    r"[:?@]|//|(?:\A|/)_git(?:/|\Z)|\.git(?:/|\Z)|\A[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}/"
-)
-_REF_NAME = "[A-Za-z0-9_-]+"
 _CHART_PART = "[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?"
 _BRANCH_PART = re.compile(r"(?:^|/)\.|\.lock(?:/|\Z)")
 _GO_DURATION = re.compile(r"(?:[0-9]{1,9}(?:\.[0-9]{1,9})?(?:ns|us|µs|ms|s|m|h))+")
@@ -78,9 +78,14 @@ def build_validation_error(text: str) -> PydanticCustomError:
 
 
 def string_validator(find_problem: Callable[[str], str | None]) -> AfterValidator:
-    """Turn a function that returns the problem of a string, or None, into a pydantic validator."""
+    """Turn a function that returns the problem of a string, or None, into a pydantic validator.
 
-    def validate_string(value: str) -> str:
+    With `interpolate` in the validator's context, a string with "${" is valid: what is filled in is validated later.
+    """
+
+    def validate_string(value: str, info: ValidationInfo) -> str:
+        if "${" in value and info.context and info.context.get("interpolate"):
+            return value
         wrong = find_problem(value)
         if wrong:
             raise build_validation_error(wrong)
@@ -135,21 +140,6 @@ def name_problem(value: str, max_length: int) -> str | None:
     return f"{quoted_excerpt(value)} is not a name: use lower-case letters a-z, digits and inner '-', and begin with a letter"  # noqa: E501
 
 
-def _relative_path_problem(value: str) -> str | None:
-    # Some servers and tools ignore what follows ";" in a segment.
-    parts = [part.partition(";")[0] for part in value.split("/")]
-    if value.startswith(("/", "~")) or ".." in parts or "\\" in value or _SCHEME.match(value):
-        return f"{quoted_excerpt(value)} is not inside the repository: write a relative path without '..' or '\\'"
-    return line_problem(value) or ("is empty: name a path" if not value else None)
-
-
-def _component_problem(value: str) -> str | None:
-    # Kustomize clones what is not a folder but looks like a repository.
-    if _REMOTE_BASE.search(value):
-        return f"{quoted_excerpt(value)} is a remote base: name a folder of the repository"
-    return _relative_path_problem(value)
-
-
 def _required_line_problem(value: str) -> str | None:
     return line_problem(value) if value else "is empty: fill it in, or remove it"
 
@@ -202,15 +192,6 @@ def _pattern_problem(value: str) -> str | None:
     return None
 
 
-def _value_file_problem(value: str) -> str | None:
-    if not value.startswith("$"):
-        return _relative_path_problem(value)
-    ref, _, rest = value[1:].partition("/")
-    if not re.fullmatch(_REF_NAME, ref) or not rest:
-        return f"{quoted_excerpt(value)} is not a reference to another source: write $ref/path"
-    return _relative_path_problem(rest)
-
-
 def revision_problem(value: str) -> str | None:
     """Why `value` is not a branch, tag, commit or version range, or None if it is."""
     if not value or len(value) > 255:
@@ -226,7 +207,7 @@ def _json_pointer_problem(value: str) -> str | None:
 
 
 def _sync_option_problem(value: str) -> str | None:
-    if value in SYNC_OPTIONS:
+    if value in SYNC_OPTIONS or value in DEFAULT_SYNC_OPTIONS:
         return None
     alike = [option for option in SYNC_OPTIONS if option.split("=")[0].lower() == value.split("=")[0].strip().lower()]
     known = ", ".join(alike or SYNC_OPTIONS)
@@ -313,17 +294,24 @@ WritableText = Annotated[str, string_validator(unwritable_problem)]
 SingleLineText = Annotated[str, string_validator(line_problem)]
 MultiLineText = Annotated[str, string_validator(prose_problem)]
 RequiredLine = Annotated[str, string_validator(_required_line_problem)]
+ApplicationName = Annotated[
+    str,
+    matching(
+        APPLICATION_NAME.pattern,
+        "is not the name of an Application: use at most 253 of a-z, 0-9 and inner '-' and '.'",
+    ),
+]
+FactName = Annotated[
+    str, matching(r"[A-Za-z][A-Za-z0-9_-]{0,62}", "is not the name of a fact: use letters, digits, '-' and '_'")
+]
 AppName = Annotated[str, string_validator(lambda value: name_problem(value, MAX_APP_NAME_LENGTH))]
 DnsLabel = Annotated[str, string_validator(lambda value: name_problem(value, 63))]
-Component = Annotated[str, string_validator(_component_problem)]
-RelativePath = Annotated[str, string_validator(_relative_path_problem)]
 FolderPath = Annotated[str, string_validator(_folder_problem)]
 BranchName = Annotated[str, string_validator(_branch_problem)]
 ServerUrl = Annotated[str, string_validator(_server_problem)]
 ClusterName = Annotated[str, string_validator(_cluster_name_problem)]
 RemoteRepository = Annotated[str, string_validator(_remote_problem)]
 GlobPattern = Annotated[str, string_validator(_pattern_problem)]
-ValueFile = Annotated[str, string_validator(_value_file_problem)]
 Revision = Annotated[str, string_validator(revision_problem)]
 JsonPointer = Annotated[str, string_validator(_json_pointer_problem)]
 Duration = Annotated[str, string_validator(_duration_problem)]
@@ -333,7 +321,9 @@ TimeZone = Annotated[str, string_validator(_time_zone_problem)]
 RolePolicy = Annotated[str, string_validator(_role_policy_problem)]
 RoleGroup = Annotated[str, string_validator(_group_problem)]
 SyncOption = Annotated[
-    str, string_validator(_sync_option_problem), Field(json_schema_extra={"enum": list(SYNC_OPTIONS)})
+    str,
+    string_validator(_sync_option_problem),
+    Field(json_schema_extra={"enum": [*SYNC_OPTIONS, *sorted(DEFAULT_SYNC_OPTIONS)]}),
 ]
 ArgoCDVersion = Annotated[
     str, matching(r"[0-9]{1,3}\.[0-9]{1,3}(?:\.[0-9]{1,3})?", 'is not a version: write one such as "3.4"')
@@ -350,6 +340,13 @@ ChartName = Annotated[
     matching(
         rf"{_CHART_PART}(?:/{_CHART_PART})*",
         "is not the name of a chart: write letters, digits, '.', '_', '-' and inner '/'",
+    ),
+]
+NamespaceGrant = Annotated[
+    str,
+    matching(
+        r"[a-z](?:[-a-z0-9*]{0,61}[a-z0-9*])?",
+        "is not a namespace: use lower-case letters a-z, digits, inner '-' and '*', and begin with a letter",
     ),
 ]
 CodeOwner = Annotated[
@@ -373,7 +370,6 @@ ReleaseName = Annotated[
         "is not a Helm release name: use at most 53 of a-z, 0-9 and inner '-'",
     ),
 ]
-RefName = Annotated[str, matching(_REF_NAME, "is not a ref name: use letters, digits, '-' and '_'")]
 RoleName = Annotated[
     str, matching(r"[a-zA-Z0-9](?:[-_a-zA-Z0-9]*[a-zA-Z0-9])?", "is not a role name: use letters, digits, '-' and '_'")
 ]

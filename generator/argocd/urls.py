@@ -14,7 +14,13 @@ IN_CLUSTER_SERVER = "https://kubernetes.default.svc"
 _SCP_STYLE_URL = re.compile(
     r"(?:(?P<user>[A-Za-z0-9_][A-Za-z0-9_.-]*)@)?(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*):(?P<path>[^/:][^:]*)"
 )
+# The same with a slash, which some hosts print and git reads as a path: `git@host/path`.
+_SCP_STYLE_WITH_SLASH = re.compile(
+    r"(?P<user>[A-Za-z0-9_][A-Za-z0-9_.-]*)@(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*)/(?P<path>[^/:][^:]*)"
+)
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
+# Of Azure DevOps, whose clone URLs name the organisation twice.
+_AZURE = re.compile(r"(?P<user>[A-Za-z0-9-]+)@dev\.azure\.com/(?P<organisation>[A-Za-z0-9-]+)/.+", re.IGNORECASE)
 # An OCI registry for Helm charts, without a scheme: a host with at least one dot, an optional port and a path.
 _BARE_OCI_REGISTRY = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._-]+)*/?")
 _URL_HOST = re.compile(r"(?:(?P<user>[^@/]*)@)?(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*)(?::(?P<port>[0-9]{1,5}))?")
@@ -90,25 +96,52 @@ def url_scheme(url: str) -> str:
     found = _URL.fullmatch(url)
     if found:
         return found["scheme"].lower()
-    return "ssh" if _SCP_STYLE_URL.fullmatch(url) else "oci"
+    return "ssh" if _match_scp_style(url) else "oci"
+
+
+def _match_scp_style(url: str) -> re.Match[str] | None:
+    return _SCP_STYLE_URL.fullmatch(url) or _SCP_STYLE_WITH_SLASH.fullmatch(url)
 
 
 def repository_url_problem(url: str) -> str | None:
     """Why `url` is not a repository that an app may name, or None if it is.
 
-    Refused: schemes other than https, ssh, oci, file and http; user info (but the user of an ssh
-    URL); query, fragment, control characters and white space; what Argo CD would read as a glob;
-    `.`, `..`, empty and percent-encoded path segments, by which a prefix could be left; a trailing
-    slash, by which a server finds the same repository and Argo CD does not.
+    Refused: schemes other than https, ssh, oci, file and http; user info (but the user of an ssh URL, and the
+    organisation in a URL of Azure DevOps); query, fragment, control characters and white space; what Argo CD would
+    read as a glob; `.`, `..` and empty path segments, and percent-encoding other than `%20`, by which a prefix could
+    be left. A trailing slash, by which a server finds the same repository and Argo CD does not, is dropped later.
     """
-    wrong = _url_problem(url) or ("ends in '/': remove the '/'" if url.endswith("/") else None)
-    return f"{redact_url(url)} {wrong}" if wrong else None
-
-
-def repository_grant_problem(url: str) -> str | None:
-    """Why `url` is not a repository, or prefix of repositories, that a team may own, or None if it is."""
     wrong = _url_problem(url)
     return f"{redact_url(url)} {wrong}" if wrong else None
+
+
+def repository_grant_problem(grant: str) -> str | None:
+    """Why `grant` is not a repository, a prefix of repositories or a folder in one, or None if it is."""
+    url, folder = split_grant(grant)
+    found = _URL.fullmatch(url)
+    if found and found["rest"].endswith("/") and "/" not in found["rest"][:-1]:
+        return f"{redact_url(url)} is a whole host: remove the '/' at its end, or add a path"
+    if folder is not None and url.endswith("/"):
+        return f"{redact_url(grant)} has a folder after a prefix: write the URL of one repository before //"
+    wrong = _url_problem(url) or (_granted_folder_problem(folder) if folder is not None else None)
+    return f"{redact_url(grant)} {wrong}" if wrong else None
+
+
+def split_grant(grant: str) -> tuple[str, str | None]:
+    """Split `https://host/repository.git//folder` into the URL and the folder, which is None where there is none."""
+    found = re.search(r"(?<![:/])//", grant)
+    return (grant[: found.start()], grant[found.end() :].removesuffix("/")) if found else (grant, None)
+
+
+def _granted_folder_problem(folder: str) -> str | None:
+    if all(re.fullmatch(r"[A-Za-z0-9_.-]+", part) and part.strip(".") for part in folder.split("/")):
+        return None
+    return "has no valid folder after //: use letters, digits, '.', '_', '-' and '/', without '.' or '..'"
+
+
+def is_in_folder(path: str, folder: str) -> bool:
+    """Whether a normalized path is a folder, or below it."""
+    return f"{path}/".startswith(f"{folder}/")
 
 
 def _url_problem(url: str) -> str | None:
@@ -116,12 +149,12 @@ def _url_problem(url: str) -> str | None:
         return f"is not a URL: write printable ASCII, at most {_MAX_URL_LENGTH} characters"
     if GLOB_CHARACTERS.search(url) and "?" not in url:
         return "has a character that Argo CD reads as a glob: remove * ? [ ] { } ! \\"
-    if re.search(r"[?#%<>\"'`|^;]", url):
-        return "has a query, fragment, quote, ';' or percent-encoding: remove it"
+    if re.search(r"[?#<>\"'`|^;]|%(?!20)", url):
+        return "has a query, fragment, quote, ';' or percent-encoding other than %20: remove it"
     found = _URL.fullmatch(url)
     if found:
         return _absolute_url_problem(found["scheme"], found["rest"])
-    scp = _SCP_STYLE_URL.fullmatch(url)
+    scp = _match_scp_style(url)
     if scp is None and not _BARE_OCI_REGISTRY.fullmatch(url):
         return "is not a repository URL: write https://host/path or git@host:path"
     if scp and scp["host"].lower() in _SCHEME_WORDS:
@@ -132,16 +165,23 @@ def _url_problem(url: str) -> str | None:
 def _absolute_url_problem(scheme: str, rest: str) -> str | None:
     if scheme not in SECURE_SCHEMES | OPT_IN_SCHEMES:
         return f"has the scheme {quoted_excerpt(scheme, 20)}: use https or ssh"
-    host, slash, path = rest.partition("/")
+    host, _, path = rest.partition("/")
     if scheme == "file":
         return "has a host: write file:///path" if host else _path_segments_problem(path)
     found = _URL_HOST.fullmatch(host)
     if found is None or (found["port"] and int(found["port"]) > 65535):
         return "has no valid host: write https://host/path"
-    if found["user"] is not None and (scheme != "ssh" or not _USER_NAME.fullmatch(found["user"])):
+    if found["user"] is not None and not _is_user_needed(scheme, rest, found["user"]):
         return "holds a user name or password: remove it, and give the credentials to Argo CD"
     # A Helm repository may be a host without a path.
-    return None if not slash and scheme in ("https", "http") else _path_segments_problem(path)
+    return None if not path and scheme in ("https", "http") else _path_segments_problem(path)
+
+
+def _is_user_needed(scheme: str, rest: str, user: str) -> bool:
+    """Whether a URL cannot do without its user name, which is no secret."""
+    azure = _AZURE.fullmatch(rest)
+    named_twice = azure is not None and azure["user"].lower() == azure["organisation"].lower()
+    return bool(_USER_NAME.fullmatch(user)) and (scheme == "ssh" or named_twice)
 
 
 def _path_segments_problem(path: str) -> str | None:
@@ -169,7 +209,7 @@ def repository_key(url: str) -> str:
     A prefix (ending in `/`) keeps its slash.
     """
     found = _URL.fullmatch(url)
-    scp = None if found else _SCP_STYLE_URL.fullmatch(url)
+    scp = None if found else _match_scp_style(url)
     if scp:
         host, path = scp["host"], f"/{scp['path']}"
     else:
@@ -186,7 +226,7 @@ def to_https_url(url: str) -> str:
     A local path or file URL is returned unchanged.
     """
     found = _URL.fullmatch(url)
-    scp = None if found else _SCP_STYLE_URL.fullmatch(url)
+    scp = None if found else _match_scp_style(url)
     if scp:
         return f"https://{scp['host'].rpartition('@')[2]}/{scp['path'].lstrip('/')}"
     if found is None or url_scheme(url) not in ("ssh", "https"):
@@ -198,7 +238,7 @@ def to_https_url(url: str) -> str:
 
 def grant_covers_url(grant: str, url: str) -> bool:
     """Whether a team's `grant`, a URL or a prefix ending in `/`, covers `url` exactly as spelled."""
-    return url.startswith(grant) and url != grant if grant.endswith("/") else url == grant
+    return f"{url}/".startswith(grant) if grant.endswith("/") else url == grant
 
 
 RepositoryUrl = Annotated[str, string_validator(repository_url_problem)]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     AppInEnvironment = tuple[EffectiveApp, Environment]
 
 
-#: An AppProject is created before, and deleted after, its Applications.
+#: An AppProject is created before, and deleted after, its Applications; below this wave if they are in an earlier one.
 PROJECT_WAVE, APPLICATION_WAVE = 1, 2
 FINALIZER, NO_FINALIZER = "resources-finalizer.argocd.argoproj.io", "none"
 
@@ -35,7 +35,11 @@ def compute_project_fields(
     repositories = [url for app, _ in apps_elsewhere for url in app.repositories]
     destinations = [_app_destination(app, env) for app, env in apps_elsewhere]
     fields = _add_sources_and_destinations(fields, repositories, destinations)
-    created = {app.namespace for app in [*members, *(app for app, _ in apps_elsewhere)] if creates_namespace(app)}
+    every_app = [*members, *(app for app, _ in apps_elsewhere)]
+    if any(registry.teams[app.team].platform for app in every_app):
+        fields.setdefault("clusterResourceWhitelist", [{"group": "*", "kind": "*"}])
+        return fields
+    created = {app.namespace for app in every_app if creates_namespace(app)}
     return _allow_namespaces(fields, sorted(created), registry.argocd.version) if created else fields
 
 
@@ -84,22 +88,31 @@ def build_project_manifests(registry: Registry, apps: Mapping[str, list[Effectiv
     used: dict[str, list[AppInEnvironment]] = defaultdict(list)
     for name, members in apps.items():
         for app in members:
-            used[app.project].append((app, registry.environments[name]))
+            if app.project != "default":
+                used[app.project].append((app, registry.environments[name]))
     return {name: _build_project_manifest(registry, name, members) for name, members in sorted(used.items())}
 
 
 def _build_project_manifest(registry: Registry, name: str, members: list[AppInEnvironment]) -> dict[str, Any]:
-    return _wrap_project_spec(registry, name, compute_project_fields(registry, name, [], members))
+    spec = compute_project_fields(registry, name, [], members)
+    return _wrap_project_spec(registry, name, spec, find_project_wave(app for app, _ in members))
 
 
-def _wrap_project_spec(registry: Registry, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+def find_project_wave(apps: Iterable[EffectiveApp]) -> int:
+    """The sync wave of AppProjects, which is below that of every one of their apps."""
+    return min([PROJECT_WAVE, *(int(app.fields["syncWave"]) - 1 for app in apps if "syncWave" in app.fields)])
+
+
+def _wrap_project_spec(
+    registry: Registry, name: str, spec: Mapping[str, Any], wave: int = PROJECT_WAVE
+) -> dict[str, Any]:
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "AppProject",
         "metadata": {
             "name": name,
             "namespace": registry.argocd.project_namespace or registry.argocd.namespace,
-            "annotations": {"argocd.argoproj.io/sync-wave": str(PROJECT_WAVE)},
+            "annotations": {"argocd.argoproj.io/sync-wave": str(wave)},
             "finalizers": [FINALIZER],
         },
         "spec": spec,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.argocd.urls import IN_CLUSTER_SERVER
+from generator.charts import yaml
 from generator.charts.app_projects import (
     APPLICATION_WAVE,
     FINALIZER,
@@ -15,9 +16,11 @@ from generator.charts.app_projects import (
     build_project_manifests,
     build_shards_project,
     compute_project_fields,
+    find_project_wave,
 )
 from generator.charts.layout import SHARDS_FOLDER, Chart, OutputLocation
 from generator.registry.effective import BUILT_IN_DEFAULTS, SOURCE_KEYS
+from generator.registry.metadata_rules import SYNC_OPTIONS_ANNOTATION
 from generator.registry.shards import find_app_shard
 from generator.registry.uniqueness import app_destination, helm_values_key
 
@@ -99,6 +102,7 @@ class EnvironmentPlan:
     projects: Mapping[Chart, Mapping[str, Mapping[str, Any]]]
     apps: tuple[AppPlan, ...]
     applications: Mapping[str, Mapping[str, str]]
+    project_wave: int
     shards: ShardsPlan | None
 
 
@@ -165,6 +169,7 @@ def _plan_environment(
         projects,
         planned,
         {app.app: _inventory_entry(registry, env, app) for app in apps},
+        find_project_wave(apps),
         _plan_shards(registry, env, location) if env.shards else None,
     )
 
@@ -199,7 +204,7 @@ def application_identity(registry: Registry, env: Environment, app: EffectiveApp
     field, value = app_destination(app, env)
     shard = find_app_shard(env, app.team, app.project)
     return {
-        "name": app.app + env.name_suffix,
+        "name": app.application,
         "argocdNamespace": registry.argocd.namespace,
         "project": app.project,
         "cluster": f"{field}:{value}",
@@ -229,24 +234,32 @@ def _names_cluster(app: EffectiveApp, env: Environment) -> bool:
 def _plan_app(env: Environment, app: EffectiveApp, members: tuple[ProjectMember, ...]) -> AppPlan:
     app, handed_over = _apply_retirement(app) if app.app in env.retired else app, env.hands_over(app.app)
     fields = app.fields
+    sync_options = _PREVENT_DELETION if handed_over else _CONFIRM_DELETION if env.policy.confirm_deletion else ""
     own_sync_policy = fields["syncPolicy"] != BUILT_IN_DEFAULTS["syncPolicy"]
     return AppPlan(
         chart=Chart(env.name, find_app_shard(env, app.team, app.project)),
         name=app.app,
         key=helm_values_key(app.app),
-        application=app.app + env.name_suffix,
+        application=app.application,
         project=app.project,
         namespace=app.namespace,
         wave=fields.get("syncWave", APPLICATION_WAVE),
         finalizer=NO_FINALIZER if handed_over else _FINALIZERS[fields.get("finalizer", "foreground")],
-        sync_options=_PREVENT_DELETION if handed_over else _CONFIRM_DELETION if env.policy.confirm_deletion else "",
+        sync_options=_merge_sync_options(sync_options, fields.get("annotations", {}).get(SYNC_OPTIONS_ANNOTATION, "")),
         own_destination=_has_own_destination(app),
         by_name=_names_cluster(app, env),
         own_sync_policy=own_sync_policy,
         form=_select_source_form(app),
         members=members,
-        values=_app_values(env, app, own_sync_policy),
+        values=_app_values(env, app, own_sync_policy, writes_sync_options=bool(sync_options)),
     )
+
+
+def _merge_sync_options(generated: str, own: str) -> str:
+    """The options of an Application itself: the generated ones, and its own ones for other things."""
+    keys = {option.partition("=")[0] for option in generated.split(",")}
+    kept = [option.strip() for option in own.split(",") if option.partition("=")[0].strip() not in keys]
+    return ",".join([generated, *filter(None, kept)]) if generated else ""
 
 
 def _apply_retirement(app: EffectiveApp) -> EffectiveApp:
@@ -261,10 +274,12 @@ def _select_source_form(app: EffectiveApp) -> str:
     return "sourceHydrator" if "sourceHydrator" in app.fields else "sources" if app.has_multiple_sources else "source"
 
 
-def _app_values(env: Environment, app: EffectiveApp, own_sync_policy: bool) -> dict[str, Any]:
+def _app_values(
+    env: Environment, app: EffectiveApp, own_sync_policy: bool, *, writes_sync_options: bool
+) -> dict[str, Any]:
     fields, form = app.fields, _select_source_form(app)
-    values: dict[str, Any] = {"createProject": bool(fields.get("createProject", env.create_projects))}
-    names = ("name", app.app + env.name_suffix), ("project", app.project), ("namespace", app.namespace)
+    values: dict[str, Any] = {"createProject": app.creates_project(by_default=env.create_projects)}
+    names = ("name", app.application), ("project", app.project), ("namespace", app.namespace)
     for key, name in names:
         if name != app.app:
             values[key] = name
@@ -272,15 +287,35 @@ def _app_values(env: Environment, app: EffectiveApp, own_sync_policy: bool) -> d
         field, value = app_destination(app, env)
         values["destination"] = {field: value}
     if form == "source":
-        for key in SOURCE_KEYS:
-            if key in fields:
-                values[key] = fields[key]
+        source = _write_nulls_as_text(fields)
+        values.update({key: source[key] for key in SOURCE_KEYS if key in source})
+    elif form == "sources":
+        values[form] = [_write_nulls_as_text(source) for source in app.sources]
     else:
-        values[form] = app.sources if form == "sources" else fields[form]
+        values[form] = {**fields[form], "drySource": _write_nulls_as_text(fields[form]["drySource"])}
     if own_sync_policy:
         values["syncPolicy"] = fields["syncPolicy"]
     values.update({key: fields[key] for key in _OPTIONAL_FIELDS if fields.get(key) not in (None, [], {})})
+    if writes_sync_options and SYNC_OPTIONS_ANNOTATION in values.get("annotations", {}):
+        values["annotations"] = {
+            key: value for key, value in values["annotations"].items() if key != SYNC_OPTIONS_ANNOTATION
+        }
     return values
+
+
+def _write_nulls_as_text(source: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A source whose Helm values have nulls, with the values as text: Helm drops nulls from a chart's values.yaml."""
+    values = source.get("helm", {}).get("valuesObject")
+    if not _has_null(values):
+        return source
+    helm = {key: value for key, value in source["helm"].items() if key != "valuesObject"}
+    return {**source, "helm": {**helm, "values": yaml.dump(values)}}
+
+
+def _has_null(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(inner is None or _has_null(inner) for inner in value.values())
+    return isinstance(value, list) and any(inner is None or _has_null(inner) for inner in value)
 
 
 def _environment_settings(registry: Registry, env: Environment) -> dict[str, Any]:

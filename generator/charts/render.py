@@ -83,7 +83,7 @@ def _render_chart(
     folder = chart.folder
     yield from _render_fixed_files(chart)
     yield _render_values_schema(plan, chart, apps)
-    yield f"{folder}/{HELPERS_FILE}", _render_helpers(plan)
+    yield f"{folder}/{HELPERS_FILE}", _render_helpers(plan, env)
     projects = env.projects.get(chart, {}).items()
     blocks = join_blocks(
         (yaml.dump({name: fields}, "    ") for name, fields in projects),
@@ -199,13 +199,13 @@ def _quote_words(words: Iterable[str]) -> str:
     return " ".join(f'"{word}"' for word in words)
 
 
-def _render_helpers(plan: ChartPlan) -> str:
+def _render_helpers(plan: ChartPlan, env: EnvironmentPlan) -> str:
     """Render what the templates of a chart's apps share."""
     return _render_template(
         HELPERS_FILE,
         argocd_namespace=plan.argocd_namespace,
         project_namespace=plan.project_namespace,
-        project_wave=PROJECT_WAVE,
+        project_wave=env.project_wave,
         application_wave=APPLICATION_WAVE,
         finalizer=FINALIZER,
         source_names=_quote_words(field for field in SOURCE_KEYS if field not in ("repoURL", *SOURCE_TOOLS)),

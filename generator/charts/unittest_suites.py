@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from generator.charts import yaml
-from generator.charts.app_projects import NO_FINALIZER, PROJECT_WAVE
+from generator.charts.app_projects import NO_FINALIZER
 from generator.charts.layout import SHARDS_TEMPLATE
 from generator.registry.effective import BUILT_IN_DEFAULTS, SOURCE_KEYS
 from generator.registry.shards import bootstrap_name, shard_application_name
@@ -57,7 +57,7 @@ def render_overrides_suite(env: EnvironmentPlan, apps: Sequence[AppPlan]) -> str
     """Render the helm-unittest suite of what overrides change in all the templates of a chart, which has `apps`."""
     tests = _format_application_overrides(env)
     if any(app.values["createProject"] for app in apps):
-        tests += _format_project_overrides()
+        tests += _format_project_overrides(env)
     return _format_suite(f"the apps in {env.name}", [], tests, _parent_values(env) if apps[0].chart.shard else {})
 
 
@@ -76,13 +76,13 @@ def _format_application_overrides(env: EnvironmentPlan) -> str:
     ) + _format_test("ignore other values", "Application", usual, ignored, every=True)
 
 
-def _format_project_overrides() -> str:
+def _format_project_overrides(env: EnvironmentPlan) -> str:
     followed = {
         "destinationServer": _OTHER_SERVER,
         "argoProjectNamespace": _OTHER_NAME,
         "sourceNamespaces": [_OTHER_NAME],
     }
-    wave = {_WAVE_ANNOTATION: str(PROJECT_WAVE)}
+    wave = {_WAVE_ANNOTATION: str(env.project_wave)}
     asserts = [
         _assert_equal("metadata.namespace", _OTHER_NAME),
         _format_assertion("isSubset", {"path": "metadata.annotations", "content": wave}),

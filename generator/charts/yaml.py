@@ -31,7 +31,7 @@ _SCALAR_TYPES = (str, bool, int, float)
 def dump(value: Mapping[str, Any], indent: str = "") -> str:
     """Dump a mapping as a YAML document in block style that ends in a newline; an empty mapping gives "".
 
-    Every string value is quoted; None is written as `[]`. With an `indent`, each line begins with it, for a part of
+    Every string value is quoted. With an `indent`, each line begins with it, for a part of
     a larger document.
     """
     lines: list[str] = []
@@ -131,6 +131,8 @@ def _format_scalar(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, (int, float)):
         return _format_number(value)
+    if value is None:
+        return "null"
     return "{}" if isinstance(value, Mapping) else "[]"
 
 

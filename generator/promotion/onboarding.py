@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from generator.argocd.strings import MAX_APP_NAME_LENGTH, name_problem
+from generator.argocd.urls import split_grant
 from generator.errors import RefusedError, UsageError
 from generator.git.messages import redact
 from generator.promotion.app_edits import (
@@ -21,7 +22,7 @@ from generator.promotion.app_edits import (
 from generator.promotion.pins import Pin, RemoteLookup, WantedRevision, choose_pin, suggest_revisions
 from generator.promotion.times import format_day
 from generator.registry.editable import EditableRegistry
-from generator.registry.effective import build_base_layer, build_effective_app
+from generator.registry.effective import AppContext, build_base_layer, build_effective_app
 from generator.registry.problems import require_known_name
 from generator.registry.promotion_lists import ListEntry
 from generator.registry.registry import Registry
@@ -100,9 +101,8 @@ def _choose_first_pin(
 ) -> Pin:
     if editable.registry.environments[environment].policy.pin == "any" or remotes is None:
         return Pin(None)
-    app = build_effective_app(
-        build_base_layer(editable.registry.defaults), new_app.name, new_app.table_values, environment, None
-    )
+    base = build_base_layer(editable.registry.defaults)
+    app = build_effective_app(base, new_app.name, new_app.table_values, AppContext(environment), None)
     return choose_pin(WantedRevision(app, app.revision), editable.registry.environments[environment], "", remotes)
 
 
@@ -119,7 +119,10 @@ def suggest_app_fields(registry: Registry, name: str, team: str) -> Mapping[str,
     found = {"path": paths.most_common(1)[0][0]} if paths else {}
     granted = registry.teams[team].repositories if team in registry.teams else []
     if len(granted) == 1:
-        found["repository"] = granted[0] + (f"{name}.git" if granted[0].endswith("/") else "")
+        url, folder = split_grant(granted[0])
+        found["repository"] = url + (f"{name}.git" if url.endswith("/") else "")
+        if folder is not None:
+            found.setdefault("path", f"{folder}/{name}")
     return found
 
 

@@ -29,7 +29,8 @@ from generator.promotion.policy_rules import (
     list_fixed_sources,
 )
 from generator.promotion.trailers import PolicyOverride
-from generator.registry.effective import EffectiveApp, build_base_layer, build_effective_app
+from generator.registry.editable import EditableRegistry
+from generator.registry.effective import EffectiveApp
 from generator.registry.problems import require_known_name
 from generator.registry.registry import Environment
 
@@ -228,9 +229,7 @@ class StepDecider:
 
     def _resolve_app(self, name: str, pin: str | None) -> EffectiveApp:
         """Return the effective app of the target environment, as it would run at a pin, or without one."""
-        registry = self.editable.registry
-        base = build_base_layer(registry.defaults)
-        return build_effective_app(base, name, registry.apps[name], self.environment.name, pin)
+        return self.editable.registry.build_effective_app(name, self.environment.name, pin)
 
     def _check_offline(self, step: PromotionStep) -> PromotionStep:
         wanted = step.wanted

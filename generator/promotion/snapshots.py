@@ -15,7 +15,13 @@ from typing import Any
 
 import tomli
 
-from generator.registry.effective import BUILT_IN_DEFAULTS, build_base_layer, build_effective_app, merge_layers
+from generator.registry.effective import (
+    BUILT_IN_DEFAULTS,
+    AppContext,
+    build_base_layer,
+    build_effective_app,
+    merge_layers,
+)
 from generator.registry.files import TEAM_PLACEHOLDER
 
 #: The revision of each listed app, by (environment, app).
@@ -144,7 +150,7 @@ def _decide_revision(app: str, env: str, pin: str | None, layer: _Layer, default
     narrower = layer.get("environments", {}).get(env, {})
     try:
         if any(key in part for part in (narrower, layer, defaults) for key in _SOURCE_KEYS):
-            return build_effective_app(build_base_layer(defaults), app, layer, env, None).revision
+            return build_effective_app(build_base_layer(defaults), app, layer, AppContext(env), None).revision
         # The usual case, an app with one source: the first layer that sets targetRevision decides.
         told = (narrower, layer, defaults, BUILT_IN_DEFAULTS)
         return str(next(part["targetRevision"] for part in told if "targetRevision" in part))

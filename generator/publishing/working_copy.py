@@ -214,7 +214,8 @@ def check_working_copy(
     check_working_copy_removals(path, charts, consent, base or "HEAD", with_helm=not without_helm)
     report = check_working_copy_policy(path, policy, warn, base)
     report.raise_if_refused()
-    warnings = list(describe_large_charts(charts.verified.sizes, charts.tree.applications, registry))
+    large = describe_large_charts(charts.verified.sizes, charts.tree.applications, registry)
+    warnings = [*registry.notes, *large]
     elsewhere = find_charts_elsewhere(path, registry)
     if not elsewhere:
         warnings += _describe_checkout_problems(path, registry, charts)

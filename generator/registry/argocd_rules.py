@@ -12,14 +12,17 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from generator.argocd.paths import resolve_path
 from generator.argocd.permissions import is_denied, normalize_git_url
 from generator.argocd.revisions import is_written_as_range, required_kind, required_kind_name, revision_kind
 from generator.argocd.strings import SYNC_OPTIONS, quoted_excerpt
 from generator.argocd.urls import OPT_IN_SCHEMES, url_scheme
 from generator.argocd.versions import NEWEST_KNOWN_ARGOCD, major_minor, too_new_message
-from generator.registry.effective import SOURCE_KEYS, EffectiveApp, Layer
+from generator.registry.effective import SOURCE_KEYS, EffectiveApp
+from generator.registry.findings import Finding
+from generator.registry.metadata_rules import managed_namespace_problems, metadata_problems
 from generator.registry.pinned_fields import UnknownFieldError, find_pinned_field
-from generator.registry.problems import Finding
+from generator.registry.source_tables import Layer, list_file_references
 from generator.toml.document import KeyPath
 
 if TYPE_CHECKING:
@@ -31,21 +34,15 @@ class ValidationSettings(NamedTuple):
 
     argocd_version: str
     allowed_schemes: frozenset[str]
-    name_suffix: str
 
 
 _TOOLS = ("helm", "kustomize", "directory", "plugin")
-_RESERVED_KEY_PREFIXES = ("argocd.argoproj.io", "link.argocd.argoproj.io", "argocd-image-updater.argoproj.io")
 #: What Kubernetes accepts in all annotations of an object, and etcd in an object, in bytes.
 _MAX_ANNOTATIONS_BYTES, _MAX_OBJECT_BYTES = 256 * 1024, 1_500_000
-_QUALIFIED_NAME = re.compile(
-    r"(?:(?=.{1,253}/)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*/)?"
-    r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
-)
-_LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _FIELD_NAME = re.compile(r"[a-z][A-Za-z0-9]{0,62}")
 _MAX_RELEASE_LENGTH = 53
 _IMAGE_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[0-9a-f]{64}")
+_MAX_APPLICATION_LENGTH = 253
 #: Fields of an Application's spec, and their own keys in the registry.
 _SPEC_FIELDS_WITH_KEYS = {
     "project": "project",
@@ -70,10 +67,11 @@ def app_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Fi
             yield from _source_location_problems(at, source, app.has_multiple_sources)
             yield from _source_tool_problems(at, source)
             yield from _source_url_problems(at, source, settings)
+        yield from _file_reference_problems(at, source)
     yield from _source_reference_problems(app)
     yield from _hydrator_problems(app, settings)
     yield from _pinned_field_problems(app)
-    yield from _release_name_problems(app, settings)
+    yield from _name_problems(app)
     if "server" in app.fields and "cluster" in app.fields:
         yield Finding(("cluster",), "an app has both a server and a cluster: keep one")
     yield from _sync_policy_problems(app, settings)
@@ -135,6 +133,14 @@ def _source_url_problems(at: KeyPath, source: Layer, settings: ValidationSetting
             yield Finding(where, "a chart has an oci:// URL: remove oci://")
     elif scheme == "oci" and "chart" not in source:
         yield Finding(where, f"{quoted_excerpt(url)} is not a repository URL: write https://host/path or git@host:path")
+
+
+def _file_reference_problems(at: KeyPath, source: Layer) -> Iterator[Finding]:
+    for place, folder, file in list_file_references(source):
+        base, path = ("", file.partition("/")[2]) if file.startswith("$") else (folder, file)
+        if resolve_path(base, path) is None:
+            text = f"{quoted_excerpt(file)} is not inside the repository: name a file of the repository"
+            yield Finding((*at, *place), text)
 
 
 def _scheme_problems(path: KeyPath, url: str, settings: ValidationSettings) -> Iterator[Finding]:
@@ -212,11 +218,16 @@ def _pinned_field_problems(app: EffectiveApp) -> Iterator[Finding]:
             yield Finding(("pins", index), f"{text}: pin another one")
 
 
-def _release_name_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
-    name = app.app + settings.name_suffix
-    if len(app.app) <= _MAX_RELEASE_LENGTH < len(name) and not app.fields.get("helm", {}).get("releaseName"):
+def _name_problems(app: EffectiveApp) -> Iterator[Finding]:
+    """Yield what is wrong with the names of the Application and of its Helm releases."""
+    name, place = app.application, ("name",) if "name" in app.fields else ()
+    if len(name) > _MAX_APPLICATION_LENGTH:
+        text = f"{quoted_excerpt(name)} is longer than {_MAX_APPLICATION_LENGTH} characters: shorten it"
+        yield Finding(place, text)
+    elif any(release == name and len(name) > _MAX_RELEASE_LENGTH for _, release in app.releases):
         remedy = f"set helm.releaseName, at most {_MAX_RELEASE_LENGTH} characters"
-        yield Finding((), f"{quoted_excerpt(name)} is too long for a Helm release: {remedy}")
+        text = f"{quoted_excerpt(name)} is too long for a Helm release: {remedy}"
+        yield Finding(place, f"{text}, or kustomize or directory = {{}} where Helm does not render it")
 
 
 def _sync_policy_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
@@ -235,7 +246,7 @@ def _sync_policy_problems(app: EffectiveApp, settings: ValidationSettings) -> It
         text = "has no effect: add the sync option CreateNamespace=true, or remove it"
         yield Finding(("syncPolicy", "managedNamespaceMetadata"), text)
     for kind, table in policy.get("managedNamespaceMetadata", {}).items():
-        for path, text, is_violation in metadata_problems(table, kind):
+        for path, text, is_violation in managed_namespace_problems(table, kind, app):
             yield Finding(("syncPolicy", "managedNamespaceMetadata", kind, *path), text, is_violation)
 
 
@@ -259,23 +270,6 @@ def _object_size_problems(app: EffectiveApp) -> Iterator[Finding]:
         largest = max(sizes, key=sizes.__getitem__)
         limit = f"etcd accepts objects of {_MAX_OBJECT_BYTES:,} bytes"
         yield Finding((largest,), f"makes the Application {sum(sizes.values()):,} bytes large, and {limit}: shorten it")
-
-
-def metadata_problems(table: Mapping[str, str], kind: str) -> Iterator[Finding]:
-    """Yield the labels or annotations that Kubernetes or this generator does not accept."""
-    for key, value in table.items():
-        prefix = key.partition("/")[0] if "/" in key else ""
-        reserved = prefix in _RESERVED_KEY_PREFIXES or prefix.endswith("image-updater.argoproj.io")
-        if key.startswith("helm.sh/hook") or key == "helm.sh/resource-policy":
-            text = "would make Helm keep, delete or recreate the Application on its own: remove it"
-            yield Finding((key,), text, True)
-        elif reserved or key == "app.kubernetes.io/instance":
-            yield Finding((key,), "is reserved for workloads, Argo CD and image updaters: remove it", True)
-        elif not _QUALIFIED_NAME.fullmatch(key):
-            yield Finding((key,), f"{quoted_excerpt(key)} is not a Kubernetes {kind[:-1]} key: write [prefix/]name")
-        elif kind == "labels" and not _LABEL_VALUE.fullmatch(value):
-            text = f"{quoted_excerpt(value)} is not a label value: use at most 63 letters, digits, '-', '_' and '.'"
-            yield Finding((key,), text)
 
 
 def _raw_spec_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
@@ -332,8 +326,8 @@ def _project_destination_problems(fields: Mapping[str, Any]) -> Iterator[Finding
     seen: set[tuple[str, str]] = set()
     for index, destination in enumerate(fields.get("destinations", ())):
         at: KeyPath = ("destinations", index)
-        if ("server" in destination) == ("name" in destination):
-            yield Finding(at, "a destination needs a server or a name: keep exactly one")
+        if "server" not in destination and "name" not in destination:
+            yield Finding(at, "a destination needs a server or a name: add one")
         for key, value in destination.items():
             if value == "!*":
                 yield Finding((*at, key), _DENIES_ALL_MESSAGE)

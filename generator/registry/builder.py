@@ -9,9 +9,12 @@ from pydantic import BaseModel
 
 from generator.argocd.strings import NAME_PATTERN, line_problem, quoted_excerpt
 from generator.registry import registry
-from generator.registry.effective import EffectiveApp, Layer
-from generator.registry.model import Environment, RootFile, Team
-from generator.registry.problems import Finding, ProblemCollector, ValidatedTable, format_position, validate_table
+from generator.registry.effective import EffectiveApp
+from generator.registry.findings import Finding
+from generator.registry.model import AppFields, Environment, RootFile, Team
+from generator.registry.normalize import find_rewrites
+from generator.registry.problems import ProblemCollector, ValidatedTable, format_position, validate_table
+from generator.registry.source_tables import Layer, set_values
 from generator.toml.document import Document, KeyPath, TomlError, parse_document
 
 
@@ -76,7 +79,9 @@ class RegistryBuilder:
 
     def validate_table(self, document: Document, path: KeyPath, model: type[BaseModel], raw: Any) -> ValidatedTable:
         """Validate a table as a model, for the registry's version of Argo CD; report and leave out invalid parts."""
-        return validate_table(self.report, document, path, model, raw, self.settings.argocd.version)
+        interpolate = self.settings.interpolate and issubclass(model, AppFields)
+        version = self.settings.argocd.version
+        return validate_table(self.report, document, path, model, raw, version, interpolate=interpolate)
 
     def declare(self, document: Document, section: str, name: str, shaped: ValidatedTable, raw: Any) -> None:
         """Add a named table of the root file."""
@@ -106,7 +111,16 @@ class RegistryBuilder:
         elif shaped.table is not None:
             # The name of an app is also its default namespace and project.
             also: tuple[KeyPath, ...] = () if NAME_PATTERN.fullmatch(name) else (("namespace",), ("project",))
-            self.apps[name] = DeclaredApp(document, shaped.data, shaped.invalid_paths + also)
+            layer = self.normalize(document, ("apps", name), shaped.data)
+            self.apps[name] = DeclaredApp(document, layer, shaped.invalid_paths + also)
+
+    def normalize(self, document: Document, at: KeyPath, layer: Layer) -> Layer:
+        """A layer as it reaches Argo CD; notes what is written differently there."""
+        rewrites = list(find_rewrites(layer))
+        for path, _, note in rewrites:
+            if note:
+                self.report.add_note(document, (*at, *path), note)
+        return set_values(layer, ((path, value) for path, value, _ in rewrites))
 
     def add_list_entries(self, document: Document, environment: str, table: Any) -> None:
         """Add the valid entries of an environment's promotion list in one file."""
@@ -136,6 +150,7 @@ class RegistryBuilder:
                 retired=table.retired,
                 listings=tuple(entry.listing for entry in entries),
                 shards=table.shards,
+                facts=table.facts,
                 hand_over=tuple(table.hand_over) if isinstance(table.hand_over, list) else table.hand_over,
             )
         return self._built_environments[name]

@@ -9,15 +9,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.argocd.revisions import revision_kind
+from generator.registry.interpolation import Interpolation, find_interpolations
 from generator.registry.pinned_fields import DEFAULT_PINS, PinnedField, UnknownFieldError, find_pinned_field, write_pin
+from generator.registry.source_tables import Layer, set_values
 
 if TYPE_CHECKING:
     from generator.toml.syntax import KeyPath
-
-Layer = Mapping[str, Any]
 
 #: Fields of every Application, unless the registry sets them.
 BUILT_IN_DEFAULTS: Layer = {
@@ -32,11 +32,23 @@ SOURCE_TOOLS = ("helm", "kustomize", "directory", "plugin")
 SOURCE_KEYS = ("repoURL", "path", "chart", "targetRevision", "tagPrefix", *SOURCE_TOOLS)
 
 
+class AppContext(NamedTuple):
+    """What an environment gives to its apps: its name, its suffix of names, and its facts.
+
+    `facts` are None where "${" is plain text.
+    """
+
+    environment: str
+    name_suffix: str = ""
+    facts: Mapping[str, str] | None = None
+
+
 @dataclass
 class EffectiveApp:
     """One app in one environment, with all layers merged into `fields`. Do not modify it.
 
-    `pins` are the names of the fields that a pin sets; `version_order` says how its values compare.
+    `pins` are the names of the fields that a pin sets, and `version_order` says how their values compare;
+    `interpolations` are the strings that were filled in.
     """
 
     app: str
@@ -46,8 +58,12 @@ class EffectiveApp:
     fields: Layer
     pins: tuple[str, ...] = DEFAULT_PINS
     version_order: str = "semver"
+    name_suffix: str = ""
+    interpolations: tuple[Interpolation, ...] = ()
 
     def __post_init__(self) -> None:
+        #: The name of the Application.
+        self.application = str(self.fields.get("name", self.app)) + self.name_suffix
         self.project = str(self.fields.get("project", self.app))
         self.namespace = str(self.fields.get("namespace", self.app))
         #: Whether the registry uses `sources` for this app.
@@ -65,6 +81,10 @@ class EffectiveApp:
         if "sourceHydrator" in self.fields:
             return []
         return [{key: self.fields[key] for key in SOURCE_KEYS if key in self.fields}]
+
+    def creates_project(self, *, by_default: bool) -> bool:
+        """Whether a chart renders this app's AppProject; Argo CD itself creates the project `default`."""
+        return self.project != "default" and bool(self.fields.get("createProject", by_default))
 
     def sources_with_paths(self) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
         """Yield the sources, each with its path in the app's table."""
@@ -132,6 +152,16 @@ class EffectiveApp:
         Chart versions and image tags cannot; there a fixed version is the strictest pin.
         """
         return any("chart" not in source for source in self._revision_sources)
+
+    @property
+    def releases(self) -> Iterator[tuple[KeyPath, str]]:
+        """The Helm release of each source that Helm may render, with the path of the source in the app's table."""
+        sources = dict(self.sources_with_paths())
+        if "sourceHydrator" in self.fields:
+            sources["sourceHydrator", "drySource"] = self.fields["sourceHydrator"]["drySource"]
+        for at, source in sources.items():
+            if source.keys() & {"path", "chart"} and not source.keys() & {"kustomize", "directory", "plugin"}:
+                yield at, str(source.get("helm", {}).get("releaseName") or self.application)
 
     @cached_property
     def revision(self) -> str:
@@ -206,18 +236,27 @@ def build_base_layer(defaults: Layer) -> Layer:
     return _apply_layer(BUILT_IN_DEFAULTS, _normalize_layer(defaults))
 
 
-def build_effective_app(base: Layer, app: str, declared: Layer, environment: str, pin: str | None) -> EffectiveApp:
-    """Merge the app named `app` for `environment` at `pin`; `base` is the result of `build_base_layer`."""
+def build_effective_app(base: Layer, app: str, declared: Layer, context: AppContext, pin: str | None) -> EffectiveApp:
+    """Merge the app named `app` for an environment at `pin`; `base` is the result of `build_base_layer`."""
     merged = _apply_layer(base, _normalize_layer(declared))
-    narrower = declared.get("environments", {}).get(environment)
+    narrower = declared.get("environments", {}).get(context.environment)
     if narrower:
         merged = _apply_layer(merged, _normalize_layer(narrower))
     pins = tuple(merged.pop("pins", DEFAULT_PINS))
-    fields: Layer = _to_argocd_fields(merged)
+    team = str(declared.get("team", ""))
+    interpolations = tuple(_fill_in_facts(merged, app, team, context))
+    fields: Layer = _to_argocd_fields(set_values(merged, ((each.path, each.text) for each in interpolations)))
     if pin is not None:
         fields = write_pin(fields, pins, pin)
-    order = str(declared.get("track", {}).get("order", "semver"))
-    return EffectiveApp(app, environment, str(declared.get("team", "")), pin, fields, pins, order)
+    order, suffix = str(declared.get("track", {}).get("order", "semver")), context.name_suffix
+    return EffectiveApp(app, context.environment, team, pin, fields, pins, order, suffix, interpolations)
+
+
+def _fill_in_facts(fields: Layer, app: str, team: str, context: AppContext) -> Iterator[Interpolation]:
+    if context.facts is not None and context.environment:
+        facts = {f"facts.{name}": value for name, value in context.facts.items()}
+        names = {"environment.name": context.environment, "app.name": app, "team.name": team, **facts}
+        yield from find_interpolations(fields, names)
 
 
 def _to_argocd_fields(layer: Layer) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from generator.registry.shards import MAX_SHARDS, SHARD_BY_TEAM
 class AppFields(SourceFields):
     """The fields of an app that may differ by environment."""
 
+    name: strings.ApplicationName | None = None
     project: strings.DnsLabel | None = None
     namespace: strings.DnsLabel | None = None
     create_project: bool | None = None
@@ -32,7 +33,7 @@ class AppFields(SourceFields):
     revision_history_limit: Count | None = None
     labels: StringMap | None = None
     annotations: StringMap | None = None
-    sync_wave: int | None = Field(default=None, ge=2, le=2**31 - 1)
+    sync_wave: int | None = Field(default=None, ge=2 - 2**31, le=2**31 - 1)
     finalizer: Literal["foreground", "background", "none"] | None = None
     spec: dict[str, Any] | None = None
 
@@ -123,6 +124,7 @@ class Environment(Table):
     argocd: strings.DnsLabel | None = None
     name_suffix: strings.NameSuffix = ""
     labels: StringMap = {}
+    facts: dict[strings.FactName, strings.SingleLineText] = {}
     create_projects: bool = False
     promotes_from: list[strings.SingleLineText] = []
     apps: list[strings.SingleLineText] = []
@@ -145,9 +147,23 @@ class Team(Table):
     platform: bool = False
     files: list[strings.SingleLineText] = []
     repositories: list[RepositoryGrant] = []
-    namespaces: list[strings.DnsLabel] = []
+    namespaces: list[strings.NamespaceGrant] = []
     projects: list[strings.DnsLabel] = []
     allow: list[Literal["create-namespace", "destination", "pass-credentials", "plugin", "pod-security", "spec"]] = []
+
+
+class SharedRepository(Table):
+    """A repository, or a prefix of repositories, that any team or the listed ones may use, and that nobody owns."""
+
+    url: RepositoryGrant
+    charts: list[strings.ChartName] | None = Field(default=None, min_length=1)
+    teams: list[strings.DnsLabel] | None = Field(default=None, min_length=1)
+
+
+class SharedNamespace(Table):
+    """A namespace that several teams may deploy into."""
+
+    teams: list[strings.DnsLabel] = Field(min_length=1)
 
 
 class Workloads(Table):
@@ -171,10 +187,13 @@ class ArgoCD(Table):
 class RootFile(Table):
     version: Literal[1]
     include: list[strings.SingleLineText] = []
+    interpolate: bool = False
     allow_schemes: list[Literal["file", "http"]] = []
     workloads: Workloads = Workloads()
     argocd: ArgoCD = ArgoCD()
     defaults: AppDefaults = AppDefaults()
+    repositories: dict[strings.DnsLabel, SharedRepository] = {}
+    namespaces: dict[strings.DnsLabel, SharedNamespace] = {}
     environments: dict[strings.DnsLabel, Environment] = {}
     teams: dict[strings.DnsLabel, Team] = {}
     projects: dict[strings.DnsLabel, ProjectFields] = {}

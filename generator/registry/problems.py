@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sized
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sized
 from datetime import date, datetime, time
 from itertools import islice
 from typing import Any, NamedTuple, get_args
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from generator.argocd.strings import quoted_excerpt
 from generator.argocd.table import TYPE_TAGS, WRONG_TYPE_ERROR
 from generator.errors import Problem, UsageError
+from generator.registry.findings import Finding
 from generator.toml.document import Document, KeyPath, Position, TomlError, format_key_path
 
 _TYPE_NAMES: tuple[tuple[type | tuple[type, ...], str], ...] = (
@@ -52,14 +53,6 @@ _BOUND_MESSAGES = {
 }
 
 
-class Finding(NamedTuple):
-    """A problem at a path of some table; `is_violation` marks a violation of tenancy or policy."""
-
-    path: KeyPath
-    text: str
-    is_violation: bool = False
-
-
 class TooManyProblemsError(Exception):
     """The limit of `MAX_PROBLEMS` is reached, and reading stops."""
 
@@ -74,6 +67,8 @@ class ProblemCollector:
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
+        #: Remarks about valid values.
+        self.notes: list[Problem] = []
         self._file_order: dict[str, int] = {}
         self._removed_indexes: dict[tuple[str, KeyPath], list[int]] = defaultdict(list)
 
@@ -88,6 +83,12 @@ class ProblemCollector:
         if len(self.problems) >= MAX_PROBLEMS:
             raise TooManyProblemsError
         self.problems.append(Problem(self.file_order(name), line, column, name, key, text, is_violation))
+
+    def add_note(self, document: Document, path: KeyPath, text: str) -> None:
+        """Add a note about a valid value."""
+        line, column = document.value_position(path)
+        order = self.file_order(document.name)
+        self.notes.append(Problem(order, line, column, document.name, _displayed_key(path), text))
 
     def add_syntax_errors(self, name: str, error: TomlError) -> None:
         """Add the problems of a file that is not valid TOML."""
@@ -284,9 +285,14 @@ def validate_table(
     model: type[BaseModel],
     data: Any,
     argocd_version: str,
+    *,
+    interpolate: bool = False,
 ) -> ValidatedTable:
-    """Validate `data` as a `model`. Invalid parts are reported and left out, so that validation can continue."""
-    context = {"argocd_version": argocd_version}
+    """Validate `data` as a `model`. Invalid parts are reported and left out, so that validation can continue.
+
+    With `interpolate`, strings with "${" are not validated: see `find_model_problems`.
+    """
+    context = {"argocd_version": argocd_version, "interpolate": interpolate}
     try:
         return ValidatedTable(model.model_validate(data, context=context), data)
     except ValidationError as error:
@@ -304,6 +310,15 @@ def validate_table(
         problems.record_removed_elements(document, (table_path + path for path in paths))
         return ValidatedTable(table, rest, invalid_paths)
     return ValidatedTable(None, {}, invalid_paths)
+
+
+def find_model_problems(model: type[BaseModel], data: Any, argocd_version: str) -> Iterator[Finding]:
+    """Yield what is wrong with the values of a table that has valid types."""
+    try:
+        model.model_validate(data, context={"argocd_version": argocd_version})
+    except ValidationError as error:
+        for finding in error.errors(include_url=False):
+            yield Finding(resolve_error_path(data, finding["loc"]), str(finding["msg"]))
 
 
 def _existing_path(data: Any, path: KeyPath) -> KeyPath:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from generator.argocd.project import ProjectFields
-from generator.argocd.strings import MAX_APP_NAME_LENGTH, name_problem, quoted_excerpt
+from generator.argocd.strings import APPLICATION_NAME, MAX_APP_NAME_LENGTH, name_problem, quoted_excerpt
 from generator.cache import ResultCache, digest_data
 from generator.errors import GeneratorError, LocalError, Problem, RefusedError, RegistryError
 from generator.registry import model
@@ -132,7 +132,8 @@ def _read_root_tables(builder: RegistryBuilder, root: Document) -> None:
     builder.settings = settings.table or model.RootFile.model_validate({**settings.data, "version": 1})
     builder.is_complete = not any(path[:1] == ("include",) for path in settings.invalid_paths)
     defaults = root.data.get("defaults", {})
-    builder.defaults = builder.validate_table(root, ("defaults",), model.AppDefaults, defaults).data
+    layer = builder.validate_table(root, ("defaults",), model.AppDefaults, defaults).data
+    builder.defaults = builder.normalize(root, ("defaults",), layer)
     for section, table_model in _SECTIONS.items():
         for name, raw in _named_tables(builder, root, section):
             table = builder.validate_table(root, (section, name), table_model, raw)
@@ -149,7 +150,9 @@ def _named_tables(builder: RegistryBuilder, document: Document, section: str) ->
     for name, raw in entries.items():
         wrong = name_problem(name, MAX_APP_NAME_LENGTH if section == "apps" else 63)
         if wrong:
-            builder.report.add_key_problem(document, (section, name), wrong)
+            named = section == "apps" and APPLICATION_NAME.fullmatch(name)
+            hint = f'; for the name of the Application, write name = "{name}"' if named else ""
+            builder.report.add_key_problem(document, (section, name), wrong + hint)
         yield name, raw
 
 
@@ -248,6 +251,8 @@ def build_registry(builder: RegistryBuilder) -> Registry:
         defaults=builder.defaults,
         include=tuple(settings.include),
         digest=builder.digest,
+        interpolate=settings.interpolate,
+        notes=tuple(map(str, sorted(builder.report.notes))),
     )
     registry.effective_app_cache.update(builder.effective_by_listing)
     return registry

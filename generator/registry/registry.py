@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from generator.registry.effective import EffectiveApp, Layer, build_base_layer, build_effective_app
+from generator.registry.effective import AppContext, EffectiveApp, build_base_layer, build_effective_app
+from generator.registry.source_tables import Layer
 
 if TYPE_CHECKING:
     from generator.registry.model import ArgoCD, PromotionPolicy, Team, Workloads
@@ -44,6 +45,11 @@ class Environment:
     listings: tuple[Listing, ...]
     shards: str | int | None = None
     hand_over: bool | tuple[str, ...] = False
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    def app_context(self, *, interpolate: bool) -> AppContext:
+        """What this environment gives to its apps."""
+        return AppContext(self.name, self.name_suffix, self.facts if interpolate else None)
 
     def hands_over(self, app: str) -> bool:
         """Whether an app moves to another chart, so that its current chart must not delete it."""
@@ -55,6 +61,7 @@ class Registry:
     """The contents of `apps.toml` and its included files. `projects` maps names to AppProject fields.
 
     `digest` is that of the names and bytes of the files, "" for a registry without files.
+    `notes` are what `check` prints about a valid registry, each with its position.
     `effective_app_cache` holds the merged apps requested so far, by environment and entry.
     """
 
@@ -67,6 +74,8 @@ class Registry:
     defaults: Layer = field(default_factory=dict)
     include: tuple[str, ...] = ()
     digest: str = field(default="", compare=False)
+    interpolate: bool = False
+    notes: tuple[str, ...] = field(default=(), compare=False)
     effective_app_cache: dict[tuple[str, Listing], EffectiveApp] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -88,9 +97,13 @@ class Registry:
     def _resolve_listing(self, environment: str, listing: Listing) -> EffectiveApp:
         key, app = (environment, listing), listing.app
         if key not in self.effective_app_cache:
-            merged = build_effective_app(self._base_layer, app, self.apps[app], environment, listing.pin)
-            self.effective_app_cache[key] = merged
+            self.effective_app_cache[key] = self.build_effective_app(app, environment, listing.pin)
         return self.effective_app_cache[key]
+
+    def build_effective_app(self, app: str, environment: str, pin: str | None) -> EffectiveApp:
+        """Build an app with its settings for an environment, as it would run at a pin, or without one."""
+        context = self.environments[environment].app_context(interpolate=self.interpolate)
+        return build_effective_app(self._base_layer, app, self.apps[app], context, pin)
 
     @cached_property
     def _base_layer(self) -> Layer:

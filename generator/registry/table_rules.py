@@ -83,7 +83,7 @@ def free_form_key_problem(key: str) -> str | None:
 def _scalar_problem(value: Any) -> str | None:
     if isinstance(value, str):
         return unwritable_problem(value)
-    if isinstance(value, bool):
+    if value is None or isinstance(value, bool):
         return None
     if isinstance(value, int):
         return None if abs(value) <= _MAX_EXACT_INTEGER else f"Helm would round the integer {value}: quote it"

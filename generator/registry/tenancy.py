@@ -6,12 +6,15 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from generator.argocd.strings import quoted_excerpt
-from generator.argocd.urls import OPT_IN_SCHEMES, grant_covers_url, repository_key, url_scheme
+from generator.argocd.urls import OPT_IN_SCHEMES, url_scheme
 from generator.argocd.versions import NAMED_KINDS_SINCE, major_minor
-from generator.registry.effective import EffectiveApp, Layer
+from generator.registry.effective import EffectiveApp
 from generator.registry.files import file_entry_problem, filter_by_pattern, is_file_pattern
-from generator.registry.problems import Finding
+from generator.registry.findings import Finding
+from generator.registry.grants import NamespaceGrants, RepositoryGrants, is_in_granted_folder
+from generator.registry.problems import suggest_name
 from generator.registry.shards import is_bootstrap_name
+from generator.registry.source_tables import Layer, list_file_references, list_source_tables
 from generator.toml.document import KeyPath
 
 if TYPE_CHECKING:
@@ -35,27 +38,62 @@ def reserved_namespaces(argocd: ArgoCD) -> frozenset[str]:
 def team_ownership_problems(
     teams: Mapping[str, Team], settings: RootFile, root_name: str, environments: Collection[str]
 ) -> Iterator[Finding]:
-    """Yield the problems of what the root file grants to the teams, with paths relative to `teams`."""
+    """Yield the problems of what the root file grants to the teams and shares between them."""
     reserved = reserved_namespaces(settings.argocd)
     owners: dict[tuple[str, str], str] = {}
     for name, team in teams.items():
-        for index, entry in enumerate(team.files):
-            wrong = file_entry_problem(entry, root_name) or _uncovered_file_problem(entry, settings.include)
-            if wrong:
-                yield Finding((name, "files", index), wrong)
-        for index, namespace in enumerate(team.namespaces):
-            if _is_reserved_namespace(namespace, reserved) and not team.platform:
-                text = f'namespace "{namespace}" is reserved for teams with platform = true: remove it'
-                yield Finding((name, "namespaces", index), text, True)
-        for index, project in enumerate(team.projects):
-            wrong = _reserved_project_problem(project, team, environments)
-            if wrong:
-                yield Finding((name, "projects", index), wrong, True)
-        for index, url in enumerate(team.repositories):
-            if url_scheme(url) in OPT_IN_SCHEMES - set(settings.allow_schemes):
-                text = f'{quoted_excerpt(url)} needs allowSchemes = ["{url_scheme(url)}"] in the root file'
-                yield Finding((name, "repositories", index), text, True)
+        yield from (
+            finding._replace(path=("teams", name, *finding.path))
+            for finding in _team_problems(team, settings, root_name, environments, reserved)
+        )
         yield from _shared_ownership_problems(owners, name, team)
+    yield from RepositoryGrants(teams, settings.repositories).find_overlaps()
+    yield from NamespaceGrants(teams, settings.namespaces).find_overlaps()
+    yield from _sharing_problems(teams, settings, reserved)
+
+
+def _team_problems(
+    team: Team, settings: RootFile, root_name: str, environments: Collection[str], reserved: frozenset[str]
+) -> Iterator[Finding]:
+    """Yield the problems of what one team is granted, with paths relative to its table."""
+    for index, entry in enumerate(team.files):
+        wrong = file_entry_problem(entry, root_name) or _uncovered_file_problem(entry, settings.include)
+        if wrong:
+            yield Finding(("files", index), wrong)
+    for index, namespace in enumerate(team.namespaces):
+        if _is_reserved_namespace(namespace, reserved) and not team.platform:
+            text = f'namespace "{namespace}" is reserved for teams with platform = true: remove it'
+            yield Finding(("namespaces", index), text, True)
+    for index, project in enumerate(team.projects):
+        wrong = _reserved_project_problem(project, team, environments)
+        if wrong:
+            yield Finding(("projects", index), wrong, True)
+    for index, url in enumerate(team.repositories):
+        yield from _scheme_problems(("repositories", index), url, settings)
+
+
+def _scheme_problems(path: KeyPath, url: str, settings: RootFile) -> Iterator[Finding]:
+    if url_scheme(url) in OPT_IN_SCHEMES - set(settings.allow_schemes):
+        text = f'{quoted_excerpt(url)} needs allowSchemes = ["{url_scheme(url)}"] in the root file'
+        yield Finding(path, text, True)
+
+
+def _sharing_problems(teams: Mapping[str, Team], settings: RootFile, reserved: frozenset[str]) -> Iterator[Finding]:
+    """Yield the problems of shared repositories and namespaces."""
+    users: list[tuple[KeyPath, list[str]]] = []
+    for name, repository in settings.repositories.items():
+        yield from _scheme_problems(("repositories", name, "url"), repository.url, settings)
+        users.append((("repositories", name, "teams"), repository.teams or []))
+    for name, namespace in settings.namespaces.items():
+        users.append((("namespaces", name, "teams"), namespace.teams))
+        for index, team in enumerate(namespace.teams):
+            if team in teams and _is_reserved_namespace(name, reserved) and not teams[team].platform:
+                text = f'namespace "{name}" is reserved for teams with platform = true: remove "{team}"'
+                yield Finding(("namespaces", name, "teams", index), text, True)
+    for path, names in users:
+        for index, team in enumerate(names):
+            if team not in teams:
+                yield Finding((*path, index), f"unknown team {quoted_excerpt(team)}{suggest_name(team, teams)}")
 
 
 def _uncovered_file_problem(entry: str, include: Collection[str]) -> str | None:
@@ -78,13 +116,13 @@ def _is_reserved_namespace(namespace: str, reserved: frozenset[str]) -> bool:
 
 def _shared_ownership_problems(owners: dict[tuple[str, str], str], name: str, team: Team) -> Iterator[Finding]:
     """Yield what an earlier team has too; `owners` is the first team of each kind of grant and value."""
-    kinds = {"files": "file", "namespaces": "namespace", "projects": "project", "repositories": "repository"}
-    for key, kind in kinds.items():
+    for key in ("files", "projects"):
         for index, value in enumerate(getattr(team, key)):
-            other = owners.setdefault((key, repository_key(value) if kind == "repository" else value), name)
+            other = owners.setdefault((key, value), name)
             if other != name:
-                text = f'{kind} {quoted_excerpt(value)} belongs to team "{other}": remove it from one of the two teams'
-                yield Finding((name, key, index), text, True)
+                shown = f"{key[:-1]} {quoted_excerpt(value)}"
+                text = f'{shown} belongs to team "{other}": remove it from one of the two teams'
+                yield Finding(("teams", name, key, index), text, True)
 
 
 def find_privilege_violations(app_layer: Layer, name: str, team: Team, argocd_version: str) -> Iterator[Finding]:
@@ -109,10 +147,7 @@ def _source_privileges(layer: Layer) -> Iterator[tuple[KeyPath, str]]:
     for key, privilege in (("spec", "spec"), ("server", "destination"), ("cluster", "destination")):
         if key in layer:
             yield (key,), privilege
-    sources: list[tuple[KeyPath, Layer]] = [((), layer)]
-    sources += [(("sources", index), source) for index, source in enumerate(layer.get("sources", ()))]
-    sources += [(("sourceHydrator", "drySource"), layer.get("sourceHydrator", {}).get("drySource", {}))]
-    for at, source in sources:
+    for at, source in list_source_tables(layer):
         if "plugin" in source:
             yield (*at, "plugin"), "plugin"
         if source.get("helm", {}).get("passCredentials"):
@@ -138,16 +173,19 @@ class TenancyValidator:
     """Validates that apps use only what their team owns."""
 
     def __init__(
-        self, teams: Mapping[str, Team], argocd: ArgoCD, team_by_app: Mapping[str, str], environments: Collection[str]
+        self,
+        teams: Mapping[str, Team],
+        settings: RootFile,
+        team_by_app: Mapping[str, str],
+        environments: Collection[str],
     ) -> None:
         self._teams = teams
         self._team_by_app = team_by_app
         self._environments = environments
-        self._reserved_namespaces = reserved_namespaces(argocd)
-        self._namespaces_by_team = {name: frozenset(team.namespaces) for name, team in teams.items()}
+        self._reserved_namespaces = reserved_namespaces(settings.argocd)
+        self._namespaces = NamespaceGrants(teams, settings.namespaces)
+        self._repositories = RepositoryGrants(teams, settings.repositories)
         self._owner_by_project = {project: name for name, team in teams.items() for project in team.projects}
-        grants = ((grant, name) for name, team in teams.items() for grant in team.repositories)
-        self._owner_by_repository = {repository_key(grant): name for grant, name in grants}
 
     def find_violations(self, app: EffectiveApp) -> Iterator[Finding]:
         """Yield everything that `app` uses and its team does not own."""
@@ -155,16 +193,32 @@ class TenancyValidator:
         if wrong:
             yield Finding(("project",), wrong, True)
         yield from self._namespace_violations(app.team, ("namespace",), app.namespace)
+        sources = dict(app.sources_with_paths())
         hydrator = app.fields.get("sourceHydrator", {})
-        parts = ((("sourceHydrator", name), hydrator.get(name, {})) for name in ("drySource", "syncSource"))
-        for at, source in (*app.sources_with_paths(), *parts):
+        for name in ("drySource", "syncSource"):
+            if name in hydrator:
+                # Argo CD writes to the repository that it reads, unless the sync source has another one.
+                sources["sourceHydrator", name] = {"repoURL": hydrator["drySource"]["repoURL"], **hydrator[name]}
+        for at, source in sources.items():
             for tool in ("helm", "kustomize"):
                 # Helm or Kustomize writes this namespace into the manifests.
                 namespace = source.get(tool, {}).get("namespace")
                 if namespace:
                     yield from self._namespace_violations(app.team, (*at, tool, "namespace"), namespace)
             if "repoURL" in source:
-                yield from self._repository_violations(app.team, (*at, "repoURL"), source["repoURL"])
+                yield from self._repositories.find_violations(app.team, at, source, source["repoURL"])
+        yield from self._referenced_file_violations(app.team, sources)
+
+    def _referenced_file_violations(self, team: str, sources: Mapping[KeyPath, Layer]) -> Iterator[Finding]:
+        """Yield the files that a source reads from another one, outside of the folders that the team is granted."""
+        urls = {source["ref"]: source["repoURL"] for source in sources.values() if "ref" in source}
+        for at, source in sources.items() if urls else ():
+            for place, _, file in list_file_references(source):
+                ref, _, path = file.removeprefix("$").partition("/")
+                folders = self._repositories.find_folders(team, urls[ref]) if file[0] == "$" and ref in urls else None
+                if folders is not None and not is_in_granted_folder("", path, folders):
+                    remedy = f'use a path below {" or ".join(folders)}, which team "{team}" is granted'
+                    yield Finding((*at, *place), f"{quoted_excerpt(file)} is not granted: {remedy}", True)
 
     def _project_problem(self, team: str, project: str) -> str | None:
         """Why a team may not use a project: it has those named like its apps, and those granted to it."""
@@ -183,22 +237,6 @@ class TenancyValidator:
         if _is_reserved_namespace(namespace, self._reserved_namespaces) and not self._teams[team].platform:
             text = f'namespace "{namespace}" is reserved for teams with platform = true: choose another namespace'
             yield Finding(path, text, True)
-        elif namespace not in self._namespaces_by_team[team]:
+        elif not self._namespaces.is_granted(namespace, team):
             text = f'namespace "{namespace}" is not granted to team "{team}": add it to teams.{team}.namespaces in the root file'  # noqa: E501
             yield Finding(path, text, True)
-
-    def _repository_violations(self, team: str, path: KeyPath, url: str) -> Iterator[Finding]:
-        if not any(grant_covers_url(grant, url) for grant in self._teams[team].repositories):
-            text = f'{quoted_excerpt(url)} is not granted to team "{team}": add it to teams.{team}.repositories in the root file'  # noqa: E501
-            yield Finding(path, text, True)
-            return
-        owner = self._team_owning_repository(repository_key(url))
-        if owner != team:
-            text = f'belongs to team "{owner}", whose grant is more specific: use another repository'
-            yield Finding(path, f"{quoted_excerpt(url)} {text}", True)
-
-    def _team_owning_repository(self, key: str) -> str:
-        """The team with the most specific grant, which takes precedence over the prefix of another team."""
-        while key not in self._owner_by_repository:
-            key = key.rstrip("/").rpartition("/")[0] + "/"
-        return self._owner_by_repository[key]

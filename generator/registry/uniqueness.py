@@ -62,7 +62,7 @@ class IdentityClaim(NamedTuple):
     application: str
     cluster: tuple[str, str]
     namespace: str
-    release: str
+    releases: tuple[str, ...]
     project: str
     creates_project: bool
     app_creates_project: bool
@@ -70,7 +70,6 @@ class IdentityClaim(NamedTuple):
     @classmethod
     def for_listed_app(cls, app: EffectiveApp, environment: Environment) -> IdentityClaim:
         """Return the identity claim of an app that `environment` lists."""
-        name = app.app + environment.name_suffix
         field, value = app_destination(app, environment)
         in_cluster = (field, value) == ("name", "in-cluster")
         cluster = ("server", IN_CLUSTER_SERVER) if in_cluster else (field, value.rstrip("/"))
@@ -78,13 +77,13 @@ class IdentityClaim(NamedTuple):
             app.app,
             app.environment,
             environment.argocd,
-            name,
+            app.application,
             cluster,
             app.namespace,
-            str(app.fields.get("helm", {}).get("releaseName") or name),
+            tuple(dict.fromkeys(release for _, release in app.releases)),
             app.project,
-            bool(app.fields.get("createProject", environment.create_projects)),
-            bool(app.fields.get("createProject")),
+            app.creates_project(by_default=environment.create_projects),
+            app.creates_project(by_default=False),
         )
 
 
@@ -98,20 +97,23 @@ def app_destination(app: EffectiveApp, environment: Environment) -> tuple[str, s
 
 
 def find_identity_conflicts(claims: Iterable[IdentityClaim]) -> Iterator[tuple[IdentityClaim, str]]:
-    """Yield claims of an Application, or of a release in a cluster and namespace, that an earlier claim has too.
+    """Yield claims of an Application, or of a Helm release in a cluster and namespace, that an earlier claim has too.
 
     Each is one object in one Argo CD. The text says which app has it, and what to do.
     """
     seen: dict[tuple[object, ...], IdentityClaim] = {}
     for claim in claims:
         application = f'Application "{claim.application}"'
-        release = f'release "{claim.release}" in namespace "{claim.namespace}"'
         identities: tuple[tuple[str, str, tuple[object, ...]], ...] = (
             (application, "give one environment a different nameSuffix", (claim.application,)),
-            (
-                release,
-                "give one app a different namespace or helm.releaseName",
-                (claim.cluster, claim.namespace, claim.release),
+            *(
+                (
+                    f'release "{release}" in namespace "{claim.namespace}"',
+                    "give one app a different namespace or helm.releaseName, or kustomize or directory = {} "
+                    "where Helm does not render it",
+                    (claim.cluster, claim.namespace, release),
+                )
+                for release in claim.releases
             ),
         )
         for shown, remedy, identity in identities:

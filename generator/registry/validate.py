@@ -12,13 +12,14 @@ from generator.registry.argocd_rules import (
     ValidationSettings,
     app_problems,
     find_project_denials,
-    metadata_problems,
     pin_problems,
     project_problems,
 )
-from generator.registry.effective import EffectiveApp, Layer, build_base_layer, build_effective_app
-from generator.registry.model import Environment
-from generator.registry.problems import Finding, format_position, overlaps_invalid_path, suggest_name
+from generator.registry.effective import AppContext, EffectiveApp, build_base_layer, build_effective_app
+from generator.registry.findings import Finding
+from generator.registry.metadata_rules import metadata_problems
+from generator.registry.model import AppFields, Environment
+from generator.registry.problems import find_model_problems, format_position, overlaps_invalid_path, suggest_name
 from generator.registry.shards import SHARD_BY_TEAM, find_app_shard, is_bootstrap_name, shard_application_name
 from generator.registry.table_rules import find_duplicates, find_free_form_tables, find_lossy_values
 from generator.registry.tenancy import TenancyValidator, find_privilege_violations, team_ownership_problems
@@ -34,9 +35,12 @@ from generator.toml.document import KeyPath
 
 if TYPE_CHECKING:
     from generator.registry.builder import DeclaredApp, DeclaredEntry, RegistryBuilder
+    from generator.registry.source_tables import Layer
 
 #: The maximum length of a label value. Argo CD may track objects by a label with the name of the Application.
 _MAX_LABEL_LENGTH = 63
+#: What may be filled in; other keys of an app are validated as written.
+_FIELD_NAMES = {str(info.alias) for info in AppFields.model_fields.values()}
 
 
 def validate_registry(builder: RegistryBuilder) -> None:
@@ -187,7 +191,7 @@ def _validate_helm_keys(builder: RegistryBuilder) -> None:
 def _validate_teams(builder: RegistryBuilder) -> None:
     root_name = PurePosixPath(builder.root.name).name if builder.root else ""
     for finding in team_ownership_problems(builder.teams, builder.settings, root_name, builder.environments):
-        builder.add_root_problem(("teams", *finding.path), finding.text, is_violation=finding.is_violation)
+        builder.add_root_problem(finding.path, finding.text, is_violation=finding.is_violation)
 
 
 def _validate_apps(builder: RegistryBuilder) -> None:
@@ -208,7 +212,7 @@ class _AppValidator:
         self._builder = builder
         self._base_layer = build_base_layer(builder.defaults)
         team_by_app = {name: str(app.layer["team"]) for name, app in builder.apps.items()}
-        self._tenancy = TenancyValidator(builder.teams, builder.settings.argocd, team_by_app, builder.environments)
+        self._tenancy = TenancyValidator(builder.teams, builder.settings, team_by_app, builder.environments)
 
     def validate_app(self, name: str) -> Iterator[IdentityClaim]:
         """Validate an app in each environment that lists it or that it overrides, or without an environment."""
@@ -219,14 +223,18 @@ class _AppValidator:
         listed = {env: entry.listing.pin for env, entry in entries.items() if env in builder.environments}
         overridden = {env: None for env in app.layer.get("environments", {}) if env in builder.environments}
         validated: dict[tuple[str | None, str, str], EffectiveApp] = {}
+        templated = builder.settings.interpolate and "${" in f"{app.layer}{builder.defaults}"
         for env, pin in {**overridden, **(listed or {"": None})}.items():
+            context = self._app_context(env)
             # Environments that the app does not override, with equal pins and suffixes, have equal apps and problems.
-            same = (pin, self._name_suffix(env), env if env in overridden else "")
+            same = (pin, context.name_suffix, env if env in overridden or templated else "")
             if same in validated:
                 merged = replace(validated[same], environment=env)
             else:
-                merged = validated[same] = build_effective_app(self._base_layer, name, app.layer, env, pin)
-                self._validate_effective_app(app, merged)
+                merged = validated[same] = build_effective_app(self._base_layer, name, app.layer, context, pin)
+                # An app that runs nowhere has no facts.
+                if env or not templated:
+                    self._validate_effective_app(app, merged, templated=templated)
             if env in listed:
                 builder.effective_by_listing[env, entries[env].listing] = merged
                 environment = builder.build_environment(env)
@@ -237,17 +245,30 @@ class _AppValidator:
                     builder.add_root_problem(("projects", merged.project, *path), text, is_violation=True)
                 yield IdentityClaim.for_listed_app(merged, environment)
 
-    def _name_suffix(self, environment: str) -> str:
-        return self._builder.environments[environment].name_suffix if environment else ""
+    def _app_context(self, environment: str) -> AppContext:
+        if not environment:
+            return AppContext("")
+        return self._builder.build_environment(environment).app_context(interpolate=self._builder.settings.interpolate)
 
-    def _validate_effective_app(self, app: DeclaredApp, merged: EffectiveApp) -> None:
+    def _validate_effective_app(self, app: DeclaredApp, merged: EffectiveApp, *, templated: bool) -> None:
         """Report what is wrong with an app, except in the parts of its table that are already reported."""
         settings, env = self._builder.settings, merged.environment
-        common = ValidationSettings(settings.argocd.version, frozenset(settings.allow_schemes), self._name_suffix(env))
+        common = ValidationSettings(settings.argocd.version, frozenset(settings.allow_schemes))
         invalid_paths = [path[2:] if path[:2] == ("environments", env) else path for path in app.invalid_paths]
+        if templated:
+            for finding in _interpolation_problems(merged, settings.argocd.version):
+                self._builder.add_finding(merged.app, env, finding)
+                invalid_paths.append(finding.path)
         for finding in (*app_problems(merged, common), *self._tenancy.find_violations(merged)):
             if not overlaps_invalid_path(finding.path, invalid_paths):
                 self._builder.add_finding(merged.app, env, finding)
+
+
+def _interpolation_problems(app: EffectiveApp, argocd_version: str) -> Iterator[Finding]:
+    """Yield the strings of an app that cannot be filled in, or that are not valid when they are."""
+    unknown = [Finding(each.path, each.problem) for each in app.interpolations if each.problem]
+    fields = {key: value for key, value in app.fields.items() if key in _FIELD_NAMES}
+    yield from unknown or find_model_problems(AppFields, fields, argocd_version)
 
 
 def _validate_declaration(builder: RegistryBuilder, name: str, app: DeclaredApp) -> bool:
@@ -255,6 +276,8 @@ def _validate_declaration(builder: RegistryBuilder, name: str, app: DeclaredApp)
     at: KeyPath = ("apps", name)
     for path, text in _declaration_problems(app.layer):
         builder.report.add_value_problem(app.document, (*at, *path), text)
+    if "${" in str(app.layer.get("track", "")):
+        builder.report.add_value_problem(app.document, (*at, "track"), "cannot have ${…}: write it out")
     known = builder.declared_names["environments"]
     for env in app.layer.get("environments", {}):
         if env not in known:

@@ -34,6 +34,8 @@ _FORBIDDEN_CHARACTER = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 _POSITION_SUFFIX = re.compile(r"(?s)(.*) \(at (?:line (\d+), column (\d+)|end of document)\)")
 _DUPLICATE_MESSAGE = re.compile("Cannot (?:declare|overwrite|redefine|mutate)|Duplicate inline table key")
 _UNCLOSED_MESSAGE = re.compile(r"Unclosed|Unterminated|Illegal character|Found invalid|Expected [\"']'")
+# YAML's and JSON's null where a value is expected.
+_NULL = re.compile(r"null\b")
 #: The advice for a parser message, by the start of that message.
 _ADVICE = {
     "Invalid statement": "not a key, a [table] or a comment: write KEY = VALUE",
@@ -188,8 +190,9 @@ def _find_syntax_problems(text: str, parser_message: str, position: Position) ->
         return [conflict]
     stopped = _offset_of(text, position)
     if not _DUPLICATE_MESSAGE.match(parser_message):
-        problem = (position, "", _advice_for(parser_message, text[:stopped], position))
-        return [problem]
+        if _NULL.match(text, stopped):
+            return [(position, "", "TOML has no null: write { null = true }, or remove the key")]
+        return [(position, "", _advice_for(parser_message, text[:stopped], position))]
     # Invalid text can take a parser that recovers from errors much memory.
     searched_end = text.find("\n", stopped + _DUPLICATES_WINDOW)
     index = SyntaxIndex(text[:searched_end] if searched_end >= 0 else text, expand_all=True)

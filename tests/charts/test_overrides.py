@@ -147,10 +147,7 @@ def test_every_field_of_the_registry_is_known_or_without_effect() -> None:
     schema = json.loads(chart_of(tree_of(_hub()), "dev")["values.schema.json"])
     known = {key for name, one in schema["definitions"].items() if name.startswith("app-") for key in one["properties"]}
     without_effect = {"server", "cluster", "syncWave", "finalizer", "sourceHydrator"}
-    assert (
-        known - {"name", "destination"}
-        == {str(field.alias) for field in AppFields.model_fields.values()} - without_effect
-    )
+    assert known - {"destination"} == {str(field.alias) for field in AppFields.model_fields.values()} - without_effect
 
 
 def test_the_sample_bootstraps_with_every_helm(engine: str) -> None:

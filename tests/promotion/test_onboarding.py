@@ -28,7 +28,7 @@ def args(world: World, *more: str) -> tuple[str, ...]:
 
 def test_an_app_is_added_to_its_teams_file(cart: World) -> None:
     out = cart.ok(*args(cart, "--revision", "v1.1.0"))
-    assert out == "cart: new in dev, v1.1.0\nchanged teams/shop.toml and 5 files of the charts\n"
+    assert out == "cart: new in dev, v1.1.0\nchanged teams/shop.toml and 6 files of the charts\n"
     assert cart.diff() == (
         '-apps = ["web"] # everything\n+apps = [\n+  "cart",\n+  "web",\n+] # everything\n+\n+[apps.cart]\n'
         f'+team = "shop"\n+repoURL = "{cart.git_url}/cart.git"\n+path = "chart"\n+targetRevision = "v1.1.0"\n'

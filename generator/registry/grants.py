@@ -1,0 +1,200 @@
+"""Which team may use which repository, folder and namespace, by what the root file grants and shares. Pure."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from generator.argocd.paths import resolve_path
+from generator.argocd.strings import quoted_excerpt
+from generator.argocd.urls import grant_covers_url, is_in_folder, repository_key, split_grant
+from generator.registry.findings import Finding
+from generator.registry.source_tables import Layer, list_file_references
+
+if TYPE_CHECKING:
+    from generator.registry.model import SharedNamespace, SharedRepository, Team
+    from generator.toml.document import KeyPath
+
+
+class Grant(NamedTuple):
+    """A repository, or prefix of repositories, that `teams` may use; None is every team.
+
+    `place` is its path in the root file. Only `folder` of the repository, or only `charts`, if they are not None.
+    """
+
+    place: KeyPath
+    url: str
+    folder: str | None
+    teams: tuple[str, ...] | None
+    charts: tuple[str, ...] | None = None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether nobody owns what is granted."""
+        return self.place[0] == "repositories"
+
+    @property
+    def owner(self) -> str:
+        """The owner, for messages."""
+        return "is shared" if self.is_shared else f'belongs to team "{self.place[1]}"'
+
+    def is_for(self, team: str) -> bool:
+        """Whether a team may use this grant."""
+        return self.teams is None or team in self.teams
+
+    def overlaps(self, other: Grant) -> bool:
+        """Whether two grants of one repository contain each other, also on a disk that ignores case."""
+        if self.folder is None or other.folder is None:
+            return True
+        one, two = self.folder.lower(), other.folder.lower()
+        return is_in_folder(one, two) or is_in_folder(two, one)
+
+
+class RepositoryGrants:
+    """Finds the grants of a source: those of its repository, or of the longest prefix that somebody is granted."""
+
+    def __init__(self, teams: Mapping[str, Team], shared: Mapping[str, SharedRepository]) -> None:
+        self._by_key: dict[str, list[Grant]] = defaultdict(list)
+        self._all: list[Grant] = []
+        for name, team in teams.items():
+            for index, text in enumerate(team.repositories):
+                self._add(Grant(("teams", name, "repositories", index), *split_grant(text), (name,)))
+        for name, repository in shared.items():
+            url, folder = split_grant(repository.url)
+            users = None if repository.teams is None else tuple(repository.teams)
+            charts = None if repository.charts is None else tuple(repository.charts)
+            self._add(Grant(("repositories", name, "url"), url, folder, users, charts))
+
+    def _add(self, grant: Grant) -> None:
+        self._by_key[repository_key(grant.url)].append(grant)
+        self._all.append(grant)
+
+    def find_overlaps(self) -> Iterator[Finding]:
+        """Yield the grants that contain an earlier one of another team, or contradict a shared repository."""
+        for grants in self._by_key.values():
+            for index, grant in enumerate(grants):
+                others = (other for other in grants[:index] if other.place[:2] != grant.place[:2])
+                other = next((other for other in others if grant.overlaps(other)), None)
+                if other is not None:
+                    yield Finding(grant.place, _overlap_message(grant, other), True)
+
+    def find_violations(self, team: str, path: KeyPath, source: Layer, url: str) -> Iterator[Finding]:
+        """Yield what a source uses that its team may not use; `path` is that of the source in the app."""
+        place, shown = (*path, "repoURL"), quoted_excerpt(url)
+        if not any(grant.is_for(team) and grant_covers_url(grant.url, url) for grant in self._all):
+            remedy = f"add it to teams.{team}.repositories in the root file"
+            yield Finding(place, f'{shown} is not granted to team "{team}": {remedy}', True)
+            return
+        nearest = self._find_nearest(repository_key(url))
+        usable = [grant for grant in nearest if grant.is_for(team)]
+        chart = source.get("chart")
+        if not usable:
+            text = f"{shown} {nearest[0].owner}, whose grant is more specific: use another repository"
+            yield Finding(place, text, True)
+        elif all(grant.charts is not None and chart not in grant.charts for grant in usable):
+            charts = ", ".join(chart for grant in usable for chart in grant.charts or ())
+            text = f"only these charts of {shown} are shared: {charts}"
+            yield Finding((*path, "chart") if chart else place, f"{text}: use one of them", True)
+        elif all(grant.folder is not None for grant in usable):
+            yield from _folder_violations(team, path, source, [str(grant.folder) for grant in usable])
+
+    def find_folders(self, team: str, url: str) -> list[str] | None:
+        """The folders of a repository that a team may read; None if it may read the whole repository."""
+        usable = [grant for grant in self._find_nearest(repository_key(url)) if grant.is_for(team)]
+        folders = [grant.folder for grant in usable if grant.folder is not None]
+        return folders if len(folders) == len(usable) else None
+
+    def _find_nearest(self, key: str) -> Sequence[Grant]:
+        found, prefix = self._by_key.get(key), key
+        while not found and prefix:
+            found, prefix = self._by_key.get(f"{prefix}/"), prefix.rpartition("/")[0]
+        return found or ()
+
+
+def _overlap_message(grant: Grant, other: Grant) -> str:
+    text = grant.url if grant.folder is None else f"{grant.url}//{grant.folder}"
+    if grant.folder is None and other.folder is None:
+        remedy = "" if grant.is_shared or other.is_shared else ", or share it: [repositories.NAME] url"
+        shown = f"repository {quoted_excerpt(text)} {other.owner}"
+        return f"{shown}: grant folders of it with //folder{remedy}" if remedy else f"{shown}: remove one of the two"
+    whole = "the whole repository" if other.folder is None else f'folder "{other.folder}"'
+    inside = "which contain each other: grant folders that do not"
+    return f"{quoted_excerpt(text)} is granted here, and {whole} {other.owner}, {inside}"
+
+
+def _folder_violations(team: str, path: KeyPath, source: Layer, folders: Sequence[str]) -> Iterator[Finding]:
+    """Yield the paths of a source that are in no folder that its team may read."""
+    remedy = f'use a path below {" or ".join(folders)}, which team "{team}" is granted'
+    folder = source.get("path")
+    if "chart" in source:
+        yield Finding((*path, "chart"), f"a chart is in no folder: {remedy}", True)
+    elif (folder is not None or "ref" not in source) and not is_in_granted_folder("", folder or ".", folders):
+        yield Finding((*path, "path"), f"{quoted_excerpt(folder or '.')} is not granted: {remedy}", True)
+    for at, base, file in list_file_references(source):
+        if not file.startswith("$") and not is_in_granted_folder(base, file, folders):
+            yield Finding((*path, *at), f"{quoted_excerpt(file)} is not granted: {remedy}", True)
+
+
+def is_in_granted_folder(base: str, path: str, folders: Sequence[str]) -> bool:
+    """Whether a path, relative to the folder `base`, is in one of the granted folders."""
+    resolved = resolve_path(base, path)
+    return resolved is not None and any(is_in_folder(resolved, folder) for folder in folders)
+
+
+class NamespaceGrants:
+    """Finds the teams that may deploy into a namespace."""
+
+    def __init__(self, teams: Mapping[str, Team], shared: Mapping[str, SharedNamespace]) -> None:
+        self._owned = [
+            (("teams", name, "namespaces", index), entry)
+            for name, team in teams.items()
+            for index, entry in enumerate(team.namespaces)
+        ]
+        self._shared = shared
+        self._patterns = [(str(place[1]), _compile(entry)) for place, entry in self._owned if "*" in entry]
+        self._exact = {(entry, str(place[1])) for place, entry in self._owned}
+
+    def is_granted(self, namespace: str, team: str) -> bool:
+        """Whether a team may deploy into a namespace."""
+        if namespace in self._shared:
+            return team in self._shared[namespace].teams
+        return (namespace, team) in self._exact or any(
+            owner == team and pattern.fullmatch(namespace) for owner, pattern in self._patterns
+        )
+
+    def find_overlaps(self) -> Iterator[Finding]:
+        """Yield the namespaces that two teams are granted, or that are granted and shared."""
+        exact: dict[str, KeyPath] = {}
+        globs: list[tuple[KeyPath, str]] = []
+        for place, entry in self._owned:
+            candidates = [*globs, *((at, other) for other, at in exact.items())] if "*" in entry else globs
+            other = exact.get(entry) or next(
+                (at for at, text in candidates if at[1] != place[1] and _intersect(text, entry)), None
+            )
+            if other is not None and other[1] != place[1]:
+                text = f'namespace {quoted_excerpt(entry)} belongs to team "{other[1]}": remove it from one of the two teams'  # noqa: E501
+                yield Finding(place, f"{text}, or share it: [namespaces.{entry}] teams", True)
+            elif shared := next((name for name in self._shared if _compile(entry).fullmatch(name)), None):
+                yield Finding(place, f'namespace "{shared}" is shared: remove it here or in namespaces', True)
+            exact.setdefault(entry, place)
+            if "*" in entry:
+                globs.append((place, entry))
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    return re.compile(re.escape(pattern).replace(r"\*", "[-a-z0-9]*"))
+
+
+@functools.cache
+def _intersect(one: str, two: str) -> bool:
+    """Whether some name matches both patterns."""
+    if not one or not two:
+        return not (one or two).strip("*")
+    if one[0] == "*":
+        return _intersect(one[1:], two) or _intersect(one, two[1:])
+    if two[0] == "*":
+        return _intersect(one, two[1:]) or _intersect(one[1:], two)
+    return one[0] == two[0] and _intersect(one[1:], two[1:])
