@@ -19,10 +19,12 @@ PACKAGE = ROOT / "generator"
 #: Each room, and the rooms that it may import from. Imports point one way.
 ROOMS = {
     "": set(),
+    "artifacts": {"", "argocd", "charts", "errors", "registry"},
     "__main__": {"cli"},
     "cli": {"", "commands", "console", "errors", "git", "registry"},
     "commands": {
         "argocd",
+        "artifacts",
         "cache",
         "charts",
         "console",

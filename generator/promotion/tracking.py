@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from generator.argocd.permissions import matches_glob
 from generator.argocd.revisions import SemanticVersion, parse_tag
 from generator.argocd.version_ranges import parse_version_range
 from generator.errors import NetworkError, UsageError
 from generator.promotion.app_edits import RegistryEdit, find_listed_app, require_app
-from generator.promotion.pins import RemoteLookup, list_pinned_repositories
+from generator.promotion.pins import RemoteLookup
 from generator.promotion.policy import PromotionContext
 from generator.promotion.promote import PromotionRequest, promote_apps
 from generator.registry.editable import EditableRegistry
 from generator.registry.effective import EffectiveApp
+from generator.registry.version_sources import VersionSource, find_version_source
 
 _MAX_SKIPPED_TAGS = 3
 _ORDER_NAMES = {"semver": "semantic versions", "calver": "calendar versions", "date": "dates"}
@@ -47,8 +48,22 @@ def find_newest_tag(
     return NewestTag(newest[1] if newest else None, tuple(skipped))
 
 
-def update_tracked_apps(editable: EditableRegistry, apps: tuple[str, ...], context: PromotionContext) -> RegistryEdit:
-    """Update tracked apps (those named, or all) to the newest revision in their repositories.
+class VersionLookup(Protocol):
+    """Looks up the versions of charts and images, reading each source once."""
+
+    def prefetch_versions(self, sources: Iterable[VersionSource]) -> None:
+        """Read several sources at once."""
+        ...
+
+    def read_versions(self, source: VersionSource) -> list[str]:
+        """Return the versions of a source, in no order. Raises NetworkError."""
+        ...
+
+
+def update_tracked_apps(
+    editable: EditableRegistry, apps: tuple[str, ...], context: PromotionContext, versions: VersionLookup
+) -> RegistryEdit:
+    """Update tracked apps (those named, or all) to the newest revision or version where theirs are listed.
 
     Updates only first environments, and skips apps that a hold or freeze blocks. Raises UsageError for an app that is
     not tracked.
@@ -56,15 +71,19 @@ def update_tracked_apps(editable: EditableRegistry, apps: tuple[str, ...], conte
     tracked = _list_tracked_apps(editable, apps)
     places = [env for env, table in editable.registry.environments.items() if not table.promotes_from]
     running = [app for env in places for name in tracked if (app := find_listed_app(editable, env, name))]
-    context.remotes.prefetch_refs(url for app in running for url in list_pinned_repositories(app)[:1])
-    told: list[str] = []
-    found = {(app.environment, app.app): _find_newest_revision(editable, app, context.remotes, told) for app in running}
-    told += [f"{name}: is in no first environment" for name in tracked if name not in {app.app for app in running}]
+    search = _VersionSearch(editable, context.remotes, versions)
+    search.prefetch(running)
+    found = {(app.environment, app.app): search.find_newest(app) for app in running}
+    told = [*search.list_messages(), *_report_unlisted(tracked, running)]
     after = RegistryEdit(editable, "")
     for env in places:
         revisions = {name: revision for (place, name), revision in found.items() if place == env and revision}
         after = _promote_to_newest(after, env, revisions, context)
-    return replace(after, messages=(*after.messages, *dict.fromkeys(told)))
+    return replace(after, messages=(*after.messages, *told))
+
+
+def _report_unlisted(tracked: list[str], running: list[EffectiveApp]) -> list[str]:
+    return [f"{name}: is in no first environment" for name in tracked if name not in {app.app for app in running}]
 
 
 def _list_tracked_apps(editable: EditableRegistry, apps: tuple[str, ...]) -> list[str]:
@@ -87,55 +106,78 @@ def _promote_to_newest(
     return RegistryEdit(edited.editable, subject, (), (*previous_edit.messages, *told))
 
 
-def _find_newest_revision(
-    editable: EditableRegistry, app: EffectiveApp, remotes: RemoteLookup, messages: list[str]
-) -> str | None:
-    """Find the newest revision of an app; None, with a message, if there is none or a newer one already runs."""
-    track = editable.registry.apps[app.app]["track"]
-    urls = list_pinned_repositories(app)
-    if not urls:
-        messages.append(f"{app.app}: has no git repository whose revision a list could pin")
-        return None
-    try:
-        refs = remotes.read_refs(urls[0])
-    except NetworkError as error:
-        messages.append(f"waits: {app.app}: network: {error.message}")
-        return None
-    if "branch" in track:
-        found = refs.branches.get(track["branch"])
-    else:
-        found = _find_newest_tag(app.app, track, refs.tags, messages)
-    if found is None:
-        what = f"branch {track['branch']}" if "branch" in track else f"tag for {_format_tracking(track)}"
-        messages.append(f"{app.app}: {urls[0]} has no {what}")
-        return None
-    return None if "branch" not in track and _runs_newer_version(editable, app, track, found, messages) else found
+class _VersionSearch:
+    """Finds the newest revision or version of apps, and collects what the user should know."""
+
+    def __init__(self, editable: EditableRegistry, remotes: RemoteLookup, versions: VersionLookup) -> None:
+        self._editable, self._remotes, self._versions = editable, remotes, versions
+        self._messages: dict[str, None] = {}
+        self._apps_by_error: dict[str, list[str]] = {}
+
+    def prefetch(self, apps: Iterable[EffectiveApp]) -> None:
+        """Read the sources of several apps at once."""
+        sources = [source for app in apps if (source := find_version_source(app))]
+        self._remotes.prefetch_refs(source.location for source in sources if source.kind == "git")
+        self._versions.prefetch_versions(source for source in sources if source.kind != "git")
+
+    def list_messages(self) -> list[str]:
+        """List the messages, each once; an error names every app that it stops."""
+        errors = [f"waits: {', '.join(dict.fromkeys(apps))}: network: {e}" for e, apps in self._apps_by_error.items()]
+        return [*self._messages, *errors]
+
+    def find_newest(self, app: EffectiveApp) -> str | None:
+        """Find the newest revision of an app; None, with a message, if there is none or a newer one already runs."""
+        source = find_version_source(app)
+        if source is None:
+            self._add(f"{app.app}: has no field that a list could pin to a newer version")
+            return None
+        try:
+            found = self._find_in(app, source)
+        except NetworkError as error:
+            hint = f"; {error.remedy}" if error.remedy else ""
+            self._apps_by_error.setdefault(f"{error.message}{hint}", []).append(app.app)
+            return None
+        if found is None:
+            what = f"branch {app.track['branch']}" if "branch" in app.track else f"tag for {_format_tracking(app)}"
+            self._add(f"{app.app}: {source.location} has no {what}")
+            return None
+        return None if "branch" not in app.track and self._runs_newer_version(app, found) else found
+
+    def _find_in(self, app: EffectiveApp, source: VersionSource) -> str | None:
+        if source.kind != "git":
+            return self._find_newest_tag(app, self._versions.read_versions(source))
+        refs = self._remotes.read_refs(source.location)
+        if "branch" in app.track:
+            return refs.branches.get(app.track["branch"])
+        return self._find_newest_tag(app, refs.tags)
+
+    def _find_newest_tag(self, app: EffectiveApp, tags: Iterable[str]) -> str | None:
+        """Find the newest tag that an app tracks; report the tags that match its pattern but are no versions."""
+        allowed = parse_version_range(app.track["semver"]) if "semver" in app.track else None
+        found = find_newest_tag(tags, _pattern(app), app.version_order, allowed.allows if allowed else None)
+        if found.skipped:
+            names = ", ".join(found.skipped[:_MAX_SKIPPED_TAGS])
+            more = len(found.skipped) - _MAX_SKIPPED_TAGS
+            suffix = f" and {more} more" if more > 0 else ""
+            self._add(f"{app.app}: skipped tags that are no {_ORDER_NAMES[app.version_order]}: {names}{suffix}")
+        return found.tag
+
+    def _runs_newer_version(self, app: EffectiveApp, newest_tag: str) -> bool:
+        """Whether an app already runs a newer version than `newest_tag`."""
+        there = self._editable.pinned_tag(app.environment, app.app) or app.revision
+        now, then = (parse_tag(tag, _pattern(app), app.version_order) for tag in (there, newest_tag))
+        if now is None or then is None or not then < now:
+            return False
+        self._add(f"{app.app}: {app.environment} runs {there}, newer than {newest_tag} of {_format_tracking(app)}")
+        return True
+
+    def _add(self, message: str) -> None:
+        self._messages[message] = None
 
 
-def _find_newest_tag(app: str, track: dict[str, Any], tags: Iterable[str], messages: list[str]) -> str | None:
-    """Find the newest tag that an app tracks; report the tags that match its pattern but are no versions."""
-    allowed = parse_version_range(track["semver"]) if "semver" in track else None
-    order = track.get("order", "semver")
-    found = find_newest_tag(tags, track["tags"], order, allowed.allows if allowed else None)
-    if found.skipped:
-        names = ", ".join(found.skipped[:_MAX_SKIPPED_TAGS])
-        more = len(found.skipped) - _MAX_SKIPPED_TAGS
-        suffix = f" and {more} more" if more > 0 else ""
-        messages.append(f"{app}: skipped tags that are no {_ORDER_NAMES[order]}: {names}{suffix}")
-    return found.tag
+def _pattern(app: EffectiveApp) -> str:
+    return str(app.track.get("tags", "*"))
 
 
-def _runs_newer_version(
-    editable: EditableRegistry, app: EffectiveApp, track: dict[str, Any], newest_tag: str, messages: list[str]
-) -> bool:
-    """Return whether an app already runs a newer version than `newest_tag`."""
-    there = editable.pinned_tag(app.environment, app.app) or app.revision
-    now, then = (parse_tag(tag, track["tags"], track.get("order", "semver")) for tag in (there, newest_tag))
-    if now is None or then is None or not then < now:
-        return False
-    messages.append(f"{app.app}: {app.environment} runs {there}, newer than {newest_tag} of {_format_tracking(track)}")
-    return True
-
-
-def _format_tracking(track: dict[str, Any]) -> str:
-    return " ".join(str(track[key]) for key in ("tags", "semver", "order") if key in track)
+def _format_tracking(app: EffectiveApp) -> str:
+    return " ".join(str(app.track[key]) for key in ("tags", "semver", "order") if key in app.track)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -47,7 +47,7 @@ class AppContext(NamedTuple):
 class EffectiveApp:
     """One app in one environment, with all layers merged into `fields`. Do not modify it.
 
-    `pins` are the names of the fields that a pin sets, and `version_order` says how their values compare;
+    `pins` are the names of the fields that a pin sets; `track` is what `workloads update` follows;
     `interpolations` are the strings that were filled in.
     """
 
@@ -57,7 +57,7 @@ class EffectiveApp:
     pin: str | None
     fields: Layer
     pins: tuple[str, ...] = DEFAULT_PINS
-    version_order: str = "semver"
+    track: Layer = field(default_factory=dict)
     name_suffix: str = ""
     interpolations: tuple[Interpolation, ...] = ()
 
@@ -117,19 +117,19 @@ class EffectiveApp:
     def pinned_sources(self) -> tuple[dict[str, Any], ...]:
         """The sources whose `targetRevision` a pin sets."""
         sources, indexes = self.deployed_sources, []
-        for field in self.pinned_fields:
-            if field.path[0] == "sources" and field.is_revision:
-                indexes.append(int(field.path[1]))
-            elif field.is_revision and self.has_multiple_sources:
+        for pinned in self.pinned_fields:
+            if pinned.path[0] == "sources" and pinned.is_revision:
+                indexes.append(int(pinned.path[1]))
+            elif pinned.is_revision and self.has_multiple_sources:
                 indexes += [at for at, each in enumerate(self.fields["sources"]) if follows_app_revision(each)]
-            elif field.is_revision:
+            elif pinned.is_revision:
                 indexes.append(0)
         return tuple(sources[index] for index in dict.fromkeys(indexes))
 
     @property
     def has_pinnable_field(self) -> bool:
         """Whether a pin has an effect: not if it sets `targetRevision`, and every source has its own."""
-        return bool(self.pinned_sources) or any(not field.is_revision for field in self.pinned_fields)
+        return bool(self.pinned_sources) or any(not each.is_revision for each in self.pinned_fields)
 
     @property
     def _revision_sources(self) -> tuple[dict[str, Any], ...]:
@@ -171,10 +171,15 @@ class EffectiveApp:
         """
         if self.pin is not None:
             return self.pin
-        field = next(iter(self.pinned_fields), None)
-        if field is not None and not field.is_revision:
-            return field.read(self.fields)
+        first = next(iter(self.pinned_fields), None)
+        if first is not None and not first.is_revision:
+            return first.read(self.fields)
         return str(self._revision_sources[0].get("targetRevision", "HEAD"))
+
+    @property
+    def version_order(self) -> str:
+        """How versions of the app compare: `semver`, `calver` or `date`."""
+        return str(self.track.get("order", "semver"))
 
     @property
     def revision_kind(self) -> str:
@@ -248,8 +253,8 @@ def build_effective_app(base: Layer, app: str, declared: Layer, context: AppCont
     fields: Layer = _to_argocd_fields(set_values(merged, ((each.path, each.text) for each in interpolations)))
     if pin is not None:
         fields = write_pin(fields, pins, pin)
-    order, suffix = str(declared.get("track", {}).get("order", "semver")), context.name_suffix
-    return EffectiveApp(app, context.environment, team, pin, fields, pins, order, suffix, interpolations)
+    track, suffix = declared.get("track", {}), context.name_suffix
+    return EffectiveApp(app, context.environment, team, pin, fields, pins, track, suffix, interpolations)
 
 
 def _fill_in_facts(fields: Layer, app: str, team: str, context: AppContext) -> Iterator[Interpolation]:

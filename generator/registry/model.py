@@ -38,6 +38,15 @@ class AppFields(SourceFields):
     spec: dict[str, Any] | None = None
 
 
+ImageName = Annotated[
+    str,
+    strings.matching(
+        r"[a-zA-Z0-9](?:[a-zA-Z0-9._-]*[a-zA-Z0-9])?(?::[0-9]{1,5})?(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*",
+        "is not the name of an image: write HOST/PATH without a tag, such as ghcr.io/acme/web",
+    ),
+]
+
+
 def _version_range_problem(value: str) -> str | None:
     # Few registries track tags by a range, and this library takes a tenth of the start of a command.
     from generator.argocd.version_ranges import parse_version_range
@@ -50,8 +59,11 @@ def _version_range_problem(value: str) -> str | None:
 class Track(Table):
     """What `workloads update` puts into first environments: the newest matching tag, or the head of a branch.
 
-    `order` compares tags as semantic versions (default), as calendar versions or as dates."""
+    The tags are those of the Git repository, of the chart or of the image that a pin of the app sets; `image` names the
+    repository of an image whose tag is a value or a parameter. `order` compares tags as semantic versions (default),
+    as calendar versions or as dates."""
 
+    image: ImageName | None = None
     tags: strings.GlobPattern | None = None
     semver: Annotated[str, strings.string_validator(_version_range_problem)] | None = None
     order: Literal["semver", "calver", "date"] | None = None
@@ -59,9 +71,9 @@ class Track(Table):
 
     @model_validator(mode="after")
     def _require_tags_or_branch(self) -> Track:
-        if self.tags is None and self.branch is None:
+        if (self.tags, self.semver, self.order, self.branch) == (None, None, None, None):
             raise strings.build_validation_error('has nothing to follow: add tags = "v*" or branch = "main"')
-        if self.branch is not None and (self.tags, self.semver, self.order) != (None, None, None):
+        if self.branch is not None and (self.image, self.tags, self.semver, self.order) != (None,) * 4:
             raise strings.build_validation_error("follows both a branch and tags: keep one")
         if self.semver is not None and self.order in ("calver", "date"):
             text = f'orders tags by "{self.order}", which has no ranges: remove semver or order'

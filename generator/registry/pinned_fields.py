@@ -57,6 +57,11 @@ class PinnedField(NamedTuple):
             return read_image_tag(value) if value is not None else ""
         return "" if value is None else str(value)
 
+    def read_image_name(self, fields: Mapping[str, Any]) -> str:
+        """The name of the image that Kustomize writes: the new one, if the app gives it another."""
+        value = _value_at(fields, self.path)
+        return _split_image(value)[1] if value is not None else self.image
+
     def path_in_source(self, fields: Mapping[str, Any]) -> tuple[str | int, ...]:
         """The path in its source; of a parameter with its `[name]`, and of an image without its place in the list."""
         start = next((at for at, part in enumerate(self.path) if part in ("helm", "kustomize")), len(self.path) - 1)

@@ -31,6 +31,7 @@ from generator.registry.uniqueness import (
     find_promotion_cycles,
     helm_values_key,
 )
+from generator.registry.version_sources import track_problems
 from generator.toml.document import KeyPath
 
 if TYPE_CHECKING:
@@ -259,7 +260,7 @@ class _AppValidator:
             for finding in _interpolation_problems(merged, settings.argocd.version):
                 self._builder.add_finding(merged.app, env, finding)
                 invalid_paths.append(finding.path)
-        for finding in (*app_problems(merged, common), *self._tenancy.find_violations(merged)):
+        for finding in (*app_problems(merged, common), *track_problems(merged), *self._tenancy.find_violations(merged)):
             if not overlaps_invalid_path(finding.path, invalid_paths):
                 self._builder.add_finding(merged.app, env, finding)
 

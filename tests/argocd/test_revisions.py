@@ -83,7 +83,8 @@ def test_a_tag_has_the_version_behind_its_pattern() -> None:
     [
         ("{}", 'apps.a.track: has nothing to follow: add tags = "v*" or branch = "main"'),
         ('{ tags = "v*", branch = "main" }', "apps.a.track: follows both a branch and tags: keep one"),
-        ('{ semver = ">=1" }', "apps.a.track: has nothing to follow"),
+        ('{ image = "ghcr.io/acme/web" }', "apps.a.track: has nothing to follow"),
+        ('{ image = "https://ghcr.io/acme/web:1", tags = "*" }', "is not the name of an image: write HOST/PATH"),
         ('{ tags = "v*", semver = "latest" }', 'apps.a.track.semver: "latest" is not a range of versions such as'),
         ('{ tags = "v*", order = "calver", semver = ">=1" }', 'orders tags by "calver", which has no ranges'),
         ('{ branch = "main", order = "date" }', "follows both a branch and tags"),
