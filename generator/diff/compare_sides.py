@@ -105,8 +105,10 @@ def _compare_environment(base: Side, head: Side, name: str, job_variables: Mappi
     if all(is_unittest_suite(path) for path in files):
         return DiffChapter(name, (), len(files), guarded)
     touched = {chart_path.chart for path in files if (chart_path := parse_chart_path(path))}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # Helm's engine runs outside of Python's global lock.
-        before, after = pool.map(lambda side: _render_objects(side, name, touched), (base, head))
+    # Both sides may read from one Git process, so only Helm's engine, outside of Python's global lock, runs in threads.
+    charts = [_read_charts(side, name, touched) for side in (base, head)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        before, after = pool.map(lambda side, files: _render_objects(side, name, files), (base, head), charts)
     changes = compare_objects(before, after, *(_map_applications_to_apps(side, name) for side in (base, head)))
     found = [_mark_versions(each, name, (head.registry, base.registry)) for each in changes]
     context = _build_context(base, head, name, before, after)
@@ -165,14 +167,12 @@ def _read_charts(side: Side, environment_name: str, touched_charts: set[Chart]) 
     return {chart: found for chart, found in files.items() if "Chart.yaml" in found}
 
 
-def _render_objects(side: Side, environment_name: str, touched_charts: set[Chart]) -> dict[ObjectKey, Manifest]:
+def _render_objects(side: Side, environment_name: str, charts: ChartFiles) -> dict[ObjectKey, Manifest]:
     """Render the objects of an environment's charts with Helm."""
     try:
         return index_objects(
             {**item, SHARD_FIELD: chart.shard} if chart.shard else item
-            for chart, items in render_environment_objects(
-                _read_charts(side, environment_name, touched_charts), environment_name
-            )
+            for chart, items in render_environment_objects(charts, environment_name)
             for item in items
         )
     except helm.HelmRefusal as refusal:

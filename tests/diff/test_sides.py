@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from generator.charts.inventory import INVENTORY_FILE
+from generator.git.object_reader import ObjectReader
 from tests.diff.sample import BEFORE, committed
 from tests.workspace import Run
 
@@ -124,6 +126,23 @@ def test_another_version_of_the_generator_is_named_as_the_cause(shop: Path, work
     commit(shop)
     (note,) = report(workloads, shop)["notes"]
     assert note.startswith("another version of workloads generated the charts at the base: this one writes 1 template")
+
+
+def test_both_sides_are_read_one_after_the_other(shop: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They share one Git process, whose answers two threads would mix up."""
+    readers = set()
+    read = ObjectReader.read_objects
+
+    def record_thread(reader: ObjectReader, *args: Any) -> Any:
+        readers.add(threading.current_thread())
+        return read(reader, *args)
+
+    base = git(shop, "rev-parse", "HEAD")
+    (shop / _TEMPLATE).write_text(_FOREIGN)
+    head = commit(shop)
+    monkeypatch.setattr(ObjectReader, "read_objects", record_thread)
+    assert report(workloads, shop, "--base", base, "--head", head)["summary"]["create"] == 1
+    assert readers == {threading.main_thread()}
 
 
 def test_ranges_are_those_of_git(shop: Path, workloads: Run) -> None:
