@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,15 +15,17 @@ from generator.commands.policy_options import policy_inputs, report_stale_checko
 from generator.diff.compare_sides import compare_sides, list_environments
 from generator.diff.html import format_html_page
 from generator.diff.json_report import report_as_json
-from generator.diff.load_sides import load_base_side, load_head_side, split_range
+from generator.diff.load_sides import load_base_side, load_head_side, load_remote_sides, split_range
 from generator.diff.markdown import format_markdown_comment
 from generator.diff.report import DiffReport
+from generator.diff.sides import Side
 from generator.diff.text import format_text_lines
-from generator.errors import UsageError
+from generator.errors import Problem, UsageError
 from generator.git.checkout import Checkout, missing_checkout_remedy
 from generator.promotion.history import find_checkout
 from generator.publishing.context import find_charts_elsewhere
-from generator.publishing.policy_check import find_policy_problems
+from generator.publishing.policy_check import find_policy_problems, list_policy_problems
+from generator.publishing.remote_registry import open_remote_registry
 from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
 
@@ -34,6 +37,11 @@ from generator.registry.problems import require_known_names
     "--base",
     metavar="REV",
     help="Compare with this revision, or A..B, or A...B; default: where the branch left the workloads branch.",
+)
+@click.option(
+    "--remote",
+    is_flag=True,
+    help="Compare the branch on the remote, as it is now, with your edits of it.",
 )
 @click.option("--head", metavar="REV", help="The registry at this revision; default: the working copy.")
 @click.option("--env", "environments", multiple=True, metavar="ENV", help="Only this environment (repeatable).")
@@ -53,6 +61,7 @@ def diff_command(
     as_json: bool,
     base: str | None,
     head: str | None,
+    remote: bool,
     environments: tuple[str, ...],
     form: str,
     limit: int,
@@ -64,22 +73,33 @@ def diff_command(
     foreign files and rendered by Helm. Nothing is checked out or written. Violations are listed but do not fail the
     command; 'workloads check' fails on them.
     """
-    report = _build_report(registry_path, base, head, environments)
+    if remote and (base or head):
+        raise UsageError("--remote names both sides", remedy="leave out --base and --head, or leave out --remote")
+    path = find_registry(registry_path)
+    if remote:
+        with open_remote_registry(path) as found:
+            inputs = policy_inputs(path, {})
+            old, new, published = load_remote_sides(found, path, inputs.now)
+            refused = list_policy_problems(published.change, inputs, console.print_message)
+            report = _compare(path, old, new, refused, environments)
+    else:
+        report = _compare(path, *_load_sides(path, base, head), environments)
     _print_report(report, "json" if as_json else form, limit)
     return int(exit_code and report.has_differences)
 
 
-def _build_report(
-    registry_path: str | None, base: str | None, head: str | None, selected: tuple[str, ...]
-) -> DiffReport:
-    path = find_registry(registry_path)
+def _load_sides(path: Path, base: str | None, head: str | None) -> tuple[Side, Side, Sequence[Problem]]:
+    """Load the sides that the user names, or the working copy and where it left its branch; and what policy refuses."""
     checkout = _require_checkout(path)
     base, head = split_range(checkout, base, head)
     new = load_head_side(checkout, path, head)
     old = load_base_side(checkout, path, new, base)
     if head is None and new.registry:
         report_stale_checkout(path, new.registry.workloads)
-    refused = find_policy_problems(path, policy_inputs(path, {}), console.print_message, base, head)
+    return old, new, find_policy_problems(path, policy_inputs(path, {}), console.print_message, base, head)
+
+
+def _compare(path: Path, old: Side, new: Side, refused: Sequence[Problem], selected: tuple[str, ...]) -> DiffReport:
     new = replace(new, violations=(*new.violations, *refused))
     known = list_environments(old, new)
     require_known_names(selected, known, "environment")

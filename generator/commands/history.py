@@ -8,30 +8,29 @@ import click
 
 from generator import console
 from generator.commands.options import current_time, json_option, registry_option
-from generator.commands.policy_options import report_stale_checkout
+from generator.commands.registry_view import read_registry_and_history, read_required_history, remote_option
 from generator.errors import UsageError
-from generator.promotion.history import History, RevisionChange, require_history
+from generator.promotion.history import History, RevisionChange
 from generator.promotion.times import parse_moment
-from generator.publishing.working_registry import read_working_registry
 from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
-from generator.registry.reader import read_workloads_settings
 
 
 @click.command("history")
 @click.argument("app", required=False)
 @registry_option
 @json_option
+@remote_option
 @click.option("--env", "environment", metavar="ENV", help="Only this environment.")
 @click.option("--since", "since", metavar="TIME", help="Only changes since a time: 7d, yesterday, 2026-11-20 (UTC).")
 def history_command(
-    app: str | None, registry_path: str | None, as_json: bool, environment: str | None, since: str | None
+    app: str | None, registry_path: str | None, as_json: bool, remote: bool, environment: str | None, since: str | None
 ) -> None:
     """List the revision changes of an app, or of all apps, from the Git history, newest first."""
     path = find_registry(registry_path)
     now = current_time()
     begin = parse_moment("--since", since, now) if since else None
-    history = require_history(path, now, console.print_message)
+    history = read_required_history(path, now, remote=remote)
     changes = history.filter_changes(app, environment, begin)
     if not changes and app is not None and not history.filter_changes(app):
         raise UsageError(
@@ -39,10 +38,9 @@ def history_command(
             remedy="check the spelling, or commit the registry first",
         )
     if environment is not None and not changes:
-        current = read_working_registry(path).environments
-        known = {change.environment for change in history.revision_changes} | current.keys()
+        editable, _ = read_registry_and_history(path, now, remote=remote, without_history=True)
+        known = {change.environment for change in history.revision_changes} | editable.registry.environments.keys()
         require_known_names((environment,), known, "environment")
-    report_stale_checkout(path, read_workloads_settings(path))
     if as_json:
         console.print_json([_revision_change_json(change, history) for change in changes])
     elif changes:

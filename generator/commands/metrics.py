@@ -9,11 +9,10 @@ import click
 
 from generator import console
 from generator.commands.options import current_time, json_option, registry_option
+from generator.commands.registry_view import read_registry_and_history, remote_option
 from generator.errors import UsageError
-from generator.promotion.history import require_history
 from generator.promotion.metrics import DeliveryMetrics, compute_delivery_metrics
 from generator.promotion.times import format_age, parse_moment
-from generator.publishing.working_registry import read_working_registry
 from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
 
@@ -23,13 +22,14 @@ _DEFAULT_DAYS = 90
 @click.command("metrics")
 @registry_option
 @json_option
+@remote_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print the result as CSV.")
 @click.option("--team", "teams", multiple=True, metavar="TEAM", help="Only this team (repeatable).")
 @click.option(
     "--since", metavar="TIME", help=f"Since a time: 7d, yesterday, 2026-11-20 (UTC); default: {_DEFAULT_DAYS}d."
 )
 def metrics_command(
-    registry_path: str | None, as_json: bool, as_csv: bool, teams: tuple[str, ...], since: str | None
+    registry_path: str | None, as_json: bool, remote: bool, as_csv: bool, teams: tuple[str, ...], since: str | None
 ) -> None:
     """Show the four DORA metrics of each team and app in the final environments.
 
@@ -39,10 +39,10 @@ def metrics_command(
     if as_json and as_csv:
         raise UsageError("--json and --csv exclude each other", remedy="choose one of them")
     path, until = find_registry(registry_path), current_time()
-    registry = read_working_registry(path)
+    editable, history = read_registry_and_history(path, until, remote=remote, in_git=True)
+    registry = editable.registry
     require_known_names(teams, registry.teams, "team")
     begin = parse_moment("--since", since or f"{_DEFAULT_DAYS}d", until)
-    history = require_history(path, until, console.print_message)
     found = compute_delivery_metrics(registry, history, begin, until)
     found = [each for each in found if not teams or each.team in teams]
     if as_json:

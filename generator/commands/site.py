@@ -9,9 +9,8 @@ import click
 
 from generator import console
 from generator.commands.options import current_time, dry_run_option, json_option, registry_option
-from generator.commands.policy_options import open_remotes, report_stale_checkout
-from generator.promotion.history import open_history
-from generator.publishing.working_registry import read_working_editable_registry
+from generator.commands.policy_options import open_remotes
+from generator.commands.registry_view import read_registry_and_history, remote_option
 from generator.registry.files import find_registry
 from generator.site.pages import render_pages
 from generator.site.site_folder import compare_site_folder, open_site_folder, write_site
@@ -23,8 +22,11 @@ from generator.site.views import build_site
 @registry_option
 @dry_run_option
 @json_option
+@remote_option
 @click.option("--at", "at", type=click.DateTime(), metavar="DATE", help="As of this time (UTC); default: now.")
-def site_command(folder: Path, registry_path: str | None, dry_run: bool, as_json: bool, at: datetime | None) -> None:
+def site_command(
+    folder: Path, registry_path: str | None, dry_run: bool, as_json: bool, remote: bool, at: datetime | None
+) -> None:
     """Write a static site into DIR: deployed revisions, pending promotions, history and metrics.
 
     The site needs no server and loads nothing from other hosts. Only files with changed content are written, and
@@ -32,11 +34,9 @@ def site_command(folder: Path, registry_path: str | None, dry_run: bool, as_json
     """
 
     path = find_registry(registry_path)
-    editable = read_working_editable_registry(path)
-    report_stale_checkout(path, editable.registry.workloads)
     moment = (at.replace(tzinfo=UTC) if at else current_time()).replace(second=0, microsecond=0)
     output = open_site_folder(folder)
-    history = open_history(path, current_time(), console.print_message)
+    editable, history = read_registry_and_history(path, current_time(), remote=remote)
     site = build_site(editable, history, moment, open_remotes(path))
     change, owned = compare_site_folder(output, render_pages(site))
     if change and not dry_run:

@@ -9,8 +9,8 @@ import click
 
 from generator import console
 from generator.commands.options import current_time, json_option, registry_option
-from generator.commands.policy_options import open_remotes, report_stale_checkout
-from generator.promotion.history import History, open_history
+from generator.commands.policy_options import open_remotes
+from generator.commands.registry_view import read_registry_and_history, remote_option
 from generator.promotion.policy import PromotionContext
 from generator.promotion.status import (
     ABSENT,
@@ -20,7 +20,6 @@ from generator.promotion.status import (
     find_pending_promotions,
     list_holds,
 )
-from generator.publishing.working_registry import read_working_editable_registry
 from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
 
@@ -28,6 +27,7 @@ from generator.registry.problems import require_known_names
 @click.command("status")
 @registry_option
 @json_option
+@remote_option
 @click.option("--env", "environments", multiple=True, metavar="ENV", help="Only this environment (repeatable).")
 @click.option("--team", "teams", multiple=True, metavar="TEAM", help="Only this team's apps (repeatable).")
 @click.option("--blocked", is_flag=True, help="Only apps that a rule keeps from being promoted.")
@@ -40,12 +40,10 @@ def status_command(registry_path: str | None, as_json: bool, environments: tuple
     all holds.
     """
     path = find_registry(registry_path)
-    book = read_working_editable_registry(path)
-    report_stale_checkout(path, book.registry.workloads)
+    moment = current_time()
+    book, history = read_registry_and_history(path, moment, remote=flags["remote"], without_history=flags["no_history"])
     require_known_names(environments, book.registry.environments, "environment")
     require_known_names(flags["teams"], book.registry.teams, "team")
-    moment = current_time()
-    history = History() if flags["no_history"] else open_history(path, moment, console.print_message)
     columns = environments or tuple(book.registry.environments)
     teams = flags["teams"] or tuple(book.registry.teams)
     rows = [row for row in build_matrix_with_history(book, history) if row.team in teams]

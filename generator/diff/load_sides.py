@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -10,10 +12,12 @@ from generator.charts.output_folder import OutputFolder
 from generator.diff.sides import Side, SideSource, load_committed_side, render_side
 from generator.errors import UsageError
 from generator.git.checkout import Checkout
-from generator.pipeline import CommittedFiles, open_working_folder
+from generator.pipeline import CommittedFiles, open_branch_folder, open_working_folder
 from generator.publishing.checkout_files import open_registry_files, refuse_charts_not_checked_out
 from generator.publishing.comparison_base import find_comparison_base
 from generator.publishing.context import find_chart_location
+from generator.publishing.remote_registry import RemoteRegistry
+from generator.publishing.sources import OverlaidFiles, RegistryToPublish, WorkloadsRepositorySource
 
 
 def _resolve_commit(checkout: Checkout, revision: str) -> str:
@@ -68,6 +72,28 @@ def load_head_side(checkout: Checkout, path: Path, revision: str | None) -> Side
 def _open_working_charts(checkout: Checkout, folder: Path) -> ChartFolder:
     refuse_charts_not_checked_out(checkout, folder)
     return open_working_folder(OutputFolder(folder))
+
+
+def load_remote_sides(remote: RemoteRegistry, path: Path, now: datetime) -> tuple[Side, Side, RegistryToPublish]:
+    """Load the branch as it is on the remote, the same with the edits of the checkout, and its registry with them.
+
+    That is what `publish` would push now. Raises ConflictError if both changed the same entries.
+    """
+    base, branch, target = remote.base, remote.files, remote.target
+    source = WorkloadsRepositorySource(path, remote.checkout, target.url, target.branch, now)
+    published = source.load_for_base(base)
+    edited = {name.removeprefix(branch.prefix): data for name, data in published.files_to_commit.items()}
+    old = SideSource(
+        branch,
+        branch.name,
+        branch.display_folder,
+        base.commit,
+        lambda output: open_branch_folder(base, branch.prefix + output),
+        partial(find_chart_location, path),
+        len(base.commit or ""),
+    )
+    new = render_side(replace(old, files=OverlaidFiles(branch, edited), revision=None))
+    return load_committed_side(old, published.registry.workloads.path), new, published
 
 
 def load_base_side(checkout: Checkout, path: Path, head: Side, revision: str | None) -> Side:

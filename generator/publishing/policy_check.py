@@ -45,7 +45,13 @@ def find_policy_problems(
     path: Path, inputs: PolicyInputs, warn: Callable[[str], None], base: str | None, head: str | None
 ) -> tuple[Problem, ...]:
     """List the policy violations of the change up to `head`, or the working copy, as problems with positions."""
-    change = read_change(path, inputs.now, warn, base, head)
+    return list_policy_problems(read_change(path, inputs.now, warn, base, head), inputs, warn)
+
+
+def list_policy_problems(
+    change: RegistryChange | None, inputs: PolicyInputs, warn: Callable[[str], None]
+) -> tuple[Problem, ...]:
+    """List the policy violations of a change as problems with positions; says with `warn` why nothing was checked."""
     if change is None:
         return ()
     try:

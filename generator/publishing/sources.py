@@ -235,7 +235,7 @@ def merge_edits(
     merged = {
         name: _merge_file(branch.prefix + name, edit, branch.read_bytes(name), editor) for name, edit in edits.items()
     }
-    files = _OverlaidFiles(branch, merged)
+    files = OverlaidFiles(branch, merged)
     after = read_editable_registry(files, branch.name, branch.display_folder)
     written = {branch.prefix + name: data for name, data in merged.items() if branch.read_bytes(name) != data}
     root = branch.read_bytes(branch.name)
@@ -351,7 +351,7 @@ class BranchFiles:
         return filter_by_pattern(pattern, self.toml_names)
 
 
-class _OverlaidFiles:
+class OverlaidFiles:
     """The branch's files with some of them replaced, added or deleted. Implements `RegistryFiles`."""
 
     def __init__(self, branch: BranchFiles, replacements: Mapping[str, bytes | None]) -> None:
