@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generator.cache import digest_data, open_result_cache
@@ -19,12 +18,10 @@ from generator.charts.inventory import INVENTORY_FILE
 from generator.charts.plan import plan_charts
 from generator.charts.render import RenderedTree, render_plan
 from generator.charts.values_file import VALUES_FILE
-from generator.errors import LocalError, RefusedError
+from generator.errors import RefusedError
 from generator.git.commit_plan import blob_id
-from generator.git.object_reader import UnreadableObjectError
 from generator.helm.adoption import refuse_orphaned_templates
 from generator.helm.verify import HelmScope, verify_charts
-from generator.registry.files import filter_by_pattern
 
 if TYPE_CHECKING:
     from generator.cache import ResultCache
@@ -33,9 +30,9 @@ if TYPE_CHECKING:
     from generator.charts.layout import OutputLocation
     from generator.charts.output_folder import OutputFolder
     from generator.git.branch_snapshot import BranchSnapshot
-    from generator.git.checkout import Checkout
     from generator.helm.verify import Verified
     from generator.registry.registry import Registry
+    from generator.working_registry import CommittedFiles
 
 
 @dataclass(frozen=True)
@@ -185,35 +182,3 @@ def open_branch_folder(base: BranchSnapshot, output_folder: str) -> ChartFolder:
 def folder_prefix(folder: str) -> str:
     """A folder with a slash at its end; empty for the top folder."""
     return "" if folder in ("", ".") else f"{folder.strip('/')}/"
-
-
-class CommittedFiles:
-    """The files below a folder at a commit, as `RegistryFiles`; one Git process lists them, one reads many."""
-
-    def __init__(self, checkout: Checkout, folder: Path, revision: str) -> None:
-        self.revision = revision
-        self.folder = folder.absolute()
-        self.blob_ids = checkout.committed_blob_ids(self.folder, revision)
-        self._objects = checkout.objects
-        self._read_contents: dict[str, bytes] = {}
-
-    def read_bytes(self, name: str) -> bytes | None:
-        if name not in self._read_contents:
-            # The registry files are read one by one, so read all of them in one batch.
-            wanted = [path for path in self.blob_ids if path == name or path.endswith(".toml")]
-            self._read_contents.update(self.read_files(wanted))
-        return self._read_contents.get(name)
-
-    def list_matching(self, pattern: str) -> list[str]:
-        return filter_by_pattern(pattern, self.blob_ids)
-
-    def read_files(self, paths: Iterable[str]) -> dict[str, bytes]:
-        """Read the files that exist at the commit. Raises LocalError if this clone lacks them."""
-        ids = {name: self.blob_ids[name] for name in paths if name in self.blob_ids}
-        try:
-            found = self._objects.read_blobs(ids.values())
-            return {name: found[oid] for name, oid in ids.items()}
-        except UnreadableObjectError:
-            raise LocalError(
-                f"this clone lacks files of {self.revision[:12]}", remedy="clone without --filter, or fetch them"
-            ) from None

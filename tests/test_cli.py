@@ -178,7 +178,7 @@ def test_what_is_refused_is_told_with_what_was_not_done_last(
     def refuse(*args: object) -> None:
         raise error("no\x1b", remedy="do that", not_done="nothing was pushed")
 
-    monkeypatch.setattr("generator.commands.status.read_editable_registry", refuse)
+    monkeypatch.setattr("generator.working_registry.WorkingRegistry.read_editable", refuse)
     done = workloads("status", cwd=place)
     assert done.err.splitlines() == ["error: no\\x1b", "hint: do that", "nothing was pushed"]
     assert done.code == error.exit_code
@@ -199,7 +199,7 @@ def test_a_bug_ends_with_70_and_asks_for_a_report_without_secrets(
     def fail(*args: object) -> None:
         raise RuntimeError("https://ada:cAn4ry@example.org/x\x1b")
 
-    monkeypatch.setattr("generator.commands.status.read_editable_registry", fail)
+    monkeypatch.setattr("generator.working_registry.WorkingRegistry.read_editable", fail)
     done = workloads("status", cwd=place)
     assert (done.code, done.out) == (70, "")
     assert "This is a bug in workloads; please report it" in done.err
@@ -222,7 +222,7 @@ def test_what_the_machine_or_the_user_ends(
     def fail(*args: object) -> None:
         raise raised
 
-    monkeypatch.setattr("generator.commands.status.read_editable_registry", fail)
+    monkeypatch.setattr("generator.working_registry.WorkingRegistry.read_editable", fail)
     done = workloads("status", cwd=place)
     assert (done.code, done.err) == (code, words)
 
@@ -233,7 +233,7 @@ def test_terminated_it_ends_with_143(workloads: Run, place: Path, monkeypatch: p
     def fail(*args: object) -> None:
         raise TerminatedError
 
-    monkeypatch.setattr("generator.commands.status.read_editable_registry", fail)
+    monkeypatch.setattr("generator.working_registry.WorkingRegistry.read_editable", fail)
     assert workloads("status", cwd=place).code == 143
 
 

@@ -220,6 +220,11 @@ def repository_key(url: str) -> str:
     return re.sub(r"(?<=[^/])(?:\.git)+\Z", "", f"{host}{path}".lower())
 
 
+def is_same_repository(url: str, other: str | None) -> bool:
+    """Whether two URLs name the same repository (https or ssh, with or without `.git`); False without the second."""
+    return other is not None and repository_key(url.rstrip("/")) == repository_key(other.rstrip("/"))
+
+
 def to_https_url(url: str) -> str:
     """The https URL of a remote repository, without user and port, the same for every clone.
 

@@ -9,14 +9,14 @@ from typing import Any
 import click
 
 from generator import console
-from generator.commands.edit_options import edit_options, registry_file, run_edit
+from generator.commands.edit_options import edit_options, run_edit
 from generator.commands.options import override_options
 from generator.commands.policy_options import open_remotes
 from generator.errors import UsageError
 from generator.git.remote_refs import RemoteRepositories
 from generator.promotion.onboarding import NewApp, onboard_app, suggest_app_fields
-from generator.publishing.working_registry import read_working_registry
 from generator.registry.registry import Registry
+from generator.working_registry import WorkingRegistry
 
 _METAVARS = {"team": "TEAM", "repository": "URL", "path": "PATH"}
 _PROMPTS = {
@@ -39,23 +39,26 @@ _PROMPTS = {
 @click.option("--no-verify-remote", is_flag=True, help="Do not ask the repository, and take the revision as it is.")
 @override_options
 @edit_options
-def add_command(app: str, **flags: Any) -> None:
+def add_command(app: str, registry_path: str | None, **flags: Any) -> None:
     """Onboard an app: add its table, and an entry to the list of each environment.
 
     A terminal prompts for missing options. The revision must exist in the repository.
     """
-    ask = None if flags["no_verify_remote"] else open_remotes(registry_file(flags))
-    new = _complete_new_app(app, flags, ask)
+    working = WorkingRegistry.find(registry_path)
+    ask = None if flags["no_verify_remote"] else open_remotes(working)
+    new = _complete_new_app(working, app, flags, ask)
     if new.revision is None and ask is not None:
         new = replace(new, revision=ask.read_refs(new.repository).default_branch)
-    run_edit(lambda context: onboard_app(context.editable, new, flags["environments"], ask), flags)
+    run_edit(working, lambda context: onboard_app(context.editable, new, flags["environments"], ask), flags)
 
 
-def _complete_new_app(app: str, flags: dict[str, Any], remotes: RemoteRepositories | None) -> NewApp:
+def _complete_new_app(
+    working: WorkingRegistry, app: str, flags: dict[str, Any], remotes: RemoteRepositories | None
+) -> NewApp:
     """Build the new app from the flags and prompts. Raises UsageError for missing flags without a terminal."""
     given = {key: flags[key] for key in _PROMPTS}
     missing = [key for key, value in given.items() if value is None]
-    registry = read_working_registry(registry_file(flags)) if missing else None
+    registry = working.read() if missing else None
     if registry is not None and not (sys.stdin.isatty() and sys.stderr.isatty()):
         hints = _suggest_values(registry, app, given["team"])
         wanted = (f"--{key} {hints.get(key, _METAVARS[key])}" for key in missing)

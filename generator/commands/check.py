@@ -22,7 +22,7 @@ from generator.publishing.registry_changes import describe_change, list_changes_
 from generator.publishing.removal_guard import RemovalConsent
 from generator.publishing.working_copy import CheckOutcome, check_working_copy
 from generator.registry.changes import Change
-from generator.registry.files import find_registry
+from generator.working_registry import WorkingRegistry
 
 _MAX_DRIFT_LINES = 40
 _MAX_FOREIGN_OBJECTS = 40
@@ -59,10 +59,11 @@ def check_command(
     rule is violated or a foreign file makes a chart invalid, and 5 if an Application of the last commit (or of
     --base) would be deleted or recreated without --allow-removal.
     """
-    changes = list_changes_since(registry_path, base, team, _print_change)
+    working = WorkingRegistry.find(registry_path)
+    changes = list_changes_since(working, base, team, _print_change)
     consent = RemovalConsent.from_options(removals, ceilings)
-    policy = policy_inputs(find_registry(registry_path), {"rules": rules, "reason": reason})
-    outcome = check_working_copy(registry_path, consent, base, policy, console.print_message, without_helm=without_helm)
+    policy = policy_inputs(working, {"rules": rules, "reason": reason})
+    outcome = check_working_copy(working, consent, base, policy, console.print_message, without_helm=without_helm)
     for overridden in outcome.overridden:
         console.print_message(f"overridden: {overridden} ({overridden.override_reason})")
     for warning in outcome.warnings:

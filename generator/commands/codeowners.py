@@ -8,18 +8,16 @@ from pathlib import Path
 import click
 
 from generator import console
-from generator.argocd.urls import parse_repository_url, repository_key
+from generator.argocd.urls import parse_repository_url
 from generator.commands.options import dry_run_option, json_option, registry_option
 from generator.errors import LocalError, RefusedError
 from generator.forges.detect import detect_forge
-from generator.git.checkout import Checkout
-from generator.publishing.working_registry import read_working_editable_registry
 from generator.registry.codeowners import (
     find_codeowners_file,
     generate_codeowners_lines,
     update_codeowners_block,
 )
-from generator.registry.files import find_registry
+from generator.working_registry import WorkingRegistry
 
 
 @click.command("codeowners")
@@ -34,17 +32,14 @@ def codeowners_command(registry_path: str | None, as_json: bool, dry_run: bool, 
     own the root file, included files of no team and all other generated files. Without owners, no entry is generated.
     """
 
-    path = find_registry(registry_path)
-    book = read_working_editable_registry(path)
-    checkout = Checkout.discover(path.parent)
-    top = checkout.top if checkout else path.parent
-    folder = path.parent.resolve().relative_to(top.resolve()).as_posix()
-    origin = checkout.origin_url() if checkout else None
-    repository = parse_repository_url(origin or "")
+    working = WorkingRegistry.find(registry_path)
+    book = working.read_editable()
+    top = working.checkout.top if working.checkout else working.path.parent
+    repository = parse_repository_url(working.origin or "")
     forge = detect_forge(repository, os.environ) if repository else ""
     forge, name = find_codeowners_file(forge, lambda name: os.path.lexists(top / name))
-    charts = _charts_in_registry_repository(book.registry.workloads.repository, origin)
-    lines = generate_codeowners_lines(book, "" if folder == "." else folder, include_charts=charts, forge=forge)
+    charts = working.has_charts_beside(book.registry.workloads)
+    lines = generate_codeowners_lines(book, working.folder, include_charts=charts, forge=forge)
     if not write:
         console.print_json({"lines": lines}) if as_json else console.print_result("\n".join(lines))
         return
@@ -58,12 +53,6 @@ def codeowners_command(registry_path: str | None, as_json: bool, dry_run: bool, 
         return
     written = "would write" if dry_run else "wrote"
     console.print_result(f"{place}: {'up to date' if after == before else f'{written} {len(lines)} lines'}")
-
-
-def _charts_in_registry_repository(repository: str | None, origin: str | None) -> bool:
-    """Whether the charts are committed to the repository that contains the registry."""
-
-    return repository is None or (origin is not None and repository_key(repository) == repository_key(origin))
 
 
 def _read_codeowners(path: Path) -> str:

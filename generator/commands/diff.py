@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import click
 
@@ -21,13 +20,12 @@ from generator.diff.report import DiffReport
 from generator.diff.sides import Side
 from generator.diff.text import format_text_lines
 from generator.errors import Problem, UsageError
-from generator.git.checkout import Checkout, missing_checkout_remedy
-from generator.promotion.history import find_checkout
+from generator.git.checkout import missing_checkout_remedy
 from generator.publishing.context import find_charts_elsewhere
 from generator.publishing.policy_check import find_policy_problems, list_policy_problems
 from generator.publishing.remote_registry import open_remote_registry
-from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
+from generator.working_registry import WorkingRegistry
 
 
 @click.command("diff")
@@ -75,48 +73,46 @@ def diff_command(
     """
     if remote and (base or head):
         raise UsageError("--remote names both sides", remedy="leave out --base and --head, or leave out --remote")
-    path = find_registry(registry_path)
+    working = WorkingRegistry.find(registry_path)
     if remote:
-        with open_remote_registry(path) as found:
-            inputs = policy_inputs(path, {})
-            old, new, published = load_remote_sides(found, path, inputs.now)
+        with open_remote_registry(working) as found:
+            inputs = policy_inputs(working, {})
+            old, new, published = load_remote_sides(found, inputs.now)
             refused = list_policy_problems(published.change, inputs, console.print_message)
-            report = _compare(path, old, new, refused, environments)
+            report = _compare(working, old, new, refused, environments)
     else:
-        report = _compare(path, *_load_sides(path, base, head), environments)
+        report = _compare(working, *_load_sides(working, base, head), environments)
     _print_report(report, "json" if as_json else form, limit)
     return int(exit_code and report.has_differences)
 
 
-def _load_sides(path: Path, base: str | None, head: str | None) -> tuple[Side, Side, Sequence[Problem]]:
+def _load_sides(working: WorkingRegistry, base: str | None, head: str | None) -> tuple[Side, Side, Sequence[Problem]]:
     """Load the sides that the user names, or the working copy and where it left its branch; and what policy refuses."""
-    checkout = _require_checkout(path)
+    checkout = working.checkout
+    if checkout is None:
+        raise UsageError(
+            f"{working.path} is not in a Git repository: there is nothing to compare with",
+            remedy=missing_checkout_remedy(),
+        )
     base, head = split_range(checkout, base, head)
-    new = load_head_side(checkout, path, head)
-    old = load_base_side(checkout, path, new, base)
+    new = load_head_side(working, checkout, head)
+    old = load_base_side(working, checkout, new, base)
     if head is None and new.registry:
-        report_stale_checkout(path, new.registry.workloads)
-    return old, new, find_policy_problems(path, policy_inputs(path, {}), console.print_message, base, head)
+        report_stale_checkout(working, new.registry.workloads)
+    return old, new, find_policy_problems(working, policy_inputs(working, {}), console.print_message, base, head)
 
 
-def _compare(path: Path, old: Side, new: Side, refused: Sequence[Problem], selected: tuple[str, ...]) -> DiffReport:
+def _compare(
+    working: WorkingRegistry, old: Side, new: Side, refused: Sequence[Problem], selected: tuple[str, ...]
+) -> DiffReport:
     new = replace(new, violations=(*new.violations, *refused))
     known = list_environments(old, new)
     require_known_names(selected, known, "environment")
     with console.show_progress(len(known), "rendering") as step:
         report = compare_sides(old, new, os.environ, selected, step)
-    elsewhere = find_charts_elsewhere(path, new.registry) if new.registry else ""
+    elsewhere = find_charts_elsewhere(working, new.registry) if new.registry else ""
     note = f"the charts are in {elsewhere}: the registries are compared, without what else is there"
     return replace(report, notes=(*report.notes, note)) if elsewhere else report
-
-
-def _require_checkout(path: Path) -> Checkout:
-    checkout = find_checkout(path)
-    if checkout is None:
-        raise UsageError(
-            f"{path} is not in a Git repository: there is nothing to compare with", remedy=missing_checkout_remedy()
-        )
-    return checkout
 
 
 def _print_report(report: DiffReport, form: str, limit: int) -> None:

@@ -8,7 +8,7 @@ from generator import console
 from generator.commands.options import json_option, registry_option
 from generator.errors import LocalError
 from generator.publishing.diagnosis import diagnose
-from generator.registry.files import find_registry
+from generator.working_registry import WorkingRegistry
 
 
 @click.command("doctor")
@@ -21,7 +21,7 @@ def doctor_command(registry_path: str | None, as_json: bool, offline: bool) -> i
     Exit status: 9 if something is wrong; warnings do not count.
     """
     findings = []
-    for finding in diagnose(find_registry(registry_path), offline=offline):
+    for finding in diagnose(WorkingRegistry.find(registry_path), offline=offline):
         findings.append(finding)
         if not as_json:
             console.print_result(str(finding))

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
@@ -27,14 +26,14 @@ from generator.git.messages import redact
 from generator.git.push import PublishResult
 from generator.git.remote_clone import PublishTarget
 from generator.promotion.app_edits import RegistryEdit
-from generator.promotion.history import find_checkout, report_shallow_clone
+from generator.promotion.history import report_shallow_clone
 from generator.publishing.context import EditOperation
 from generator.publishing.publish import PublishRequest, publish_registry
 from generator.publishing.summary import PublishSummary
 from generator.publishing.working_copy import EditOutcome, edit_working_copy
-from generator.registry.files import find_registry
 from generator.registry.model import PromotionPolicy
 from generator.registry.registry import Registry
+from generator.working_registry import WorkingRegistry
 
 #: So many moved apps are listed; the commit's message has more.
 _MAX_MOVES = 20
@@ -53,33 +52,29 @@ def edit_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def registry_file(flags: dict[str, Any]) -> Path:
-    """Find the registry file from the command's flags."""
-    return find_registry(flags["registry_path"])
-
-
-def run_edit(operation: EditOperation, flags: dict[str, Any], *, reads_history: bool = False) -> None:
+def run_edit(
+    working: WorkingRegistry, operation: EditOperation, flags: dict[str, Any], *, reads_history: bool = False
+) -> None:
     """Edit the working copy and render, or publish, and print the result.
 
     An edit of the working copy that `reads_history` reports a shallow clone; to publish, the whole history is fetched.
     """
-    path = registry_file(flags)
     if flags["and_publish"] or flags["as_request"]:
-        _publish_edit(operation, path, flags)
+        _publish_edit(working, operation, flags)
     else:
         if reads_history:
-            report_shallow_clone(find_checkout(path), console.print_message)
-        _run_in_working_copy(operation, path, flags)
+            report_shallow_clone(working, console.print_message)
+        _run_in_working_copy(working, operation, flags)
 
 
-def _run_in_working_copy(operation: EditOperation, path: Path, flags: dict[str, Any]) -> None:
+def _run_in_working_copy(working: WorkingRegistry, operation: EditOperation, flags: dict[str, Any]) -> None:
     outcome = edit_working_copy(
-        path,
+        working,
         operation,
         dry_run=flags["dry_run"],
         verify_with_helm=not flags["without_helm"],
         removals=flags["removals"],
-        policy=policy_inputs(path, flags),
+        policy=policy_inputs(working, flags),
     )
     if flags["as_json"]:
         console.print_json(_edit_outcome_json(outcome, flags["dry_run"]))
@@ -123,19 +118,16 @@ def _print_edit_messages(edit: RegistryEdit) -> None:
         console.print_result(line)
 
 
-def _publish_edit(operation: EditOperation, path: Path, flags: dict[str, Any]) -> None:
+def _publish_edit(working: WorkingRegistry, operation: EditOperation, flags: dict[str, Any]) -> None:
     request = PublishRequest(
-        str(path),
-        None,
-        None,
         dry_run=flags["dry_run"],
         without_helm=flags["without_helm"],
         removals=flags["removals"],
         keep_checkout=flags["keep_checkout"],
-        policy=policy_inputs(path, flags),
+        policy=policy_inputs(working, flags),
         pull_request=requests.read_pull_request_options(flags["as_request"], flags["forge"]),
     )
-    publish_and_print(request, yes=flags["yes"], as_json=flags["as_json"], operation=operation)
+    publish_and_print(working, request, yes=flags["yes"], as_json=flags["as_json"], operation=operation)
 
 
 def checkout_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -146,12 +138,17 @@ def checkout_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def publish_and_print(
-    request: PublishRequest, *, yes: bool, as_json: bool, operation: EditOperation | None = None
+    working: WorkingRegistry,
+    request: PublishRequest,
+    *,
+    yes: bool,
+    as_json: bool,
+    operation: EditOperation | None = None,
 ) -> None:
     """Publish, after an announcement and, on a terminal, a question; print the result."""
     ask = not (yes or request.dry_run or request.pull_request)
     request = replace(request, announce=partial(_announce, dry_run=request.dry_run, ask=ask))
-    result, summary = publish_registry(request, console.print_message, operation)
+    result, summary = publish_registry(working, request, console.print_message, operation)
     if as_json:
         console.print_json(_publish_result_json(result, summary, request.dry_run))
     else:

@@ -6,10 +6,9 @@ import click
 
 from generator import console
 from generator.commands.options import registry_option
-from generator.publishing.working_registry import read_working_registry
-from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
 from generator.site.graphs import build_chart_tree, build_promotion_graph, format_dot, format_mermaid
+from generator.working_registry import WorkingRegistry
 
 
 @click.command("graph")
@@ -22,7 +21,7 @@ def graph_command(registry_path: str | None, form: str, what: str, environments:
 
     An environment with many apps shows its teams, each with the number of its apps.
     """
-    registry = read_working_registry(find_registry(registry_path))
+    registry = WorkingRegistry.find(registry_path).read()
     require_known_names(environments, registry.environments, "environment")
     graph = (build_promotion_graph if what == "promotion" else build_chart_tree)(registry, environments)
     console.print_result(format_mermaid(graph) if form == "mermaid" else format_dot(graph))

@@ -12,8 +12,8 @@ from generator.commands.registry_view import read_registry_and_history, read_req
 from generator.errors import UsageError
 from generator.promotion.history import History, RevisionChange
 from generator.promotion.times import parse_moment
-from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
+from generator.working_registry import WorkingRegistry
 
 
 @click.command("history")
@@ -27,18 +27,18 @@ def history_command(
     app: str | None, registry_path: str | None, as_json: bool, remote: bool, environment: str | None, since: str | None
 ) -> None:
     """List the revision changes of an app, or of all apps, from the Git history, newest first."""
-    path = find_registry(registry_path)
+    working = WorkingRegistry.find(registry_path)
     now = current_time()
     begin = parse_moment("--since", since, now) if since else None
-    history = read_required_history(path, now, remote=remote)
+    history = read_required_history(working, now, remote=remote)
     changes = history.filter_changes(app, environment, begin)
     if not changes and app is not None and not history.filter_changes(app):
         raise UsageError(
-            f"{app} has no history in {path}",
+            f"{app} has no history in {working.path}",
             remedy="check the spelling, or commit the registry first",
         )
     if environment is not None and not changes:
-        editable, _ = read_registry_and_history(path, now, remote=remote, without_history=True)
+        editable, _ = read_registry_and_history(working, now, remote=remote, without_history=True)
         known = {change.environment for change in history.revision_changes} | editable.registry.environments.keys()
         require_known_names((environment,), known, "environment")
     if as_json:

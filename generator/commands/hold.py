@@ -10,6 +10,7 @@ from generator.commands.edit_options import edit_options, environment_option, ru
 from generator.commands.options import current_time
 from generator.promotion.app_edits import hold_apps
 from generator.promotion.times import parse_moment
+from generator.working_registry import WorkingRegistry
 
 
 @click.command("hold")
@@ -18,8 +19,14 @@ from generator.promotion.times import parse_moment
 @click.option("--reason", required=True, metavar="TEXT", help="The reason; a refused promotion shows it.")
 @click.option("--until", metavar="TIME", help="When the hold ends by itself: 7d, tomorrow, 2026-11-20T09:00Z.")
 @edit_options
-def hold_command(apps: tuple[str, ...], environment: str, reason: str, until: str | None, **flags: Any) -> None:
+def hold_command(
+    apps: tuple[str, ...], environment: str, reason: str, until: str | None, registry_path: str | None, **flags: Any
+) -> None:
     """Stop promotions of apps into an environment, until a time or until 'workloads unhold'."""
     moment = current_time()
     end = parse_moment("--until", until, moment, future=True) if until else None
-    run_edit(lambda context: hold_apps(context.editable, apps, environment, reason, moment, end), flags)
+    run_edit(
+        WorkingRegistry.find(registry_path),
+        lambda context: hold_apps(context.editable, apps, environment, reason, moment, end),
+        flags,
+    )

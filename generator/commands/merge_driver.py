@@ -10,11 +10,12 @@ import click
 from generator import console
 from generator.commands.options import registry_option
 from generator.errors import UsageError
-from generator.git.checkout import Checkout, missing_checkout_remedy
+from generator.git.checkout import missing_checkout_remedy
 from generator.git.merge_driver import install_merge_driver, merge_text_files
 from generator.registry.files import TEAM_PLACEHOLDER, find_registry, read_regular_file
 from generator.registry.three_way_merge import merge_texts
 from generator.toml.document import TomlError, parse_document
+from generator.working_registry import WorkingRegistry
 
 
 @click.command("merge-driver")
@@ -54,16 +55,15 @@ def _merge_files(base: Path, ours: Path, theirs: Path, name: str) -> int:
 
 
 def _install_merge_driver(path: Path) -> int:
-    checkout = Checkout.discover(path.parent)
-    if checkout is None:
+    working = WorkingRegistry(path)
+    if working.checkout is None:
         raise UsageError(f"{path.parent} is not in a Git repository", remedy=missing_checkout_remedy())
-    folder = path.parent.resolve().relative_to(checkout.top.resolve())
     patterns = [path.name]
     with suppress(TomlError):  # if the file is invalid, its includes are added by the next installation
         include = parse_document(path.name, read_regular_file(path) or b"").data.get("include")
         included = [pattern for pattern in include if isinstance(pattern, str)] if isinstance(include, list) else []
         patterns += [pattern.replace(TEAM_PLACEHOLDER, "*") for pattern in included]
-    written = install_merge_driver(checkout.top, [(folder / pattern).as_posix() for pattern in patterns])
+    written = install_merge_driver(working.checkout.top, [working.prefix + pattern for pattern in patterns])
     for line in written:
         console.print_result(f".gitattributes: {line}")
     console.print_result("Git merges the registry by key and list entry in this checkout")

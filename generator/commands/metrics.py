@@ -13,8 +13,8 @@ from generator.commands.registry_view import read_registry_and_history, remote_o
 from generator.errors import UsageError
 from generator.promotion.metrics import DeliveryMetrics, compute_delivery_metrics
 from generator.promotion.times import format_age, parse_moment
-from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
+from generator.working_registry import WorkingRegistry
 
 _DEFAULT_DAYS = 90
 
@@ -38,8 +38,8 @@ def metrics_command(
     """
     if as_json and as_csv:
         raise UsageError("--json and --csv exclude each other", remedy="choose one of them")
-    path, until = find_registry(registry_path), current_time()
-    editable, history = read_registry_and_history(path, until, remote=remote, in_git=True)
+    working, until = WorkingRegistry.find(registry_path), current_time()
+    editable, history = read_registry_and_history(working, until, remote=remote, in_git=True)
     registry = editable.registry
     require_known_names(teams, registry.teams, "team")
     begin = parse_moment("--since", since or f"{_DEFAULT_DAYS}d", until)

@@ -9,6 +9,7 @@ import click
 from generator.commands.edit_options import edit_options, run_edit
 from generator.commands.options import current_time, override_options
 from generator.promotion.onboarding import migrate_app
+from generator.working_registry import WorkingRegistry
 
 
 @click.command("migrate")
@@ -17,11 +18,15 @@ from generator.promotion.onboarding import migrate_app
 @click.option("--namespace", metavar="NAME", help="Another namespace than the old one's.")
 @override_options
 @edit_options
-def migrate_command(old: str, new: str, namespace: str | None, **flags: Any) -> None:
+def migrate_command(old: str, new: str, namespace: str | None, registry_path: str | None, **flags: Any) -> None:
     """Add NEW next to OLD in every environment that lists OLD, and retire OLD there.
 
     Changing an Application's name, namespace, project or cluster in place deletes its workload. Keep both entries
     until NEW is healthy, then remove OLD with 'workloads remove'.
     """
     moment = current_time()
-    run_edit(lambda context: migrate_app(context.editable, old, new, namespace, moment), flags)
+    run_edit(
+        WorkingRegistry.find(registry_path),
+        lambda context: migrate_app(context.editable, old, new, namespace, moment),
+        flags,
+    )

@@ -2,45 +2,40 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from generator import console
 from generator.commands.options import current_time
-from generator.git.config import GitConfig
 from generator.git.remote_refs import RemoteRepositories
-from generator.promotion.history import find_checkout
 from generator.promotion.policy import PolicyInputs
 from generator.promotion.trailers import PolicyOverride
 from generator.publishing.comparison_base import find_registry_branch
 from generator.registry.model import Workloads
+from generator.working_registry import WorkingRegistry
 
 _REMOTES = f"{__name__}.remotes"
 
 
-def policy_inputs(path: Path, flags: dict[str, Any]) -> PolicyInputs:
+def policy_inputs(working: WorkingRegistry, flags: dict[str, Any]) -> PolicyInputs:
     """What checks of policy need: the time, the app repositories, and the rules that the user overrides."""
     overrides = tuple(PolicyOverride(rule, flags["reason"]) for rule in flags.get("rules", ()))
-    return PolicyInputs(current_time(), open_remotes(path), overrides)
+    return PolicyInputs(current_time(), open_remotes(working), overrides)
 
 
-def open_remotes(path: Path) -> RemoteRepositories:
+def open_remotes(working: WorkingRegistry) -> RemoteRepositories:
     """Open the apps' repositories with the settings of the user's checkout; each is queried once in a command."""
     opened = click.get_current_context().meta
     if _REMOTES not in opened:
-        checkout = find_checkout(path)
-        opened[_REMOTES] = RemoteRepositories(
-            lambda: checkout.git_config if checkout else GitConfig.read_git_config(path.parent)
-        )
+        opened[_REMOTES] = RemoteRepositories(lambda: working.git_config)
     remotes: RemoteRepositories = opened[_REMOTES]
     return remotes
 
 
-def report_stale_checkout(path: Path, workloads: Workloads) -> None:
+def report_stale_checkout(working: WorkingRegistry, workloads: Workloads) -> None:
     """Print a note if the checkout is behind the registry's branch as it was last fetched."""
-    checkout = find_checkout(path)
-    behind = checkout.describe_missing_commits(find_registry_branch(checkout, workloads)) if checkout else ""
+    checkout = working.checkout
+    behind = checkout.describe_missing_commits(find_registry_branch(working, checkout, workloads)) if checkout else ""
     if behind:
         console.print_message(f"note: this checkout is {behind}: run git pull to see what is published")

@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
-from generator.commands.edit_options import edit_options, registry_file, run_edit
+from generator.commands.edit_options import edit_options, run_edit
 from generator.commands.options import current_time, override_options
 from generator.commands.policy_options import open_remotes
 from generator.errors import UsageError
 from generator.promotion.policy import PromotionContext
 from generator.promotion.promote import PromotionRequest, promote_apps
+from generator.working_registry import WorkingRegistry
 
 
 @click.command("promote")
@@ -33,7 +34,7 @@ from generator.promotion.promote import PromotionRequest, promote_apps
 @click.option("--ready", is_flag=True, help="Only what a schedule may promote; the rest waits, with the reason.")
 @override_options
 @edit_options
-def promote_command(apps: tuple[str, ...], **flags: Any) -> None:
+def promote_command(apps: tuple[str, ...], registry_path: str | None, **flags: Any) -> None:
     """Promote the revision of the source environment into an environment.
 
     The environment's policy applies: order, pin kind, soak time, freezes and holds. A refusal states the rule, the
@@ -56,8 +57,10 @@ def promote_command(apps: tuple[str, ...], **flags: Any) -> None:
         overridden_rules=flags["rules"],
         reason=flags["reason"],
     )
-    moment, ask = current_time(), open_remotes(registry_file(flags))
+    working = WorkingRegistry.find(registry_path)
+    moment, ask = current_time(), open_remotes(working)
     run_edit(
+        working,
         lambda context: promote_apps(context.editable, request, PromotionContext(context.history, moment, ask)),
         flags,
         reads_history=True,

@@ -22,7 +22,7 @@ from generator.commands.pull_request_options import read_pull_request_options
 from generator.errors import ConflictError, UsageError
 from generator.publishing.publish import PublishRequest
 from generator.publishing.refresh_requests import refresh_requests as refresh_open_requests
-from generator.registry.files import find_registry
+from generator.working_registry import WorkingRegistry
 
 
 @click.command("publish")
@@ -71,9 +71,9 @@ def publish_command(
     With --refresh-requests, the edit of each open pull request that workloads made is applied to the branch as it is
     now, and its own branch is updated. Pull requests with commits of people stay as they are.
     """
-    inputs = policy_inputs(find_registry(registry_path), {"rules": rules, "reason": reason})
+    working = WorkingRegistry.find(registry_path)
+    inputs = policy_inputs(working, {"rules": rules, "reason": reason})
     request = PublishRequest(
-        registry_path,
         repository,
         branch,
         dry_run=dry_run,
@@ -83,9 +83,9 @@ def publish_command(
     )
     if refresh_requests:
         _refuse_options_of_publish(request, reason or rules)
-        _refresh_requests(request, forge or "", as_json)
+        _refresh_requests(working, request, forge or "", as_json)
     else:
-        publish_and_print(request, yes=yes, as_json=as_json)
+        publish_and_print(working, request, yes=yes, as_json=as_json)
 
 
 def _refuse_options_of_publish(request: PublishRequest, overrides: object) -> None:
@@ -98,9 +98,9 @@ def _refuse_options_of_publish(request: PublishRequest, overrides: object) -> No
         )
 
 
-def _refresh_requests(request: PublishRequest, forge: str, as_json: bool) -> None:
+def _refresh_requests(working: WorkingRegistry, request: PublishRequest, forge: str, as_json: bool) -> None:
     found = []
-    for each in refresh_open_requests(request, forge, console.print_message):
+    for each in refresh_open_requests(working, request, forge, console.print_message):
         found.append(each)
         if not as_json:
             text = f"{each.outcome.replace('-', ' ')}{f' as {each.commit[:12]}' if each.outcome == 'refreshed' else ''}"

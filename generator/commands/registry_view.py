@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 
 import click
 
@@ -11,9 +10,8 @@ from generator import console
 from generator.commands.policy_options import report_stale_checkout
 from generator.promotion.history import History, open_history, require_history
 from generator.publishing.remote_registry import open_remote_registry
-from generator.publishing.working_registry import read_working_editable_registry
 from generator.registry.editable import EditableRegistry
-from generator.registry.reader import read_workloads_settings
+from generator.working_registry import WorkingRegistry
 
 remote_option = click.option(
     "--remote", is_flag=True, help="Read the registry's branch on the remote instead of this checkout."
@@ -21,30 +19,30 @@ remote_option = click.option(
 
 
 def read_registry_and_history(
-    path: Path, now: datetime, *, remote: bool, without_history: bool = False, in_git: bool = False
+    working: WorkingRegistry, now: datetime, *, remote: bool, without_history: bool = False, in_git: bool = False
 ) -> tuple[EditableRegistry, History]:
-    """Read the registry at `path` with its history, and report a checkout that is behind or shallow.
+    """Read the registry with its history, and report a checkout that is behind or shallow.
 
     With `in_git`, raises UsageError if there is no repository.
     """
     if remote:
-        with open_remote_registry(path) as found:
+        with open_remote_registry(working) as found:
             return found.read_registry(), History() if without_history else found.read_history(now)
-    editable = read_working_editable_registry(path)
-    report_stale_checkout(path, editable.registry.workloads)
+    editable = working.read_editable()
+    report_stale_checkout(working, editable.registry.workloads)
     if without_history:
         return editable, History()
-    return editable, (require_history if in_git else open_history)(path, now, console.print_message)
+    return editable, (require_history if in_git else open_history)(working, now, console.print_message)
 
 
-def read_required_history(path: Path, now: datetime, *, remote: bool) -> History:
-    """Read the history of the registry at `path`, even if the registry is invalid now.
+def read_required_history(working: WorkingRegistry, now: datetime, *, remote: bool) -> History:
+    """Read the history of the registry, even if the registry is invalid now.
 
     Raises UsageError if it is not in a Git repository. Reports a checkout that is behind or shallow.
     """
     if remote:
-        with open_remote_registry(path) as found:
+        with open_remote_registry(working) as found:
             return found.read_history(now)
-    history = require_history(path, now, console.print_message)
-    report_stale_checkout(path, read_workloads_settings(path))
+    history = require_history(working, now, console.print_message)
+    report_stale_checkout(working, working.read_workloads())
     return history

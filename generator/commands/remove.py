@@ -11,6 +11,7 @@ from generator.commands.options import current_time
 from generator.errors import UsageError
 from generator.promotion.app_edits import RegistryEdit, RetirementProof, remove_retired_app
 from generator.publishing.context import EditContext
+from generator.working_registry import WorkingRegistry
 
 
 @click.command("remove")
@@ -19,7 +20,9 @@ from generator.publishing.context import EditContext
 @click.option("--forget", is_flag=True, help="Also remove the app's own table, if it is in no other environment.")
 @click.option("--synced", is_flag=True, help="Argo CD has synced the retirement; do not wait for policy.retireFor.")
 @edit_options
-def remove_command(app: str, environment: str | None, forget: bool, synced: bool, **flags: Any) -> None:
+def remove_command(
+    app: str, environment: str | None, forget: bool, synced: bool, registry_path: str | None, **flags: Any
+) -> None:
     """Remove a retired app from an environment without deleting its workload.
 
     The retirement must have been published for policy.retireFor (15m by default), so that Argo CD has synced it.
@@ -37,4 +40,4 @@ def remove_command(app: str, environment: str | None, forget: bool, synced: bool
         proof = RetirementProof(moment, published_at, synced)
         return remove_retired_app(context.editable, app, environment, context.published_applications, forget, proof)
 
-    run_edit(remove_app, flags)
+    run_edit(WorkingRegistry.find(registry_path), remove_app, flags)

@@ -13,6 +13,7 @@ from generator import console
 from generator.commands.options import dry_run_option, json_option, registry_option, without_helm_option
 from generator.publishing.removal_guard import Removal
 from generator.publishing.working_copy import RenderOutcome, render_manifests, render_working_copy
+from generator.working_registry import WorkingRegistry
 
 #: The maximum number of paths to print; `--json` lists all of them.
 _MAX_LISTED_PATHS = 60
@@ -47,10 +48,11 @@ def render_command(
     Only files with changed content are written. Foreign files are never replaced without --adopt, and edits made by
     hand to generated files are kept without --overwrite.
     """
+    working = WorkingRegistry.find(registry_path)
     progress = partial(console.show_progress, description="writing")
     if manifests is not None:
         outcome = render_manifests(
-            registry_path,
+            working,
             environments,
             manifests,
             adopt=adopt,
@@ -60,7 +62,7 @@ def render_command(
         )
     else:
         outcome = render_working_copy(
-            registry_path,
+            working,
             environments,
             adopt=adopt,
             overwrite=overwrite,

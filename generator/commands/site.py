@@ -11,10 +11,10 @@ from generator import console
 from generator.commands.options import current_time, dry_run_option, json_option, registry_option
 from generator.commands.policy_options import open_remotes
 from generator.commands.registry_view import read_registry_and_history, remote_option
-from generator.registry.files import find_registry
 from generator.site.pages import render_pages
 from generator.site.site_folder import compare_site_folder, open_site_folder, write_site
 from generator.site.views import build_site
+from generator.working_registry import WorkingRegistry
 
 
 @click.command("site")
@@ -33,11 +33,11 @@ def site_command(
     foreign files are never replaced or deleted.
     """
 
-    path = find_registry(registry_path)
+    working = WorkingRegistry.find(registry_path)
     moment = (at.replace(tzinfo=UTC) if at else current_time()).replace(second=0, microsecond=0)
     output = open_site_folder(folder)
-    editable, history = read_registry_and_history(path, current_time(), remote=remote)
-    site = build_site(editable, history, moment, open_remotes(path))
+    editable, history = read_registry_and_history(working, current_time(), remote=remote)
+    site = build_site(editable, history, moment, open_remotes(working))
     change, owned = compare_site_folder(output, render_pages(site))
     if change and not dry_run:
         write_site(output, change, owned)

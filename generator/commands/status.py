@@ -20,8 +20,8 @@ from generator.promotion.status import (
     find_pending_promotions,
     list_holds,
 )
-from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
+from generator.working_registry import WorkingRegistry
 
 
 @click.command("status")
@@ -39,9 +39,11 @@ def status_command(registry_path: str | None, as_json: bool, environments: tuple
     apps follow their own targetRevision. Below the table: what 'promote --ready' would promote, why the rest waits, and
     all holds.
     """
-    path = find_registry(registry_path)
+    working = WorkingRegistry.find(registry_path)
     moment = current_time()
-    book, history = read_registry_and_history(path, moment, remote=flags["remote"], without_history=flags["no_history"])
+    book, history = read_registry_and_history(
+        working, moment, remote=flags["remote"], without_history=flags["no_history"]
+    )
     require_known_names(environments, book.registry.environments, "environment")
     require_known_names(flags["teams"], book.registry.teams, "team")
     columns = environments or tuple(book.registry.environments)
@@ -49,7 +51,7 @@ def status_command(registry_path: str | None, as_json: bool, environments: tuple
     rows = [row for row in build_matrix_with_history(book, history) if row.team in teams]
     waiting = [
         wait
-        for wait in find_pending_promotions(book, columns, PromotionContext(history, moment, open_remotes(path)))
+        for wait in find_pending_promotions(book, columns, PromotionContext(history, moment, open_remotes(working)))
         if wait.team in teams
     ]
     if flags["blocked"]:

@@ -7,30 +7,32 @@ from typing import Any
 import click
 
 from generator.artifacts.artifact_versions import ArtifactVersions
-from generator.commands.edit_options import edit_options, registry_file, run_edit
+from generator.commands.edit_options import edit_options, run_edit
 from generator.commands.options import current_time
 from generator.commands.policy_options import open_remotes
 from generator.promotion.app_edits import RegistryEdit
 from generator.promotion.policy import PromotionContext
 from generator.promotion.tracking import update_tracked_apps
 from generator.publishing.context import EditContext
+from generator.working_registry import WorkingRegistry
 
 
 @click.command("update")
 @click.argument("apps", nargs=-1, metavar="[APP]...")
 @edit_options
-def update_command(apps: tuple[str, ...], **flags: Any) -> None:
+def update_command(apps: tuple[str, ...], registry_path: str | None, **flags: Any) -> None:
     """Update apps that set `track` to their newest revision or version in the first environments.
 
     An app tracks tags, track = { tags = "v*", semver = ">=1,<2" }, or a branch, track = { branch = "main" }: those of
     its Git repository, or the versions of its chart in a Helm repository or OCI registry, or the tags of its image.
     Pre-releases count where the range names one.
     """
-    moment, ask = current_time(), open_remotes(registry_file(flags))
+    working = WorkingRegistry.find(registry_path)
+    moment, ask = current_time(), open_remotes(working)
     versions = ArtifactVersions()
 
     def update(context: EditContext) -> RegistryEdit:
         promotion = PromotionContext(context.history, moment, ask)
         return update_tracked_apps(context.editable, apps, promotion, versions)
 
-    run_edit(update, flags)
+    run_edit(working, update, flags)

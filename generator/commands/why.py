@@ -10,8 +10,8 @@ from generator.commands.policy_options import open_remotes
 from generator.commands.registry_view import read_registry_and_history, remote_option
 from generator.promotion.explain import explain_app
 from generator.promotion.policy import PromotionContext
-from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
+from generator.working_registry import WorkingRegistry
 
 
 @click.command("why")
@@ -22,13 +22,13 @@ from generator.registry.problems import require_known_names
 @click.option("--in", "environment", metavar="ENV", help="Only this environment; default: all.")
 def why_command(app: str, registry_path: str | None, as_json: bool, remote: bool, environment: str | None) -> None:
     """Explain what an app runs, since when, who put it there, what waits for which rule, and what to do next."""
-    path = find_registry(registry_path)
+    working = WorkingRegistry.find(registry_path)
     moment = current_time()
-    editable, history = read_registry_and_history(path, moment, remote=remote)
+    editable, history = read_registry_and_history(working, moment, remote=remote)
     require_known_names((app,), editable.registry.apps, "app")
     environments = (environment,) if environment is not None else tuple(editable.registry.environments)
     require_known_names(environments, editable.registry.environments, "environment")
-    found = explain_app(editable, app, environments, PromotionContext(history, moment, open_remotes(path)))
+    found = explain_app(editable, app, environments, PromotionContext(history, moment, open_remotes(working)))
     if as_json:
         console.print_json({"app": app, "environments": [each.to_json_object() for each in found]})
         return

@@ -12,12 +12,12 @@ from generator.charts.output_folder import OutputFolder
 from generator.diff.sides import Side, SideSource, load_committed_side, render_side
 from generator.errors import UsageError
 from generator.git.checkout import Checkout
-from generator.pipeline import CommittedFiles, open_branch_folder, open_working_folder
-from generator.publishing.checkout_files import open_registry_files, refuse_charts_not_checked_out
+from generator.pipeline import open_branch_folder, open_working_folder
 from generator.publishing.comparison_base import find_comparison_base
 from generator.publishing.context import find_chart_location
 from generator.publishing.remote_registry import RemoteRegistry
 from generator.publishing.sources import OverlaidFiles, RegistryToPublish, WorkloadsRepositorySource
+from generator.working_registry import WorkingRegistry, refuse_charts_not_checked_out
 
 
 def _resolve_commit(checkout: Checkout, revision: str) -> str:
@@ -49,16 +49,16 @@ def split_range(checkout: Checkout, base: str | None, head: str | None) -> tuple
     return merge_base, commits[1]
 
 
-def load_head_side(checkout: Checkout, path: Path, revision: str | None) -> Side:
+def load_head_side(working: WorkingRegistry, checkout: Checkout, revision: str | None) -> Side:
     """Load the side after the change: the registry at a revision, or in the working copy."""
-    locate = partial(find_chart_location, path)
+    path, locate = working.path, partial(find_chart_location, working)
     if revision is not None:
-        files = CommittedFiles(checkout, path.parent, _resolve_commit(checkout, revision))
+        files = working.files_at(_resolve_commit(checkout, revision))
         return render_side(SideSource.of_commit(files, path.name, locate))
     folder, length = path.parent, len(checkout.head_commit() or "0" * 40)
     return render_side(
         SideSource(
-            open_registry_files(path),
+            working.files,
             path.name,
             str(folder),
             None,
@@ -74,14 +74,13 @@ def _open_working_charts(checkout: Checkout, folder: Path) -> ChartFolder:
     return open_working_folder(OutputFolder(folder))
 
 
-def load_remote_sides(remote: RemoteRegistry, path: Path, now: datetime) -> tuple[Side, Side, RegistryToPublish]:
+def load_remote_sides(remote: RemoteRegistry, now: datetime) -> tuple[Side, Side, RegistryToPublish]:
     """Load the branch as it is on the remote, the same with the edits of the checkout, and its registry with them.
 
     That is what `publish` would push now. Raises ConflictError if both changed the same entries.
     """
-    base, branch, target = remote.base, remote.files, remote.target
-    source = WorkloadsRepositorySource(path, remote.checkout, target.url, target.branch, now)
-    published = source.load_for_base(base)
+    base, branch, working = remote.base, remote.files, remote.working
+    published = WorkloadsRepositorySource(working, remote.checkout, remote.target, now).load_for_base(base)
     edited = {name.removeprefix(branch.prefix): data for name, data in published.files_to_commit.items()}
     old = SideSource(
         branch,
@@ -89,14 +88,14 @@ def load_remote_sides(remote: RemoteRegistry, path: Path, now: datetime) -> tupl
         branch.display_folder,
         base.commit,
         lambda output: open_branch_folder(base, branch.prefix + output),
-        partial(find_chart_location, path),
+        partial(find_chart_location, working),
         len(base.commit or ""),
     )
     new = render_side(replace(old, files=OverlaidFiles(branch, edited), revision=None))
     return load_committed_side(old, published.registry.workloads.path), new, published
 
 
-def load_base_side(checkout: Checkout, path: Path, head: Side, revision: str | None) -> Side:
+def load_base_side(working: WorkingRegistry, checkout: Checkout, head: Side, revision: str | None) -> Side:
     """Load the side before the change: a revision, or where `head` left the workloads branch.
 
     Raises UsageError or ConflictError if that cannot be found.
@@ -105,7 +104,7 @@ def load_base_side(checkout: Checkout, path: Path, head: Side, revision: str | N
     if revision is None and start is None:
         return Side(None, "nothing")
     if revision is None and head.registry is not None and start is not None:
-        revision = find_comparison_base(checkout, path, head.registry.workloads, start)
-    files = CommittedFiles(checkout, path.parent, _resolve_commit(checkout, revision or "HEAD"))
-    source = SideSource.of_commit(files, path.name, partial(find_chart_location, path))
+        revision = find_comparison_base(working, checkout, head.registry.workloads, start)
+    files = working.files_at(_resolve_commit(checkout, revision or "HEAD"))
+    source = SideSource.of_commit(files, working.path.name, partial(find_chart_location, working))
     return load_committed_side(source, head.registry.workloads.path if head.registry else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 from generator.charts.chart_folder import EMPTY_FOLDER, ChartFolder, overlay_tree
 from generator.charts.layout import OutputLocation
@@ -12,11 +13,14 @@ from generator.charts.plan import plan_charts
 from generator.charts.render import render_plan
 from generator.errors import GeneratorError, Problem
 from generator.git.commit_plan import blob_id
-from generator.pipeline import CommittedFiles, open_committed_folder
+from generator.pipeline import open_committed_folder
 from generator.publishing.removal_guard import ApplicationIdentities
 from generator.registry.files import RegistryFiles
 from generator.registry.reader import read_registry_with_violations
 from generator.registry.registry import Registry
+
+if TYPE_CHECKING:
+    from generator.working_registry import CommittedFiles
 
 
 @dataclass(frozen=True)

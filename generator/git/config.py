@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from generator.errors import LocalError
+from generator.git.commit_plan import GitIdentity
 from generator.git.messages import git_message
 from generator.git.remote_url import absolute_url, has_credentials, names_a_host, transport_scheme, url_host
 from generator.git.runner import GitRunner
@@ -162,6 +163,21 @@ class GitConfig:
             allowed_signers=self._expand_path("gpg.ssh.allowedsignersfile"),
             default_key_command=self.get_value("gpg.ssh.defaultkeycommand"),
         )
+
+    def find_author_and_committer(self, environment: Mapping[str, str]) -> tuple[GitIdentity, GitIdentity]:
+        """Find the author (the human or CI actor) and the committer (the same, unless Git's variables differ).
+
+        Raises UsageError if there is no name or email that git would store as it is.
+        """
+        name = environment.get("GIT_AUTHOR_NAME") or self.get_value("user.name") or environment.get("GITHUB_ACTOR", "")
+        actor = environment.get("GITHUB_ACTOR")
+        email = environment.get("GIT_AUTHOR_EMAIL") or self.get_value("user.email")
+        email = email or (f"{actor}@users.noreply.github.com" if actor else environment.get("GITLAB_USER_EMAIL", ""))
+        author = GitIdentity(name or environment.get("GITLAB_USER_NAME", ""), email)
+        committer = GitIdentity(
+            environment.get("GIT_COMMITTER_NAME") or author.name, environment.get("GIT_COMMITTER_EMAIL") or author.email
+        )
+        return author, committer
 
     def _expand_path(self, key: str) -> str:
         """Return a path setting with `~` expanded, as git does for values in a file."""

@@ -7,16 +7,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import islice
-from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple
 
 from generator.argocd.revisions import shorten_commit
 from generator.errors import UsageError
-from generator.git.checkout import Checkout, missing_checkout_remedy
+from generator.git.checkout import missing_checkout_remedy
 from generator.git.commit_log import CommitLog, LoggedCommit, open_head_log
 from generator.promotion.snapshots import ListedRevisions, RevisionReader
 from generator.promotion.trailers import PolicyOverride, parse_override_trailers, parse_reason_trailer
-from generator.registry.files import filter_by_pattern
+from generator.registry.files import RegistryLocation, filter_by_pattern
+
+if TYPE_CHECKING:
+    from generator.working_registry import WorkingRegistry
 
 # The number of versions whose files are read together; limits memory use.
 _VERSIONS_PER_BATCH = 200
@@ -148,28 +151,6 @@ class History:
         return "-" if revision is None else self.commit_tags.get((app, revision)) or shorten_commit(revision)
 
 
-class RegistryLocation(NamedTuple):
-    """Where a registry is in its repository: its root file, and the folder of its included files ("" is the top)."""
-
-    root_path: str
-    folder: str
-
-    @classmethod
-    def from_root_path(cls, root_path: str) -> RegistryLocation:
-        """The location of a registry whose root file is no link."""
-        return cls(root_path, root_path.rpartition("/")[0])
-
-    @property
-    def pathspec(self) -> str:
-        """The pathspec that matches the root file."""
-        return f":(top,literal){self.root_path}"
-
-    @property
-    def prefix(self) -> str:
-        """The folder as the start of a path."""
-        return f"{self.folder}/" if self.folder else ""
-
-
 def read_history(commit_log: CommitLog, location: RegistryLocation, now: datetime | None = None) -> History:
     """Read the history of a registry, also from where its root file was before it was renamed.
 
@@ -209,64 +190,34 @@ def _batch_versions(versions: Iterator[LoggedCommit]) -> Iterator[list[LoggedCom
         yield batch
 
 
-def find_registry_folder(checkout: Checkout, registry_path: Path) -> str:
-    """Return the repository path of the registry's folder, "" for the top. Raises ValueError outside of it."""
-    folder = registry_path.absolute().parent.resolve().relative_to(checkout.top.resolve()).as_posix()
-    return "" if folder == "." else folder
-
-
-def find_checkout(path: Path) -> Checkout | None:
-    """Find the Git checkout that contains the registry at `path`; None if there is none. Raises LocalError."""
-    folder = path.absolute().parent
-    known = any((place / ".git").exists() for place in (folder.resolve(), *folder.resolve().parents))
-    return Checkout.discover(folder) if known else None
-
-
-def find_registry_location(checkout: Checkout, registry_path: Path) -> RegistryLocation:
-    """Return where the registry's root file and folder are in the repository; a root file that is a link is followed.
-    Raises UsageError if the link leaves the repository.
-    """
-    real = registry_path.absolute().resolve()
-    try:
-        root_path = real.relative_to(checkout.top.resolve()).as_posix()
-    except ValueError:
-        raise UsageError(
-            f"{registry_path.name} is a link to {real}, outside of this repository, so its history is not here",
-            remedy=f"run the command on the file itself: --registry {real}",
-        ) from None
-    return RegistryLocation(root_path, find_registry_folder(checkout, registry_path))
-
-
-def read_registry_history(checkout: Checkout | None, path: Path, now: datetime | None = None) -> History:
-    """Read the history of the registry at `path` up to HEAD; empty without a checkout or a commit."""
-    log = open_head_log(checkout) if checkout else None
-    if checkout is None or log is None:
+def read_registry_history(working: WorkingRegistry, now: datetime | None = None) -> History:
+    """Read the history of a registry up to HEAD; empty without a checkout or a commit."""
+    log = open_head_log(working.checkout) if working.checkout else None
+    if working.checkout is None or log is None:
         return History()
-    history = read_history(log, find_registry_location(checkout, path), now)
-    return replace(history, is_cut_off=checkout.is_shallow())
+    return replace(read_history(log, working.location, now), is_cut_off=working.checkout.is_shallow())
 
 
-def report_shallow_clone(checkout: Checkout | None, report: Callable[[str], None]) -> None:
+def report_shallow_clone(working: WorkingRegistry, report: Callable[[str], None]) -> None:
     """Report that the history is cut off, if it is."""
-    if checkout is not None and checkout.is_shallow():
+    if working.checkout is not None and working.checkout.is_shallow():
         report("this clone is shallow, so older changes are missing: run 'git fetch --unshallow' to see them")
 
 
-def open_history(path: Path, now: datetime, report: Callable[[str], None]) -> History:
-    """Read the history of the registry at `path`; empty outside of a repository. Reports a shallow clone."""
-    checkout = find_checkout(path)
-    report_shallow_clone(checkout, report)
-    return read_registry_history(checkout, path, now)
+def open_history(working: WorkingRegistry, now: datetime, report: Callable[[str], None]) -> History:
+    """Read the history of a registry; empty outside of a repository. Reports a shallow clone."""
+    report_shallow_clone(working, report)
+    return read_registry_history(working, now)
 
 
-def require_history(path: Path, now: datetime, report: Callable[[str], None]) -> History:
-    """Read the history of the registry at `path`. Raises UsageError if it is not in a Git repository."""
-    if find_checkout(path) is None:
+def require_history(working: WorkingRegistry, now: datetime, report: Callable[[str], None]) -> History:
+    """Read the history of a registry. Raises UsageError if it is not in a Git repository."""
+    if working.checkout is None:
         raise UsageError(
-            f"{path.parent.absolute()} is not in a Git repository, so there is no history",
+            f"{working.path.parent.absolute()} is not in a Git repository, so there is no history",
             remedy=missing_checkout_remedy(),
         )
-    return open_history(path, now, report)
+    return open_history(working, now, report)
 
 
 class _Origins(NamedTuple):

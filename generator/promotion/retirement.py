@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from generator.git.commit_log import CommitLog
-from generator.promotion.history import RegistryLocation
+from generator.registry.files import RegistryLocation
 from generator.toml.document import TomlError, parse_document
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from generator.charts.inventory import INVENTORY_FILE, parse_inventory
 from generator.errors import UsageError
 from generator.git.commit_log import open_branch_log
-from generator.promotion.history import RegistryLocation, find_registry_folder
 from generator.promotion.policy import RegistryChange
 from generator.promotion.retirement import find_retirement_time
 from generator.publishing.context import EditContext, read_remote_applications
 from generator.publishing.sources import BranchFiles, RegistryToPublish, read_branch_history
 from generator.registry.editable import read_editable_registry
+from generator.registry.files import RegistryLocation
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from generator.promotion.app_edits import PublishedApplications
     from generator.publishing.context import EditOperation
     from generator.registry.registry import Registry
+    from generator.working_registry import WorkingRegistry
 
 
 class BranchEdit:
@@ -35,43 +36,41 @@ class BranchEdit:
 
     def __init__(
         self,
-        path: Path,
+        working: WorkingRegistry,
         checkout: Checkout,
+        target: PublishTarget,
         operation: EditOperation,
-        url: str,
-        branch: str,
         now: datetime | None = None,
         charts: PublishTarget | None = None,
     ) -> None:
-        """`charts` is where the charts are, if not on the registry's own branch."""
-        self._charts = charts
-        self._now = now
-        self._folder = find_registry_folder(checkout, path)
-        self.prefix = f"{self._folder}/" if self._folder else ""
-        self.name = path.name
+        """`charts` is where the charts are, if not on the registry's own branch, `target`."""
+        self._working = working
         self._checkout = checkout
+        self._target = target
         self._operation = operation
-        self._remote = url, branch
+        self._now = now
+        self._charts = charts
         self.commit = checkout.head_commit()
 
     def load_for_base(self, base: BranchSnapshot) -> RegistryToPublish:
         """Read the branch's registry and apply the operation to it."""
-        files = BranchFiles(base, self.prefix, self.name)
-        if files.read_bytes(self.name) is None:
+        prefix, name = self._working.prefix, self._working.path.name
+        files = BranchFiles(base, prefix, name)
+        if files.read_bytes(name) is None:
             raise UsageError(
-                f"the branch {self._remote[1]} has no {self.prefix}{self.name}",
+                f"the branch {self._target.branch} has no {self._working.root_path}",
                 remedy="publish it first (workloads publish), or push the commit that moved it",
             )
-        book = read_editable_registry(files, self.name, self._folder or ".")
-        output = str(PurePosixPath(self.prefix + book.registry.workloads.path))
+        book = read_editable_registry(files, name, files.display_folder)
+        output = str(PurePosixPath(prefix + book.registry.workloads.path))
         context = EditContext(
             book,
-            lambda: read_branch_history(base, self._checkout, self.prefix, self.name, self._remote, self._now),
+            lambda: read_branch_history(base, self._working, self._checkout, self._target, self._now),
             lambda: self._read_published_applications(base, book.registry, f"{output}/{INVENTORY_FILE}"),
             lambda environment, app: self._find_retirement_time(base, environment, app),
         )
         edited = self._operation(context)
-        changed = {self.prefix + name: data for name, data in edited.editable.changed_files(book).items()}
+        changed = {prefix + file: data for file, data in edited.editable.changed_files(book).items()}
         if not changed:
             return RegistryToPublish(book.registry, output, changed, edited)
         after = edited.editable.revalidate()
@@ -89,8 +88,8 @@ class BranchEdit:
     def _find_retirement_time(self, base: BranchSnapshot, environment: str, app: str) -> datetime | None:
         if base.commit is None or self._charts:
             return None
-        with open_branch_log(self._checkout, base.commit, *self._remote) as log:
-            location = RegistryLocation(self.prefix + self.name, self.prefix.rstrip("/"))
+        with open_branch_log(self._checkout, base.commit, self._target.url, self._target.branch) as log:
+            location = RegistryLocation(self._working.root_path, self._working.folder)
             return find_retirement_time(log, location, environment, app, self._now)
 
     def has_ancestor(self, older: str, newer: str) -> bool:

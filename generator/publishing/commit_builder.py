@@ -90,9 +90,7 @@ class CommitBuilder:
         if published.change and self._choices.policy:
             report = published.change.check(self._choices.policy)
             report.raise_if_refused()
-        environments = find_touched_apps(
-            change, before.inventory, lambda path: before.read_files([path]).get(path), published.registry.environments
-        )
+        environments = find_touched_apps(change, before, published.registry.environments)
         self.summary = PublishSummary(
             change,
             removed,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from generator.argocd.urls import repository_key
 from generator.errors import ConflictError, UsageError
-from generator.git.checkout import Checkout
-from generator.registry.model import Workloads
-from generator.registry.reader import parse_workloads_settings
+
+if TYPE_CHECKING:
+    from generator.git.checkout import Checkout
+    from generator.registry.model import Workloads
+    from generator.working_registry import WorkingRegistry
 
 
-def find_comparison_base(checkout: Checkout, path: Path, workloads: Workloads, head: str) -> str:
+def find_comparison_base(working: WorkingRegistry, checkout: Checkout, workloads: Workloads, head: str) -> str:
     """Return the commit with which to compare `head`, the commit of the change.
 
     That is the merge base with the workloads branch as it was last fetched; the first parent of a forge's merge
@@ -19,7 +20,7 @@ def find_comparison_base(checkout: Checkout, path: Path, workloads: Workloads, h
     for a registry whose charts are in another repository. Raises UsageError if that branch is not known here, and
     ConflictError if the history is cut off before the base.
     """
-    refs = [ref for ref in _candidate_refs(checkout, path, workloads, head) if checkout.resolve_commit(ref)]
+    refs = [ref for ref in _candidate_refs(working, checkout, workloads, head) if checkout.resolve_commit(ref)]
     for ref in refs:
         base = checkout.merge_base(head, ref)
         if base is not None:
@@ -32,27 +33,21 @@ def find_comparison_base(checkout: Checkout, path: Path, workloads: Workloads, h
     raise _no_base_error(checkout, workloads.branch, known=bool(refs))
 
 
-def charts_beside_registry(checkout: Checkout | None, workloads: Workloads) -> bool:
-    """Whether the charts are committed to the repository that contains the registry."""
-    url, origin = workloads.repository, checkout.origin_url() if checkout else None
-    return url is None or (origin is not None and repository_key(url) == repository_key(origin))
-
-
-def find_registry_branch(checkout: Checkout, workloads: Workloads) -> str:
+def find_registry_branch(working: WorkingRegistry, checkout: Checkout, workloads: Workloads) -> str:
     """Return the branch on which the registry is published.
 
     That is the workloads branch, or the remote's default branch for a registry in a repository of its own.
     """
-    if charts_beside_registry(checkout, workloads):
+    if working.has_charts_beside(workloads):
         return workloads.branch
     return checkout.default_branch() or workloads.branch
 
 
-def _candidate_refs(checkout: Checkout, path: Path, workloads: Workloads, head: str) -> list[str]:
-    committed = read_committed_workloads(checkout, path, head)
-    published = find_registry_branch(checkout, workloads)
+def _candidate_refs(working: WorkingRegistry, checkout: Checkout, workloads: Workloads, head: str) -> list[str]:
+    committed = working.read_committed_workloads(head)
+    published = find_registry_branch(working, checkout, workloads)
     names = dict.fromkeys((published, workloads.branch, committed.branch if committed else workloads.branch))
-    place = "refs/heads" if checkout.origin_url() is None else "refs/remotes/origin"
+    place = "refs/heads" if working.origin is None else "refs/remotes/origin"
     return [f"{place}/{name}" for name in names]
 
 
@@ -72,9 +67,3 @@ def _no_base_error(checkout: Checkout, branch: str, *, known: bool) -> UsageErro
         f"there is no commit to compare with: the branch {branch} is not known in this checkout",
         remedy=f"fetch it: git fetch origin '+refs/heads/{branch}:refs/remotes/origin/{branch}'; {explicit}",
     )
-
-
-def read_committed_workloads(checkout: Checkout, path: Path, revision: str) -> Workloads | None:
-    """Read the `workloads` table of the registry at a revision; None if there is none, or if it is not valid."""
-    data = checkout.read_committed_file(path.absolute(), revision)
-    return None if data is None else parse_workloads_settings(data)

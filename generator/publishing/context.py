@@ -10,7 +10,6 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from generator.argocd.urls import to_https_url
-from generator.cache import open_result_cache
 from generator.charts.inventory import INVENTORY_FILE, parse_inventory
 from generator.charts.layout import OutputLocation
 from generator.charts.output_folder import OutputFolder
@@ -25,19 +24,11 @@ from generator.git.messages import redact
 from generator.git.remote_clone import PublishTarget, open_clone
 from generator.git.runner import IdleBudget
 from generator.helm.adoption import find_deployed_applications
-from generator.pipeline import CommittedFiles, find_digests, open_committed_folder
+from generator.pipeline import find_digests, open_committed_folder
 from generator.promotion.app_edits import RegistryEdit
-from generator.promotion.history import (
-    find_checkout,
-    find_registry_folder,
-    find_registry_location,
-    read_registry_history,
-)
+from generator.promotion.history import read_registry_history
 from generator.promotion.retirement import find_retirement_time
-from generator.publishing.checkout_files import open_registry_files
-from generator.publishing.comparison_base import charts_beside_registry, read_committed_workloads
 from generator.publishing.removal_guard import find_removals, guard_removals
-from generator.registry.editable import read_editable_registry
 from generator.registry.reader import read_registry_with_violations
 
 if TYPE_CHECKING:
@@ -50,6 +41,7 @@ if TYPE_CHECKING:
     from generator.publishing.removal_guard import ApplicationIdentities, Removal, RemovalConsent
     from generator.registry.editable import EditableRegistry
     from generator.registry.registry import Registry
+    from generator.working_registry import CommittedFiles, WorkingRegistry
 
 
 @dataclass(frozen=True)
@@ -78,42 +70,38 @@ class EditContext:
 EditOperation = Callable[[EditContext], RegistryEdit]
 
 
-def read_edit_context(path: Path, now: datetime | None = None) -> EditContext:
-    """Read the edit context for the working copy's registry at `path`; commits after `now` have a wrong clock."""
-    files = open_registry_files(path)
-    book = read_editable_registry(files, path.name, str(path.parent), cache=open_result_cache())
-    checkout = find_checkout(path)
+def read_edit_context(working: WorkingRegistry, now: datetime | None = None) -> EditContext:
+    """Read the edit context for a registry in the working tree; commits after `now` have a wrong clock."""
+    book = working.read_editable()
     return EditContext(
         book,
-        lambda: read_registry_history(checkout, path, now),
-        lambda: read_published_applications(checkout, path, book.registry),
-        lambda environment, app: _find_retirement_time(checkout, path, book.registry, environment, app),
+        lambda: read_registry_history(working, now),
+        lambda: read_published_applications(working, book.registry),
+        lambda environment, app: _find_retirement_time(working, book.registry, environment, app),
     )
 
 
-def _find_retirement_time(
-    checkout: Checkout | None, path: Path, registry: Registry, environment: str, app: str
-) -> datetime | None:
+def _find_retirement_time(working: WorkingRegistry, registry: Registry, environment: str, app: str) -> datetime | None:
     """Return when a retirement came onto the workloads branch, as it was last fetched, with its charts."""
-    if checkout is None or not charts_beside_registry(checkout, registry.workloads):
+    checkout = working.checkout
+    if checkout is None or not working.has_charts_beside(registry.workloads):
         return None
     fetched = checkout.resolve_commit(f"refs/remotes/origin/{registry.workloads.branch}")
     commit = fetched or checkout.head_commit()
     if commit is None:
         return None
     log = open_commit_log(checkout, commit)
-    return find_retirement_time(log, find_registry_location(checkout, path), environment, app)
+    return find_retirement_time(log, working.location, environment, app)
 
 
 def read_committed_applications(
-    checkout: Checkout | None, path: Path, registry: Registry, revision: str = "HEAD"
+    working: WorkingRegistry, registry: Registry, revision: str = "HEAD"
 ) -> PublishedApplications:
     """Read the Applications from the committed inventory, or from the one on disk if there is no repository."""
-    output = find_committed_charts(checkout, path, registry, revision) if checkout else registry.workloads.path
-    folder = path.parent / output
+    folder = working.path.parent / find_committed_charts(working, registry, revision)
     data = (
-        _read_committed_inventory(checkout, folder, revision)
-        if checkout
+        _read_committed_inventory(working.checkout, folder, revision)
+        if working.checkout
         else OutputFolder(folder).read_output_file(INVENTORY_FILE)
     )
     return parse_inventory(data, str(folder / INVENTORY_FILE)).applications
@@ -130,24 +118,32 @@ def _read_committed_inventory(checkout: Checkout, folder: Path, revision: str) -
     return checkout.read_committed_file(place, revision)
 
 
-def find_committed_charts(checkout: Checkout, path: Path, registry: Registry, revision: str = "HEAD") -> str:
+def find_committed_charts(working: WorkingRegistry, registry: Registry, revision: str = "HEAD") -> str:
     """Return the `workloads.path` where the charts are at a revision, which can be another than the registry's now."""
     here = registry.workloads.path
-    if checkout.committed_blob_id((path.parent / here / INVENTORY_FILE).absolute(), revision) is not None:
+    if working.checkout is None or has_committed_charts(working, working.checkout, here, revision):
         return here
-    before = read_committed_workloads(checkout, path, revision)
+    before = working.read_committed_workloads(revision)
     return before.path if before else here
 
 
-def find_charts_elsewhere(path: Path, registry: Registry) -> str:
+def has_committed_charts(
+    working: WorkingRegistry, checkout: Checkout, output_folder: str, revision: str = "HEAD"
+) -> bool:
+    """Whether a revision has an inventory in the output folder beside the registry."""
+    place = (working.path.parent / output_folder / INVENTORY_FILE).absolute()
+    return checkout.committed_blob_id(place, revision) is not None
+
+
+def find_charts_elsewhere(working: WorkingRegistry, registry: Registry) -> str:
     """Return the repository with the charts, if neither the registry's folder nor its last commit has any; else empty.
 
     In a fork of the workloads repository the charts are beside the registry, although the origin is another.
     """
-    checkout, workloads = find_checkout(path), registry.workloads
-    inventory = (path.parent / workloads.path / INVENTORY_FILE).absolute()
-    committed = checkout is not None and checkout.committed_blob_id(inventory) is not None
-    if charts_beside_registry(checkout, workloads) or inventory.exists() or committed:
+    checkout, workloads = working.checkout, registry.workloads
+    on_disk = (working.path.parent / workloads.path / INVENTORY_FILE).exists()
+    committed = checkout is not None and has_committed_charts(working, checkout, workloads.path)
+    if working.has_charts_beside(workloads) or on_disk or committed:
         return ""
     return redact(workloads.repository or "")
 
@@ -161,54 +157,59 @@ def describe_moved_charts(before: str, now: str) -> str:
 
 
 def check_working_copy_removals(
-    path: Path, charts: PreparedCharts, consent: RemovalConsent, revision: str = "HEAD", *, with_helm: bool = True
+    working: WorkingRegistry,
+    charts: PreparedCharts,
+    consent: RemovalConsent,
+    revision: str = "HEAD",
+    *,
+    with_helm: bool = True,
 ) -> None:
     """Check the removals between the charts at a revision of the checkout and those to be written.
 
     Raises RemovalError as the removal guard does; outside of any repository there is nothing to compare with.
     """
-    checkout = find_checkout(path)
+    checkout = working.checkout
     commit = checkout.resolve_commit(revision) if checkout else None
     if checkout is None or commit is None:
         return
-    files = CommittedFiles(checkout, path.parent, commit)
-    if find_charts_elsewhere(path, charts.registry):
-        deployed = _render_applications(files, path)
+    files = working.files_at(commit)
+    if find_charts_elsewhere(working, charts.registry):
+        deployed = _render_applications(working, files)
     else:
-        committed = open_committed_folder(files, find_committed_charts(checkout, path, charts.registry, commit))
+        committed = open_committed_folder(files, find_committed_charts(working, charts.registry, commit))
         digests = find_digests(committed, charts.tree)
         deployed = find_deployed_applications(committed, digests, charts.after, with_helm=with_helm)
     guard_removals(charts.registry, deployed, charts.tree.applications, consent)
 
 
-def _render_applications(files: CommittedFiles, path: Path) -> ApplicationIdentities:
+def _render_applications(working: WorkingRegistry, files: CommittedFiles) -> ApplicationIdentities:
     """Return the Applications of the charts of a committed registry; none if there was no registry."""
+    path = working.path
     if files.read_bytes(path.name) is None:
         return {}
     registry, _ = read_registry_with_violations(files, path.name, f"{files.revision[:12]}:{path.parent}")
-    return render_plan(plan_charts(registry, find_chart_location(path, registry))).applications
+    return render_plan(plan_charts(registry, find_chart_location(working, registry))).applications
 
 
-def find_removals_since_head(path: Path, registry: Registry, after: PublishedApplications) -> tuple[Removal, ...]:
+def find_removals_since_head(
+    working: WorkingRegistry, registry: Registry, after: PublishedApplications
+) -> tuple[Removal, ...]:
     """List the Applications at HEAD that `after` deletes or recreates."""
-    checkout = find_checkout(path)
-    return find_removals(read_committed_applications(checkout, path, registry), after) if checkout is not None else ()
+    return find_removals(read_committed_applications(working, registry), after) if working.checkout else ()
 
 
-def find_chart_location(path: Path, registry: Registry) -> OutputLocation:
-    """Find the repository and path from which Argo CD reads the shards of the registry at `path`.
+def find_chart_location(working: WorkingRegistry, registry: Registry) -> OutputLocation:
+    """Find the repository and path from which Argo CD reads the shards of the registry.
 
     Git is not run if there are no shards. Raises LocalError, and UsageError if there are shards but their
     repository is unknown.
     """
-    checkout = find_checkout(path) if _has_shards(registry) else None
-    folder = PurePosixPath()
-    if checkout is not None:
-        # This also holds in a fork, which has a different origin.
-        record = (path.parent / registry.workloads.path / INVENTORY_FILE).absolute()
-        if charts_beside_registry(checkout, registry.workloads) or checkout.committed_blob_id(record) is not None:
-            folder = PurePosixPath(find_registry_folder(checkout, path))
-    return chart_location(registry, checkout.origin_url() if checkout else None, str(folder / registry.workloads.path))
+    checkout, output = working.checkout, registry.workloads.path
+    if checkout is None or all(env.shards is None for env in registry.environments.values()):
+        return chart_location(registry, None, str(PurePosixPath(output)))
+    # A fork has a different origin, and its charts beside the registry.
+    beside = working.has_charts_beside(registry.workloads) or has_committed_charts(working, checkout, output)
+    return chart_location(registry, working.origin, str(PurePosixPath(working.folder if beside else "", output)))
 
 
 def chart_location(registry: Registry, origin: str | None, path: str) -> OutputLocation:
@@ -231,24 +232,19 @@ def require_workloads_repository(registry: Registry, origin: str | None, environ
     return repository
 
 
-def _has_shards(registry: Registry) -> bool:
-    return any(env.shards is not None for env in registry.environments.values())
-
-
-def read_published_applications(checkout: Checkout | None, path: Path, registry: Registry) -> PublishedApplications:
+def read_published_applications(working: WorkingRegistry, registry: Registry) -> PublishedApplications:
     """Read the Applications of the last published charts, as far as this machine knows.
 
     Charts beside the registry are published once their commit is on the workloads branch as it was last fetched;
     those in a repository of their own are read there. Raises NetworkError, LocalError.
     """
     url, branch = registry.workloads.repository, registry.workloads.branch
-    if url is None or charts_beside_registry(checkout, registry.workloads):
+    if url is None or working.has_charts_beside(registry.workloads):
         fetched = f"refs/remotes/origin/{branch}"
-        known = checkout is not None and checkout.resolve_commit(fetched) is not None
-        return read_committed_applications(checkout, path, registry, fetched if known else "HEAD")
-    return read_remote_applications(
-        PublishTarget(url, branch, config=checkout.git_config if checkout else GitConfig()), registry
-    )
+        known = working.checkout is not None and working.checkout.resolve_commit(fetched) is not None
+        return read_committed_applications(working, registry, fetched if known else "HEAD")
+    config = working.checkout.git_config if working.checkout else GitConfig()
+    return read_remote_applications(PublishTarget(url, branch, config=config), registry)
 
 
 def read_remote_applications(target: PublishTarget, registry: Registry) -> PublishedApplications:

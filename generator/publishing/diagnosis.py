@@ -14,9 +14,8 @@ from generator.git.remote_refs import RemoteRepositories
 from generator.git.runner import GitRunner
 from generator.git.working_branch import WorkingBranch, read_working_branch
 from generator.helm.engine import render_chart
-from generator.promotion.history import find_checkout
-from generator.publishing.working_registry import read_working_registry
 from generator.registry.registry import Registry
+from generator.working_registry import WorkingRegistry
 
 
 class DiagnosisResult(NamedTuple):
@@ -31,7 +30,7 @@ class DiagnosisResult(NamedTuple):
         return f"{self.level}: {self.subject}: {self.text}"
 
 
-def diagnose(path: Path, *, offline: bool) -> Iterator[DiagnosisResult]:
+def diagnose(working: WorkingRegistry, *, offline: bool) -> Iterator[DiagnosisResult]:
     """Yield the result of each check, those that others depend on first; with `offline`, no remote is queried."""
     yield _try_check(
         "git", lambda: DiagnosisResult("ok", "git", GitRunner(Path("/")).check_output("version").decode().strip())
@@ -39,17 +38,16 @@ def diagnose(path: Path, *, offline: bool) -> Iterator[DiagnosisResult]:
     yield _try_check("helm", _diagnose_helm)
     registry = None
     try:
-        registry = read_working_registry(path)
+        registry = working.read()
         yield DiagnosisResult(
-            "ok", "registry", f"{path}: {len(registry.apps)} apps in {len(registry.environments)} environments"
+            "ok", "registry", f"{working.path}: {len(registry.apps)} apps in {len(registry.environments)} environments"
         )
     except GeneratorError as error:
         yield DiagnosisResult("error", "registry", error.message, error.remedy or "run workloads check")
-    checkout = find_checkout(path)
+    checkout = working.checkout
     if checkout is None:
-        yield DiagnosisResult(
-            "warning", "checkout", f"{path.parent} is not in a Git repository", missing_checkout_remedy()
-        )
+        text = f"{working.path.parent} is not in a Git repository"
+        yield DiagnosisResult("warning", "checkout", text, missing_checkout_remedy())
     else:
         try:
             yield from _diagnose_checkout(checkout, registry.workloads.branch if registry else "main")

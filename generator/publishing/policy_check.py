@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generator.errors import ConflictError, NetworkError, Problem, RegistryError, UsageError
 from generator.git.commit_log import open_commit_log
-from generator.pipeline import CommittedFiles
-from generator.promotion.history import find_checkout, find_registry_location, read_history
+from generator.promotion.history import read_history
 from generator.promotion.policy import PolicyReport, RegistryChange
 from generator.promotion.trailers import parse_change_overrides
-from generator.publishing.checkout_files import open_registry_files
 from generator.publishing.comparison_base import find_comparison_base
 from generator.registry.editable import read_editable_registry
 from generator.registry.model import Workloads
@@ -27,25 +24,26 @@ if TYPE_CHECKING:
     from generator.promotion.policy import PolicyInputs, PolicyViolation
     from generator.registry.editable import EditableRegistry
     from generator.registry.files import RegistryFiles
+    from generator.working_registry import WorkingRegistry
 
 
 def check_working_copy_policy(
-    path: Path, inputs: PolicyInputs, warn: Callable[[str], None], base: str | None = None
+    working: WorkingRegistry, inputs: PolicyInputs, warn: Callable[[str], None], base: str | None = None
 ) -> PolicyReport:
     """Check what the working copy changes since it left the workloads branch, or since the revision `base`.
 
     Says with `warn` why nothing could be checked, and raises what `read_change` raises. Overrides are also read from
     the commits of the change.
     """
-    change = read_change(path, inputs.now, warn, base)
+    change = read_change(working, inputs.now, warn, base)
     return change.check(inputs) if change else PolicyReport()
 
 
 def find_policy_problems(
-    path: Path, inputs: PolicyInputs, warn: Callable[[str], None], base: str | None, head: str | None
+    working: WorkingRegistry, inputs: PolicyInputs, warn: Callable[[str], None], base: str | None, head: str | None
 ) -> tuple[Problem, ...]:
     """List the policy violations of the change up to `head`, or the working copy, as problems with positions."""
-    return list_policy_problems(read_change(path, inputs.now, warn, base, head), inputs, warn)
+    return list_policy_problems(read_change(working, inputs.now, warn, base, head), inputs, warn)
 
 
 def list_policy_problems(
@@ -63,20 +61,24 @@ def list_policy_problems(
 
 
 def read_change(
-    path: Path, now: datetime, warn: Callable[[str], None], base: str | None = None, head: str | None = None
+    working: WorkingRegistry,
+    now: datetime,
+    warn: Callable[[str], None],
+    base: str | None = None,
+    head: str | None = None,
 ) -> RegistryChange | None:
     """Read what the working copy, or the commit `head`, changes in the registry; None if nothing or unknown.
 
     Raises ConflictError if the history is cut off before the commit to compare with: nothing can be concluded then.
     """
-    checkout = find_checkout(path)
+    path, checkout = working.path, working.checkout
     commit = checkout.resolve_commit(head or "HEAD") if checkout else None
     if checkout is None or commit is None:
         return None
-    files = open_registry_files(path) if head is None else CommittedFiles(checkout, path.parent, commit)
+    files = working.files if head is None else working.files_at(commit)
     try:
-        start = _find_base_commit(checkout, path, files, base, commit)
-        committed = CommittedFiles(checkout, path.parent, start)
+        start = _find_base_commit(working, checkout, files, base, commit)
+        committed = working.files_at(start)
         if committed.read_bytes(path.name) is None or _have_equal_files(files, committed, path.name):
             return None
         new = read_editable_registry(files, path.name, str(path.parent))
@@ -90,7 +92,7 @@ def read_change(
 
     def load_history() -> History:
         log = open_commit_log(checkout, start)
-        return read_history(log, find_registry_location(checkout, path), now)
+        return read_history(log, working.location, now)
 
     return RegistryChange(old, new, load_history, parse_change_overrides(checkout.read_messages(start, commit)))
 
@@ -107,12 +109,14 @@ def _have_equal_files(files: RegistryFiles, committed: RegistryFiles, root: str)
     return all(one.replace(b"\r\n", b"\n") == other.replace(b"\r\n", b"\n") for one, other in contents)
 
 
-def _find_base_commit(checkout: Checkout, path: Path, files: RegistryFiles, base: str | None, head: str) -> str:
+def _find_base_commit(
+    working: WorkingRegistry, checkout: Checkout, files: RegistryFiles, base: str | None, head: str
+) -> str:
     named = checkout.resolve_commit(base) if base else None
     if named is not None:
         return checkout.merge_base(named, head) or named
-    workloads = parse_workloads_settings(files.read_bytes(path.name) or b"") or Workloads()
-    return find_comparison_base(checkout, path, workloads, head)
+    workloads = parse_workloads_settings(files.read_bytes(working.path.name) or b"") or Workloads()
+    return find_comparison_base(working, checkout, workloads, head)
 
 
 def _locate_violation(violation: PolicyViolation, new: EditableRegistry) -> Problem:

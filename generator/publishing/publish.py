@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generator.argocd.urls import repository_key
-from generator.charts.inventory import INVENTORY_FILE
+from generator.argocd.urls import is_same_repository
 from generator.errors import GeneratorError, UsageError
-from generator.forges import detect as access
-from generator.git.checkout import Checkout, missing_checkout_remedy
-from generator.git.commit_plan import GitIdentity
-from generator.git.config import GitConfig
+from generator.forges.detect import open_forge
+from generator.git.checkout import missing_checkout_remedy
 from generator.git.fast_forward import fast_forward_checkout
 from generator.git.messages import redact
 from generator.git.push import commit_and_push
@@ -24,20 +20,19 @@ from generator.git.remote_url import absolute_url
 from generator.publishing.branch_edit import BranchEdit
 from generator.publishing.commit_builder import CommitBuilder, PublishChoices
 from generator.publishing.comparison_base import find_registry_branch
+from generator.publishing.context import has_committed_charts
 from generator.publishing.policy_check import read_change
-from generator.publishing.pull_request import build_pull_request, pull_request_branch
+from generator.publishing.pull_request import open_pull_request, pull_request_branch
 from generator.publishing.removal_guard import RemovalConsent
 from generator.publishing.separate_edit import SeparateEdit
 from generator.publishing.sources import SeparateRepositorySource, WorkloadsRepositorySource
-from generator.publishing.summary import PublishedPullRequest
-from generator.publishing.working_registry import read_working_registry
-from generator.registry.files import find_registry
-from generator.registry.reader import read_workloads_settings
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from generator.forges.pull_request import Forge
+    from generator.git.checkout import Checkout
+    from generator.git.commit_plan import GitIdentity
     from generator.git.push import ProposalFunction, PublishResult
     from generator.promotion.policy import PolicyInputs
     from generator.publishing.context import EditOperation
@@ -46,6 +41,7 @@ if TYPE_CHECKING:
     from generator.publishing.summary import PublishSummary
     from generator.registry.model import Workloads
     from generator.registry.registry import Registry
+    from generator.working_registry import WorkingRegistry
 
 
 #: Shows what is about to be pushed, where to, and from which registry; may raise to stop it.
@@ -56,9 +52,8 @@ Announcement = Callable[["Sequence[PublishTarget]", "PublishSummary", "Registry"
 class PublishRequest:
     """The options of one publish, as given on the command line."""
 
-    registry_path: str | None
-    repository: str | None
-    branch: str | None
+    repository: str | None = None
+    branch: str | None = None
     dry_run: bool = False
     create_branch: bool = False
     removals: tuple[str, ...] = ()
@@ -75,7 +70,10 @@ class PublishRequest:
 
 
 def publish_registry(
-    request: PublishRequest, progress: Callable[[str], None], operation: EditOperation | None = None
+    working: WorkingRegistry,
+    request: PublishRequest,
+    progress: Callable[[str], None],
+    operation: EditOperation | None = None,
 ) -> tuple[PublishResult, PublishSummary]:
     """Publish the charts, and return the result of the push and what it changes.
 
@@ -83,7 +81,7 @@ def publish_registry(
     Raises what reading, rendering, `CommitBuilder.build_proposal` and the push loop raise.
     """
     try:
-        return _execute_request(request, progress, operation)
+        return _execute_request(working, request, progress, operation)
     except GeneratorError as error:
         error.not_done = error.not_done or "nothing was pushed"
         raise
@@ -93,18 +91,12 @@ def publish_registry(
 class _Setup:
     """Where the registry is, where its charts go, and who publishes."""
 
+    working: WorkingRegistry
     request: PublishRequest
-    path: Path
-    checkout: Checkout | None
     charts: PublishTarget
     author: GitIdentity
     committer: GitIdentity
     progress: Callable[[str], None]
-
-    @property
-    def origin(self) -> str:
-        """The remote of the registry's checkout; empty if there is none."""
-        return (self.checkout.origin_url() if self.checkout else None) or ""
 
     @property
     def now(self) -> datetime | None:
@@ -114,7 +106,7 @@ class _Setup:
         """The builder of the charts' commit, which announces a push to `targets`."""
         announce = partial(self.request.announce, targets) if targets else lambda summary, registry: None
         return CommitBuilder(
-            source, self.author, _build_choices(self.request), self.origin or self.charts.url, announce
+            source, self.author, _build_choices(self.request), self.working.origin or self.charts.url, announce
         )
 
     def push(self, target: PublishTarget, propose: ProposalFunction, *, dry_run: bool) -> PublishResult:
@@ -126,20 +118,17 @@ class _Setup:
 
 
 def _execute_request(
-    request: PublishRequest, progress: Callable[[str], None], operation: EditOperation | None
+    working: WorkingRegistry, request: PublishRequest, progress: Callable[[str], None], operation: EditOperation | None
 ) -> tuple[PublishResult, PublishSummary]:
-    path = find_registry(request.registry_path)
-    workloads = read_workloads_settings(path)
-    checkout = Checkout.discover(path.parent.absolute())
-    config = checkout.git_config if checkout else GitConfig.read_git_config(path.parent.absolute())
+    workloads, config, checkout = working.read_workloads(), working.git_config, working.checkout
     charts = PublishTarget(
-        url=find_workloads_url(request, workloads, checkout),
+        url=find_workloads_url(working, request.repository, workloads.repository),
         branch=request.branch or workloads.branch,
         create_branch=request.create_branch,
         config=config,
     )
-    setup = _Setup(request, path, checkout, charts, *find_author_and_committer(config, os.environ), progress)
-    if checkout is None or not is_same_repository(charts.url, setup.origin):
+    setup = _Setup(working, request, charts, *config.find_author_and_committer(os.environ), progress)
+    if checkout is None or not is_same_repository(charts.url, working.origin):
         return _publish_separate_registry(setup, workloads, operation)
     return _publish_in_one_commit(setup, _select_edit(setup, checkout, charts, operation), checkout)
 
@@ -151,31 +140,31 @@ def _publish_separate_registry(
 
     A rehearsal, to another repository or branch than the registry names, publishes the checkout as it is.
     """
-    request, checkout = setup.request, setup.checkout
+    request, working, checkout = setup.request, setup.working, setup.working.checkout
     rehearsal = request.repository or request.branch
     if checkout and not rehearsal:
         _refuse_fork(setup, checkout, workloads)
-    if checkout and setup.origin and not rehearsal:
-        branch = find_registry_branch(checkout, workloads)
-        registry = PublishTarget(setup.origin, branch, config=setup.charts.config)
-        edit = _select_edit(setup, checkout, registry, operation)
+    if checkout and working.origin and not rehearsal:
+        branch = find_registry_branch(working, checkout, workloads)
+        target = PublishTarget(working.origin, branch, config=setup.charts.config)
+        edit = _select_edit(setup, checkout, target, operation)
         if operation or edit.dirty:
-            return _publish_edit_then_charts(setup, edit, checkout, registry)
+            return _publish_edit_then_charts(setup, edit, checkout, target)
         _refuse_unpublished_commits(setup, checkout, branch)
     if operation:
         raise UsageError(
             "the registry's repository has no remote origin to push the edit to",
             remedy="run it without --publish, commit the edit, then run 'workloads publish'",
         )
-    change = read_change(setup.path, request.policy.now, setup.progress) if request.policy else None
-    source = SeparateRepositorySource(setup.path, read_working_registry(setup.path), checkout, change)
+    registry = working.read()
+    change = read_change(working, request.policy.now, setup.progress) if request.policy else None
+    source = SeparateRepositorySource(working, registry, change)
     return _publish_in_one_commit(setup, source, None)
 
 
 def _refuse_fork(setup: _Setup, checkout: Checkout, workloads: Workloads) -> None:
     """Raise UsageError in a fork of the workloads repository, whose charts would not follow its own registry."""
-    inventory = (setup.path.parent / workloads.path / INVENTORY_FILE).absolute()
-    if checkout.committed_blob_id(inventory) is not None:
+    if has_committed_charts(setup.working, checkout, workloads.path):
         raise UsageError(
             f"this checkout has the charts, but its origin is not the workloads repository {redact(setup.charts.url)}",
             remedy="in a fork, push your commits and request to merge them; otherwise publish from a clone of that "
@@ -187,14 +176,13 @@ def _select_edit(
     setup: _Setup, checkout: Checkout, registry: PublishTarget, operation: EditOperation | None
 ) -> BranchEdit | WorkloadsRepositorySource:
     """The edit of the registry on its branch: what a command does to it, or what the user edited in the checkout."""
-    place = registry.url, registry.branch
     if operation is None:
-        source = WorkloadsRepositorySource(setup.path, checkout, *place, setup.now)
+        source = WorkloadsRepositorySource(setup.working, checkout, registry, setup.now)
         if source.dirty and not (setup.request.from_this_branch or setup.request.pull_request):
             _refuse_edits_of_another_branch(checkout, registry.branch)
         return source
     charts = None if registry is setup.charts else setup.charts
-    return BranchEdit(setup.path, checkout, operation, *place, setup.now, charts)
+    return BranchEdit(setup.working, checkout, registry, operation, setup.now, charts)
 
 
 def _publish_in_one_commit(
@@ -207,7 +195,7 @@ def _publish_in_one_commit(
     forge = _open_forge(setup, asked, target)
     result = setup.push(target, content.build_proposal, dry_run=setup.request.dry_run)
     if asked and result.changed_paths and not setup.request.dry_run:
-        content.summary.pull_request = _open_pull_request(target, asked, forge, content.summary)
+        content.summary.pull_request = open_pull_request(target, asked, forge, content.summary)
     if checkout and not asked:
         content.summary.notes += _update_checkout(setup, checkout, target.branch, result, edited=source.dirty)
     return result, content.summary
@@ -224,16 +212,15 @@ def _publish_edit_then_charts(
         registry=target,
         charts=setup.charts,
         source=source,
+        working=setup.working,
         checkout=checkout,
-        prefix=source.prefix,
-        name=source.name,
         author=setup.author,
         build=lambda content, announced: setup.build(content, targets if announced else ()),
         push=setup.push,
     )
     result, summary = edit.publish(dry_run=setup.request.dry_run)
     if asked and result.changed_paths and not setup.request.dry_run:
-        summary.pull_request = _open_pull_request(target, asked, forge, summary)
+        summary.pull_request = open_pull_request(target, asked, forge, summary)
         summary.notes += ("the charts are published after the merge: run 'workloads publish' on the merged registry",)
     elif summary.registry:
         summary.notes += _update_checkout(setup, checkout, target.branch, summary.registry, edited=source.dirty)
@@ -244,12 +231,14 @@ def _direct_to_request(
     setup: _Setup, source: RegistrySource, target: PublishTarget
 ) -> tuple[PullRequestOptions | None, PublishTarget]:
     """Let a pull request's push go to its own branch; return its options, or None without --pull-request."""
-    asked = _scope_pull_request(setup.request, source, setup.author, setup.checkout)
+    asked, checkout = setup.request.pull_request, setup.working.checkout
+    if asked and checkout and source.dirty and not source.separate_repository:
+        asked = asked.for_local_edit(setup.author.email, checkout.current_branch())
     return asked, replace(target, pull_request_branch=pull_request_branch(target.branch, asked) if asked else "")
 
 
 def _open_forge(setup: _Setup, asked: PullRequestOptions | None, target: PublishTarget) -> Forge | None:
-    return access.open_forge(target.url, asked.forge, os.environ) if asked and not setup.request.dry_run else None
+    return open_forge(target.url, asked.forge, os.environ) if asked and not setup.request.dry_run else None
 
 
 def _refuse_unpublished_commits(setup: _Setup, checkout: Checkout, branch: str) -> None:
@@ -291,52 +280,20 @@ def _update_checkout(
     )
 
 
-def _scope_pull_request(
-    request: PublishRequest, source: RegistrySource, author: GitIdentity, checkout: Checkout | None
-) -> PullRequestOptions | None:
-    """Add the author and branch to the options if the pull request publishes a local edit."""
-    if request.pull_request and source.dirty and not source.separate_repository and checkout:
-        whose = f"{request.pull_request.identity_key}\0{author.email}\0{checkout.current_branch()}"
-        return replace(request.pull_request, identity_key=whose)
-    return request.pull_request
-
-
-def _open_pull_request(
-    target: PublishTarget, options: PullRequestOptions, forge: Forge | None, account: PublishSummary
-) -> PublishedPullRequest:
-    """Open or update the pull request for the pushed branch."""
-    wanted = build_pull_request(target.pull_request_branch, target.branch, account)
-    if forge is None:
-        return PublishedPullRequest(
-            target.pull_request_branch,
-            command=access.pull_request_command(target.url, options.forge, wanted, os.environ),
-        )
-    try:
-        opened = forge.open_or_update(wanted)
-    except GeneratorError as error:
-        error.not_done = f"{target.pull_request_branch} was pushed; the request for it was neither opened nor updated"
-        raise
-    return PublishedPullRequest(target.pull_request_branch, opened.url, opened.created)
-
-
-def find_workloads_url(request: PublishRequest, workloads: Workloads, checkout: Checkout | None) -> str:
-    origin = checkout.origin_url() if checkout else None
-    named = request.repository and absolute_url(request.repository)
-    if not named and workloads.repository and not is_same_repository(workloads.repository, origin):
-        named = workloads.repository
-    url = named or origin  # As git reaches it, where the registry names the checkout's own repository.
+def find_workloads_url(working: WorkingRegistry, asked: str | None, registered: str | None) -> str:
+    """Find the workloads repository's URL: the one asked for, else the registry's, else that of `origin`."""
+    origin = working.origin
+    url = absolute_url(asked) if asked else None
+    if not url and registered and not is_same_repository(registered, origin):
+        url = registered
+    url = url or origin  # As git reaches it, where the registry names the checkout's own repository.
     if not url:
         raise UsageError(
             "there is no workloads repository to publish to",
             remedy="set workloads.repository in the registry, give the checkout an origin, or use --repository URL"
-            + ("" if checkout else f"; {missing_checkout_remedy()}"),
+            + ("" if working.checkout else f"; {missing_checkout_remedy()}"),
         )
     return url
-
-
-def is_same_repository(url: str, origin: str | None) -> bool:
-    """Whether two URLs name the same repository (https or ssh, with or without `.git`)."""
-    return origin is not None and repository_key(url.rstrip("/")) == repository_key(origin.rstrip("/"))
 
 
 def _build_choices(request: PublishRequest) -> PublishChoices:
@@ -348,16 +305,3 @@ def _build_choices(request: PublishRequest) -> PublishChoices:
         verify_with_helm=not request.without_helm,
         policy=request.policy,
     )
-
-
-def find_author_and_committer(settings: GitConfig, environment: Mapping[str, str]) -> tuple[GitIdentity, GitIdentity]:
-    """Find the author (the human or CI actor) and the committer (the same, unless Git's variables differ)."""
-    name = environment.get("GIT_AUTHOR_NAME") or settings.get_value("user.name") or environment.get("GITHUB_ACTOR", "")
-    actor = environment.get("GITHUB_ACTOR")
-    email = environment.get("GIT_AUTHOR_EMAIL") or settings.get_value("user.email")
-    email = email or (f"{actor}@users.noreply.github.com" if actor else environment.get("GITLAB_USER_EMAIL", ""))
-    author = GitIdentity(name or environment.get("GITLAB_USER_NAME", ""), email)
-    committer = GitIdentity(
-        environment.get("GIT_COMMITTER_NAME") or author.name, environment.get("GIT_COMMITTER_EMAIL") or author.email
-    )
-    return author, committer

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from generator.errors import GeneratorError
+from generator.forges.detect import pull_request_command
 from generator.forges.pull_request import PullRequest
-from generator.publishing.summary import format_commit_message
+from generator.publishing.summary import PublishedPullRequest, format_commit_message
 
 if TYPE_CHECKING:
+    from generator.forges.pull_request import Forge
+    from generator.git.remote_clone import PublishTarget
     from generator.publishing.summary import PublishSummary
 
 _MAX_NAME_LENGTH, _MAX_TITLE_LENGTH, _MAX_SECTION_LINES = 48, 200, 50
@@ -26,6 +31,10 @@ class PullRequestOptions:
     branch_words: str
     identity_key: str
     forge: str = ""
+
+    def for_local_edit(self, author_email: str, branch: str | None) -> PullRequestOptions:
+        """The options of a pull request that publishes the local edit of an author on a branch."""
+        return replace(self, identity_key=f"{self.identity_key}\0{author_email}\0{branch}")
 
 
 def pull_request_branch(base: str, options: PullRequestOptions) -> str:
@@ -43,6 +52,21 @@ def build_pull_request(head: str, base: str, summary: PublishSummary) -> PullReq
     parts = [*_removal_section(summary), *_environment_table(summary), *_edit_messages(summary)]
     parts.append(f"Made by workloads. Run again, it updates this request; commits of others on `{head}` stop it.")
     return PullRequest(head, base, title[:_MAX_TITLE_LENGTH], "\n\n".join(parts) + "\n")
+
+
+def open_pull_request(
+    target: PublishTarget, options: PullRequestOptions, forge: Forge | None, summary: PublishSummary
+) -> PublishedPullRequest:
+    """Open or update the pull request for the pushed branch; without a `forge`, say how to do it by hand."""
+    branch, wanted = target.pull_request_branch, build_pull_request(target.pull_request_branch, target.branch, summary)
+    if forge is None:
+        return PublishedPullRequest(branch, command=pull_request_command(target.url, options.forge, wanted, os.environ))
+    try:
+        opened = forge.open_or_update(wanted)
+    except GeneratorError as error:
+        error.not_done = f"{branch} was pushed; the request for it was neither opened nor updated"
+        raise
+    return PublishedPullRequest(branch, opened.url, opened.created)
 
 
 def _format_count(number: int, noun: str) -> str:

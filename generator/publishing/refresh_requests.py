@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from generator.argocd.urls import is_same_repository
 from generator.charts.inventory import INVENTORY_FILE
 from generator.errors import ConflictError, GeneratorError, LocalError, NetworkError, RegistryError, UsageError
 from generator.forges.detect import open_forge
@@ -20,19 +21,13 @@ from generator.git.push import EditedRequestError, commit_and_push, error_for_fa
 from generator.git.remote_clone import PublishTarget, open_clone
 from generator.git.runner import IdleBudget
 from generator.promotion.app_edits import RegistryEdit
-from generator.promotion.history import History, find_registry_folder
+from generator.promotion.history import History
 from generator.publishing.commit_builder import CommitBuilder, PublishChoices
-from generator.publishing.publish import (
-    PublishRequest,
-    find_author_and_committer,
-    find_workloads_url,
-    is_same_repository,
-)
+from generator.publishing.publish import PublishRequest, find_workloads_url
 from generator.publishing.removal_guard import RemovalConsent
 from generator.publishing.sources import BranchFiles, FileEdit, RegistryToPublish, merge_edits, read_branch_history
 from generator.publishing.summary import APPS_CHANGED_TRAILER, APPS_REMOVED_TRAILER
-from generator.registry.files import find_registry
-from generator.registry.reader import read_workloads_settings
+from generator.working_registry import WorkingRegistry
 
 #: The branches that `pull_request_branch` names.
 _OWN_BRANCH = re.compile(r"workloads/[a-z0-9-]+-[0-9a-f]{10}")
@@ -52,23 +47,21 @@ class RequestOutcome(NamedTuple):
 
 
 def refresh_requests(
-    asked: PublishRequest, forge_name: str, progress: Callable[[str], None]
+    working: WorkingRegistry, asked: PublishRequest, forge_name: str, progress: Callable[[str], None]
 ) -> Iterator[RequestOutcome]:
     """Refresh each open pull request that fell behind its base branch; yields one outcome for each.
 
     Without access to the forge, every branch with a name of workloads counts as open. Raises UsageError if the registry
     is not in the workloads repository, and NetworkError and LocalError as publishing does.
     """
-    path = find_registry(asked.registry_path)
-    workloads = read_workloads_settings(path)
-    checkout = Checkout.discover(path.parent.absolute())
-    url = find_workloads_url(asked, workloads, checkout)
-    if checkout is None or not is_same_repository(url, checkout.origin_url()):
+    workloads = working.read_workloads()
+    url = find_workloads_url(working, asked.repository, workloads.repository)
+    if working.checkout is None or not is_same_repository(url, working.origin):
         raise UsageError(
             "the registry is not in the workloads repository, so its pull requests hold no edit to refresh",
             remedy="run the command that opened the request again",
         )
-    target = PublishTarget(url, asked.branch or workloads.branch, config=checkout.git_config)
+    target = PublishTarget(url, asked.branch or workloads.branch, config=working.git_config)
     forge = open_forge(url, forge_name, os.environ)
     branches = _list_own_branches(target)
     if forge:
@@ -76,16 +69,9 @@ def refresh_requests(
         branches = [name for name in branches if name in open_heads]
     elif branches:
         progress("no access to a forge: every branch that workloads made counts as an open pull request")
-    folder = find_registry_folder(checkout, path)
-    location = _RegistryLocation(checkout, f"{folder}/" if folder else "", path.name)
     for branch in branches:
-        yield _Refresh(asked, replace(target, pull_request_branch=branch), location, forge is not None).run(progress)
-
-
-class _RegistryLocation(NamedTuple):
-    checkout: Checkout
-    prefix: str
-    name: str
+        target = replace(target, pull_request_branch=branch)
+        yield _Refresh(working, working.checkout, asked, target, forge is not None).run(progress)
 
 
 def _list_own_branches(target: PublishTarget) -> list[str]:
@@ -100,15 +86,21 @@ class _Refresh:
     """Refreshes one pull request. `is_open` says that the forge lists it as open, for this base branch."""
 
     def __init__(
-        self, asked: PublishRequest, target: PublishTarget, location: _RegistryLocation, is_open: bool
+        self,
+        working: WorkingRegistry,
+        checkout: Checkout,
+        asked: PublishRequest,
+        target: PublishTarget,
+        is_open: bool,
     ) -> None:
-        self._asked, self._target, self._location, self._is_open = asked, target, location, is_open
+        self._working, self._checkout = working, checkout
+        self._asked, self._target, self._is_open = asked, target, is_open
         self._request: BranchSnapshot | None = None
         self._why_unchanged = "merged"
 
     def run(self, progress: Callable[[str], None]) -> RequestOutcome:
-        branch, settings = self._target.pull_request_branch, self._location.checkout.git_config
-        _, committer = find_author_and_committer(settings, os.environ)
+        branch, settings = self._target.pull_request_branch, self._checkout.git_config
+        _, committer = settings.find_author_and_committer(os.environ)
         try:
             result = commit_and_push(
                 self._target,
@@ -148,7 +140,7 @@ class _Refresh:
         if not self._is_open and before.commit and not base.contains(before.commit):
             self._why_unchanged = "other-base"
             return None
-        return self._build_proposal(base, _RequestEdit.read(self._location, before, request))
+        return self._build_proposal(base, _RequestEdit.read(self._working, before, request))
 
     def _build_proposal(self, base: BranchSnapshot, edit: _RequestEdit) -> Proposal | None:
         choices = PublishChoices(
@@ -157,16 +149,15 @@ class _Refresh:
             policy=self._asked.policy,
         )
         now = self._asked.policy.now if self._asked.policy else None
-        remote = self._target.url, self._target.branch
-        checkout, prefix, name = self._location
+        working = self._working
 
         def load_for_base(base: BranchSnapshot) -> RegistryToPublish:
             return edit.merge(
-                BranchFiles(base, prefix, name),
-                lambda: read_branch_history(base, checkout, prefix, name, remote, now),
+                BranchFiles(base, working.prefix, working.path.name),
+                lambda: read_branch_history(base, working, self._checkout, self._target, now),
             )
 
-        origin = checkout.origin_url() or self._target.url
+        origin = working.origin or self._target.url
         return CommitBuilder(_RequestSource(load_for_base), edit.author, choices, origin).build_proposal(base)
 
 
@@ -193,9 +184,9 @@ class _RequestEdit:
     author: GitIdentity
 
     @classmethod
-    def read(cls, location: _RegistryLocation, before: BranchSnapshot, request: BranchSnapshot) -> _RequestEdit:
+    def read(cls, working: WorkingRegistry, before: BranchSnapshot, request: BranchSnapshot) -> _RequestEdit:
         """Read the edit. Raises EditedRequestError if the commit changes other files than the registry and charts."""
-        _, prefix, name = location
+        prefix, name = working.prefix, working.path.name
         old, new = (BranchFiles(snapshot, prefix, name) for snapshot in (before, request))
         names = dict.fromkeys((name, *old.included, *new.included))
         edits = {each: FileEdit(old.read_bytes(each), new.read_bytes(each)) for each in names}

@@ -6,20 +6,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from generator.errors import RefusedError, UsageError
-from generator.git.checkout import Checkout
-from generator.pipeline import CommittedFiles
-from generator.publishing.working_registry import read_working_editable_registry
 from generator.registry.changes import changes_outside_team, list_registry_changes
 from generator.registry.editable import read_editable_registry
-from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
 
 if TYPE_CHECKING:
     from generator.registry.changes import Change
+    from generator.working_registry import WorkingRegistry
 
 
 def list_changes_since(
-    registry_path: str | None, base: str | None, team: str | None, report: Callable[[Change], None]
+    working: WorkingRegistry, base: str | None, team: str | None, report: Callable[[Change], None]
 ) -> list[Change]:
     """List the registry's changes since `base`, and pass each to `report`; none without `base`.
 
@@ -29,7 +26,7 @@ def list_changes_since(
         if team is not None:
             raise UsageError("--team needs a revision to compare with", remedy="add --base REF")
         return []
-    changes = _compare_registries(registry_path, base, team)
+    changes = _compare_registries(working, base, team)
     for change in changes:
         report(change)
     others = changes_outside_team(changes, team) if team is not None else []
@@ -48,14 +45,13 @@ def describe_change(change: Change) -> str:
     return f"{whose}: {change.kind} {change.name}: {change.change}"
 
 
-def _compare_registries(registry_path: str | None, base: str, team: str | None) -> list[Change]:
-    path = find_registry(registry_path)
-    checkout = Checkout.discover(path.parent)
+def _compare_registries(working: WorkingRegistry, base: str, team: str | None) -> list[Change]:
+    path, checkout = working.path, working.checkout
     commit = checkout.resolve_commit(base) if checkout else None
     if checkout is None or commit is None:
         raise UsageError(f"unknown revision {base!r} here", remedy="fetch it, or name another one")
-    new = read_working_editable_registry(path)
-    files = CommittedFiles(checkout, path.parent, commit)
+    new = working.read_editable()
+    files = working.files_at(commit)
     existed = files.read_bytes(path.name) is not None
     # What an earlier version accepted may violate a rule that is new: only the new registry must keep it.
     folder = f"{base}:{path.parent}"

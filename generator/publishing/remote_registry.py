@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.errors import UsageError
@@ -13,11 +12,9 @@ from generator.git.messages import redact
 from generator.git.push import error_for_failure
 from generator.git.remote_clone import PublishTarget, open_clone
 from generator.git.runner import IdleBudget
-from generator.promotion.history import find_checkout, find_registry_folder
 from generator.publishing.comparison_base import find_registry_branch
 from generator.publishing.sources import BranchFiles, read_branch_history
 from generator.registry.editable import read_editable_registry
-from generator.registry.reader import read_workloads_settings
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,6 +23,7 @@ if TYPE_CHECKING:
     from generator.git.checkout import Checkout
     from generator.promotion.history import History
     from generator.registry.editable import EditableRegistry
+    from generator.working_registry import WorkingRegistry
 
 
 class RemoteRegistry(NamedTuple):
@@ -33,6 +31,7 @@ class RemoteRegistry(NamedTuple):
 
     base: BranchSnapshot
     files: BranchFiles
+    working: WorkingRegistry
     checkout: Checkout
     target: PublishTarget
 
@@ -42,32 +41,30 @@ class RemoteRegistry(NamedTuple):
 
     def read_history(self, now: datetime) -> History:
         """Read the registry's history on the branch. Raises NetworkError."""
-        remote = self.target.url, self.target.branch
-        return read_branch_history(self.base, self.checkout, self.files.prefix, self.files.name, remote, now)
+        return read_branch_history(self.base, self.working, self.checkout, self.target, now)
 
 
 @contextmanager
-def open_remote_registry(path: Path) -> Iterator[RemoteRegistry]:
-    """Yield the registry at `path` as it is on the branch of its checkout's remote.
+def open_remote_registry(working: WorkingRegistry) -> Iterator[RemoteRegistry]:
+    """Yield the registry as it is on the branch of its checkout's remote.
 
     Raises UsageError if there is no such remote, branch or file, and NetworkError.
     """
-    checkout = find_checkout(path)
-    origin = checkout.origin_url() if checkout else None
+    path, checkout, origin = working.path, working.checkout, working.origin
     if checkout is None or not origin:
         raise UsageError(f"{path.parent} has no remote origin to read", remedy="leave out --remote")
-    branch = find_registry_branch(checkout, read_workloads_settings(path))
+    branch = find_registry_branch(working, checkout, working.read_workloads())
     target = PublishTarget(origin, branch, config=checkout.git_config)
-    folder, patience = find_registry_folder(checkout, path), IdleBudget()
+    patience = IdleBudget()
     try:
         with open_clone(target) as clone:
             base = clone.fetch_base_branch(clone.base_branch_head(patience), patience)
-            files = BranchFiles(base, f"{folder}/" if folder else "", path.name)
+            files = BranchFiles(base, working.prefix, path.name)
             if files.read_bytes(path.name) is None:
                 raise UsageError(
                     f"the branch {branch} of {redact(origin)} has no {files.prefix}{path.name}",
                     remedy="publish the registry first, or leave out --remote",
                 )
-            yield RemoteRegistry(base, files, checkout, target)
+            yield RemoteRegistry(base, files, working, checkout, target)
     except RemoteFaultError as fault:
         raise error_for_failure(fault.failure, origin, target) from fault

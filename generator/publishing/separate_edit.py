@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from generator.publishing.commit_builder import CommitBuilder
     from generator.publishing.sources import RegistrySource
     from generator.publishing.summary import PublishSummary
+    from generator.working_registry import WorkingRegistry
 
 
 class PushFunction(Protocol):
@@ -67,16 +68,14 @@ class BranchChartsSource:
 class SeparateEdit:
     """An edit of a registry, `source`, and where it and its charts are pushed.
 
-    `build` makes the builder of the charts' commit, which announces it if asked to. `prefix` and `name` are the
-    registry's folder, with a slash, and its root file.
+    `build` makes the builder of the charts' commit, which announces it if asked to.
     """
 
     registry: PublishTarget
     charts: PublishTarget
     source: RegistrySource
+    working: WorkingRegistry
     checkout: Checkout
-    prefix: str
-    name: str
     author: GitIdentity
     build: Callable[[RegistrySource, bool], CommitBuilder]
     push: PushFunction
@@ -161,6 +160,6 @@ class SeparateEdit:
             raise NetworkError(f"{redact(clone.url)} cannot be read: {fault.failure.message}") from fault
         if base.commit is None:
             raise ConflictError(f"{redact(clone.url)} has no branch {self.registry.branch} any more")
-        files = BranchFiles(base, self.prefix, self.name)
-        registry = read_registry_from(files, self.name, files.display_folder)
+        files = BranchFiles(base, self.working.prefix, self.working.path.name)
+        registry = read_registry_from(files, files.name, files.display_folder)
         return base, RegistryToPublish(registry, "", {}, self._edit)

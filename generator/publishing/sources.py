@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from generator.errors import ConflictError, RefusedError, RegistryError
 from generator.git.commit_log import open_branch_log
 from generator.git.commit_plan import blob_id
-from generator.pipeline import CommittedFiles
-from generator.promotion.history import History, RegistryLocation, find_registry_folder, read_history
+from generator.promotion.history import History, read_history
 from generator.promotion.policy import RegistryChange
 from generator.promotion.trailers import parse_change_overrides
-from generator.publishing.checkout_files import CheckoutFiles, open_registry_files, refuse_edits_git_ignores
-from generator.publishing.comparison_base import read_committed_workloads
 from generator.publishing.summary import REGISTRY_COMMIT_TRAILER, parse_registry_commit
 from generator.registry.editable import EditableRegistry, read_editable_registry
-from generator.registry.files import filter_by_pattern
+from generator.registry.files import RegistryLocation, filter_by_pattern
 from generator.registry.reader import list_registry_files, parse_workloads_settings, read_registry_from
 from generator.registry.three_way_merge import merge_texts
 from generator.toml.document import TomlError
@@ -28,8 +25,10 @@ if TYPE_CHECKING:
 
     from generator.git.branch_snapshot import BranchSnapshot
     from generator.git.checkout import Checkout
+    from generator.git.remote_clone import PublishTarget
     from generator.promotion.app_edits import RegistryEdit
     from generator.registry.registry import Registry
+    from generator.working_registry import WorkingRegistry
 
 _LINK_MODE = "120000"
 
@@ -77,17 +76,16 @@ class SeparateRepositorySource:
 
     separate_repository = True
 
-    def __init__(
-        self, path: Path, registry: Registry, checkout: Checkout | None, change: RegistryChange | None
-    ) -> None:
-        self._path = path
+    def __init__(self, working: WorkingRegistry, registry: Registry, change: RegistryChange | None) -> None:
+        path, checkout = working.path, working.checkout
+        self._working = working
         self._registry = registry
         self._change = change
-        self._checkout = checkout
         self.commit = checkout.head_commit() if checkout else None
         self.shallow = checkout is not None and checkout.is_shallow()
-        names = list_registry_files(open_registry_files(path), path.name) if checkout else []
-        self.dirty = any(_has_uncommitted_changes(checkout, path.parent / name) for name in names)
+        self.dirty = checkout is not None and any(
+            checkout.is_dirty((path.parent / name).absolute()) for name in list_registry_files(working.files, path.name)
+        )
 
     def load_for_base(self, base: BranchSnapshot) -> RegistryToPublish:
         output = _normalize_path(self._registry.workloads.path)
@@ -102,26 +100,22 @@ class SeparateRepositorySource:
 
     def _read_published_registry(self, base: BranchSnapshot) -> Registry | None:
         commit = parse_registry_commit(base.find_last_message(REGISTRY_COMMIT_TRAILER))
-        if self._checkout is None or self._checkout.resolve_commit(commit or "-") is None:
+        checkout, path = self._working.checkout, self._working.path
+        if checkout is None or checkout.resolve_commit(commit or "-") is None:
             return None
         try:
-            files = CommittedFiles(self._checkout, self._path.parent, commit)
-            return read_registry_from(files, self._path.name, str(self._path.parent))
+            return read_registry_from(self._working.files_at(commit), path.name, str(path.parent))
         except (RegistryError, TomlError):
             return None
 
     def _find_published_charts(self, base: BranchSnapshot) -> str:
         """Return the folder of the charts by the registry commit that was published last; empty if it is not known."""
         commit = parse_registry_commit(base.message)
-        before = read_committed_workloads(self._checkout, self._path, commit) if self._checkout and commit else None
+        before = self._working.read_committed_workloads(commit) if commit else None
         return _normalize_path(before.path) if before else ""
 
     def has_ancestor(self, older: str, newer: str) -> bool:
-        return self._checkout is not None and self._checkout.is_ancestor(older, newer)
-
-
-def _has_uncommitted_changes(checkout: Checkout | None, path: Path) -> bool:
-    return checkout is not None and checkout.is_dirty(path.absolute())
+        return self._working.checkout is not None and self._working.checkout.is_ancestor(older, newer)
 
 
 def _normalize_path(path: str) -> str:
@@ -145,37 +139,55 @@ class WorkloadsRepositorySource:
     separate_repository = False
     shallow = False
 
-    def __init__(self, path: Path, checkout: Checkout, url: str, branch: str, now: datetime | None = None) -> None:
+    def __init__(
+        self, working: WorkingRegistry, checkout: Checkout, target: PublishTarget, now: datetime | None = None
+    ) -> None:
+        self._working = working
+        self._target = target
         self._now = now
-        self._remote = url, branch
-        folder = find_registry_folder(checkout, path)
-        self.prefix = f"{folder}/" if folder else ""
-        self.name = path.name
+        self._prefix, self._name = working.prefix, working.path.name
         self._checkout = checkout
-        self._folder = CheckoutFiles(checkout, path)
         self.commit = checkout.head_commit()
-        self._edit_base = _find_edit_base(checkout, self.commit, branch)
-        self._names = list_registry_files(self._folder, self.name)
-        committed = {
-            name: checkout.committed_blob_id(Path(self.prefix + name), self._edit_base) for name in self._names
-        }
-        self._edits = {name: edit for name in self._names if (edit := self._find_file_edit(name, committed.get(name)))}
-        refuse_edits_git_ignores(checkout, [self.prefix + name for name in self._edits])
+        self._edit_base = self._find_edit_base()
+        self._names = list_registry_files(working.files, self._name)
+        self._edits = {name: edit for name in self._names if (edit := self._find_file_edit(name))}
+        self._refuse_edits_git_ignores()
         self.dirty = bool(self._edits)
 
-    def _find_file_edit(self, name: str, committed: str | None) -> FileEdit | None:
-        if committed is not None and committed == self._folder.find_index_blob_id(name):
+    def _find_edit_base(self) -> str:
+        """Find the commit that the user's edits are relative to; HEAD if there is no merge base (shallow clone)."""
+        if self.commit is None or self._checkout.current_branch() != self._target.branch:
+            return self.commit or "HEAD"
+        return self._find_merge_base() or self.commit
+
+    def _find_merge_base(self) -> str | None:
+        """Find the merge base of HEAD and the branch as it was last fetched."""
+        fetched = self._checkout.resolve_commit(f"refs/remotes/origin/{self._target.branch}")
+        return self._checkout.merge_base(fetched, self.commit) if fetched and self.commit else None
+
+    def _refuse_edits_git_ignores(self) -> None:
+        """Raise RefusedError if Git is told to ignore changes of an edited file: `git diff` would not show them."""
+        found = sorted(self._checkout.flagged_files(self._prefix + name for name in self._edits))
+        if found:
+            raise RefusedError(
+                f"{found[0]} differs from the commit, but Git is told to ignore its changes",
+                remedy=f"git update-index --no-skip-worktree --no-assume-unchanged {found[0]}, then look at git diff",
+            )
+
+    def _find_file_edit(self, name: str) -> FileEdit | None:
+        committed = self._checkout.committed_blob_id(Path(self._prefix + name), self._edit_base)
+        if committed is not None and committed == self._working.find_index_blob_id(name):
             return None
-        now = self._folder.read_bytes(name)
+        now = self._working.files.read_bytes(name)
         if now is not None and committed is not None and blob_id(now, len(committed)) == committed:
             return None
-        before = self._checkout.read_committed_file(Path(self.prefix + name), self._edit_base)
+        before = self._checkout.read_committed_file(Path(self._prefix + name), self._edit_base)
         return FileEdit(before, now) if _to_unix_line_endings(before) != _to_unix_line_endings(now) else None
 
     def load_for_base(self, base: BranchSnapshot) -> RegistryToPublish:
         """Merge the user's edits into the branch's registry. Raises ConflictError if both changed an entry."""
-        branch = BranchFiles(base, self.prefix, self.name)
-        first = branch.read_bytes(self.name) is None
+        branch = BranchFiles(base, self._prefix, self._name)
+        first = branch.read_bytes(self._name) is None
         if first:
             self._refuse_moved_registry(base)
         edits = self._add_all_files() if first else self._edits | self._find_deletions(branch)
@@ -185,36 +197,35 @@ class WorkloadsRepositorySource:
         return self._checkout.read_messages(self._edit_base, self.commit) if self.commit else []
 
     def _read_history(self, base: BranchSnapshot) -> History:
-        return read_branch_history(base, self._checkout, self.prefix, self.name, self._remote, self._now)
+        return read_branch_history(base, self._working, self._checkout, self._target, self._now)
 
     def _refuse_moved_registry(self, base: BranchSnapshot) -> None:
         """Raise ConflictError if the checkout moved the registry, which the branch still has at its old path."""
-        head, fetched = self.commit, self._checkout.resolve_commit(f"refs/remotes/origin/{self._remote[1]}")
-        start = self._checkout.merge_base(fetched, head) if fetched and head else None
-        named = [path for path in base.list_entries() if PurePosixPath(path).name == self.name] if start else []
+        start = self._find_merge_base()
+        named = [path for path in base.list_entries() if PurePosixPath(path).name == self._name] if start else []
         for path in named:
             known = self._checkout.committed_blob_id(Path(path), start or "")
             if known and not (self._checkout.top / path).exists() and not self._checkout.flagged_files([path]):
-                now = self.prefix + self.name
+                now = self._working.root_path
                 raise ConflictError(
                     f"the branch still has the registry at {path}, which this checkout moved to {now}",
-                    remedy=f"commit the move and push it to {self._remote[1]}, then publish",
+                    remedy=f"commit the move and push it to {self._target.branch}, then publish",
                 )
 
     def _add_all_files(self) -> dict[str, FileEdit]:
         """Add every file of the checkout's registry, for a branch that has no registry."""
-        return {name: FileEdit(None, self._folder.read_bytes(name)) for name in self._names}
+        return {name: FileEdit(None, self._working.files.read_bytes(name)) for name in self._names}
 
     def _find_deletions(self, branch: BranchFiles) -> dict[str, FileEdit]:
         gone = [name for name in branch.included if name not in self._names]
         edits = {
-            name: FileEdit(self._checkout.read_committed_file(Path(self.prefix + name), self._edit_base), None)
+            name: FileEdit(self._checkout.read_committed_file(Path(self._prefix + name), self._edit_base), None)
             for name in gone
         }
         return {
             name: edit
             for name, edit in edits.items()
-            if edit.before is not None and self._folder.read_bytes(name) is None
+            if edit.before is not None and self._working.files.read_bytes(name) is None
         }
 
     def has_ancestor(self, older: str, newer: str) -> bool:
@@ -275,14 +286,6 @@ def _read_if_valid(files: BranchFiles) -> EditableRegistry | None:
         return None
 
 
-def _find_edit_base(checkout: Checkout, head: str | None, branch: str) -> str:
-    """Find the commit that the user's edits are relative to; HEAD if there is no merge base (shallow clone)."""
-    if head is None or checkout.current_branch() != branch:
-        return head or "HEAD"
-    fetched = checkout.resolve_commit(f"refs/remotes/origin/{branch}")
-    return (checkout.merge_base(fetched, head) if fetched else None) or head
-
-
 def _merge_three_ways(path: str, before: bytes, mine: bytes, theirs: bytes, editor: str) -> bytes:
     merged = merge_texts(*(data.decode("utf-8", "surrogateescape") for data in (before, mine, theirs)))
     if merged.conflicts:
@@ -295,17 +298,13 @@ def _merge_three_ways(path: str, before: bytes, mine: bytes, theirs: bytes, edit
 
 
 def read_branch_history(
-    base: BranchSnapshot, checkout: Checkout, prefix: str, name: str, remote: tuple[str, str], now: datetime | None
+    base: BranchSnapshot, working: WorkingRegistry, checkout: Checkout, target: PublishTarget, now: datetime | None
 ) -> History:
-    """Read the registry's history on the branch up to `base`; empty for a new branch. Raises NetworkError.
-
-    `prefix` and `name` are the registry's folder, with a slash, and root file; `remote` is the URL and branch to
-    fetch from if the checkout lacks the commit.
-    """
+    """Read the registry's history on the branch up to `base`; empty for a new branch. Raises NetworkError."""
     if base.commit is None:
         return History()
-    with open_branch_log(checkout, base.commit, *remote) as log:
-        return read_history(log, RegistryLocation(prefix + name, prefix.rstrip("/")), now)
+    with open_branch_log(checkout, base.commit, target.url, target.branch) as log:
+        return read_history(log, RegistryLocation(working.root_path, working.folder), now)
 
 
 class BranchFiles:

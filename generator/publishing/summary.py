@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +15,7 @@ from generator.registry.uniqueness import helm_values_key
 
 if TYPE_CHECKING:
     from generator.charts.change_set import ChangeSet
+    from generator.charts.chart_folder import ChartFolder
     from generator.charts.inventory import Inventory
     from generator.git.push import PublishResult
     from generator.promotion.app_edits import RegistryEdit
@@ -84,18 +85,13 @@ class PublishSummary:
     registry: PublishResult | None = None
 
 
-def find_touched_apps(
-    change: ChangeSet,
-    inventory: Inventory,
-    read_current: Callable[[str], bytes | None],
-    environment_order: Iterable[str],
-) -> dict[str, list[str]]:
+def find_touched_apps(change: ChangeSet, before: ChartFolder, environment_order: Iterable[str]) -> dict[str, list[str]]:
     """List affected apps by environment: in `environment_order` first, then deleted environments."""
     found: dict[str, set[str]] = {}
     for env, app in (
-        *_changed_identities(inventory, change.inventory),
+        *_changed_identities(before.inventory, change.inventory),
         *_changed_templates(change),
-        *_apps_with_changed_values(change, inventory, read_current),
+        *_apps_with_changed_values(change, before),
     ):
         found.setdefault(env, set()).add(app)
     known = [env for env in environment_order if env in found]
@@ -120,17 +116,15 @@ def _changed_templates(change: ChangeSet) -> Iterator[tuple[str, str]]:
             yield found
 
 
-def _apps_with_changed_values(
-    change: ChangeSet, inventory: Inventory, read_current: Callable[[str], bytes | None]
-) -> Iterator[tuple[str, str]]:
+def _apps_with_changed_values(change: ChangeSet, before: ChartFolder) -> Iterator[tuple[str, str]]:
     """Yield the apps whose entry in a chart's values.yaml changes."""
-    keys = inventory.applications.keys() | change.inventory.applications.keys()
+    keys = before.inventory.applications.keys() | change.inventory.applications.keys()
     for path, data in change.changed.items():
         place = parse_chart_path(path)
         if place is None or place.path != "values.yaml":
             continue
-        env, before, after = place.chart.environment, split_values(read_current(path) or b""), split_values(data)
-        touched = find_differing_keys(before.apps, after.apps)
+        env, current = place.chart.environment, before.read_files([path]).get(path, b"")
+        touched = find_differing_keys(split_values(current).apps, split_values(data).apps)
         apps = (key.removeprefix(f"{env}/") for key in keys if key.startswith(f"{env}/")) if touched else ()
         yield from ((env, app) for app in apps if helm_values_key(app) in touched)
 

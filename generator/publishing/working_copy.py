@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,17 +13,12 @@ from generator.charts.change_set import compute_changes
 from generator.charts.output_folder import OutputFolder, lock_folder
 from generator.charts.plan import plan_charts
 from generator.charts.render import render_plan
-from generator.errors import ConflictError, GeneratorError, LocalError, UsageError
+from generator.errors import ConflictError, GeneratorError, LocalError, RefusedError, UsageError
 from generator.helm.chart_size import describe_large_charts
 from generator.helm.manifests import render_manifest_files
 from generator.helm.verify import HelmScope
 from generator.pipeline import open_working_folder, prepare_charts, refuse_edited_files, refuse_files_in_the_way
-from generator.promotion.history import find_checkout
 from generator.promotion.policy import RegistryChange
-from generator.publishing.checkout_files import (
-    refuse_charts_not_checked_out,
-    refuse_edits_not_checked_out,
-)
 from generator.publishing.context import (
     EditContext,
     EditOperation,
@@ -37,9 +32,8 @@ from generator.publishing.context import (
 )
 from generator.publishing.policy_check import check_working_copy_policy
 from generator.publishing.removal_guard import RemovalConsent
-from generator.publishing.working_registry import read_working_registry
-from generator.registry.files import find_registry
 from generator.registry.problems import require_known_names
+from generator.working_registry import refuse_charts_not_checked_out
 
 if TYPE_CHECKING:
     from generator.charts.change_set import ChangeSet
@@ -49,6 +43,7 @@ if TYPE_CHECKING:
     from generator.promotion.policy import PolicyInputs, PolicyViolation
     from generator.publishing.removal_guard import Removal
     from generator.registry.registry import Registry
+    from generator.working_registry import WorkingRegistry
 
 __all__ = [
     "CheckOutcome",
@@ -117,7 +112,7 @@ class EditOutcome:
 
 
 def render_working_copy(
-    registry_path: str | None,
+    working: WorkingRegistry,
     environments: Collection[str],
     *,
     adopt: bool = False,
@@ -131,15 +126,14 @@ def render_working_copy(
     Helm verifies the charts with foreign files, and with `adopt` all charts. Raises RegistryError, ChartError,
     RefusedError, ConflictError (a file changed meanwhile) and LocalError.
     """
-    path = find_registry(registry_path)
-    with _name_what_is_undone("nothing was written"), _lock_working_copy(path, needed=not dry_run):
-        registry = read_working_registry(path)
+    with _name_what_is_undone("nothing was written"), _lock_working_copy(working, needed=not dry_run):
+        registry = working.read()
         require_known_names(environments, registry.environments, "environment")
-        folder = _open_output_folder(path, registry)
+        folder = open_output_folder(working, registry)
         scope = HelmScope.ALL if adopt else HelmScope.WITH_FOREIGN_FILES
         charts = prepare_charts(
             registry,
-            find_chart_location(path, registry),
+            find_chart_location(working, registry),
             open_working_folder(folder),
             environments=environments,
             adopt=adopt,
@@ -148,16 +142,16 @@ def render_working_copy(
         )
         removals = tuple(
             removal
-            for removal in find_removals_since_head(path, registry, charts.tree.applications)
+            for removal in find_removals_since_head(working, registry, charts.tree.applications)
             if not environments or removal.key.partition("/")[0] in environments
         )
-        elsewhere = find_charts_elsewhere(path, registry)
+        elsewhere = find_charts_elsewhere(working, registry)
         _write_charts(folder, charts, dry_run, show_progress)
     return RenderOutcome(folder.root, charts.change, removals, elsewhere)
 
 
 def render_manifests(
-    registry_path: str | None,
+    working: WorkingRegistry,
     environments: Collection[str],
     target: Path,
     *,
@@ -167,13 +161,12 @@ def render_manifests(
     show_progress: ShowProgress,
 ) -> RenderOutcome:
     """Write the objects that Helm renders of the charts to the folder `target`, which has its own inventory."""
-    path = find_registry(registry_path)
-    registry = read_working_registry(path)
+    registry = working.read()
     require_known_names(environments, registry.environments, "environment")
-    charts = _open_output_folder(path, registry)
+    charts = open_output_folder(working, registry)
     if target.resolve().is_relative_to(charts.root.resolve()):
         raise UsageError(f"{target} is in the folder of the charts", remedy="name another folder")
-    tree = render_plan(plan_charts(registry, find_chart_location(path, registry)))
+    tree = render_plan(plan_charts(registry, find_chart_location(working, registry)))
     manifests = render_manifest_files(tree, environments or tuple(registry.environments))
     folder = OutputFolder(target)
     change = compute_changes(manifests, folder.read_inventory(), folder.read_digest, frozenset(environments) or None)
@@ -188,7 +181,7 @@ def render_manifests(
 
 
 def check_working_copy(
-    registry_path: str | None,
+    working: WorkingRegistry,
     consent: RemovalConsent,
     base: str | None,
     policy: PolicyInputs,
@@ -200,38 +193,37 @@ def check_working_copy(
 
     Raises RegistryError, ChartError, RefusedError, RemovalError, LocalError, and ConflictError for a shallow clone.
     """
-    path = find_registry(registry_path)
-    registry = read_working_registry(path)
-    folder = _open_output_folder(path, registry)
+    registry = working.read()
+    folder = open_output_folder(working, registry)
     charts = prepare_charts(
         registry,
-        find_chart_location(path, registry),
+        find_chart_location(working, registry),
         open_working_folder(folder),
         adopt=True,  # A file in the way, or edited by hand, is reported as out of date.
         overwrite=True,
         helm_scope=HelmScope.NONE if without_helm else HelmScope.ALL,
     )
-    check_working_copy_removals(path, charts, consent, base or "HEAD", with_helm=not without_helm)
-    report = check_working_copy_policy(path, policy, warn, base)
+    check_working_copy_removals(working, charts, consent, base or "HEAD", with_helm=not without_helm)
+    report = check_working_copy_policy(working, policy, warn, base)
     report.raise_if_refused()
     large = describe_large_charts(charts.verified.sizes, charts.tree.applications, registry)
     warnings = [*registry.notes, *large]
-    elsewhere = find_charts_elsewhere(path, registry)
+    elsewhere = find_charts_elsewhere(working, registry)
     if not elsewhere:
-        warnings += _describe_checkout_problems(path, registry, charts)
+        warnings += _describe_checkout_problems(working, registry, charts)
     return CheckOutcome(folder, charts, warnings, report.overridden, elsewhere)
 
 
-def _describe_checkout_problems(path: Path, registry: Registry, charts: PreparedCharts) -> Iterator[str]:
+def _describe_checkout_problems(working: WorkingRegistry, registry: Registry, charts: PreparedCharts) -> Iterator[str]:
     """Yield warnings about what Git has: charts in another folder, generated files that are not tracked."""
-    checkout = find_checkout(path)
+    checkout = working.checkout
     if checkout is None or checkout.head_commit() is None:
         return
-    before = find_committed_charts(checkout, path, registry)
+    before = find_committed_charts(working, registry)
     if before != registry.workloads.path:
         yield describe_moved_charts(before, registry.workloads.path)
         return
-    folder = path.parent / before
+    folder = working.path.parent / before
     untracked = checkout.untracked_files(folder, charts.tree.digests) if folder.exists() else []
     if untracked:
         yield (
@@ -241,7 +233,7 @@ def _describe_checkout_problems(path: Path, registry: Registry, charts: Prepared
 
 
 def edit_working_copy(
-    path: Path,
+    working: WorkingRegistry,
     operation: EditOperation,
     *,
     dry_run: bool = False,
@@ -249,30 +241,30 @@ def edit_working_copy(
     removals: Collection[str] = (),
     policy: PolicyInputs | None = None,
 ) -> EditOutcome:
-    """Edit the registry at `path` and render its charts.
+    """Edit the registry and render its charts.
 
     Everything is read, validated and rendered before the first file is written. Raises what the operation raises,
     RegistryError where its edit would make the registry invalid, ChartError, RefusedError, LocalError, ConflictError
     if a file changed meanwhile, and RemovalError for a deleted Application that is not in `removals` (`<env>/<app>`).
     """
-    with _name_what_is_undone("nothing was changed"), _lock_working_copy(path, needed=not dry_run):
-        return _edit_and_render(path, operation, dry_run, verify_with_helm, removals, policy)
+    with _name_what_is_undone("nothing was changed"), _lock_working_copy(working, needed=not dry_run):
+        return _edit_and_render(working, operation, dry_run, verify_with_helm, removals, policy)
 
 
 def _edit_and_render(
-    path: Path,
+    working: WorkingRegistry,
     operation: EditOperation,
     dry_run: bool,
     verify_with_helm: bool,
     removals: Collection[str],
     policy: PolicyInputs | None,
 ) -> EditOutcome:
-    context = read_edit_context(path, policy.now if policy else None)
+    context = read_edit_context(working, policy.now if policy else None)
     edited = operation(context)
     files = edited.editable.changed_files(context.editable)
     if not files:
         return EditOutcome(edited, None)
-    refuse_edits_not_checked_out(path, files)
+    _refuse_edits_not_checked_out(working.path, files)
     after = edited.editable.revalidate()
     registry = after.registry
     if policy is not None:
@@ -281,26 +273,27 @@ def _edit_and_render(
         report.raise_if_refused()
         trailers = (*edited.trailers, *report.format_trailers())
         edited = replace(edited, trailers=tuple(dict.fromkeys(trailers)))
-    folder = _open_output_folder(path, registry)
+    folder = open_output_folder(working, registry)
     charts = prepare_charts(
         registry,
-        find_chart_location(path, registry),
+        find_chart_location(working, registry),
         open_working_folder(folder),
         helm_scope=HelmScope.ALL if verify_with_helm else HelmScope.NONE,
     )
     consent = RemovalConsent(frozenset(removals))
-    check_working_copy_removals(path, charts, consent, with_helm=verify_with_helm)
-    elsewhere = find_charts_elsewhere(path, registry)
+    check_working_copy_removals(working, charts, consent, with_helm=verify_with_helm)
+    elsewhere = find_charts_elsewhere(working, registry)
     if not dry_run:
-        _write_registry_files(path.parent, files, context.editable.file_contents())
+        _write_registry_files(working.path.parent, files, context.editable.file_contents())
         if not elsewhere:
             folder.apply_changes(charts.change, charts.before.inventory)
     return EditOutcome(edited, charts.change, tuple(files), elsewhere)
 
 
-def _open_output_folder(path: Path, registry: Registry) -> OutputFolder:
-    folder = path.parent / registry.workloads.path
-    refuse_charts_not_checked_out(find_checkout(path), folder)
+def open_output_folder(working: WorkingRegistry, registry: Registry) -> OutputFolder:
+    """Open the folder of the charts. Raises RefusedError if Git has left some of them out of the checkout."""
+    folder = working.path.parent / registry.workloads.path
+    refuse_charts_not_checked_out(working.checkout, folder)
     return OutputFolder(folder)
 
 
@@ -324,9 +317,19 @@ def _name_what_is_undone(text: str) -> Iterator[None]:
         raise
 
 
-def _lock_working_copy(path: Path, *, needed: bool) -> contextlib.AbstractContextManager[None]:
-    """The lock under which a command reads and writes the working copy of the registry at `path`."""
-    return lock_folder(path.parent) if needed else contextlib.nullcontext()
+def _lock_working_copy(working: WorkingRegistry, *, needed: bool) -> contextlib.AbstractContextManager[None]:
+    """The lock under which a command reads and writes the working copy of the registry."""
+    return lock_folder(working.path.parent) if needed else contextlib.nullcontext()
+
+
+def _refuse_edits_not_checked_out(path: Path, names: Iterable[str]) -> None:
+    """Raise RefusedError if one of the files `names`, beside the registry at `path`, is not on disk to be edited."""
+    for name in names:
+        if not (path.parent / name).exists():
+            raise RefusedError(
+                f"{path.parent / name} is not checked out, so it cannot be edited here",
+                remedy=f"check it out (git sparse-checkout add {Path(name).parent}), or edit the branch with --publish",
+            )
 
 
 def _write_registry_files(folder: Path, files: Mapping[str, bytes], read_before: Mapping[str, bytes]) -> None:

@@ -74,6 +74,28 @@ def _find_including_registry(path: Path) -> Path | None:
     return None
 
 
+class RegistryLocation(NamedTuple):
+    """Where a registry is in its repository: its root file, and the folder of its included files ("" is the top)."""
+
+    root_path: str
+    folder: str
+
+    @classmethod
+    def from_root_path(cls, root_path: str) -> RegistryLocation:
+        """The location of a registry whose root file is no link."""
+        return cls(root_path, root_path.rpartition("/")[0])
+
+    @property
+    def pathspec(self) -> str:
+        """The pathspec that matches the root file."""
+        return f":(top,literal){self.root_path}"
+
+    @property
+    def prefix(self) -> str:
+        """The folder as the start of a path."""
+        return f"{self.folder}/" if self.folder else ""
+
+
 class FolderFiles:
     """Registry files on disk. Refuses links that lead out of the folder."""
 

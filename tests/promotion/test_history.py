@@ -14,8 +14,9 @@ import tomli
 from generator.errors import UsageError
 from generator.git.checkout import Checkout
 from generator.git.commit_log import open_head_log
-from generator.promotion.history import History, RevisionChange, find_registry_location, read_history
+from generator.promotion.history import History, RevisionChange, read_history
 from generator.promotion.snapshots import RevisionReader
+from generator.working_registry import WorkingRegistry
 from tests.git.remotes import git
 
 COMMIT = "3f2a9c1d0b7e4e5f8a6b9c0d1e2f3a4b5c6d7e8f"
@@ -47,10 +48,9 @@ class Place:
 
     @property
     def history(self) -> History:
-        checkout = Checkout(self.top)
-        past = open_head_log(checkout)
+        past = open_head_log(Checkout(self.top))
         assert past is not None
-        return read_history(past, find_registry_location(checkout, self.registry), now=self.now)
+        return read_history(past, WorkingRegistry(self.registry).location, now=self.now)
 
     def moves(self, **of: Any) -> list[tuple[str, str, str | None, str | None]]:
         return [
@@ -355,7 +355,7 @@ def test_a_link_out_of_the_repository_is_refused(place: Place, tmp_path: Path) -
     (tmp_path / "apps.toml").write_text(BASE)
     place.registry.symlink_to(tmp_path / "apps.toml")
     with pytest.raises(UsageError, match="outside of this repository"):
-        find_registry_location(Checkout(place.top), place.registry)
+        _ = WorkingRegistry(place.registry).location
 
 
 @pytest.mark.parametrize("date", ["99999999999 +0000", "253402300800 -1200", "1 +9959", "0 +0000"])
