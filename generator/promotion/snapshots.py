@@ -122,7 +122,7 @@ class RevisionReader:
         defaults = tuple(piece.defaults for piece in pieces if piece.defaults)
         base, marks = _merge_layers(defaults), tuple(map(id, defaults))
         return {
-            (env, app): self._cached_revision(app, env, pin, layers.get(app, ()), base, marks)
+            (env, app): self._cached_revision(app, env, layers.get(app, ()), base, marks) if pin is None else pin
             for piece in pieces
             for env, entries in piece.entries_by_environment.items()
             for app, pin in entries
@@ -132,21 +132,18 @@ class RevisionReader:
         self,
         app: str,
         env: str,
-        pin: str | None,
         layers: tuple[_Layer, ...],
         defaults: _Layer,
         defaults_identity: tuple[int, ...],
     ) -> str:
         # Fragments keep their layers alive, so an object's id identifies a layer.
-        key = (env, pin, defaults_identity, *map(id, layers))
+        key = (env, defaults_identity, *map(id, layers))
         if key not in self._revision_cache:
-            self._revision_cache[key] = _decide_revision(app, env, pin, _merge_layers(layers), defaults)
+            self._revision_cache[key] = _decide_unpinned_revision(app, env, _merge_layers(layers), defaults)
         return self._revision_cache[key]
 
 
-def _decide_revision(app: str, env: str, pin: str | None, layer: _Layer, defaults: _Layer) -> str:
-    if pin is not None:
-        return pin
+def _decide_unpinned_revision(app: str, env: str, layer: _Layer, defaults: _Layer) -> str:
     narrower = layer.get("environments", {}).get(env, {})
     try:
         if any(key in part for part in (narrower, layer, defaults) for key in _SOURCE_KEYS):
@@ -155,7 +152,7 @@ def _decide_revision(app: str, env: str, pin: str | None, layer: _Layer, default
         told = (narrower, layer, defaults, BUILT_IN_DEFAULTS)
         return str(next(part["targetRevision"] for part in told if "targetRevision" in part))
     # An old version need not be a valid registry.
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+    except (AttributeError, LookupError, TypeError, ValueError, RecursionError):
         return "HEAD"
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from generator.promotion.snapshots import RevisionReader
 from generator.registry.effective import merge_layers
-from generator.registry.pinned_fields import find_pinned_field, write_pin
+from generator.registry.pinned_fields import UnknownFieldError, find_pinned_field, write_pin
+from generator.registry.reader import read_registry
 from tests.promotion.world import World
-from tests.workspace import Run
+from tests.workspace import ROOT, Run
 
 REGISTRY = """\
 version = 1
@@ -116,6 +120,19 @@ def test_a_version_that_can_change_is_refused_where_the_policy_wants_pins(world:
         assert "prod runs fixed versions only" in world.run("promote", "web", "--to", "prod", "--revision", version).err
 
 
+def test_a_hand_edit_of_what_a_pin_would_set_meets_the_policy(world: World) -> None:
+    path = world.checkout / "apps.toml"
+    path.write_text(path.read_text().replace("apps = []", 'apps = ["web"]'))
+    world.ok("render")
+    world.commit("everywhere")
+    world.push()
+    path.write_text(path.read_text().replace("1.0.0", "1.1.0"))
+    world.ok("render")
+    done = world.run("check")
+    assert done.code == 4, done.out
+    assert "prod/web: soak: 1.1.0 is not committed in test yet; the soak time is 24h" in done.err
+
+
 FIELDS: dict[str, Any] = {
     "targetRevision": "v1",
     "helm": {
@@ -154,6 +171,37 @@ def test_a_parameter_stays_a_text_where_helm_would_read_a_number(pin: str) -> No
     assert pinned["helm"]["parameters"] == [{"name": "image.tag", "value": pin, "forceString": True}]
 
 
+KEYS = st.text(st.characters(codec="ascii", categories=("L", "N"), include_characters="-_."), min_size=1, max_size=6)
+VALUES = st.recursive(
+    st.one_of(st.text(max_size=4), st.integers(), st.floats(allow_nan=False)),
+    lambda inner: st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(KEYS, VALUES, max_size=4), st.lists(KEYS, min_size=1, max_size=4), st.text(min_size=1))
+def test_a_pin_changes_one_value_and_nothing_else(values: dict[str, Any], keys: list[str], pin: str) -> None:
+    name = "helm.valuesObject." + ".".join(f'"{key}"' for key in keys)
+    fields = {"helm": {"valuesObject": values, "releaseName": "web"}}
+    before = copy.deepcopy(fields)
+    pinned = write_pin(fields, [name], pin)
+    assert fields == before
+    try:
+        field = find_pinned_field(fields, name)
+    except UnknownFieldError:
+        assert pinned == before
+        return
+    assert field.read(pinned) == pin
+    assert _leaves(pinned) == {**_leaves(before), ("helm", "valuesObject", *keys): pin}
+
+
+def _leaves(value: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+    """The values of a table by their path; an empty table is none, as a pin may fill it."""
+    if not isinstance(value, dict):
+        return {path: value}
+    return {at: leaf for key, inner in value.items() for at, leaf in _leaves(inner, (*path, key)).items()}
+
+
 def test_a_digest_of_an_image_follows_an_at_sign() -> None:
     digest = f"sha256:{'0' * 64}"
     pinned = write_pin(FIELDS, ["kustomize.images.nginx"], digest)
@@ -165,6 +213,17 @@ def test_a_pin_of_a_chart_takes_its_tag_prefix_away() -> None:
     assert write_pin(fields, ["sources.0"], "web-1.0.0")["sources"][0] == {"targetRevision": "web-1.0.0"}
     assert write_pin(fields, ["sources.0"], "<2")["sources"][0] == {"targetRevision": "<2", "tagPrefix": "web-"}
     assert write_pin(fields, ["sources.a.b"], "2")["sources"][1] == {"name": "a.b", "targetRevision": "2"}
+
+
+@pytest.mark.parametrize("name", ["pins", "every-field"])
+def test_history_reads_the_revisions_that_the_registry_has(name: str) -> None:
+    path = ROOT / "tests" / "data" / "golden" / name / "apps.toml"
+    registry, reader = read_registry(path), RevisionReader()
+    wanted = {
+        (env, app.app): app.revision for env in registry.environments for app in registry.list_effective_apps(env)
+    }
+    reader.read_blobs({"blob": path.read_bytes()})
+    assert reader.find_listed_revisions(["blob"]) == wanted
 
 
 def test_history_reads_what_a_pin_would_set_in_any_layout() -> None:
