@@ -100,7 +100,13 @@ _OWN_TABLES = {
     *("SharedNamespace", "SharedRepository"),
 }
 _ARGO_CD_PAGE = re.compile(r"https://argo-cd\.readthedocs\.io/en/stable/(user-guide|operator-manual)/\S+/(#\S+)?")
-_OWN_KEYS = {"ArgoCD.version", "ArgoCD.url", "App.team", "App.description", "App.track", "App.environments"}
+_OWN_KEYS = {
+    *(f"{table}.{key}" for table in ("ArgoCD", "ArgoCDSettings") for key in ("kind", "version", "url", "instances")),
+    "App.team",
+    "App.description",
+    "App.track",
+    "App.environments",
+}
 
 
 def _properties(schema: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

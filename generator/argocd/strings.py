@@ -47,6 +47,8 @@ _CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SEGMENT = r"[A-Za-z0-9._-]+"
 _FOLDER = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
 _SERVER = re.compile(r"https?://[A-Za-z0-9](?:[-A-Za-z0-9.]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:/[-A-Za-z0-9._~]+)*/?")
+#: A cluster as AWS names it; the managed Argo CD of EKS takes it as a server.
+EKS_CLUSTER_ARN = re.compile(r"arn:aws[a-z-]*:eks:[a-z0-9-]+:[0-9]{12}:cluster/[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 # EKS registers clusters by their ARN, which has colons and a slash.
 _CLUSTER = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._:/@]*")
 # git check-ref-format, without the characters that are special in a shell or a URL.
@@ -153,6 +155,11 @@ def _folder_problem(value: str) -> str | None:
 
 
 def _server_problem(value: str) -> str | None:
+    return None if EKS_CLUSTER_ARN.fullmatch(value) else server_url_problem(value)
+
+
+def server_url_problem(value: str) -> str | None:
+    """Why `value` is not the URL of a cluster's API server, or None if it is."""
     if _SERVER.fullmatch(value):
         return None
     hint = ", or put a name into cluster" if _CLUSTER.fullmatch(value) else ""

@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from generator.argocd.urls import IN_CLUSTER_SERVER
 from generator.argocd.versions import NAMED_KINDS_SINCE, major_minor
+from generator.charts.layout import project_path
 from generator.registry.shards import bootstrap_name
 from generator.registry.uniqueness import app_destination
 
 if TYPE_CHECKING:
     from generator.registry.effective import EffectiveApp
+    from generator.registry.model import ArgoCD
     from generator.registry.registry import Environment, Registry
 
     #: An app, and the environment that it runs in.
@@ -25,7 +26,11 @@ FINALIZER, NO_FINALIZER = "resources-finalizer.argocd.argoproj.io", "none"
 
 
 def compute_project_fields(
-    registry: Registry, name: str, members: list[EffectiveApp], apps_elsewhere: list[AppInEnvironment]
+    registry: Registry,
+    name: str,
+    argocd: ArgoCD,
+    members: list[EffectiveApp],
+    apps_elsewhere: list[AppInEnvironment],
 ) -> dict[str, Any]:
     """The AppProject fields beyond the repositories and destinations of its apps in this environment.
 
@@ -35,12 +40,14 @@ def compute_project_fields(
     repositories = [url for app, _ in apps_elsewhere for url in app.repositories]
     destinations = [_app_destination(app, env) for app, env in apps_elsewhere]
     fields = _add_sources_and_destinations(fields, repositories, destinations)
+    if argocd.is_eks_capability:
+        fields["sourceNamespaces"] = [argocd.namespace]
     every_app = [*members, *(app for app, _ in apps_elsewhere)]
     if any(registry.teams[app.team].platform for app in every_app):
         fields.setdefault("clusterResourceWhitelist", [{"group": "*", "kind": "*"}])
         return fields
     created = {app.namespace for app in every_app if creates_namespace(app)}
-    return _allow_namespaces(fields, sorted(created), registry.argocd.version) if created else fields
+    return _allow_namespaces(fields, sorted(created), argocd.version) if created else fields
 
 
 def _add_sources_and_destinations(
@@ -81,21 +88,27 @@ def _app_destination(app: EffectiveApp, env: Environment) -> dict[str, str]:
 
 
 def build_project_manifests(registry: Registry, apps: Mapping[str, list[EffectiveApp]]) -> dict[str, Mapping[str, Any]]:
-    """Build the manifest, for `kubectl apply`, of each AppProject that an app uses, by project name.
+    """Build the manifest, for `kubectl apply`, of each AppProject that an app uses, by its path.
 
-    `apps` are the apps of each environment. A manifest permits what they need in all environments together.
+    `apps` are the apps of each environment. A manifest permits what they need in all environments together, but for
+    those of an Argo CD with settings of its own.
     """
-    used: dict[str, list[AppInEnvironment]] = defaultdict(list)
+    used: dict[tuple[str, str], list[AppInEnvironment]] = defaultdict(list)
     for name, members in apps.items():
+        env = registry.environments[name]
         for app in members:
             if app.project != "default":
-                used[app.project].append((app, registry.environments[name]))
-    return {name: _build_project_manifest(registry, name, members) for name, members in sorted(used.items())}
+                used[registry.find_own_argocd(env), app.project].append((app, env))
+    return {
+        project_path(argocd, name): _build_project_manifest(registry, name, members)
+        for (argocd, name), members in sorted(used.items())
+    }
 
 
 def _build_project_manifest(registry: Registry, name: str, members: list[AppInEnvironment]) -> dict[str, Any]:
-    spec = compute_project_fields(registry, name, [], members)
-    return _wrap_project_spec(registry, name, spec, find_project_wave(app for app, _ in members))
+    argocd = members[0][1].argocd_settings
+    spec = compute_project_fields(registry, name, argocd, [], members)
+    return _wrap_project_spec(argocd, name, spec, find_project_wave(app for app, _ in members))
 
 
 def find_project_wave(apps: Iterable[EffectiveApp]) -> int:
@@ -103,15 +116,13 @@ def find_project_wave(apps: Iterable[EffectiveApp]) -> int:
     return min([PROJECT_WAVE, *(int(app.fields["syncWave"]) - 1 for app in apps if "syncWave" in app.fields)])
 
 
-def _wrap_project_spec(
-    registry: Registry, name: str, spec: Mapping[str, Any], wave: int = PROJECT_WAVE
-) -> dict[str, Any]:
+def _wrap_project_spec(argocd: ArgoCD, name: str, spec: Mapping[str, Any], wave: int = PROJECT_WAVE) -> dict[str, Any]:
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "AppProject",
         "metadata": {
             "name": name,
-            "namespace": registry.argocd.project_namespace or registry.argocd.namespace,
+            "namespace": argocd.namespaces[1],
             "annotations": {"argocd.argoproj.io/sync-wave": str(wave)},
             "finalizers": [FINALIZER],
         },
@@ -119,14 +130,15 @@ def _wrap_project_spec(
     }
 
 
-def build_shards_project(registry: Registry, env: Environment, repository: str) -> dict[str, Any]:
+def build_shards_project(env: Environment, repository: str) -> dict[str, Any]:
     """Build the AppProject of an environment's shards: only Applications and AppProjects in Argo CD's namespaces."""
-    namespaces = {registry.argocd.namespace, registry.argocd.project_namespace or registry.argocd.namespace}
+    (field, cluster), argocd = env.argocd_destination, env.argocd_settings
     spec = {
+        **({"sourceNamespaces": [argocd.namespace]} if argocd.is_eks_capability else {}),
         "sourceRepos": [repository],
-        "destinations": [{"server": IN_CLUSTER_SERVER, "namespace": namespace} for namespace in sorted(namespaces)],
+        "destinations": [{field: cluster, "namespace": namespace} for namespace in sorted({*argocd.namespaces})],
         "namespaceResourceWhitelist": [
             {"group": "argoproj.io", "kind": kind} for kind in ("AppProject", "Application")
         ],
     }
-    return _wrap_project_spec(registry, bootstrap_name(env.name), spec)
+    return _wrap_project_spec(argocd, bootstrap_name(env.name), spec)

@@ -20,7 +20,7 @@ OVERRIDES_SUITE = "every_app"
 _NAME = r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?"
 #: Every path that the generator can write: those of charts, of plain AppProjects, and of `render --manifests`.
 _GENERATED_PATH = re.compile(
-    rf"""\.gitattributes | {PROJECTS_FOLDER}/{_NAME}\.yaml
+    rf"""\.gitattributes | {PROJECTS_FOLDER}/(?:{_NAME}/)?{_NAME}\.yaml
     | (?: {CHARTS_FOLDER}/{_NAME} | {SHARDS_FOLDER}/{_NAME}/{_NAME} ) /
       (?: Chart\.yaml | values\.yaml | values\.schema\.json | \.helmignore | README\.md | {re.escape(HELPERS_FILE)}
         | templates/(?: {_NAME} | {SHARDS_TEMPLATE} )\.yaml
@@ -70,6 +70,11 @@ class ChartPath(NamedTuple):
 
     chart: Chart
     path: str
+
+
+def project_path(argocd: str, project: str) -> str:
+    """The path of a plain AppProject, which an Argo CD with settings of its own has in a folder of its own."""
+    return f"{PROJECTS_FOLDER}/{f'{argocd}/' if argocd else ''}{project}.yaml"
 
 
 def is_generated_path(path: str) -> bool:

@@ -18,15 +18,16 @@ from generator.charts.app_projects import (
     compute_project_fields,
     find_project_wave,
 )
-from generator.charts.layout import SHARDS_FOLDER, Chart, OutputLocation
+from generator.charts.layout import SHARDS_FOLDER, Chart, OutputLocation, project_path
 from generator.registry.effective import BUILT_IN_DEFAULTS, SOURCE_KEYS
 from generator.registry.metadata_rules import SYNC_OPTIONS_ANNOTATION
-from generator.registry.shards import find_app_shard
+from generator.registry.shards import bootstrap_name, find_app_shard
 from generator.registry.uniqueness import app_destination, helm_values_key
 
 if TYPE_CHECKING:
     from generator.charts.app_projects import AppInEnvironment
     from generator.registry.effective import EffectiveApp
+    from generator.registry.model import ArgoCD
     from generator.registry.registry import Environment, Registry
 
 _FINALIZERS = {
@@ -85,6 +86,7 @@ class ShardsPlan:
 
     values: Mapping[str, Any]
     sync_options: str
+    project_path: str
     project: Mapping[str, Any]
 
 
@@ -97,6 +99,7 @@ class EnvironmentPlan:
     """
 
     name: str
+    argocd: ArgoCD
     settings: Mapping[str, Any]
     destination: Mapping[str, str]
     projects: Mapping[Chart, Mapping[str, Mapping[str, Any]]]
@@ -108,11 +111,8 @@ class EnvironmentPlan:
 
 @dataclass(frozen=True)
 class ChartPlan:
-    """The plan of every chart, and the plain AppProject manifests by project name."""
+    """The plan of every chart, and the plain AppProject manifests by path."""
 
-    argocd_version: str
-    argocd_namespace: str
-    project_namespace: str
     environments: tuple[EnvironmentPlan, ...]
     projects: Mapping[str, Mapping[str, Any]]
 
@@ -125,9 +125,7 @@ def plan_charts(registry: Registry, location: OutputLocation | None = None) -> C
         _plan_environment(registry, env, apps[env.name], _group_apps_elsewhere(registry, env, apps), at)
         for env in registry.environments.values()
     )
-    argocd = registry.argocd
-    namespaces = argocd.namespace, argocd.project_namespace or argocd.namespace
-    return ChartPlan(argocd.version, *namespaces, environments, build_project_manifests(registry, apps))
+    return ChartPlan(environments, build_project_manifests(registry, apps))
 
 
 def _group_apps_elsewhere(
@@ -153,7 +151,7 @@ def _plan_environment(
     for app in apps:
         by_project[app.project].append(app)
     extra = {
-        name: compute_project_fields(registry, name, members, apps_elsewhere.get(name, []))
+        name: compute_project_fields(registry, name, env.argocd_settings, members, apps_elsewhere.get(name, []))
         for name, members in by_project.items()
     }
     of = {members[0].app: tuple(_plan_project_member(env, app) for app in members) for members in by_project.values()}
@@ -164,7 +162,8 @@ def _plan_environment(
             projects[one.chart][one.project] = extra[one.project]
     return EnvironmentPlan(
         env.name,
-        _environment_settings(registry, env),
+        env.argocd_settings,
+        _environment_settings(env),
         {"name": env.cluster} if env.cluster else {"server": env.server or IN_CLUSTER_SERVER},
         projects,
         planned,
@@ -175,19 +174,21 @@ def _plan_environment(
 
 
 def _plan_shards(registry: Registry, env: Environment, location: OutputLocation) -> ShardsPlan:
+    field, cluster = env.argocd_destination
     values = {
         "createProject": True,
         "repoURL": location.repository,
         "targetRevision": registry.workloads.branch,
         "path": location / f"{SHARDS_FOLDER}/{env.name}",
         # Applications are in the cluster that Argo CD itself runs in, wherever their workloads run.
-        "server": IN_CLUSTER_SERVER,
+        field: cluster,
         "syncPolicy": {"automated": {"prune": True}},
     }
     return ShardsPlan(
         values,
         _CONFIRM_DELETION if env.policy.confirm_deletion else "",
-        build_shards_project(registry, env, location.repository),
+        project_path(registry.find_own_argocd(env), bootstrap_name(env.name)),
+        build_shards_project(env, location.repository),
     )
 
 
@@ -205,7 +206,7 @@ def application_identity(registry: Registry, env: Environment, app: EffectiveApp
     shard = find_app_shard(env, app.team, app.project)
     return {
         "name": app.application,
-        "argocdNamespace": registry.argocd.namespace,
+        "argocdNamespace": env.argocd_settings.namespace,
         "project": app.project,
         "cluster": f"{field}:{value}",
         "namespace": app.namespace,
@@ -318,10 +319,13 @@ def _has_null(value: Any) -> bool:
     return isinstance(value, list) and any(inner is None or _has_null(inner) for inner in value)
 
 
-def _environment_settings(registry: Registry, env: Environment) -> dict[str, Any]:
+def _environment_settings(env: Environment) -> dict[str, Any]:
+    argocd = env.argocd_settings
     return {
-        "argoNamespace": registry.argocd.namespace,
-        "argoProjectNamespace": registry.argocd.project_namespace or registry.argocd.namespace,
+        "argoNamespace": argocd.namespaces[0],
+        "argoProjectNamespace": argocd.namespaces[1],
+        # The managed Argo CD of EKS needs its own namespace there, and another Argo CD must not have it.
+        **({"sourceNamespaces": [argocd.namespace]} if argocd.is_eks_capability else {}),
         "destinationServer": "",
         "labels": dict(env.labels),
     }

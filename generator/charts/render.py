@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from generator.argocd.urls import IN_CLUSTER_SERVER
 from generator.charts import yaml
 from generator.charts.app_projects import APPLICATION_WAVE, FINALIZER, PROJECT_WAVE
 from generator.charts.digests import digest_file
-from generator.charts.layout import HELPERS_FILE, NOTICE, OVERRIDES_SUITE, PROJECTS_FOLDER, SHARDS_TEMPLATE, Chart
+from generator.charts.layout import HELPERS_FILE, NOTICE, OVERRIDES_SUITE, SHARDS_TEMPLATE, Chart
 from generator.charts.unittest_suites import render_app_suite, render_overrides_suite, render_shards_suite
 from generator.charts.values_file import VALUES_FILE, join_blocks
 from generator.charts.values_schema import VALUES_SCHEMA_FILE, build_definitions, select_app_definition
@@ -52,38 +53,34 @@ def render_plan(plan: ChartPlan) -> RenderedTree:
 
 def _render_texts(plan: ChartPlan) -> Iterator[tuple[str, str]]:
     yield ".gitattributes", f"{_NOTICE_LINE}* text eol=lf linguist-generated=true\n"
-    for project, manifest in plan.projects.items():
-        yield _render_project(project, manifest)
+    for path, manifest in plan.projects.items():
+        yield path, _NOTICE_LINE + yaml.dump(manifest)
     for env in plan.environments:
-        yield from _render_environment(plan, env)
+        yield from _render_environment(env)
 
 
-def _render_project(name: str, manifest: Mapping[str, object]) -> tuple[str, str]:
-    return f"{PROJECTS_FOLDER}/{name}.yaml", _NOTICE_LINE + yaml.dump(manifest)
-
-
-def _render_environment(plan: ChartPlan, env: EnvironmentPlan) -> Iterator[tuple[str, str]]:
+def _render_environment(env: EnvironmentPlan) -> Iterator[tuple[str, str]]:
     apps: dict[Chart, list[AppPlan]] = defaultdict(list)
     for app in env.apps:
         apps[app.chart].append(app)
     shared_values = yaml.dump(env.settings) + "spec:\n" + yaml.dump({"destination": env.destination}, "  ")
     if env.shards is None:
-        yield from _render_chart(plan, env, Chart(env.name), shared_values, env.apps)
+        yield from _render_chart(env, Chart(env.name), shared_values, env.apps)
         return
     shards = sorted(chart.shard for chart in apps)
-    yield from _render_parent_chart(plan, env, env.shards, shared_values, shards)
+    yield from _render_parent_chart(env, env.shards, shared_values, shards)
     for shard in shards:
         # The values that all apps share come from the parent chart.
-        yield from _render_chart(plan, env, Chart(env.name, shard), "spec:\n", apps[Chart(env.name, shard)])
+        yield from _render_chart(env, Chart(env.name, shard), "spec:\n", apps[Chart(env.name, shard)])
 
 
 def _render_chart(
-    plan: ChartPlan, env: EnvironmentPlan, chart: Chart, shared_values: str, apps: Sequence[AppPlan]
+    env: EnvironmentPlan, chart: Chart, shared_values: str, apps: Sequence[AppPlan]
 ) -> Iterator[tuple[str, str]]:
     folder = chart.folder
     yield from _render_fixed_files(chart)
-    yield _render_values_schema(plan, chart, apps)
-    yield f"{folder}/{HELPERS_FILE}", _render_helpers(plan, env)
+    yield _render_values_schema(env, chart, apps)
+    yield f"{folder}/{HELPERS_FILE}", _render_helpers(env)
     projects = env.projects.get(chart, {}).items()
     blocks = join_blocks(
         (yaml.dump({name: fields}, "    ") for name, fields in projects),
@@ -98,12 +95,12 @@ def _render_chart(
 
 
 def _render_parent_chart(
-    plan: ChartPlan, env: EnvironmentPlan, plan_of_shards: ShardsPlan, shared_values: str, shards: Sequence[str]
+    env: EnvironmentPlan, plan_of_shards: ShardsPlan, shared_values: str, shards: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
     """Render the chart whose Applications are an environment's shards, and their AppProject."""
     chart = Chart(env.name)
     yield from _render_fixed_files(chart, sharded=True)
-    yield _render_values_schema(plan, chart, env.apps, sharded=True)
+    yield _render_values_schema(env, chart, env.apps, sharded=True)
     values = yaml.dump({"shards": plan_of_shards.values}, "  ")
     yield f"{chart.folder}/{VALUES_FILE}", f"{_NOTICE_LINE}{shared_values}{values}"
     if not shards:
@@ -115,15 +112,16 @@ def _render_parent_chart(
         project=bootstrap_name(env.name),
         shards=[(shard, shard_application_name(env.name, shard), shard in leaving) for shard in shards],
         sync_options=plan_of_shards.sync_options,
-        argocd_namespace=plan.argocd_namespace,
-        project_namespace=plan.project_namespace,
+        by_name="name" in plan_of_shards.values,
+        argocd_namespace=env.argocd.namespaces[0],
+        project_namespace=env.argocd.namespaces[1],
         waves=(PROJECT_WAVE, APPLICATION_WAVE),
         finalizer=FINALIZER,
     )
     suite = render_shards_suite(env, plan_of_shards, shards)
     yield f"{chart.folder}/templates/{SHARDS_TEMPLATE}.yaml", template
     yield f"{chart.folder}/tests/{SHARDS_TEMPLATE}_test.yaml", _NOTICE_LINE + suite
-    yield _render_project(bootstrap_name(env.name), plan_of_shards.project)
+    yield plan_of_shards.project_path, _NOTICE_LINE + yaml.dump(plan_of_shards.project)
 
 
 def _render_fixed_files(chart: Chart, *, sharded: bool = False) -> Iterator[tuple[str, str]]:
@@ -134,7 +132,7 @@ def _render_fixed_files(chart: Chart, *, sharded: bool = False) -> Iterator[tupl
 
 
 def _render_values_schema(
-    plan: ChartPlan, chart: Chart, apps: Sequence[AppPlan], *, sharded: bool = False
+    env: EnvironmentPlan, chart: Chart, apps: Sequence[AppPlan], *, sharded: bool = False
 ) -> tuple[str, str]:
     text = _render_template(
         VALUES_SCHEMA_FILE,
@@ -145,7 +143,7 @@ def _render_values_schema(
         others="true" if chart.shard else "false",
         definitions=[
             (name, json.dumps(definition))
-            for name, definition in build_definitions(apps, plan.argocd_version, nullable=sharded).items()
+            for name, definition in build_definitions(apps, env.argocd.version, nullable=sharded).items()
         ],
     )
     return f"{chart.folder}/{VALUES_SCHEMA_FILE}", text
@@ -199,12 +197,13 @@ def _quote_words(words: Iterable[str]) -> str:
     return " ".join(f'"{word}"' for word in words)
 
 
-def _render_helpers(plan: ChartPlan, env: EnvironmentPlan) -> str:
+def _render_helpers(env: EnvironmentPlan) -> str:
     """Render what the templates of a chart's apps share."""
     return _render_template(
         HELPERS_FILE,
-        argocd_namespace=plan.argocd_namespace,
-        project_namespace=plan.project_namespace,
+        argocd_namespace=env.argocd.namespaces[0],
+        project_namespace=env.argocd.namespaces[1],
+        in_cluster_server=IN_CLUSTER_SERVER if env.argocd.is_eks_capability else "",
         project_wave=env.project_wave,
         application_wave=APPLICATION_WAVE,
         finalizer=FINALIZER,

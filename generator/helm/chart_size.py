@@ -65,12 +65,14 @@ def _estimate_status_bytes(applications: _Identities, registry: Registry) -> Map
         found[chart] += sum(
             _object_status_bytes(identity["name"], identity["argocdNamespace"]) for identity in identities
         )
-        if registry.environments[chart.environment].create_projects:
+        environment = registry.environments[chart.environment]
+        namespace, project_namespace = environment.argocd_settings.namespaces
+        if environment.create_projects:
             names = {identity["project"] for identity in identities}
-            found[chart] += sum(_object_status_bytes(name, registry.argocd.namespace) for name in names)
+            found[chart] += sum(_object_status_bytes(name, project_namespace) for name in names)
         if chart.shard:
             name = shard_application_name(chart.environment, chart.shard)
-            found[Chart(chart.environment)] += _object_status_bytes(name, registry.argocd.namespace)
+            found[Chart(chart.environment)] += _object_status_bytes(name, namespace)
     return found
 
 

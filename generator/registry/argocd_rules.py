@@ -26,7 +26,7 @@ from generator.registry.source_tables import Layer, list_file_references
 from generator.toml.document import KeyPath
 
 if TYPE_CHECKING:
-    from generator.registry.model import ArgoCD
+    pass
 
 
 class ValidationSettings(NamedTuple):
@@ -285,7 +285,7 @@ def _raw_spec_problems(app: EffectiveApp, settings: ValidationSettings) -> Itera
             yield Finding(("spec", key), text)
 
 
-def project_problems(name: str, fields: Mapping[str, Any], argocd: ArgoCD) -> Iterator[Finding]:
+def project_problems(name: str, fields: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield each problem of project `name`: what Argo CD rejects, or silently reads differently."""
     yield from _project_destination_problems(fields)
     for index, window in enumerate(fields.get("syncWindows", ())):
@@ -294,10 +294,6 @@ def project_problems(name: str, fields: Mapping[str, Any], argocd: ArgoCD) -> It
             yield Finding(("syncWindows", index), text)
     yield from _role_problems(name, fields)
     yield from _service_account_problems(fields)
-    for index, namespace in enumerate(fields.get("sourceNamespaces", ())):
-        if namespace == argocd.namespace:
-            text = f"Argo CD's own namespace {quoted_excerpt(namespace)} is always allowed: remove it"
-            yield Finding(("sourceNamespaces", index), text)
     if "signatureKeys" in fields and "sourceIntegrity" in fields:
         yield Finding(("signatureKeys",), "is ignored by Argo CD beside sourceIntegrity: keep one")
 

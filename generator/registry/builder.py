@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from generator.argocd.strings import NAME_PATTERN, line_problem, quoted_excerpt
+from generator.argocd.versions import major_minor
 from generator.registry import registry
 from generator.registry.effective import EffectiveApp
 from generator.registry.findings import Finding
@@ -68,6 +69,11 @@ class RegistryBuilder:
         if self.root is not None:
             self.report.add_value_problem(self.root, path, text, is_violation=is_violation)
 
+    @property
+    def newest_version(self) -> str:
+        """The newest Argo CD: a field that only some have is validated again for each environment."""
+        return max((one.version for one in self.settings.argocd.list_instances()), key=major_minor)
+
     def parse(self, name: str, raw: bytes) -> Document | None:
         """Parse a file; report its syntax errors, and return None if there are any."""
         self.report.file_order(name)
@@ -80,7 +86,7 @@ class RegistryBuilder:
     def validate_table(self, document: Document, path: KeyPath, model: type[BaseModel], raw: Any) -> ValidatedTable:
         """Validate a table as a model, for the registry's version of Argo CD; report and leave out invalid parts."""
         interpolate = self.settings.interpolate and issubclass(model, AppFields)
-        version = self.settings.argocd.version
+        version = self.newest_version
         return validate_table(self.report, document, path, model, raw, version, interpolate=interpolate)
 
     def declare(self, document: Document, section: str, name: str, shaped: ValidatedTable, raw: Any) -> None:
@@ -141,6 +147,7 @@ class RegistryBuilder:
                 server=table.server,
                 cluster=table.cluster,
                 argocd=table.argocd or name,
+                argocd_settings=self.settings.argocd.find_instance(table.argocd or name),
                 name_suffix=table.name_suffix,
                 labels=table.labels,
                 create_projects=table.create_projects,

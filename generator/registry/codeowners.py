@@ -83,7 +83,8 @@ def _generated_file_owners(editable: EditableRegistry, prefix: str) -> Iterator[
                 yield f"{output}{chart}/templates/{app_name}.yaml", owners
                 yield f"{output}{chart}/tests/{app_name}_test.yaml", owners
         for project in sorted(projects[team]):
-            yield f"{output}argo-app-projects/{project}.yaml", owners
+            for folder in ("", *(["*/"] if registry.argocd.instances else [])):
+                yield f"{output}argo-app-projects/{folder}{project}.yaml", owners
 
 
 def _escape_pattern(pattern: str) -> str:

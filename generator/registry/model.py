@@ -188,12 +188,48 @@ class Workloads(Table):
 
 
 class ArgoCD(Table):
-    """The Argo CD to generate for: its version, the namespaces of its objects, and where people see it."""
+    """The Argo CD to generate for: its version, the namespaces of its objects, and where people see it.
 
+    `server` or `cluster` is how it names the cluster that it runs in itself.
+    """
+
+    kind: Literal["self-managed", "eks-capability"] = "self-managed"
     version: strings.ArgoCDVersion = "3.4"
     namespace: strings.DnsLabel = "argocd"
     project_namespace: strings.DnsLabel | None = None
     url: strings.ArgoCDAddress | None = None
+    server: strings.ServerUrl | None = None
+    cluster: strings.ClusterName | None = None
+
+    @property
+    def namespaces(self) -> tuple[str, str]:
+        """The namespaces of the Applications and of the AppProjects."""
+        return self.namespace, self.project_namespace or self.namespace
+
+    @property
+    def is_eks_capability(self) -> bool:
+        """Whether it is the managed Argo CD of EKS."""
+        return self.kind == "eks-capability"
+
+
+class ArgoCDSettings(ArgoCD):
+    """The settings of every Argo CD, and those in which some of them differ."""
+
+    instances: dict[strings.DnsLabel, ArgoCD] = {}
+
+    def find_instance(self, name: str) -> ArgoCD:
+        """The settings of an Argo CD by its name: its own, and for the rest those of all."""
+        own = self.instances.get(name)
+        if own is None:
+            return self
+        given = {key: getattr(own, key) for key in own.model_fields_set}
+        if given.keys() & {"server", "cluster"}:
+            given = {"server": None, "cluster": None, **given}
+        return self.model_copy(update=given)
+
+    def list_instances(self) -> list[ArgoCD]:
+        """The settings of every Argo CD; the first ones are those of an Argo CD without its own."""
+        return [self, *map(self.find_instance, self.instances)]
 
 
 class RootFile(Table):
@@ -202,7 +238,7 @@ class RootFile(Table):
     interpolate: bool = False
     allow_schemes: list[Literal["file", "http"]] = []
     workloads: Workloads = Workloads()
-    argocd: ArgoCD = ArgoCD()
+    argocd: ArgoCDSettings = ArgoCDSettings()
     defaults: AppDefaults = AppDefaults()
     repositories: dict[strings.DnsLabel, SharedRepository] = {}
     namespaces: dict[strings.DnsLabel, SharedNamespace] = {}

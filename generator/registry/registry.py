@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from generator.argocd.urls import IN_CLUSTER_SERVER
 from generator.registry.effective import AppContext, EffectiveApp, build_base_layer, build_effective_app
 from generator.registry.source_tables import Layer
 
 if TYPE_CHECKING:
-    from generator.registry.model import ArgoCD, PromotionPolicy, Team, Workloads
+    from generator.registry.model import ArgoCD, ArgoCDSettings, PromotionPolicy, Team, Workloads
 
 
 class Listing(NamedTuple):
@@ -35,6 +36,7 @@ class Environment:
     server: str | None
     cluster: str | None
     argocd: str
+    argocd_settings: ArgoCD
     name_suffix: str
     labels: Mapping[str, str]
     create_projects: bool
@@ -51,6 +53,21 @@ class Environment:
         """What this environment gives to its apps."""
         return AppContext(self.name, self.name_suffix, self.facts if interpolate else None)
 
+    @property
+    def argocd_destination(self) -> tuple[str, str]:
+        """The cluster that this environment's Argo CD runs in, as a pair of Argo CD's field and its value.
+
+        An Argo CD that no other environment names is taken to run in the cluster of this environment.
+        """
+        settings, is_own = self.argocd_settings, self.argocd == self.name
+        if settings.cluster or settings.server:
+            return ("name", settings.cluster) if settings.cluster else ("server", str(settings.server))
+        if self.cluster and is_own:
+            return "name", self.cluster
+        if self.server and is_own and settings.is_eks_capability:
+            return "server", self.server
+        return "server", IN_CLUSTER_SERVER
+
     def hands_over(self, app: str) -> bool:
         """Whether an app moves to another chart, so that its current chart must not delete it."""
         return self.hand_over if isinstance(self.hand_over, bool) else app in self.hand_over
@@ -66,7 +83,7 @@ class Registry:
     """
 
     workloads: Workloads
-    argocd: ArgoCD
+    argocd: ArgoCDSettings
     environments: Mapping[str, Environment]
     teams: Mapping[str, Team]
     projects: Mapping[str, Mapping[str, Any]]
@@ -79,6 +96,10 @@ class Registry:
     effective_app_cache: dict[tuple[str, Listing], EffectiveApp] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+
+    def find_own_argocd(self, environment: Environment) -> str:
+        """The name of an environment's Argo CD if it has settings of its own, else ""."""
+        return environment.argocd if environment.argocd in self.argocd.instances else ""
 
     def list_effective_apps(self, environment: str) -> list[EffectiveApp]:
         """List the apps of an environment's promotion list, each with its settings there, sorted by name."""

@@ -18,7 +18,7 @@ from generator.registry.source_tables import Layer, list_file_references, list_s
 from generator.toml.document import KeyPath
 
 if TYPE_CHECKING:
-    from generator.registry.model import ArgoCD, RootFile, Team
+    from generator.registry.model import ArgoCDSettings, RootFile, Team
 
 _POD_SECURITY_LEVEL = "pod-security.kubernetes.io/enforce"
 #: Values of labels that weaken nothing. An older version of a level forbids less.
@@ -30,9 +30,9 @@ _HARMLESS_POD_SECURITY = {
 _POD_SECURITY_PREFIXES = frozenset({"security.openshift.io", "openshift.io", "admission.gatekeeper.sh"})
 
 
-def reserved_namespaces(argocd: ArgoCD) -> frozenset[str]:
+def reserved_namespaces(argocd: ArgoCDSettings) -> frozenset[str]:
     """The namespaces of Argo CD, which are reserved for platform teams, as are those that start with `kube-`."""
-    return frozenset({argocd.namespace, argocd.project_namespace or argocd.namespace})
+    return frozenset(name for one in argocd.list_instances() for name in one.namespaces)
 
 
 def team_ownership_problems(

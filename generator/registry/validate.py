@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from generator.argocd.project import ProjectFields
 from generator.argocd.strings import quoted_excerpt, revision_problem
+from generator.argocd.versions import major_minor
 from generator.registry.argocd_rules import (
     ValidationSettings,
     app_problems,
@@ -20,22 +23,30 @@ from generator.registry.findings import Finding
 from generator.registry.metadata_rules import metadata_problems
 from generator.registry.model import AppFields, Environment
 from generator.registry.problems import find_model_problems, format_position, overlaps_invalid_path, suggest_name
-from generator.registry.shards import SHARD_BY_TEAM, find_app_shard, is_bootstrap_name, shard_application_name
+from generator.registry.shards import SHARD_BY_TEAM, shard_application_name
 from generator.registry.table_rules import find_duplicates, find_free_form_tables, find_lossy_values
+from generator.registry.target_rules import (
+    app_problems_of_target,
+    argocd_problems,
+    environment_problems,
+    project_problems_of_target,
+)
 from generator.registry.tenancy import TenancyValidator, find_privilege_violations, team_ownership_problems
 from generator.registry.uniqueness import (
     IdentityClaim,
     app_destination,
     find_helm_key_collisions,
-    find_identity_conflicts,
     find_promotion_cycles,
     helm_values_key,
 )
+from generator.registry.validate_claims import validate_claims
 from generator.registry.version_sources import track_problems
 from generator.toml.document import KeyPath
 
 if TYPE_CHECKING:
+    from generator.registry import registry
     from generator.registry.builder import DeclaredApp, DeclaredEntry, RegistryBuilder
+    from generator.registry.model import ArgoCD
     from generator.registry.source_tables import Layer
 
 #: The maximum length of a label value. Argo CD may track objects by a label with the name of the Application.
@@ -57,6 +68,12 @@ def validate_registry(builder: RegistryBuilder) -> None:
 
 
 def _validate_settings(builder: RegistryBuilder) -> None:
+    argocd = builder.settings.argocd
+    places: dict[KeyPath, ArgoCD] = {("argocd",): argocd}
+    places |= {("argocd", "instances", name): argocd.find_instance(name) for name in argocd.instances}
+    for path, one in places.items():
+        for finding in argocd_problems(one):
+            builder.add_root_problem((*path, *finding.path), finding.text)
     for at, table in find_free_form_tables(builder.defaults):
         for path, text in find_lossy_values(table):
             builder.add_root_problem(("defaults", *at, *path), text)
@@ -79,6 +96,7 @@ def _validate_environments(builder: RegistryBuilder) -> None:
             elif source in env.promotes_from[:index]:
                 text = f'environment "{source}" is listed twice: remove one'
                 builder.add_root_problem((*at, "promotesFrom", index), text)
+        _validate_target(builder, at, builder.build_environment(name))
         _validate_noted_apps(builder, at, env, {entry.listing.app for entry in builder.entries_by_environment[name]})
         _validate_freezes(builder, at, env)
         if env.shards is not None:
@@ -86,6 +104,14 @@ def _validate_environments(builder: RegistryBuilder) -> None:
     for way in find_promotion_cycles({name: env.promotes_from for name, env in builder.environments.items()}):
         text = f"the promotion order has the cycle {' → '.join(way)}: remove one promotesFrom"
         builder.add_root_problem(("environments", way[0], "promotesFrom"), text)
+
+
+def _validate_target(builder: RegistryBuilder, parent_path: KeyPath, env: registry.Environment) -> None:
+    instances = builder.settings.argocd.instances
+    if instances and env.argocd not in {env.name, *instances}:
+        _report_unknown_name(builder, (*parent_path, "argocd"), "Argo CD", env.argocd, instances)
+    for finding in environment_problems(env):
+        builder.add_root_problem((*parent_path, *finding.path), finding.text)
 
 
 def _validate_shard_name_length(builder: RegistryBuilder, name: str, env: Environment) -> None:
@@ -199,11 +225,7 @@ def _validate_apps(builder: RegistryBuilder) -> None:
     """Report the problems of each app and the conflicts between apps."""
     validator = _AppValidator(builder)
     running = [claim for name in builder.apps for claim in validator.validate_app(name)]
-    for claim, text in find_identity_conflicts(running):
-        builder.add_entry_problem(claim.app, claim.environment, text)
-    _validate_bootstrap_names(builder, running)
-    _validate_project_creators(builder, running)
-    _validate_unknown_projects(builder, running)
+    validate_claims(builder, running)
 
 
 class _AppValidator:
@@ -228,7 +250,8 @@ class _AppValidator:
         for env, pin in {**overridden, **(listed or {"": None})}.items():
             context = self._app_context(env)
             # Environments that the app does not override, with equal pins and suffixes, have equal apps and problems.
-            same = (pin, context.name_suffix, env if env in overridden or templated else "")
+            argocd = builder.settings.argocd.instances and env and builder.build_environment(env).argocd
+            same = (pin, f"{context.name_suffix} {argocd}", env if env in overridden or templated else "")
             if same in validated:
                 merged = replace(validated[same], environment=env)
             else:
@@ -254,19 +277,26 @@ class _AppValidator:
     def _validate_effective_app(self, app: DeclaredApp, merged: EffectiveApp, *, templated: bool) -> None:
         """Report what is wrong with an app, except in the parts of its table that are already reported."""
         settings, env = self._builder.settings, merged.environment
-        common = ValidationSettings(settings.argocd.version, frozenset(settings.allow_schemes))
+        argocd = self._builder.build_environment(env).argocd_settings if env else settings.argocd
+        common = ValidationSettings(argocd.version, frozenset(settings.allow_schemes))
         invalid_paths = [path[2:] if path[:2] == ("environments", env) else path for path in app.invalid_paths]
-        if templated:
-            for finding in _interpolation_problems(merged, settings.argocd.version):
+        if templated or (env and argocd.version != self._builder.newest_version):
+            for finding in _field_problems(merged, argocd.version):
                 self._builder.add_finding(merged.app, env, finding)
                 invalid_paths.append(finding.path)
-        for finding in (*app_problems(merged, common), *track_problems(merged), *self._tenancy.find_violations(merged)):
+        rules = (
+            app_problems(merged, common),
+            app_problems_of_target(merged, argocd),
+            track_problems(merged),
+            self._tenancy.find_violations(merged),
+        )
+        for finding in chain(*rules):
             if not overlaps_invalid_path(finding.path, invalid_paths):
                 self._builder.add_finding(merged.app, env, finding)
 
 
-def _interpolation_problems(app: EffectiveApp, argocd_version: str) -> Iterator[Finding]:
-    """Yield the strings of an app that cannot be filled in, or that are not valid when they are."""
+def _field_problems(app: EffectiveApp, argocd_version: str) -> Iterator[Finding]:
+    """Yield the strings of an app that cannot be filled in, or the fields that are not valid in its environment."""
     unknown = [Finding(each.path, each.problem) for each in app.interpolations if each.problem]
     fields = {key: value for key, value in app.fields.items() if key in _FIELD_NAMES}
     yield from unknown or find_model_problems(AppFields, fields, argocd_version)
@@ -290,7 +320,9 @@ def _validate_declaration(builder: RegistryBuilder, name: str, app: DeclaredApp)
         builder.report.add_value_problem(app.document, (*at, "team"), text)
     if team not in builder.teams:
         return False
-    version = builder.settings.argocd.version
+    listed = [env for env in builder.entries_by_app.get(name, {}) if env in builder.environments]
+    settings = [builder.build_environment(env).argocd_settings for env in listed] or [builder.settings.argocd]
+    version = min((one.version for one in settings), key=major_minor)
     for path, text, is_violation in find_privilege_violations(app.layer, team, builder.teams[team], version):
         builder.report.add_value_problem(app.document, (*at, *path), text, is_violation=is_violation)
     return True
@@ -306,58 +338,6 @@ def _declaration_problems(layer: Layer) -> Iterator[tuple[KeyPath, str]]:
                 yield (*at, *place, *path), text
 
 
-def _validate_bootstrap_names(builder: RegistryBuilder, running: list[IdentityClaim]) -> None:
-    """Report apps whose Application would replace one that deploys a chart, and charts that share such a name."""
-    taken: dict[tuple[str, str], str] = {}
-    for claim in running:
-        if is_bootstrap_name(claim.application, builder.environments):
-            text = f'Application "{claim.application}" is reserved for the charts of the environments: rename the app'
-            builder.add_entry_problem(claim.app, claim.environment, text, is_violation=True)
-        env = builder.build_environment(claim.environment)
-        if env.shards is not None:
-            shard = find_app_shard(env, builder.apps[claim.app].layer["team"], claim.project)
-            application = shard_application_name(env.name, shard)
-            first = taken.setdefault((env.argocd, application), env.name)
-            if first != env.name:
-                text = f'Application "{application}" is a shard of {first} too: rename the team or environment'
-                builder.add_root_problem(("environments", env.name, "shards"), text)
-
-
-def _validate_project_creators(builder: RegistryBuilder, running: list[IdentityClaim]) -> None:
-    """Report projects that two charts of one Argo CD create: each would undo the changes of the other."""
-    creators: dict[tuple[str, str], str] = {}
-    told: set[KeyPath] = set()
-    for claim in filter(lambda claim: claim.creates_project, running):
-        env = claim.environment
-        first = creators.setdefault((claim.argocd, claim.project), env)
-        place: KeyPath = ("environments", env, "createProjects")
-        if first == env or place in told:
-            continue
-        told.add(place)
-        text = f'Argo CD "{claim.argocd}" has project "{claim.project}" from {first}: create it in one of the two environments'  # noqa: E501
-        if claim.app_creates_project:
-            builder.add_finding(claim.app, env, Finding(("createProject",), text))
-        else:
-            builder.add_root_problem(place, text)
-
-
-def _validate_unknown_projects(builder: RegistryBuilder, running: list[IdentityClaim]) -> None:
-    """Report apps that keep their project from being created, and so would run in whatever project has that name."""
-    created = {claim.project for claim in running if claim.creates_project}
-    for claim in running:
-        layer = builder.apps[claim.app].layer
-        overlay = layer.get("environments", {}).get(claim.environment, {})
-        if overlay.get("createProject", layer.get("createProject")) is not False or claim.project in created:
-            continue
-        team = builder.teams[layer["team"]]
-        if claim.project not in team.projects and not (team.platform and claim.project == "default"):
-            text = (
-                f'no chart creates project "{claim.project}": remove createProject, '
-                f"or add the project to teams.{layer['team']}.projects in the root file"
-            )
-            builder.add_finding(claim.app, claim.environment, Finding(("createProject",), text, True))
-
-
 def _validate_projects(builder: RegistryBuilder) -> None:
     layers = [builder.defaults]
     for app in builder.apps.values():
@@ -368,5 +348,18 @@ def _validate_projects(builder: RegistryBuilder) -> None:
         if name not in used and builder.is_complete:
             text = f"is the project of no app{suggest_name(name, used)}: remove it, or set project in an app"
             builder.add_root_problem(at, text)
-        for path, text, is_violation in project_problems(name, fields, builder.settings.argocd):
+        found = [*project_problems(name, fields)]
+        for argocd in _list_argocds_with_project(builder, name):
+            found += project_problems_of_target(fields, argocd)
+            if argocd.version != builder.newest_version:
+                found += find_model_problems(ProjectFields, fields, argocd.version)
+        for path, text, is_violation in dict.fromkeys(found):
             builder.add_root_problem((*at, *path), text, is_violation=is_violation)
+
+
+def _list_argocds_with_project(builder: RegistryBuilder, project: str) -> list[ArgoCD]:
+    """The distinct settings of every Argo CD in which an app uses a project, or those of all."""
+    listed = builder.effective_by_listing.items()
+    used = {env for (env, _), app in listed if app.project == project} or builder.environments
+    settings = [builder.build_environment(env).argocd_settings for env in used] or [builder.settings.argocd]
+    return [one for index, one in enumerate(settings) if one not in settings[:index]]

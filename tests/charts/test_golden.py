@@ -22,6 +22,7 @@ from tests.charts.rendered import DATA, ROOT, SAMPLE, through_parent, tree_at
 EVERY_FIELD = DATA / "golden" / "every-field"
 SHARDED = DATA / "golden" / "sharded"
 PINS = DATA / "golden" / "pins"
+CAPABILITY = DATA / "golden" / "eks-capability"
 _CRDS = ROOT.parent / "shared" / "argocd-crds"
 
 
@@ -34,9 +35,9 @@ def _committed(root: Path) -> dict[str, bytes]:
     ("registry", "golden"),
     [
         (SAMPLE, ROOT / "multi-repo"),
-        *((place / "apps.toml", place / "multi-repo") for place in (EVERY_FIELD, SHARDED, PINS)),
+        *((place / "apps.toml", place / "multi-repo") for place in (EVERY_FIELD, SHARDED, PINS, CAPABILITY)),
     ],
-    ids=["sample", "every-field", "sharded", "pins"],
+    ids=["sample", "every-field", "sharded", "pins", "eks-capability"],
 )
 def test_the_tree_is_the_committed_one(registry: Path, golden: Path) -> None:
     files, committed = tree_at(registry).files, _committed(golden)
@@ -131,8 +132,8 @@ def _objects(tree: RenderedTree) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     "registry",
-    [SAMPLE, EVERY_FIELD / "apps.toml", SHARDED / "apps.toml", PINS / "apps.toml"],
-    ids=["sample", "every-field", "sharded", "pins"],
+    [SAMPLE, EVERY_FIELD / "apps.toml", SHARDED / "apps.toml", PINS / "apps.toml", CAPABILITY / "apps.toml"],
+    ids=["sample", "every-field", "sharded", "pins", "eks-capability"],
 )
 def test_every_object_fits_argo_cds_schemas(registry: Path) -> None:
     if not _CRDS.is_dir():

@@ -67,7 +67,7 @@ def test_a_project_of_several_apps_is_their_union_once() -> None:
 
 
 def test_the_plain_manifest_of_a_project_is_its_union_over_all_environments() -> None:
-    found = plan_charts(read_registry(SHARED_HUB)).projects["shop"]
+    found = plan_charts(read_registry(SHARED_HUB)).projects["argo-app-projects/shop.yaml"]
     assert found["metadata"] == {
         "name": "shop",
         "namespace": "argo-projects",
@@ -122,7 +122,7 @@ def test_a_namespace_is_whitelisted_by_name_exactly_where_it_is_created() -> Non
 def test_the_plain_project_whitelists_the_namespaces_of_all_environments() -> None:
     text = '[environments.dev]\napps = ["a"]\n[environments.prod]\napps = ["a"]\nnameSuffix = "-prod"\n'
     text += f'{_app("a", _CREATING)}[apps.a.environments.prod]\nnamespace = "b"\n'
-    assert _plan(text).projects["a"]["spec"]["clusterResourceWhitelist"] == [
+    assert _plan(text).projects["argo-app-projects/a.yaml"]["spec"]["clusterResourceWhitelist"] == [
         {**_ANY_NAMESPACE, "name": "a"},
         {**_ANY_NAMESPACE, "name": "b"},
     ]

@@ -244,7 +244,7 @@ def test_what_is_accepted_stays_inside(data: dict[str, Any]) -> None:
             place = {"namespace": app.namespace, "server": app.fields.get("server", "https://kubernetes.default.svc")}
             spec = {"destination": place, "project": app.project, "sources": app.sources}
             assert_inside(spec, app.team, data)
-            assert_permitted(spec, rendered.projects[app.project]["spec"])
+            assert_permitted(spec, rendered.projects[f"argo-app-projects/{app.project}.yaml"]["spec"])
             assert owners.setdefault(app.project, app.team) == app.team
 
 

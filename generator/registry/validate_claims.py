@@ -1,0 +1,93 @@
+"""Validate what the apps of all environments occupy together in each Argo CD."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from generator.registry.findings import Finding
+from generator.registry.shards import find_app_shard, is_bootstrap_name, shard_application_name
+from generator.registry.target_rules import MAX_CAPABILITY_APPLICATIONS
+from generator.registry.uniqueness import IdentityClaim, find_identity_conflicts
+
+if TYPE_CHECKING:
+    from generator.registry.builder import RegistryBuilder
+    from generator.toml.document import KeyPath
+
+
+def validate_claims(builder: RegistryBuilder, running: list[IdentityClaim]) -> None:
+    """Report the conflicts between apps, `running` in every environment."""
+    for claim, text in find_identity_conflicts(running):
+        builder.add_entry_problem(claim.app, claim.environment, text)
+    _validate_capability_sizes(builder, running)
+    _validate_bootstrap_names(builder, running)
+    _validate_project_creators(builder, running)
+    _validate_unknown_projects(builder, running)
+
+
+def _validate_capability_sizes(builder: RegistryBuilder, running: list[IdentityClaim]) -> None:
+    """Report the environments with which a managed Argo CD of EKS gets too many Applications."""
+    counts: Counter[str] = Counter()
+    for name in builder.environments:
+        env = builder.build_environment(name)
+        own = [claim for claim in running if claim.environment == name]
+        shards = {find_app_shard(env, builder.apps[claim.app].layer["team"], claim.project) for claim in own} - {""}
+        counts[env.argocd] += len(own) + len(shards)
+        if env.argocd_settings.is_eks_capability and counts[env.argocd] > MAX_CAPABILITY_APPLICATIONS:
+            text = f'Argo CD "{env.argocd}" would have {counts[env.argocd]:,} Applications, and the EKS Capability has'
+            remedy = "run this environment in another one"
+            builder.add_root_problem(
+                ("environments", name, "apps"), f"{text} {MAX_CAPABILITY_APPLICATIONS:,}: {remedy}"
+            )
+
+
+def _validate_bootstrap_names(builder: RegistryBuilder, running: list[IdentityClaim]) -> None:
+    """Report apps whose Application would replace one that deploys a chart, and charts that share such a name."""
+    taken: dict[tuple[str, str], str] = {}
+    for claim in running:
+        if is_bootstrap_name(claim.application, builder.environments):
+            text = f'Application "{claim.application}" is reserved for the charts of the environments: rename the app'
+            builder.add_entry_problem(claim.app, claim.environment, text, is_violation=True)
+        env = builder.build_environment(claim.environment)
+        if env.shards is not None:
+            shard = find_app_shard(env, builder.apps[claim.app].layer["team"], claim.project)
+            application = shard_application_name(env.name, shard)
+            first = taken.setdefault((env.argocd, application), env.name)
+            if first != env.name:
+                text = f'Application "{application}" is a shard of {first} too: rename the team or environment'
+                builder.add_root_problem(("environments", env.name, "shards"), text)
+
+
+def _validate_project_creators(builder: RegistryBuilder, running: list[IdentityClaim]) -> None:
+    """Report projects that two charts of one Argo CD create: each would undo the changes of the other."""
+    creators: dict[tuple[str, str], str] = {}
+    told: set[KeyPath] = set()
+    for claim in filter(lambda claim: claim.creates_project, running):
+        env = claim.environment
+        first = creators.setdefault((claim.argocd, claim.project), env)
+        place: KeyPath = ("environments", env, "createProjects")
+        if first == env or place in told:
+            continue
+        told.add(place)
+        text = f'Argo CD "{claim.argocd}" has project "{claim.project}" from {first}: create it in one of the two environments'  # noqa: E501
+        if claim.app_creates_project:
+            builder.add_finding(claim.app, env, Finding(("createProject",), text))
+        else:
+            builder.add_root_problem(place, text)
+
+
+def _validate_unknown_projects(builder: RegistryBuilder, running: list[IdentityClaim]) -> None:
+    """Report apps that keep their project from being created, and so would run in whatever project has that name."""
+    created = {claim.project for claim in running if claim.creates_project}
+    for claim in running:
+        layer = builder.apps[claim.app].layer
+        overlay = layer.get("environments", {}).get(claim.environment, {})
+        if overlay.get("createProject", layer.get("createProject")) is not False or claim.project in created:
+            continue
+        team = builder.teams[layer["team"]]
+        if claim.project not in team.projects and not (team.platform and claim.project == "default"):
+            text = (
+                f'no chart creates project "{claim.project}": remove createProject, '
+                f"or add the project to teams.{layer['team']}.projects in the root file"
+            )
+            builder.add_finding(claim.app, claim.environment, Finding(("createProject",), text, True))
