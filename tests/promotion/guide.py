@@ -1,8 +1,8 @@
-"""docs/lifecycle.md is run, each command at its time; `python -m tests.promotion.guide` regenerates it.
+"""Pages of docs/ are run, each command at its time; `python -m tests.promotion.guide` regenerates them.
 
 In a `console` block `$ workloads …` and `$ sed -i …` are run, and what follows is the output.
-`<!-- 2026-11-16 09:14 -->` sets the clock, `<!-- commit -->` commits with the message that the last command proposes
-and pushes.
+`<!-- 2026-11-16 09:14 -->` sets the clock, `<!-- run promote billing --to test -->` runs a command that is not shown,
+and `<!-- commit -->` commits with the message that the last command proposes, or with that of the comment, and pushes.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from typing import cast
 
 import pytest
 
-from tests.promotion.world import World
+from tests.promotion.world import OWNED, REGIONS, REGISTRY, World
 from tests.workspace import ROOT, Done, isolate, runner
 
-GUIDE = ROOT / "docs" / "lifecycle.md"
+#: Each page, with the registry that its commands are run in.
+PAGES = {"lifecycle.md": REGISTRY, "releases.md": REGIONS, "incidents.md": REGIONS, "permissions.md": OWNED}
+FOLDER = ROOT / "docs"
 _PUBLIC = "https://github.com/acme"
 
 
@@ -47,29 +49,40 @@ def _lines(world: World, lines: list[str]) -> Iterator[str]:
             yield line
             yield from world.diff().replace(world.git_url, _PUBLIC).splitlines()
         elif not inside:
-            _order(world, line, last)
+            last = _order(world, line, last)
             yield line
 
 
-def _order(world: World, line: str, last: Done) -> None:
+def _order(world: World, line: str, last: Done) -> Done:
+    """Follow a directive; what the last command said."""
     if re.fullmatch(r"<!-- \d{4}-\d\d-\d\d \d\d:\d\d -->", line):
         world.at = datetime.fromisoformat(line[5:-4]).replace(tzinfo=UTC)
     elif line == "<!-- commit -->":
         world.commit_as_told(last.err)
+    elif line.startswith("<!-- commit "):
+        world.commit(line[12:-4])
+        world.push()
+    elif line.startswith("<!-- run "):
+        last = world.run(*shlex.split(line[9:-4]))
+        assert last.code == 0, last
+    return last
 
 
 def _shown(world: World, done: Done) -> list[str]:
     text = (done.out + done.err).replace(world.git_url, _PUBLIC)
     # Commits of the registry hold the folder's name, and so differ from run to run.
+    text = re.sub(r"(?<=committed at )[0-9a-f]{12}", "0c1d2e3f4a5b", text)
     return re.sub(r"(?<=Ada  )[0-9a-f]{9}|(?<=by Ada in )[0-9a-f]{9}", "0c1d2e3f4", text).splitlines()
 
 
 def main() -> None:
-    """Regenerate the guide."""
-    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        isolate(Path(folder) / "home", patch)
-        world = World(Path(folder), runner(patch, cast("pytest.CaptureFixture[str]", _Captured())), patch)
-        GUIDE.write_text(replayed(world.build(), GUIDE.read_text()))
+    """Regenerate the pages."""
+    captured = cast("pytest.CaptureFixture[str]", _Captured())
+    for name, registry in PAGES.items():
+        with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+            isolate(Path(folder) / "home", patch)
+            world = World(Path(folder), runner(patch, captured), patch)
+            (FOLDER / name).write_text(replayed(world.build(registry), (FOLDER / name).read_text()))
 
 
 class _Captured:

@@ -1,11 +1,37 @@
-"""The guide for release managers says what happens."""
+"""The pages for release managers and teams say what happens."""
 
 from __future__ import annotations
 
-from tests.promotion.guide import GUIDE, replayed
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from generator.cli import workloads as command_group
+from tests.promotion.guide import FOLDER, PAGES, replayed
 from tests.promotion.world import World
+from tests.workspace import Run
+
+_INLINE_COMMAND = re.compile(r"`workloads ([^`]+)`")
 
 
-def test_the_guide_shows_what_the_commands_say(world: World) -> None:
-    text = GUIDE.read_text()
+@pytest.mark.parametrize("page", PAGES)
+def test_the_page_shows_what_the_commands_say(
+    page: str, tmp_path: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (FOLDER / page).read_text()
+    world = World(tmp_path, workloads, monkeypatch).build(PAGES[page])
     assert replayed(world, text) == text, "refresh with: python -m tests.promotion.guide"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_in_the_text_exist_with_their_options(page: str) -> None:
+    context = click.Context(command_group)
+    for said in _INLINE_COMMAND.findall((FOLDER / page).read_text()):
+        name, *rest = shlex.split(said)
+        command = command_group.get_command(context, name)
+        assert command, said
+        options = {option for each in command.params for option in each.opts}
+        assert {part for part in rest if part.startswith("--")} <= options, said

@@ -66,6 +66,18 @@ path = "chart"
 targetRevision = "v1.1.0"
 """
 
+_HEAD, _MARK, _TAIL = REGISTRY.partition("# Customers are here.\n")
+_REGION, _NEXT, _TEAMS = _TAIL.partition("# Who owns what.\n")
+_REGION = _REGION.replace('["soak"]', '["order", "soak", "freeze"]')
+#: The same with code owners.
+OWNED = REGISTRY.replace("[teams.payments]\n", '[workloads]\nowners = ["@acme/platform"]\n\n[teams.payments]\n')
+for _team in ("payments", "shop"):
+    OWNED = OWNED.replace(f"[teams.{_team}]\n", f'[teams.{_team}]\nowners = ["@acme/{_team}"]\n')
+#: The same with two regions, whose policies allow more overrides.
+REGIONS = "".join(
+    [_HEAD, _MARK, *(_REGION.replace("prod", region) for region in ("prod-eu", "prod-us")), _NEXT, _TEAMS]
+)
+
 SHOP = """\
 # The shop's own.
 [environments.dev]
