@@ -45,6 +45,12 @@ class Grant(NamedTuple):
         """Whether a team may use this grant."""
         return self.teams is None or team in self.teams
 
+    def agrees_with(self, other: Grant) -> bool:
+        """Whether both are one team's, or share another spelling of a repository with the same teams."""
+        if self.is_shared and other.is_shared:
+            return self.teams == other.teams and self.url != other.url
+        return self.place[:2] == other.place[:2]
+
     def overlaps(self, other: Grant) -> bool:
         """Whether two grants of one repository contain each other, also on a disk that ignores case."""
         if self.folder is None or other.folder is None:
@@ -76,7 +82,7 @@ class RepositoryGrants:
         """Yield the grants that contain an earlier one of another team, or contradict a shared repository."""
         for grants in self._by_key.values():
             for index, grant in enumerate(grants):
-                others = (other for other in grants[:index] if other.place[:2] != grant.place[:2])
+                others = (other for other in grants[:index] if not grant.agrees_with(other))
                 other = next((other for other in others if grant.overlaps(other)), None)
                 if other is not None:
                     yield Finding(grant.place, _overlap_message(grant, other), True)
