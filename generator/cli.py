@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import io
+import keyword
 import os
 import sys
 import traceback
@@ -31,6 +32,8 @@ COMMANDS = {
     "graph": "Print the promotion graph, or the app-of-apps tree, as Mermaid, DOT or SVG.",
     "history": "List who changed which revision, when, why and in which commit.",
     "hold": "Stop promotions of apps into an environment.",
+    "import": "Write the registry of Applications that exist, with proof that nothing changes.",
+    "init": "Write a first registry, with CODEOWNERS and the jobs of CI.",
     "merge-driver": "Merge two edits of apps.toml by key and list entry, for git's own merges.",
     "metrics": "Show the four DORA metrics of each team and app.",
     "migrate": "Rename or move an app without deleting its workload.",
@@ -63,7 +66,8 @@ class _LazyCommandGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         name = cmd_name.replace("-", "_")
-        command: click.Command = getattr(importlib.import_module(f"generator.commands.{name}"), f"{name}_command")
+        module = f"{name}_" if keyword.iskeyword(name) else name
+        command: click.Command = getattr(importlib.import_module(f"generator.commands.{module}"), f"{name}_command")
         if ctx.resilient_parsing:
             from generator.commands.completion import complete_names
 

@@ -33,6 +33,7 @@ ROOMS = {
         "forges",
         "git",
         "helm",
+        "importing",
         "pipeline",
         "promotion",
         "publishing",
@@ -42,6 +43,7 @@ ROOMS = {
         "working_registry",
     },
     "console": {"errors"},
+    "importing": {"argocd", "charts", "errors", "helm", "registry", "toml"},
     "diff": {
         "argocd",
         "cache",

@@ -14,6 +14,7 @@ import pytest
 
 from generator.cli import workloads as command_group
 from generator.diff.context import DANGERS
+from tests.importing import layouts
 from tests.json_pages import PAGE, read_schema, render_page
 from tests.promotion.world import World
 from tests.workspace import Run, isolate, runner
@@ -129,12 +130,24 @@ _RUNS: list[tuple[str, tuple[str, ...]]] = [
     ("history", ("history",)),
     ("metrics", ("metrics",)),
     ("site", ("site", "SITE", "--dry-run")),
+    ("init", ("init", "--team", "shop", "--dry-run", "--output", "SITE")),
+    ("import", ("import", "APPLICATIONS", "--dry-run", "--output", "SITE")),
     ("doctor", ("doctor",)),
     ("publish", ("publish", "--dry-run")),
     ("publish", ("promote", "web", "--to", "prod", "--override", "soak", "--reason", "x", "--publish", "--dry-run")),
     ("refresh", ("publish", "--refresh-requests", "--dry-run")),
     ("failure", ("hold", "nobody", "--in", "test", "--reason", "x")),
 ]
+
+
+def _write_applications(folder: Path) -> Path:
+    """A source of which an import changes one Application and does not take the other."""
+    slash, refused = layouts.application("slash"), layouts.application("refused")
+    slash["spec"]["source"]["repoURL"] += "/"
+    refused["metadata"]["finalizers"] = ["example.org/keep"]
+    path = folder / "applications.json"
+    path.write_text(json.dumps({"kind": "List", "items": [slash, refused]}))
+    return path
 
 
 def test_the_output_of_every_command_keeps_its_schema(world: World) -> None:
@@ -147,7 +160,7 @@ def test_the_output_of_every_command_keeps_its_schema(world: World) -> None:
             world.commit("change")
             world.push()
             continue
-        places = {"SITE": str(world.folder / "site")}
+        places = {"SITE": str(world.folder / "site"), "APPLICATIONS": str(_write_applications(world.folder))}
         given = [places.get(each, each.replace("GIT", world.git_url)) for each in arguments]
         done = world.run(*given, "--json")
         assert (done.code != 0) == (name == "failure"), (arguments, done)

@@ -35,7 +35,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def build_wheel(folder: Path) -> Path:
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder)
-    for name in ("generator", "chart-templates"):
+    for name in ("generator", "chart-templates", "ci"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     code = "import hatchling.build as b; print(b.build_wheel('dist'))"
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
@@ -79,10 +79,14 @@ def test_the_wheel_contains_only_the_package_and_the_templates(wheel: Path) -> N
     tops = {name.split("/")[0] for name in names}
     assert tops == {"generator", f"gitops_workloads-{__version__}.dist-info"}
     templates = {
-        f"generator/{path.relative_to(ROOT)}" for path in (ROOT / "chart-templates").rglob("*") if path.is_file()
+        f"generator/{path.relative_to(ROOT)}"
+        for folder in ("chart-templates", "ci")
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file()
     }
     assert templates <= set(names)
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "generator").rglob("*.py")}
+    modules.add("generator/registry/schema_descriptions.toml")
     pages = {
         str(path.relative_to(ROOT))
         for part in ("diff/templates", "site/assets", "site/templates")

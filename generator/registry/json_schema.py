@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import tomllib
 from importlib import resources
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 from generator.argocd.json_schema import TableSchema
 from generator.registry.model import IncludedFile, RootFile
 
+#: The schema's file beside `apps.toml`, and the line that names it there.
+SCHEMA_FILE = "apps.schema.json"
+SCHEMA_LINE = f"#:schema ./{SCHEMA_FILE}\n"
 _DESCRIPTIONS_FILE = "schema_descriptions.toml"
 _PAGES = "https://argo-cd.readthedocs.io/en/stable/"
 
@@ -22,6 +26,11 @@ def registry_schema() -> dict[str, Any]:
 def team_file_schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a file that `include` names."""
     return _generate_schema(IncludedFile, "apps.toml: a file of a team")
+
+
+def format_registry_schema() -> bytes:
+    """The JSON Schema of the root file as the file that editors read, beside `apps.toml`."""
+    return (json.dumps(registry_schema(), indent=2) + "\n").encode()
 
 
 def _generate_schema(model: type[RootFile | IncludedFile], title: str) -> dict[str, Any]:

@@ -1,0 +1,289 @@
+"""Build the tables of a new registry from the imported environments. Pure."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from generator.argocd.urls import IN_CLUSTER_SERVER
+from generator.charts.app_projects import APPLICATION_WAVE
+from generator.importing.applications import translate_project
+from generator.importing.environments import ImportedEnvironment, most_frequent
+from generator.importing.facts import choose_facts, use_facts
+from generator.importing.fold import FoldedApp, choose_defaults, fold_app, without_defaults
+from generator.importing.interpolate import has_placeholder, interpolate_environment
+from generator.importing.names import Keys, choose_keys, find_name_suffix
+from generator.importing.teams import find_shared, grant_what_apps_use, make_name, propose_teams
+from generator.registry.tenancy import find_privileges
+
+Table = dict[str, Any]
+#: The tables of an app by environment.
+AppTables = dict[str, dict[str, Table]]
+#: The keys of an app in the order in which people read them; the others follow.
+_FIRST_KEYS = [
+    "team",
+    "name",
+    "project",
+    "namespace",
+    "server",
+    "cluster",
+    "repoURL",
+    "path",
+    "chart",
+    "targetRevision",
+]
+_LAST_KEY = "environments"
+#: The usual namespace of Argo CD.
+_ARGOCD_NAMESPACE = "argocd"
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """What the user decides: Argo CD's version, the teams of apps, and how projects are treated.
+
+    `team_globs` are globs of app names, each with its team; the first that matches decides. With `own_projects`, each
+    app in project "default" gets a project of its own.
+    """
+
+    argocd_version: str
+    team_globs: Sequence[tuple[str, str]] = ()
+    own_projects: bool = False
+
+
+@dataclass(frozen=True)
+class NewRegistry:
+    """The tables of a new registry: each section by name, the apps, and the promotion list of each environment.
+
+    `keys` are the keys of the apps by environment and name of the Application.
+    """
+
+    argocd: Table
+    defaults: Table
+    sections: Mapping[str, Mapping[str, Table]]
+    apps: Mapping[str, Table]
+    listings: Mapping[str, list[str]]
+    interpolate: bool
+    keys: Keys
+
+
+class EnvironmentSettings(NamedTuple):
+    """What the apps of an environment share; `destination` is the key of its cluster in the registry, and the value."""
+
+    destination: tuple[str, str]
+    labels: Table
+    suffix: str
+    creates_projects: bool
+
+
+def build_tables(environments: Mapping[str, ImportedEnvironment], options: ImportOptions) -> NewRegistry:
+    """Fold the Applications of all environments into the tables of a registry."""
+    argocd = _argocd_table(environments, options)
+    keys = choose_keys({name: env.applications for name, env in environments.items()})
+    settings = {name: _settings_of(env, keys[name]) for name, env in environments.items()}
+    tables = _group_by_app(environments, keys, settings)
+    if options.own_projects:
+        _give_own_projects(tables)
+    complete = {app: list(by_env.values()) for app, by_env in tables.items()}
+    teams = {app: _choose_team(app, options, proposed) for app, proposed in propose_teams(complete).items()}
+    grants = grant_what_apps_use(teams, complete, {argocd["namespace"]})
+    projects = {table["project"] for found in complete.values() for table in found}
+
+    short, facts = _write_placeholders(_without_implied_fields(tables, settings))
+    defaults, folded = _fold_apps(short)
+    apps = {app: _app_table(teams[app], one) for app, one in folded.items()}
+    _grant_privileges(grants, apps, options.argocd_version)
+    return NewRegistry(
+        argocd,
+        defaults,
+        {
+            **_shared_sections(grants),
+            "environments": {name: _environment_table(one, facts.get(name, {})) for name, one in settings.items()},
+            "teams": grants,
+            "projects": _project_tables(environments, projects),
+        },
+        apps,
+        {
+            name: [_list_entry(app, one.pins[name]) for app, one in folded.items() if name in one.pins]
+            for name in settings
+        },
+        interpolate=_may_interpolate(tables) and has_placeholder(apps),
+        keys=keys,
+    )
+
+
+def _settings_of(env: ImportedEnvironment, keys: Mapping[str, str]) -> EnvironmentSettings:
+    pairs = (_destination(app.translated.fields) for app in env.applications.values())
+    destination = most_frequent(pairs) or ("server", IN_CLUSTER_SERVER)
+    return EnvironmentSettings(destination, _common_labels(env), find_name_suffix(keys), bool(env.projects))
+
+
+def _without_implied_fields(tables: AppTables, settings: Mapping[str, EnvironmentSettings]) -> AppTables:
+    """The tables without what the apps' names and environments imply, sorted by app."""
+    _state_sync_waves(tables)
+    return {
+        app: {env: _without_implied(app, table, settings[env]) for env, table in by_env.items()}
+        for app, by_env in sorted(tables.items())
+    }
+
+
+def _write_placeholders(tables: AppTables) -> tuple[AppTables, dict[str, dict[str, str]]]:
+    """Write what differs by environment alone once, and return the facts of the environments that this needs."""
+    if not _may_interpolate(tables):
+        return tables, {}
+    facts = choose_facts(tables)
+    used = use_facts(tables, facts)
+    return {app: interpolate_environment(by_env) for app, by_env in used.items()}, facts
+
+
+def _fold_apps(tables: AppTables) -> tuple[Table, dict[str, FoldedApp]]:
+    defaults = choose_defaults([table for by_env in tables.values() for table in by_env.values()])
+    implied = {"syncWave": APPLICATION_WAVE, **defaults}
+    return defaults, {app: without_defaults(fold_app(by_env), implied) for app, by_env in tables.items()}
+
+
+def _grant_privileges(grants: dict[str, Table], apps: Mapping[str, Table], argocd_version: str) -> None:
+    for table in apps.values():
+        privileges = {privilege for _, privilege in find_privileges(table, argocd_version)}
+        if privileges:
+            team = grants[table["team"]]
+            team["allow"] = sorted({*team.get("allow", ()), *privileges})
+
+
+def _argocd_table(environments: Mapping[str, ImportedEnvironment], options: ImportOptions) -> Table:
+    namespaces = (app.translated.argocd_namespace for env in environments.values() for app in env.applications.values())
+    namespace = most_frequent(each for each in namespaces if each)
+    return {"version": options.argocd_version, "namespace": namespace or _ARGOCD_NAMESPACE}
+
+
+def _group_by_app(
+    environments: Mapping[str, ImportedEnvironment], keys: Keys, settings: Mapping[str, EnvironmentSettings]
+) -> AppTables:
+    """The table of each Application by the app's key and the environment, with its name where they do not imply it."""
+    tables: AppTables = {}
+    for env in environments.values():
+        for name, app in env.applications.items():
+            key = keys[env.name][name]
+            own_name = {} if name == key + settings[env.name].suffix else {"name": name}
+            tables.setdefault(key, {})[env.name] = {**own_name, **_with_nulls(app.translated.fields)}
+    return tables
+
+
+def _with_nulls(value: Any) -> Any:
+    """The data with what stands for null in TOML, which has none."""
+    if value is None:
+        return {"null": True}
+    if isinstance(value, dict):
+        return {key: _with_nulls(inner) for key, inner in value.items()}
+    return [_with_nulls(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _may_interpolate(tables: AppTables) -> bool:
+    """Whether no text has what would be read as a placeholder."""
+    return not any(has_placeholder(table) for by_env in tables.values() for table in by_env.values())
+
+
+def _choose_team(app: str, options: ImportOptions, proposed: str) -> str:
+    return next((team for glob, team in options.team_globs if fnmatch.fnmatchcase(app, glob)), proposed)
+
+
+def _give_own_projects(tables: AppTables) -> None:
+    for app, by_env in tables.items():
+        for table in by_env.values():
+            if table["project"] == "default":
+                table["project"] = app
+
+
+def _destination(table: Table) -> tuple[str, str]:
+    return ("cluster", table["cluster"]) if table.get("cluster") else ("server", table["server"])
+
+
+def _state_sync_waves(tables: AppTables) -> None:
+    """Where one app has a sync wave, state that of every app; without any, all are in one wave anyway."""
+    every = [table for by_env in tables.values() for table in by_env.values()]
+    if any("syncWave" in table for table in every):
+        for table in every:
+            table.setdefault("syncWave", 0)
+
+
+def _common_labels(env: ImportedEnvironment) -> Table:
+    """The labels that all Applications of an environment have."""
+    each = [app.translated.fields.get("labels", {}).items() for app in env.applications.values()]
+    return {key: value for key, value in each[0] if all((key, value) in labels for labels in each)}
+
+
+def _without_implied(app: str, table: Table, settings: EnvironmentSettings) -> Table:
+    """The app's table without what its name and its environment imply."""
+    found = {key: value for key, value in table.items() if not (key in ("project", "namespace") and value == app)}
+    if _destination(table) == settings.destination:
+        found.pop("server", None)
+        found.pop("cluster", None)
+    if found.get("targetRevision") == "HEAD":
+        del found["targetRevision"]
+    own_labels = {key: value for key, value in found.pop("labels", {}).items() if key not in settings.labels}
+    return found | ({"labels": own_labels} if own_labels else {})
+
+
+def _environment_table(settings: EnvironmentSettings, facts: Mapping[str, str]) -> Table:
+    key, value = settings.destination
+    optional = {
+        "nameSuffix": settings.suffix,
+        "labels": settings.labels,
+        "facts": facts,
+        "createProjects": settings.creates_projects,
+    }
+    return {key: value, **{name: given for name, given in optional.items() if given}}
+
+
+def _project_tables(environments: Mapping[str, ImportedEnvironment], used: set[str]) -> dict[str, Table]:
+    found: dict[str, Table] = {}
+    for env in environments.values():
+        for name, manifest in env.projects.items():
+            if name in used:
+                found.setdefault(name, translate_project(manifest.body))
+    return dict(sorted(found.items()))
+
+
+def _shared_sections(grants: dict[str, Table]) -> dict[str, dict[str, Table]]:
+    """Move what several teams use from their tables into `[repositories]` and `[namespaces]`."""
+    repositories, namespaces = find_shared(grants, "repositories"), find_shared(grants, "namespaces")
+    for table in grants.values():
+        _drop_shared(table, "repositories", repositories)
+        _drop_shared(table, "namespaces", namespaces)
+    return {
+        "repositories": _name_shared_repositories(repositories),
+        "namespaces": {name: {"teams": teams} for name, teams in namespaces.items()},
+    }
+
+
+def _drop_shared(table: Table, key: str, shared: Collection[str]) -> None:
+    kept = [value for value in table.pop(key, ()) if value not in shared]
+    if kept:
+        table[key] = kept
+
+
+def _name_shared_repositories(repositories: Mapping[str, list[str]]) -> dict[str, Table]:
+    found: dict[str, Table] = {}
+    for url, teams in repositories.items():
+        base = make_name(url.rstrip("/").rpartition("/")[2].removesuffix(".git"))
+        name, number = base, 2
+        while name in found:
+            name, number = f"{base}-{number}", number + 1
+        found[name] = {"url": url, "teams": teams}
+    return found
+
+
+def _app_table(team: str, app: FoldedApp) -> Table:
+    """The app's table with its keys in the order in which people read them."""
+    overrides = {env: _ordered(table) for env, table in app.overrides.items()}
+    return _ordered({"team": team, **app.common, **({"environments": overrides} if overrides else {})})
+
+
+def _ordered(table: Table) -> Table:
+    rest = [key for key in table if key not in (*_FIRST_KEYS, _LAST_KEY)]
+    return {key: table[key] for key in (*_FIRST_KEYS, *rest, _LAST_KEY) if key in table}
+
+
+def _list_entry(app: str, pin: str | None) -> str:
+    return f"{app}@{pin}" if pin else app

@@ -1,0 +1,128 @@
+"""Find the environments of the imported sources, and the Applications of each. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import NamedTuple, TypeVar
+
+from generator.importing.applications import Translated, TranslationError, explain_owner, translate_application
+from generator.importing.manifests import Manifest, NotTaken, Unit
+from generator.importing.teams import make_name
+
+#: Words in the names of environments, in the order of releases.
+_STAGES = (("dev",), ("int",), ("test", "qa"), ("stag", "preprod", "uat"), ("prod", "live"))
+_Value = TypeVar("_Value", bound=Hashable)
+#: The environment of a single source that has no name of its own.
+ONLY_ENVIRONMENT = "main"
+
+
+class ImportedApplication(NamedTuple):
+    """An Application of the source, and what the registry says for it."""
+
+    manifest: Manifest
+    translated: Translated
+
+
+@dataclass
+class ImportedEnvironment:
+    """The Applications of an environment by name, and its AppProjects by name."""
+
+    name: str
+    applications: dict[str, ImportedApplication] = field(default_factory=dict)
+    projects: dict[str, Manifest] = field(default_factory=dict)
+
+
+def name_environments(units: Sequence[tuple[str, Unit]]) -> list[str]:
+    """Name the environment of each unit, given with the name that the user chose for its source or "".
+
+    Without such a name it is that of the unit's values file, else the first folder in which units with the same
+    Applications differ; "main" if they do not.
+    """
+    level = _find_distinguishing_level([unit for chosen, unit in units if not chosen and not unit.values_name])
+    return [chosen or unit.values_name or _name_at(unit, level) for chosen, unit in units]
+
+
+def _find_distinguishing_level(units: Sequence[Unit]) -> int | None:
+    """The depth of the folders whose names keep Applications of one name apart; None if all names differ."""
+    counts = Counter((each.body["metadata"].get("namespace"), each.name) for unit in units for each in _apps(unit))
+    if all(count == 1 for count in counts.values()):
+        return None
+    depths = range(max((len(PurePosixPath(unit.folder).parts) for unit in units), default=0))
+
+    def count_collisions(depth: int) -> int:
+        seen = Counter((_name_at(unit, depth), each.name) for unit in units for each in _apps(unit))
+        return sum(count - 1 for count in seen.values())
+
+    return min(depths, key=count_collisions, default=None)
+
+
+def _apps(unit: Unit) -> Iterable[Manifest]:
+    return (each for each in unit.manifests if each.is_argocd and each.kind == "Application")
+
+
+def _name_at(unit: Unit, level: int | None) -> str:
+    parts = PurePosixPath(unit.folder).parts
+    return make_name(parts[level]) if level is not None and level < len(parts) else ONLY_ENVIRONMENT
+
+
+def collect_environments(
+    units: Iterable[tuple[str, Unit]],
+) -> tuple[dict[str, ImportedEnvironment], list[NotTaken]]:
+    """Translate the objects of the units, given with their environments; and list what cannot be taken."""
+    found: dict[str, ImportedEnvironment] = {}
+    not_taken: list[NotTaken] = []
+    for name, unit in units:
+        not_taken += unit.not_taken
+        environment = found.setdefault(name, ImportedEnvironment(name))
+        has_apps = any(True for _ in _apps(unit))
+        for manifest in unit.manifests:
+            reason = _take(environment, manifest, is_deployed_with_apps=has_apps)
+            if reason:
+                what = f"{manifest.kind} {manifest.name}"
+                not_taken.append(NotTaken(manifest.file, manifest.line, what, reason))
+    kept = {name: env for name, env in found.items() if env.applications}
+    return {name: kept[name] for name in sorted(kept, key=_stage_order)}, list(dict.fromkeys(not_taken))
+
+
+def _stage_order(name: str) -> tuple[int, str]:
+    """Where an environment comes in the order of releases, by a stage that its name mentions; then its name."""
+    places = (place for place, words in enumerate(_STAGES) if any(word in name for word in words))
+    return max(places, default=len(_STAGES)), name
+
+
+def _take(environment: ImportedEnvironment, manifest: Manifest, *, is_deployed_with_apps: bool) -> str | None:
+    """Add an object to its environment, or return why it is not taken; None for one that does not matter here."""
+    if not manifest.is_argocd:
+        reason = "is not an Application or AppProject: keep it in the chart as a file of your own"
+        return reason if is_deployed_with_apps else None
+    if manifest.kind == "Application":
+        return _take_application(environment, manifest)
+    if manifest.kind == "AppProject":
+        environment.projects.setdefault(manifest.name, manifest)
+        return None
+    if manifest.kind == "ApplicationSet":
+        return "is made into Applications by Argo CD: keep it, or import the Applications that run (kubectl get applications -A -o yaml)"  # noqa: E501
+    return None
+
+
+def _take_application(environment: ImportedEnvironment, manifest: Manifest) -> str | None:
+    if owner := explain_owner(manifest.body):
+        return owner
+    try:
+        translated = translate_application(manifest.body)
+    except TranslationError as error:
+        return str(error)
+    other = environment.applications.get(translated.name)
+    if other:
+        return f"has the name of the one in {other.manifest.file}:{other.manifest.line}, also in environment {environment.name}"  # noqa: E501
+    environment.applications[translated.name] = ImportedApplication(manifest, translated)
+    return None
+
+
+def most_frequent(values: Iterable[_Value]) -> _Value | None:
+    """The most frequent value, the first of several; None if there is none."""
+    counts = Counter(values)
+    return max(counts, key=lambda value: counts[value], default=None)

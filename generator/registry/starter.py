@@ -1,0 +1,92 @@
+"""Write the first files of a registry: apps.toml, its schema and CODEOWNERS, and the jobs of CI."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from generator.argocd.urls import IN_CLUSTER_SERVER
+from generator.registry.codeowners import generate_codeowners_lines, update_codeowners_block
+from generator.registry.editable import read_editable_registry
+from generator.registry.files import REGISTRY_NAME, MemoryFiles
+from generator.registry.json_schema import SCHEMA_FILE, SCHEMA_LINE, format_registry_schema
+from generator.toml.write import Lines, format_entries, format_table
+
+#: The jobs of CI by forge: the file in the package, and the path that the forge reads.
+_CI_FILES = {
+    "github": {
+        f"github/{name}.yml": f".github/workflows/workloads-{name}.yml" for name in ("check", "diff", "publish")
+    },
+    "gitlab": {"gitlab/workloads.yml": ".gitlab-ci.yml"},
+}
+_CODEOWNERS_FILE = {"github": ".github/CODEOWNERS", "gitlab": "CODEOWNERS"}
+
+
+@dataclass(frozen=True)
+class StarterRequest:
+    """What a first registry says: its environments with their clusters, and its first team.
+
+    An environment is promoted from the one before it. A cluster is the URL of a server, or a name; "" is Argo CD's own.
+    """
+
+    environments: Sequence[tuple[str, str]]
+    team: str
+    owners: Sequence[str]
+    repositories: Sequence[str]
+    namespaces: Sequence[str]
+    argocd_version: str
+    forge: str
+
+
+def build_starter_files(request: StarterRequest) -> dict[str, bytes]:
+    """The files of a first registry by name, apps.toml first. Raises RegistryError for a value that is not valid."""
+    files = {REGISTRY_NAME: _format_registry(request).encode()}
+    editable = read_editable_registry(MemoryFiles(files), REGISTRY_NAME)
+    owners = generate_codeowners_lines(editable, "", include_charts=True, forge=request.forge)
+    files[SCHEMA_FILE] = format_registry_schema()
+    if owners:
+        files[_CODEOWNERS_FILE[request.forge]] = update_codeowners_block("", owners).encode()
+    return files | {target: _read_ci_file(name) for name, target in _CI_FILES[request.forge].items()}
+
+
+def _format_registry(request: StarterRequest) -> str:
+    blocks = [
+        SCHEMA_LINE + format_entries({"version": 1}),
+        format_table(("workloads",), {"branch": "main", "path": "multi-repo", **_owners(request.owners)}),
+        format_table(("argocd",), {"version": request.argocd_version, "namespace": "argocd"}),
+        "# Argo CD syncs apps by itself, and deletes nothing that leaves a chart: turn on prune when you trust it.\n"
+        + format_table(("defaults",), {"syncPolicy": {"automated": {"prune": False}}}),
+    ]
+    previous = ""
+    for name, cluster in request.environments:
+        blocks.append(format_table(("environments", name), _environment_table(cluster, previous)))
+        previous = name
+    blocks.append(
+        "# What the apps of a team may use: repositories (a prefix ends with /), and namespaces.\n"
+        + format_table(("teams", request.team), _team_table(request))
+    )
+    return "\n".join(blocks)
+
+
+def _environment_table(cluster: str, previous: str) -> dict[str, Any]:
+    key = "server" if not cluster or "://" in cluster else "cluster"
+    promoted = {"promotesFrom": [previous]} if previous else {}
+    return {key: cluster or IN_CLUSTER_SERVER, **promoted, "createProjects": True, "apps": Lines()}
+
+
+def _team_table(request: StarterRequest) -> dict[str, Any]:
+    grants = {"repositories": list(request.repositories), "namespaces": list(request.namespaces)}
+    return {**_owners(request.owners), **grants}
+
+
+def _owners(owners: Sequence[str]) -> dict[str, list[str]]:
+    return {"owners": list(owners)} if owners else {}
+
+
+def _read_ci_file(name: str) -> bytes:
+    """Read a job of CI: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    inside = package / "ci"
+    return ((inside if inside.is_dir() else package.parent / "ci") / name).read_bytes()
