@@ -116,7 +116,9 @@ def overlay_tree(tree: RenderedTree, folder: ChartFolder) -> OverlaidFolder:
 
 
 def _list_charts(paths: Iterable[str]) -> set[Chart]:
-    return {chart_path.chart for path in paths if (chart_path := parse_chart_path(path))}
+    # Thousands of files are in a few folders.
+    folders = {path.rpartition("/")[0] for path in paths}
+    return {chart_path.chart for folder in folders if (chart_path := parse_chart_path(f"{folder}/file"))}
 
 
 def _refuse_case_clashes(folder: ChartFolder, foreign_paths: Iterable[str], tree: RenderedTree) -> None:

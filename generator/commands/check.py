@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from generator import console
-from generator.charts.layout import group_by_chart
 from generator.commands.options import (
     json_option,
     override_options,
@@ -104,7 +103,7 @@ def _print_check_result(outcome: CheckOutcome) -> None:
             console.print_result(line)
         console.print_message(f"{outcome.folder.root} is out of date: run 'workloads render' and commit the result")
         return
-    count, apps = len(group_by_chart(outcome.charts.tree.digests)), len(outcome.charts.tree.applications)
+    count, apps = len(outcome.charts.after.generated_charts), len(outcome.charts.tree.applications)
     state = "valid" if outcome.charts_elsewhere else "valid and up to date"
     console.print_result(f"{console.count_noun(count, 'chart')}, {console.count_noun(apps, 'Application')}: {state}")
     if outcome.charts_elsewhere:

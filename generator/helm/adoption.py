@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from generator.charts.chart_folder import list_chart_environments
@@ -15,6 +16,7 @@ from generator.registry.shards import shard_application_name
 if TYPE_CHECKING:
     from generator.charts.change_set import ChangeSet
     from generator.charts.chart_folder import ChartFolder, OverlaidFolder
+    from generator.charts.inventory import Inventory
     from generator.charts.layout import Chart
 
 _Identities = Mapping[str, Mapping[str, str]]
@@ -54,26 +56,27 @@ def find_deployed_applications(
     """
     recorded = before.inventory.applications
     environments = {key.partition("/")[0] for key in recorded} | {*list_chart_environments(before.chart_paths)}
+    listed: dict[str, list[str]] = defaultdict(list)
+    for path in before.inventory.files:
+        if chart_path := parse_chart_path(path):
+            listed[chart_path.chart.environment].append(path)
     found: dict[str, Mapping[str, str]] = {}
     for environment in sorted(environments):
         own = {key: identity for key, identity in recorded.items() if key.startswith(f"{environment}/")}
-        if not _charts_agree(before, digests, environment, own):
+        if not _charts_agree(before.inventory, digests, listed[environment], own):
             rendered = _render_identities(before, after, environment, own) if with_helm else None
             own = _infer_identities(before, after, environment, own) if rendered is None else rendered
         found |= own
     return found
 
 
-def _charts_agree(before: ChartFolder, digests: Mapping[str, str], environment: str, recorded: _Identities) -> bool:
+def _charts_agree(
+    inventory: Inventory, digests: Mapping[str, str], paths: Collection[str], recorded: _Identities
+) -> bool:
     """Whether the files of an environment's charts are as the inventory says, and have exactly its apps."""
-    files = [
-        path
-        for path in before.inventory.files
-        if (chart_path := parse_chart_path(path)) and chart_path.chart.environment == environment
-    ]
-    apps = {f"{environment}/{found[1]}" for path in files if (found := parse_template_path(path))}
-    known = all(digests.get(path) == before.inventory.files[path] for path in files)
-    return bool(files) and known and apps == recorded.keys()
+    apps = {"/".join(template) for path in paths if (template := parse_template_path(path))}
+    known = all(digests.get(path) == inventory.files[path] for path in paths)
+    return bool(paths) and known and apps == recorded.keys()
 
 
 def _render_identities(

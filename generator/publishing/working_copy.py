@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from generator.cache import open_result_cache
 from generator.charts.change_set import compute_changes
 from generator.charts.output_folder import OutputFolder, lock_folder
 from generator.charts.plan import plan_charts
@@ -265,7 +266,7 @@ def _edit_and_render(
     if not files:
         return EditOutcome(edited, None)
     _refuse_edits_not_checked_out(working.path, files)
-    after = edited.editable.revalidate()
+    after = edited.editable.revalidate(open_result_cache())
     registry = after.registry
     if policy is not None:
         change = RegistryChange(context.editable, after, lambda: context.history, edited.overrides)

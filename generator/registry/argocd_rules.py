@@ -57,6 +57,7 @@ _SPEC_FIELDS_WITH_KEYS = {
 }
 _DENIES_ALL_MESSAGE = '"!*" denies everything: remove it'
 _WINDOW_SELECTORS = ("applications", "namespaces", "clusters")
+_encode_json = json.JSONEncoder(default=str).encode
 
 
 def app_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
@@ -263,7 +264,7 @@ def _app_metadata_problems(app: EffectiveApp) -> Iterator[Finding]:
 
 def _object_size_problems(app: EffectiveApp) -> Iterator[Finding]:
     """Yield the largest field of an Application that etcd would refuse for its size."""
-    if len(json.dumps(app.fields, default=str)) <= _MAX_OBJECT_BYTES:
+    if len(_encode_json(app.fields)) <= _MAX_OBJECT_BYTES:
         return
     sizes = {key: len(json.dumps(value, ensure_ascii=False, default=str).encode()) for key, value in app.fields.items()}
     if sum(sizes.values()) > _MAX_OBJECT_BYTES:

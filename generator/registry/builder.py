@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
@@ -40,10 +41,12 @@ class RegistryBuilder:
     """Collects declarations from the files. `declared_names` includes invalid declarations, which may have no table.
 
     `is_complete` is False if a file could not be read: an unknown name may then be declared in that file.
-    `effective_by_listing` holds the validated apps with all layers merged. `digest` is that of all files.
+    Files whose text is that of a document in `parsed` are not parsed again. `effective_by_listing` holds the validated
+    apps with all layers merged. `digest` is that of all files.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, parsed: Iterable[Document] = ()) -> None:
+        self._parsed = {document.name: document for document in parsed}
         self.report = ProblemCollector()
         self.root: Document | None = None
         self.documents: list[Document] = []
@@ -77,6 +80,9 @@ class RegistryBuilder:
     def parse(self, name: str, raw: bytes) -> Document | None:
         """Parse a file; report its syntax errors, and return None if there are any."""
         self.report.file_order(name)
+        known = self._parsed.get(name)
+        if known is not None and known.text.encode() == raw:
+            return known
         try:
             return parse_document(name, raw)
         except TomlError as error:

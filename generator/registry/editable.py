@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Concatenate, ParamSpec
@@ -155,10 +155,11 @@ class EditableRegistry:
         before = original.file_contents()
         return {name: data for name, data in self.file_contents().items() if before[name] != data}
 
-    def revalidate(self) -> EditableRegistry:
-        """Parse and validate the edited text. Raises RegistryError if an edit made it invalid."""
+    def revalidate(self, cache: ResultCache | None = None) -> EditableRegistry:
+        """Validate the edited text. Raises RegistryError if an edit made it invalid."""
         folder = self.documents[self.root].name.removesuffix(self.root).rstrip("/") or "."
-        return read_editable_registry(MemoryFiles(self.file_contents()), self.root, folder)
+        files = MemoryFiles(self.file_contents())
+        return read_editable_registry(files, self.root, folder, cache=cache, parsed=self.documents.values())
 
 
 def read_editable_registry(
@@ -168,12 +169,13 @@ def read_editable_registry(
     *,
     allow_violations: bool = False,
     cache: ResultCache | None = None,
+    parsed: Iterable[Document] = (),
 ) -> EditableRegistry:
     """Read the registry with root file `root_name` for edits. Raises what `read_registry_from` raises.
 
     `allow_violations` accepts violations of policy and tenancy, in a registry that is only compared with.
     """
-    draft = read_declarations(files, root_name, display_folder, [] if allow_violations else None, cache)
+    draft = read_declarations(files, root_name, display_folder, [] if allow_violations else None, cache, parsed)
     prefix = "" if display_folder == "." else f"{display_folder}/"
     entries = ((env, app, entry) for app, listed in draft.entries_by_app.items() for env, entry in listed.items())
     return EditableRegistry(

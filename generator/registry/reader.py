@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -76,18 +76,20 @@ def read_declarations(
     display_folder: str = ".",
     violations: list[Problem] | None = None,
     cache: ResultCache | None = None,
+    parsed: Iterable[Document] = (),
 ) -> RegistryBuilder:
     """Read and validate everything that the root file `root_name` and its included files declare.
 
     `display_folder` precedes file names in problems. Raises RegistryError with every problem, LocalError or UsageError
     if the root file cannot be read. If every problem is a violation of policy or tenancy, and `violations` is given,
-    they are added to it instead. `cache` remembers registries without problems.
+    they are added to it instead. `cache` remembers registries without problems, and
+    `parsed` are documents that may have the same text.
     """
     raw = files.read_bytes(root_name)
     prefix = "" if display_folder == "." else f"{display_folder}/"
     if raw is None:
         raise LocalError(f"{prefix}{root_name} does not exist", remedy="name the registry with --registry FILE")
-    draft = RegistryBuilder()
+    draft = RegistryBuilder(parsed)
     report, stopped = draft.report, ""
     try:
         _read_all_files(draft, files, root_name, prefix, raw, cache)
