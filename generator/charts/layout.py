@@ -45,11 +45,6 @@ class Chart(NamedTuple):
             f"{SHARDS_FOLDER}/{self.environment}/{self.shard}" if self.shard else f"{CHARTS_FOLDER}/{self.environment}"
         )
 
-    @classmethod
-    def from_folder(cls, folder: str) -> Chart:
-        """Parse a chart's `folder`."""
-        return cls(*folder.split("/")[1:])
-
     def __str__(self) -> str:
         return f"{self.environment}, shard {self.shard}" if self.shard else self.environment
 

@@ -122,7 +122,7 @@ class Checkout:
 
     def resolve_commit(self, revision: str) -> str | None:
         """Return the commit that `revision` names in this checkout; None if there is none."""
-        found = self._read_object(f"{revision}^{{commit}}")
+        found = self.objects.read_object(f"{revision}^{{commit}}")
         return found.oid if found else None
 
     def read_committed_file(self, path: Path, revision: str = "HEAD") -> bytes | None:
@@ -131,7 +131,7 @@ class Checkout:
         Raises `LocalError` when the file exists but cannot be read (a partial clone may lack it).
         """
         commit = self.resolve_commit(revision)
-        found = self._read_object(f"{commit}:{self.repository_path(path)}") if commit else None
+        found = self.objects.read_object(f"{commit}:{self.repository_path(path)}") if commit else None
         return found.content if found and found.kind == "blob" else None
 
     def committed_blob_id(self, path: Path, revision: str = "HEAD") -> str | None:
@@ -289,9 +289,6 @@ class Checkout:
             return False
         plain = int.from_bytes(index[4:8], "big") == _PLAIN_INDEX_VERSION and len(name) < _LONGEST_INDEXED_NAME
         return plain and len(name).to_bytes(2, "big") + name + b"\0" in index
-
-    def _read_object(self, name: str) -> GitObject | None:
-        return self.objects.read_object(name)
 
     def repository_path(self, path: Path) -> str:
         """Return the path of a file as git writes it, relative to the top. Raises `LocalError` if it is outside."""

@@ -14,8 +14,6 @@ from generator.git.commit_plan import blob_id
 from generator.git.remote_url import allowed_protocols
 from generator.git.runner import GitRunner, IdleBudget
 
-_OWN_PROGRAMS = (("remote.origin.uploadpack", "git-upload-pack"),)
-
 
 class _ChangedFile(NamedTuple):
     path: str

@@ -18,12 +18,12 @@ from generator.errors import (
     UsageError,
 )
 from generator.git.access import access_remedy
+from generator.git.branch_snapshot import BranchSnapshot
 from generator.git.commit_plan import (
     CommitContent,
     FileChange,
     GitIdentity,
     Proposal,
-    TreeEntry,
     apply_file_changes,
     find_changed_files,
     is_sealed,
@@ -32,7 +32,8 @@ from generator.git.commit_plan import (
 )
 from generator.git.failure import Fault, RemoteFailure, RemoteFaultError, classify_push_failure
 from generator.git.messages import redact
-from generator.git.remote_clone import BranchSnapshot, DamagedCloneError, PublishTarget, RemoteClone, open_clone
+from generator.git.object_store import DamagedCloneError
+from generator.git.remote_clone import PublishTarget, RemoteClone, open_clone
 from generator.git.retry import RetryBudget, RetrySchedule
 from generator.git.runner import GitResult, IdleBudget
 from generator.git.signing import SigningConfig
@@ -300,15 +301,3 @@ def _holds_same_commit(
     if not same_place or unseal_message(push_branch.message).rstrip() != proposal.message.rstrip():
         return False
     return push_branch.list_entries() == apply_file_changes(base.list_entries(), planned, len(push_branch.commit or ""))
-
-
-__all__ = [
-    "BranchSnapshot",
-    "GitIdentity",
-    "Proposal",
-    "PublishResult",
-    "PublishTarget",
-    "RetryBudget",
-    "TreeEntry",
-    "commit_and_push",
-]

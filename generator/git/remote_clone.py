@@ -20,7 +20,7 @@ from generator.git.branch_snapshot import HISTORY_LIMIT, BranchSnapshot
 from generator.git.config import REMOTE_NAME, GitConfig
 from generator.git.failure import Fault, RemoteFailure, RemoteFaultError, classify_fetch_failure
 from generator.git.messages import secrets_in_url
-from generator.git.object_store import DamagedCloneError, ObjectStore, parse_object_id
+from generator.git.object_store import ObjectStore, parse_object_id
 from generator.git.repository import create_bare_repository, is_trustworthy, object_format_name, write_config
 from generator.git.runner import GitResult, GitRunner, IdleBudget
 
@@ -132,6 +132,10 @@ class RemoteClone:
     def fetch_base_branch(self, head: str | None, idle_budget: IdleBudget) -> BranchSnapshot:
         """Return the base branch at `head`, its current commit, fetched if needed. Raises `RemoteFaultError`."""
         return self._fetch_snapshot(self._base_refs, head, idle_budget)
+
+    def fetch_current_base_branch(self, idle_budget: IdleBudget) -> BranchSnapshot:
+        """Look up the base branch and return it, fetched if needed. Raises `RemoteFaultError`."""
+        return self.fetch_base_branch(self.base_branch_head(idle_budget), idle_budget)
 
     def fetch_push_branch(self, head: str | None, idle_budget: IdleBudget) -> BranchSnapshot:
         """Return the branch to push to at `head`, its current commit, fetched if needed. Raises `RemoteFaultError`."""
@@ -304,6 +308,3 @@ def _remove_crash_leftovers(folder: Path) -> None:
 def _header_secrets(config: Sequence[tuple[str, str]]) -> frozenset[str]:
     headers = [value for key, value in config if key.lower().endswith(".extraheader")]
     return frozenset(word for value in headers for word in value.split()[1:] if len(word) > 8)
-
-
-__all__ = ["BranchSnapshot", "DamagedCloneError", "PublishTarget", "RemoteClone", "is_branch_name", "open_clone"]

@@ -109,11 +109,6 @@ class History:
                 way.append(name)
         return came_back and way[-1:] == [self.format_revision(app, revision)]
 
-    def find_current_run_start(self, environment: str, app: str) -> datetime | None:
-        """Return when an app's current revision began to run in an environment; None if it is not listed there."""
-        changes = self._changes_by_app.get((environment, app), ())
-        return changes[-1].changed_at if changes and changes[-1].new_revision is not None else None
-
     def count_changes_since_run(self, environment: str, app: str, revision_names: Collection[str]) -> int | None:
         """Count the changes since an app last ran one of `revision_names`: 0 if it runs one now, None if never."""
         for count, change in enumerate(reversed(self._changes_by_app.get((environment, app), ()))):

@@ -252,8 +252,7 @@ def read_remote_applications(target: PublishTarget, registry: Registry) -> Publi
     place = str(PurePosixPath(registry.workloads.path) / INVENTORY_FILE)
     try:
         with open_clone(target) as repository:
-            patience = IdleBudget()
-            base = repository.fetch_base_branch(repository.base_branch_head(patience), patience)
+            base = repository.fetch_current_base_branch(IdleBudget())
             return parse_inventory(base.read_branch_file(place), place).applications
     except RemoteFaultError as fault:
         raise NetworkError(

@@ -1,4 +1,7 @@
-"""Publish a registry: choose the source, repository, branch and author, and run the push loop."""
+"""Publish a registry, in numbered steps: where to, what, the branch to push, the commit, the request, the checkout.
+
+A registry beside its charts takes one commit. For one in a repository of its own, its edit is pushed before its charts.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +84,7 @@ def publish_registry(
     Raises what reading, rendering, `CommitBuilder.build_proposal` and the push loop raise.
     """
     try:
-        return _execute_request(working, request, progress, operation)
+        return _publish(working, request, progress, operation)
     except GeneratorError as error:
         error.not_done = error.not_done or "nothing was pushed"
         raise
@@ -104,10 +107,17 @@ class _Setup:
 
     def build(self, source: RegistrySource, targets: Sequence[PublishTarget] = ()) -> CommitBuilder:
         """The builder of the charts' commit, which announces a push to `targets`."""
-        announce = partial(self.request.announce, targets) if targets else lambda summary, registry: None
-        return CommitBuilder(
-            source, self.author, _build_choices(self.request), self.working.origin or self.charts.url, announce
+        request = self.request
+        choices = PublishChoices(
+            consent=RemovalConsent.from_options(request.removals, request.ceilings),
+            adopt=request.adopt,
+            overwrite=request.overwrite,
+            allow_rewound=request.allow_rewound,
+            verify_with_helm=not request.without_helm,
+            policy=request.policy,
         )
+        announce = partial(request.announce, targets) if targets else lambda summary, registry: None
+        return CommitBuilder(source, self.author, choices, self.working.origin or self.charts.url, announce)
 
     def push(self, target: PublishTarget, propose: ProposalFunction, *, dry_run: bool) -> PublishResult:
         """Push what is proposed, as the committer and signed where that is configured."""
@@ -117,9 +127,10 @@ class _Setup:
         )
 
 
-def _execute_request(
+def _publish(
     working: WorkingRegistry, request: PublishRequest, progress: Callable[[str], None], operation: EditOperation | None
 ) -> tuple[PublishResult, PublishSummary]:
+    # 1. Where the charts go, and who publishes.
     workloads, config, checkout = working.read_workloads(), working.git_config, working.checkout
     charts = PublishTarget(
         url=find_workloads_url(working, request.repository, workloads.repository),
@@ -128,6 +139,7 @@ def _execute_request(
         config=config,
     )
     setup = _Setup(working, request, charts, *config.find_author_and_committer(os.environ), progress)
+    # 2. What to publish: an edit of the registry beside the charts, or a registry of another repository.
     if checkout is None or not is_same_repository(charts.url, working.origin):
         return _publish_separate_registry(setup, workloads, operation)
     return _publish_in_one_commit(setup, _select_edit(setup, checkout, charts, operation), checkout)
@@ -189,13 +201,16 @@ def _publish_in_one_commit(
     setup: _Setup, source: RegistrySource, checkout: Checkout | None
 ) -> tuple[PublishResult, PublishSummary]:
     """Push one commit to the workloads repository; `checkout` is one of that repository, to be fast-forwarded."""
+    # 3. Which branch to push: a pull request has one of its own.
     asked, target = _direct_to_request(setup, source, setup.charts)
-    content = setup.build(source, (target,))
-    # Connect before the push, so that an unsafe API URL or a missing library fails before anything is done.
     forge = _open_forge(setup, asked, target)
+    # 4. Build the commit on the branch as it is now, and push it; again after each lost race.
+    content = setup.build(source, (target,))
     result = setup.push(target, content.build_proposal, dry_run=setup.request.dry_run)
+    # 5. Open or update the pull request.
     if asked and result.changed_paths and not setup.request.dry_run:
         content.summary.pull_request = open_pull_request(target, asked, forge, content.summary)
+    # 6. Bring the checkout up to date.
     if checkout and not asked:
         content.summary.notes += _update_checkout(setup, checkout, target.branch, result, edited=source.dirty)
     return result, content.summary
@@ -205,8 +220,10 @@ def _publish_edit_then_charts(
     setup: _Setup, source: BranchEdit | WorkloadsRepositorySource, checkout: Checkout, registry: PublishTarget
 ) -> tuple[PublishResult, PublishSummary]:
     """Push the edit to the registry's own repository, then its charts; with a pull request, request the edit."""
+    # 3. Which branch to push: a pull request has one of its own.
     asked, target = _direct_to_request(setup, source, registry)
     forge = _open_forge(setup, asked, target)
+    # 4. Build both commits, and push the edit and then its charts.
     targets = (target,) if asked else (target, setup.charts)
     edit = SeparateEdit(
         registry=target,
@@ -219,6 +236,7 @@ def _publish_edit_then_charts(
         push=setup.push,
     )
     result, summary = edit.publish(dry_run=setup.request.dry_run)
+    # 5. Open or update the pull request, or bring the checkout up to date.
     if asked and result.changed_paths and not setup.request.dry_run:
         summary.pull_request = open_pull_request(target, asked, forge, summary)
         summary.notes += ("the charts are published after the merge: run 'workloads publish' on the merged registry",)
@@ -238,6 +256,7 @@ def _direct_to_request(
 
 
 def _open_forge(setup: _Setup, asked: PullRequestOptions | None, target: PublishTarget) -> Forge | None:
+    """Connect before the push, so that an unsafe API URL or a missing library fails before anything is done."""
     return open_forge(target.url, asked.forge, os.environ) if asked and not setup.request.dry_run else None
 
 
@@ -294,14 +313,3 @@ def find_workloads_url(working: WorkingRegistry, asked: str | None, registered: 
             + ("" if working.checkout else f"; {missing_checkout_remedy()}"),
         )
     return url
-
-
-def _build_choices(request: PublishRequest) -> PublishChoices:
-    return PublishChoices(
-        consent=RemovalConsent.from_options(request.removals, request.ceilings),
-        adopt=request.adopt,
-        overwrite=request.overwrite,
-        allow_rewound=request.allow_rewound,
-        verify_with_helm=not request.without_helm,
-        policy=request.policy,
-    )

@@ -55,10 +55,9 @@ def open_remote_registry(working: WorkingRegistry) -> Iterator[RemoteRegistry]:
         raise UsageError(f"{path.parent} has no remote origin to read", remedy="leave out --remote")
     branch = find_registry_branch(working, checkout, working.read_workloads())
     target = PublishTarget(origin, branch, config=checkout.git_config)
-    patience = IdleBudget()
     try:
         with open_clone(target) as clone:
-            base = clone.fetch_base_branch(clone.base_branch_head(patience), patience)
+            base = clone.fetch_current_base_branch(IdleBudget())
             files = BranchFiles(base, working.prefix, path.name)
             if files.read_bytes(path.name) is None:
                 raise UsageError(

@@ -153,9 +153,8 @@ class SeparateEdit:
             return self.push(self.charts, builder.build_proposal, dry_run=False), builder.summary
 
     def _read_registry_branch(self, clone: RemoteClone) -> tuple[BranchSnapshot, RegistryToPublish]:
-        patience = IdleBudget()
         try:
-            base = clone.fetch_base_branch(clone.base_branch_head(patience), patience)
+            base = clone.fetch_current_base_branch(IdleBudget())
         except RemoteFaultError as fault:
             raise NetworkError(f"{redact(clone.url)} cannot be read: {fault.failure.message}") from fault
         if base.commit is None:

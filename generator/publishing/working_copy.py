@@ -21,7 +21,6 @@ from generator.helm.verify import HelmScope
 from generator.pipeline import open_working_folder, prepare_charts, refuse_edited_files, refuse_files_in_the_way
 from generator.promotion.policy import RegistryChange
 from generator.publishing.context import (
-    EditContext,
     EditOperation,
     check_working_copy_removals,
     describe_moved_charts,
@@ -45,18 +44,6 @@ if TYPE_CHECKING:
     from generator.publishing.removal_guard import Removal
     from generator.registry.registry import Registry
     from generator.working_registry import WorkingRegistry
-
-__all__ = [
-    "CheckOutcome",
-    "EditContext",
-    "EditOperation",
-    "EditOutcome",
-    "RenderOutcome",
-    "check_working_copy",
-    "edit_working_copy",
-    "render_manifests",
-    "render_working_copy",
-]
 
 #: Shows a progress bar for so many steps; the context's value is called with the number done.
 ShowProgress = Callable[[int], contextlib.AbstractContextManager[Callable[[int], None]]]

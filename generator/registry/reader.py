@@ -34,15 +34,6 @@ def read_registry(path: FilePath) -> Registry:
     return read_registry_from(FolderFiles(path.parent), path.name, str(path.parent))
 
 
-def read_workloads_settings(path: FilePath) -> model.Workloads:
-    """Read the `workloads` table of the registry at `path`; validate the whole registry only if that table is invalid.
-
-    Raises what `read_registry` raises.
-    """
-    raw = FolderFiles(path.parent).read_bytes(path.name) or b""
-    return parse_workloads_settings(raw) or read_registry(path).workloads
-
-
 def parse_workloads_settings(raw: bytes) -> model.Workloads | None:
     """Parse the `workloads` table of a root file; None if the file or the table is invalid."""
     try:

@@ -16,8 +16,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from generator.git.branch_snapshot import BranchSnapshot
+from generator.git.commit_plan import GitIdentity, Proposal
 from generator.git.config import GitConfig
-from generator.git.push import BranchSnapshot, GitIdentity, Proposal, PublishResult, PublishTarget, commit_and_push
+from generator.git.push import PublishResult, commit_and_push
+from generator.git.remote_clone import PublishTarget
 
 ADA = GitIdentity("Ada Lovelace", "ada@example.org")
 

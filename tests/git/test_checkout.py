@@ -11,7 +11,8 @@ import pytest
 from generator.errors import LocalError
 from generator.git.checkout import Checkout
 from generator.git.config import GitConfig
-from generator.git.push import PublishTarget, commit_and_push
+from generator.git.push import commit_and_push
+from generator.git.remote_clone import PublishTarget
 from tests.git.remotes import ADA, Remote, git, proposing, run
 
 

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from generator.git.push import RetryBudget
+from generator.git.retry import RetryBudget
 from tests.git.remotes import Remote, proposing, run
 
 _SCRIPT = """
 import sys
 from tests.git.remotes import proposing
 from tests.git.remotes import run
-from generator.git.push import RetryBudget
+from generator.git.retry import RetryBudget
 name = sys.argv[2]
 print("started", flush=True)
 budget = RetryBudget(race_attempts=40)
@@ -31,7 +31,7 @@ _CROWD = """
 import os, sys, time
 import git
 from tests.git.remotes import proposing, run
-from generator.git.push import RetryBudget
+from generator.git.retry import RetryBudget
 def publish(name, cache):
     os.environ["XDG_CACHE_HOME"] = cache
     budget = RetryBudget(race_attempts=40)

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from generator.errors import LocalError, NetworkError
-from generator.git.push import BranchSnapshot, Proposal
+from generator.git.branch_snapshot import BranchSnapshot
+from generator.git.commit_plan import Proposal
 from tests.git.remotes import ADA, Remote, run, serving
 
 _BIG = bytes(range(256)) * 17 + b"".join(b"%d" % (n * n) for n in range(60_000))

@@ -13,7 +13,10 @@ from generator.errors import (
     RemoteRefusedError,
     UsageError,
 )
-from generator.git.push import BranchSnapshot, GitIdentity, Proposal, PublishResult, RetryBudget
+from generator.git.branch_snapshot import BranchSnapshot
+from generator.git.commit_plan import GitIdentity, Proposal
+from generator.git.push import PublishResult
+from generator.git.retry import RetryBudget
 from tests.git.remotes import ADA, Remote, git, proposing, run
 
 

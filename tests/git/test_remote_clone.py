@@ -13,7 +13,8 @@ import pytest
 
 from generator.errors import LocalError, RemoteRefusedError
 from generator.git import clone_folder as cache
-from generator.git.push import BranchSnapshot, Proposal
+from generator.git.branch_snapshot import BranchSnapshot
+from generator.git.commit_plan import Proposal
 from tests.git.remotes import ADA, Remote, git, proposing, run
 
 

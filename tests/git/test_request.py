@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from generator.errors import RemoteRefusedError, UsageError
-from generator.git.push import BranchSnapshot, Proposal, PublishResult, PublishTarget, commit_and_push
+from generator.git.branch_snapshot import BranchSnapshot
+from generator.git.commit_plan import Proposal
+from generator.git.push import PublishResult, commit_and_push
+from generator.git.remote_clone import PublishTarget
 from tests.git.remotes import ADA, Remote
 
 HEAD = "workloads/publish-0a1b"

@@ -10,8 +10,10 @@ import pytest
 
 from generator.errors import ConflictError, NetworkError, RemoteRefusedError, UsageError
 from generator.git import push as publishing
+from generator.git.branch_snapshot import BranchSnapshot
+from generator.git.commit_plan import Proposal
 from generator.git.config import ConfigSetting, GitConfig
-from generator.git.push import BranchSnapshot, Proposal
+from generator.git.remote_clone import PublishTarget
 from generator.git.runner import IdleBudget
 from tests.git.remotes import ADA, Remote, Web, free_port, git, proposing, run
 
@@ -40,14 +42,14 @@ def test_credentials_in_the_url_are_used_and_kept_nowhere(web: Web, remote: Remo
     kept = [path for path in (home / ".cache").rglob("*") if path.is_file() and CANARY in path.read_text("latin-1")]
     assert kept == []
     assert CANARY not in "".join(said)
-    assert CANARY not in repr(publishing.PublishTarget(url, "main", config=settings(("http.extraheader", CANARY))))
+    assert CANARY not in repr(PublishTarget(url, "main", config=settings(("http.extraheader", CANARY))))
 
 
 def test_what_the_checkout_knows_about_reaching_the_remote_is_used(web: Web, remote: Remote) -> None:
     remote.git("config", "http.receivepack", "true")
     web.password = CANARY
     header = f"Authorization: Basic {'YWRhOnMzY3IzdC1jYW5hcnk='}"
-    target = publishing.PublishTarget(web.url, "main", config=settings((f"http.{web.url}.extraheader", header)))
+    target = PublishTarget(web.url, "main", config=settings((f"http.{web.url}.extraheader", header)))
     assert publishing.commit_and_push(target, proposing({"a": "a"}), committer=ADA).pushed
 
 

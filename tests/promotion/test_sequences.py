@@ -191,8 +191,8 @@ class Life(RuleBasedStateMachine):
     def promote_by_name(self, app: str, to: str) -> None:
         below, key = (ENVS[ENVS.index(to) - 1], app), (to, app)
         wanted = self.runs.get(below)
-        since = self.history.find_current_run_start(*below)
-        soaked = to != "prod" or (since is not None and self.now - since >= timedelta(hours=2))
+        changes = self.history.filter_changes(app, below[0])
+        soaked = to != "prod" or (bool(changes) and self.now - changes[-1].changed_at >= timedelta(hours=2))
         may = wanted is not None and soaked and key not in self.held | self.retired
         try:
             edited = promote_apps(self.book, PromotionRequest((app,), (to,)), self._ground)
