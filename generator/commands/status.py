@@ -57,17 +57,15 @@ def status_command(registry_path: str | None, as_json: bool, environments: tuple
     if flags["blocked"]:
         waiting = [wait for wait in waiting if wait.refusals]
         rows = [row for row in rows if row.app in {wait.app for wait in waiting}]
-    holds = list_holds(book.registry, columns, {row.app for row in rows})
+    holds = list_holds(book.registry, columns, {row.app for row in rows}, history)
     if as_json:
         apps = [{"app": row.app, "team": row.team, "runs": row.to_json_cells(columns)} for row in rows]
         found = {"environments": list(columns), "apps": apps, "waiting": [wait.to_json_object() for wait in waiting]}
         console.print_json({**found, "holds": [each.to_json_object(moment) for each in holds]})
         return
     _print_status(columns, rows, waiting, moment, with_matrix=not flags["blocked"])
-    shown = {(wait.environment, wait.app) for wait in waiting for each in wait.refusals if each.rule == "hold"}
     for hold in holds:
-        if (hold.environment, hold.app) not in shown:
-            console.print_wrapped(hold.describe(moment))
+        console.print_wrapped(hold.describe(moment))
 
 
 def _print_status(

@@ -14,7 +14,7 @@ from generator.argocd.revisions import shorten_commit
 from generator.errors import UsageError
 from generator.git.checkout import missing_checkout_remedy
 from generator.git.commit_log import CommitLog, LoggedCommit, open_head_log
-from generator.promotion.snapshots import ListedRevisions, RevisionReader
+from generator.promotion.snapshots import ListedHolds, ListedRevisions, RevisionReader
 from generator.promotion.trailers import PolicyOverride, parse_override_trailers, parse_reason_trailer
 from generator.registry.files import RegistryLocation, filter_by_pattern
 
@@ -51,13 +51,31 @@ class RunInterval(NamedTuple):
     until: datetime | None
 
 
+class HoldStart(NamedTuple):
+    """Who put a hold with this note in place, when it came onto the branch, and in which commit."""
+
+    note: str
+    since: datetime
+    author: str
+    commit: str
+
+
 @dataclass(frozen=True)
 class History:
-    """All revision changes, oldest first, and tags by (app, commit); `is_cut_off` if the oldest commits are missing."""
+    """All revision changes, oldest first, and tags by (app, commit); `is_cut_off` if the oldest commits are missing.
+
+    `holds` are those of the last version, by (environment, app).
+    """
 
     revision_changes: tuple[RevisionChange, ...] = ()
     commit_tags: Mapping[tuple[str, str], str] = field(default_factory=dict)
     is_cut_off: bool = False
+    holds: Mapping[tuple[str, str], HoldStart] = field(default_factory=dict)
+
+    def find_hold_start(self, environment: str, app: str, note: str) -> HoldStart | None:
+        """Return who holds an app with this note, and since when; None if the hold is not committed."""
+        found = self.holds.get((environment, app))
+        return found if found and found.note == note else None
 
     @cached_property
     def _changes_by_app(self) -> Mapping[tuple[str, str], Sequence[RevisionChange]]:
@@ -167,7 +185,7 @@ def read_history(commit_log: CommitLog, location: RegistryLocation, now: datetim
     ):
         _read_new_blobs(commit_log, revisions, reader.list_registry_blobs(batch), alone=len(batch) == 1)
         reader.record_changes(batch)
-    return History(tuple(reader.revision_changes), revisions.tag_by_commit)
+    return History(tuple(reader.revision_changes), revisions.tag_by_commit, holds=reader.holds)
 
 
 def _read_new_blobs(
@@ -247,6 +265,7 @@ class _HistoryReader:
         pathspecs: Sequence[str],
     ) -> None:
         self.revision_changes: list[RevisionChange] = []
+        self.holds: dict[tuple[str, str], HoldStart] = {}
         self._commit_log = commit_log
         self._locations = locations
         self._revisions = revisions
@@ -267,6 +286,7 @@ class _HistoryReader:
             if after is not None:  # Skip versions that do not parse.
                 self.revision_changes += self._list_changes(version, after)
                 self._previous_revisions = after
+                self._record_holds(version, self._revisions.find_holds(oids or ()))
 
     def _registry_blobs(self, version: LoggedCommit) -> list[str] | None:
         """List the blob IDs of the root file and its includes; None if the root file cannot be read."""
@@ -304,7 +324,16 @@ class _HistoryReader:
                 tuple(f"{each.rule}: {each.reason}" for each in origins.overrides if each.covers(*key)),
             )
 
-    def _find_origins(self, version: LoggedCommit, key: tuple[str, str]) -> Sequence[LoggedCommit]:
+    def _record_holds(self, version: LoggedCommit, after: ListedHolds) -> None:
+        """Record the holds of a version: those with an earlier note keep their start."""
+        kept = {key: start for key, start in self.holds.items() if after.get(key) == start.note}
+        for key in after.keys() - kept.keys():
+            author = _describe_origins(self._find_origins(version, (*key, "hold")), version).author
+            arrived = self._arrived.get(version.commit, version.committed_at)
+            kept[key] = HoldStart(after[key], arrived, author, version.commit)
+        self.holds = kept
+
+    def _find_origins(self, version: LoggedCommit, key: tuple[str, ...]) -> Sequence[LoggedCommit]:
         """Find the commits that say who made a change, and why: of a merge, the merged commits that made it."""
         merged = self._merged_commits.get(version.commit, []) if len(version.parents) > 1 else []
         if len(merged) > 1:
@@ -322,18 +351,27 @@ class _HistoryReader:
                 found.setdefault(merged_by[commit.commit], []).append(commit)
         return found
 
-    def _changed_keys(self, commit: LoggedCommit) -> set[tuple[str, str]]:
-        """The (environment, app) pairs whose revision a commit changes in its files, each read by itself."""
+    def _changed_keys(self, commit: LoggedCommit) -> set[tuple[str, ...]]:
+        """The (environment, app) pairs whose revision a commit changes in its files, each read by itself.
+
+        A changed hold is (environment, app, "hold").
+        """
         if commit.commit not in self._keys_by_commit:
             pairs = commit.changed_blobs.values()
             _read_new_blobs(self._commit_log, self._revisions, {oid for pair in pairs for oid in pair if oid})
-            keys: set[tuple[str, str]] = set()
+            keys: set[tuple[str, ...]] = set()
             for pair in pairs:
-                old, new = (dict(self._revisions.find_listed_revisions([oid] if oid else []) or {}) for oid in pair)
+                old, new = (self._read_facts([oid] if oid else []) for oid in pair)
                 keys |= {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
             self._keys_by_commit[commit.commit] = keys
         return self._keys_by_commit[commit.commit]
 
+    def _read_facts(self, oids: Sequence[str]) -> dict[tuple[str, ...], str]:
+        """The listed revisions and the holds of some files."""
+        listed = (self._revisions.find_listed_revisions(oids) or {}).items()
+        found: dict[tuple[str, ...], str] = {(*key,): revision for key, revision in listed}
+        return found | {(*key, "hold"): note for key, note in self._revisions.find_holds(oids).items()}
+
     @cached_property
-    def _keys_by_commit(self) -> dict[str, set[tuple[str, str]]]:
+    def _keys_by_commit(self) -> dict[str, set[tuple[str, ...]]]:
         return {}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from generator.registry.registry import Environment
 
 _HOLD_UNTIL = re.compile(r"(\d{4}-\d\d-\d\d) until (\S+): (.*)")
+_HOLD_PREFIX = re.compile(r"\d{4}-\d\d-\d\d( until \S+:)? ")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class Hold(NamedTuple):
 
     note: str
     until: datetime | None = None
+
+    @property
+    def reason(self) -> str:
+        """The note without the day and the end that `hold` writes before it."""
+        return _HOLD_PREFIX.sub("", self.note)
 
     def is_active(self, now: datetime) -> bool:
         """Whether the hold still refuses promotions."""

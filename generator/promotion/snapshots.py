@@ -26,6 +26,8 @@ from generator.registry.files import TEAM_PLACEHOLDER
 
 #: The revision of each listed app, by (environment, app).
 ListedRevisions = Mapping[tuple[str, str], str]
+#: The note of each hold, by (environment, app).
+ListedHolds = Mapping[tuple[str, str], str]
 _PIN_WITH_TAG = re.compile(
     r"""["']([a-z][-a-z0-9]*)@([0-9a-f]{40}|[0-9a-f]{64})["'],?[ \t]*#[ \t]*([^\s;]+)[ \t]*(?:;|$)""", re.M
 )
@@ -39,12 +41,13 @@ _Layer = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class _Fragment:
-    """The promotion lists of one fragment of text, and its fields of apps and defaults that set the revision."""
+    """The lists and holds of one fragment of text, and its fields of apps and defaults that set the revision."""
 
     include_patterns: tuple[str, ...] = ()
     defaults: _Layer = field(default_factory=dict)
     apps: Mapping[str, _Layer] = field(default_factory=dict)
     entries_by_environment: Mapping[str, tuple[tuple[str, str | None], ...]] = field(default_factory=dict)
+    holds: ListedHolds = field(default_factory=dict)
 
 
 _NO_REVISIONS = _Fragment()
@@ -103,6 +106,11 @@ class RevisionReader:
             except (ValueError, RecursionError):
                 self._fragment_cache[text] = None
         return self._fragment_cache[text]
+
+    def find_holds(self, blob_ids: Iterable[str]) -> ListedHolds:
+        """Find the holds in the files of one version of the registry, which `read_blobs` has read before."""
+        pieces = (piece for oid in blob_ids for piece in self.fragments_by_blob[oid] or ())
+        return {key: note for piece in pieces for key, note in piece.holds.items()}
 
     def find_listed_revisions(self, blob_ids: Iterable[str]) -> ListedRevisions | None:
         """Find the revision of every listed app, by (environment, app); None if one of the files is not valid TOML.
@@ -176,6 +184,12 @@ def _extract_fragment(data: dict[str, Any]) -> _Fragment:
         defaults=_keep_revision_fields(_dict_or_empty(data.get("defaults"))),
         apps={name: layer for name, layer in apps.items() if layer},
         entries_by_environment={env: entries for env, entries in lists.items() if entries},
+        holds={
+            (env, app): note
+            for env, table in _dict_or_empty(data.get("environments")).items()
+            for app, note in _dict_or_empty(_dict_or_empty(table).get("holds")).items()
+            if isinstance(note, str)
+        },
     )
     return _NO_REVISIONS if found == _NO_REVISIONS else found
 

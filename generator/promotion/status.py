@@ -9,12 +9,12 @@ from typing import Any
 
 from generator.argocd.revisions import shorten_commit
 from generator.promotion.direction import Direction, compare_phrase
-from generator.promotion.history import History
+from generator.promotion.history import History, HoldStart
 from generator.promotion.pins import WantedRevision
 from generator.promotion.policy import PromotionContext
 from generator.promotion.policy_rules import Hold, Refusal, parse_hold
 from generator.promotion.promote import PromotionRequest, PromotionStep, StepDecider
-from generator.promotion.times import format_age
+from generator.promotion.times import format_age, format_time
 from generator.registry.editable import EditableRegistry
 from generator.registry.effective import EffectiveApp
 from generator.registry.registry import Registry
@@ -177,28 +177,43 @@ def _build_pending_promotion(
 
 @dataclass(frozen=True)
 class ListedHold:
-    """A hold of an app in an environment, as `status` lists it."""
+    """A hold of an app in an environment, as `status` lists it; `start` is None if it is not committed."""
 
     environment: str
     app: str
     hold: Hold
+    start: HoldStart | None = None
 
     def describe(self, now: datetime) -> str:
-        """One line: `billing: held in prod: "2026-11-16 pen test"`."""
+        """One line: `billing: held in prod: "2026-11-16 pen test", by Ada on 2026-11-16 10:00 UTC in 0c1d2e3f4`."""
         ended = "" if self.hold.is_active(now) else " (this hold has ended)"
-        return f'{self.app}: held in {self.environment}: "{self.hold.note}"{ended}'
+        start = self.start
+        who = f", by {start.author} on {format_time(start.since)} in {start.commit[:9]}" if start else ""
+        return f'{self.app}: held in {self.environment}: "{self.hold.note}"{who}{ended}'
 
     def to_json_object(self, now: datetime) -> dict[str, Any]:
         """Return the hold as JSON data."""
         until = self.hold.until.isoformat() if self.hold.until else None
-        names = {"app": self.app, "environment": self.environment}
-        return {**names, "note": self.hold.note, "until": until, "active": self.hold.is_active(now)}
+        start = self.start
+        return {
+            "app": self.app,
+            "environment": self.environment,
+            "note": self.hold.note,
+            "reason": self.hold.reason,
+            "until": until,
+            "active": self.hold.is_active(now),
+            "since": start.since.isoformat() if start else None,
+            "who": start.author if start else None,
+            "commit": start.commit if start else None,
+        }
 
 
-def list_holds(registry: Registry, environments: Iterable[str], apps: Collection[str]) -> list[ListedHold]:
+def list_holds(
+    registry: Registry, environments: Iterable[str], apps: Collection[str], history: History
+) -> list[ListedHold]:
     """List the holds of some apps in some environments, whether or not an app is behind."""
     return [
-        ListedHold(name, app, parse_hold(note))
+        ListedHold(name, app, parse_hold(note), history.find_hold_start(name, app, note))
         for name in environments
         for app, note in sorted(registry.environments[name].holds.items())
         if app in apps

@@ -72,7 +72,8 @@ def _shown(world: World, done: Done) -> list[str]:
     text = (done.out + done.err).replace(world.git_url, _PUBLIC)
     # Commits of the registry hold the folder's name, and so differ from run to run.
     text = re.sub(r"(?<=committed at )[0-9a-f]{12}", "0c1d2e3f4a5b", text)
-    return re.sub(r"(?<=Ada  )[0-9a-f]{9}|(?<=by Ada in )[0-9a-f]{9}", "0c1d2e3f4", text).splitlines()
+    commit = r"(?<=Ada  )[0-9a-f]{9}|(?<=by Ada in )[0-9a-f]{9}|(?<=UTC in )[0-9a-f]{9}"
+    return re.sub(commit, "0c1d2e3f4", text).splitlines()
 
 
 def main() -> None:
