@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
 from generator.cache import digest_data, open_result_cache
@@ -61,16 +62,18 @@ def prepare_charts(
     adopt: bool = False,
     overwrite: bool = False,
     helm_scope: HelmScope = HelmScope.ALL,
+    today: date | None = None,
 ) -> PreparedCharts:
     """Take a valid registry through every stage but the last; the caller writes or commits the change.
 
     Argo CD reads the charts at `location`. `environments`, unless empty, limits the change to their charts. With
     `adopt`, foreign files at the paths of generated files may be replaced; with `overwrite`, generated files that were
-    edited by hand may be replaced or deleted. Raises ChartError, RefusedError (foreign or edited files, a damaged
+    edited by hand may be replaced or deleted. From `today` on, projects drop destinations that no app has needed for a
+    week. Raises ChartError, RefusedError (foreign or edited files, a damaged
     inventory) and LocalError.
     """
     cache = open_result_cache()
-    tree, digests = render_registry(registry, location, before, cache)
+    tree, digests = render_registry(registry, location, before, cache, today)
     after = overlay_tree(tree, before)
     change = compute_changes(tree, before.inventory, digests.get, frozenset(environments) or None)
     if not adopt:
@@ -84,22 +87,24 @@ def prepare_charts(
 
 
 def render_registry(
-    registry: Registry, location: OutputLocation, before: ChartFolder, cache: ResultCache
+    registry: Registry, location: OutputLocation, before: ChartFolder, cache: ResultCache, today: date | None = None
 ) -> tuple[RenderedTree, Mapping[str, str]]:
     """Render the charts of a registry, and find the digest of each file in the folder that is or will be generated.
 
-    `cache` has the digest of what the files of a registry render to: a folder with that digest need not be rendered.
+    `cache` has the digest of what the files of a registry render to: a folder with that digest need not be rendered,
+    unless its projects keep former destinations, which go in time.
     """
     key = f"charts {digest_data((registry.digest, *location))}"
     # A commit's files are compared by Git's ids, and read only where they differ.
-    known = cache.get(key) if registry.digest and before.blob_ids is None else None
+    may_be_known = registry.digest and before.blob_ids is None and not before.inventory.former_destinations
+    known = cache.get(key) if may_be_known else None
     if known is not None:
         files = before.read_files(sorted(before.inventory.files))
         tree = RenderedTree(files, before.inventory.applications)
         if _digest_tree(tree) == known:
             return tree, {**tree.digests, INVENTORY_FILE: ""}
-    tree = render_plan(plan_charts(registry, location))
-    if registry.digest:
+    tree = render_plan(plan_charts(registry, location, before.inventory, today))
+    if registry.digest and not tree.former_destinations:
         cache.put(key, _digest_tree(tree))
     return tree, find_digests(before, tree)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from generator.argocd.versions import NAMED_KINDS_SINCE, major_minor
@@ -12,6 +12,7 @@ from generator.registry.shards import bootstrap_name
 from generator.registry.uniqueness import app_destination
 
 if TYPE_CHECKING:
+    from generator.charts.former_destinations import FormerDestination
     from generator.registry.effective import EffectiveApp
     from generator.registry.model import ArgoCD
     from generator.registry.registry import Environment, Registry
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 #: An AppProject is created before, and deleted after, its Applications; below this wave if they are in an earlier one.
 PROJECT_WAVE, APPLICATION_WAVE = 1, 2
 FINALIZER, NO_FINALIZER = "resources-finalizer.argocd.argoproj.io", "none"
+#: Sync options of an AppProject. Argo CD deletes it after everything else: until its last Application is gone or has
+#: another project, its finalizer holds up the sync. Options of one that Applications of another chart need.
+PROJECT_OPTIONS, KEPT_PROJECT_OPTIONS = "PruneLast=true", "Delete=false,Prune=false"
 
 
 def compute_project_fields(
@@ -31,6 +35,7 @@ def compute_project_fields(
     argocd: ArgoCD,
     members: list[EffectiveApp],
     apps_elsewhere: list[AppInEnvironment],
+    former_destinations: Iterable[FormerDestination] = (),
 ) -> dict[str, Any]:
     """The AppProject fields beyond the repositories and destinations of its apps in this environment.
 
@@ -39,6 +44,7 @@ def compute_project_fields(
     fields = dict(registry.projects.get(name, {}))
     repositories = [url for app, _ in apps_elsewhere for url in app.repositories]
     destinations = [_app_destination(app, env) for app, env in apps_elsewhere]
+    destinations += [{"namespace": each.namespace, **each.destination} for each in former_destinations]
     fields = _add_sources_and_destinations(fields, repositories, destinations)
     if argocd.is_eks_capability:
         fields["sourceNamespaces"] = [argocd.namespace]
@@ -87,7 +93,9 @@ def _app_destination(app: EffectiveApp, env: Environment) -> dict[str, str]:
     return {"namespace": app.namespace, field: value}
 
 
-def build_project_manifests(registry: Registry, apps: Mapping[str, list[EffectiveApp]]) -> dict[str, Mapping[str, Any]]:
+def build_project_manifests(
+    registry: Registry, apps: Mapping[str, list[EffectiveApp]], former_destinations: Collection[FormerDestination]
+) -> dict[str, Mapping[str, Any]]:
     """Build the manifest, for `kubectl apply`, of each AppProject that an app uses, by its path.
 
     `apps` are the apps of each environment. A manifest permits what they need in all environments together, but for
@@ -100,14 +108,17 @@ def build_project_manifests(registry: Registry, apps: Mapping[str, list[Effectiv
             if app.project != "default":
                 used[registry.find_own_argocd(env), app.project].append((app, env))
     return {
-        project_path(argocd, name): _build_project_manifest(registry, name, members)
+        project_path(argocd, name): _build_project_manifest(registry, name, members, former_destinations)
         for (argocd, name), members in sorted(used.items())
     }
 
 
-def _build_project_manifest(registry: Registry, name: str, members: list[AppInEnvironment]) -> dict[str, Any]:
-    argocd = members[0][1].argocd_settings
-    spec = compute_project_fields(registry, name, argocd, [], members)
+def _build_project_manifest(
+    registry: Registry, name: str, members: list[AppInEnvironment], former_destinations: Iterable[FormerDestination]
+) -> dict[str, Any]:
+    argocd, environments = members[0][1].argocd_settings, {env.name for _, env in members}
+    former = [each for each in former_destinations if each.project == name and each.environment in environments]
+    spec = compute_project_fields(registry, name, argocd, [], members, former)
     return _wrap_project_spec(argocd, name, spec, find_project_wave(app for app, _ in members))
 
 
@@ -123,7 +134,10 @@ def _wrap_project_spec(argocd: ArgoCD, name: str, spec: Mapping[str, Any], wave:
         "metadata": {
             "name": name,
             "namespace": argocd.namespaces[1],
-            "annotations": {"argocd.argoproj.io/sync-wave": str(wave)},
+            "annotations": {
+                "argocd.argoproj.io/sync-options": PROJECT_OPTIONS,
+                "argocd.argoproj.io/sync-wave": str(wave),
+            },
             "finalizers": [FINALIZER],
         },
         "spec": spec,

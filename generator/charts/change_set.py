@@ -94,7 +94,7 @@ def _limit_to_environments(
         for key, identity in source.items()
         if (key.partition("/")[0] in environments) is mine
     }
-    return Inventory(dict(sorted(files.items())), dict(sorted(applications.items())))
+    return Inventory(dict(sorted(files.items())), dict(sorted(applications.items())), after.former_destinations)
 
 
 def _is_in_environments(path: str, environments: frozenset[str]) -> bool:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator.argocd.strings import NAME_PATTERN
 from generator.charts.digests import digest_file, sha256_hex
+from generator.charts.former_destinations import FormerDestination
 from generator.charts.layout import NOTICE, Chart, is_generated_path
 from generator.charts.values_file import APPS_PART, VALUES_FILE
 from generator.errors import RefusedError
@@ -43,10 +44,12 @@ _ReadFiles = Callable[[Collection[str]], Mapping[str, bytes]]
 @dataclass(frozen=True)
 class Inventory:
     """The generated files: the digest of each by path below the output folder (see `digest_file`), and the identity
-    of each Application by `<env>/<app>`. `version` is that of the format it was read from."""
+    of each Application by `<env>/<app>`. `former_destinations` are those that projects keep, each with the day since
+    when. `version` is that of the format it was read from."""
 
     files: Mapping[str, str] = field(default_factory=dict)
     applications: _Identities = field(default_factory=dict)
+    former_destinations: Mapping[FormerDestination, str] = field(default_factory=dict)
     version: int = _FORMAT_VERSION
 
     def to_json_bytes(self) -> bytes:
@@ -63,12 +66,14 @@ class Inventory:
             entry.update(
                 {name: files.pop(at) for name, at in _list_app_files(key, self.applications[key]) if at in files}
             )
+        kept = {" ".join(each): since for each, since in self.former_destinations.items()}
         parts = (
             f'"comment": {json.dumps(NOTICE)}',
             f'"version": {_FORMAT_VERSION}',
             f'"shared": {_format_tables(shared)}',
             f'"applications": {_format_tables(entries)}',
-            f'"files": {_format_lines(_format_digests(files), gap=True)}',
+            *([f'"formerDestinations": {_format_lines(_format_values(kept), gap=True)}'] if kept else []),
+            f'"files": {_format_lines(_format_values(files), gap=True)}',
         )
         return _format_lines(parts).encode() + b"\n"
 
@@ -79,8 +84,8 @@ def _format_lines(members: Iterable[str], *, gap: bool = False) -> str:
     return f"{{\n{separator.join(members)}\n}}"
 
 
-def _format_digests(files: Mapping[str, str]) -> Iterable[str]:
-    return (f"{json.dumps(path)}: {json.dumps(files[path])}" for path in sorted(files))
+def _format_values(values: Mapping[str, str]) -> Iterable[str]:
+    return (f"{json.dumps(name)}: {json.dumps(values[name])}" for name in sorted(values))
 
 
 def _format_tables(tables: Mapping[str, Mapping[str, Any]]) -> str:
@@ -125,7 +130,7 @@ def _list_app_files(key: str, identity: Mapping[str, Any]) -> Iterable[tuple[str
 
 def build_inventory(tree: RenderedTree) -> Inventory:
     """Build the inventory of a rendered tree."""
-    return Inventory(tree.digests, tree.applications)
+    return Inventory(tree.digests, tree.applications, tree.former_destinations)
 
 
 def parse_inventory(
@@ -164,12 +169,13 @@ def _parse_inventory_data(data: bytes, display_path: str, is_generated: Callable
 def _read_valid_inventory(body: Mapping[str, Any]) -> Inventory:
     version = body["version"]
     if version == 1:
-        return Inventory(body["files"], body["applications"], version)
+        return Inventory(body["files"], body["applications"], version=version)
     entries: Mapping[str, dict[str, Any]] = {key: dict(entry) for key, entry in body["applications"].items()}
     files = dict(body["files"])
     for key, entry in entries.items():
         files.update({at: entry.pop(name) for name, at in _list_app_files(key, entry) if name in entry})
-    return Inventory(_join_digests(files), _restore_identities(entries, body["shared"]), version)
+    kept = {FormerDestination(*key.split(" ")): since for key, since in body.get("formerDestinations", {}).items()}
+    return Inventory(_join_digests(files), _restore_identities(entries, body["shared"]), kept, version)
 
 
 def update_digests(inventory: Inventory, read_files: _ReadFiles) -> Inventory:
@@ -234,7 +240,10 @@ def _is_valid_inventory(body: Any) -> bool:
         return False
     if body["version"] == 1:
         return _is_table_of_tables(applications, str)
-    return _are_brief_identities(applications, body.get("shared"))
+    former = body.get("formerDestinations", {})
+    if not isinstance(former, dict) or not _all_have_types(former.values(), str):
+        return False
+    return all(key.count(" ") == 3 for key in former) and _are_brief_identities(applications, body.get("shared"))
 
 
 def _are_brief_identities(applications: Any, shared: Any) -> bool:

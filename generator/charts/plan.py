@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.argocd.urls import IN_CLUSTER_SERVER
@@ -18,6 +19,8 @@ from generator.charts.app_projects import (
     compute_project_fields,
     find_project_wave,
 )
+from generator.charts.former_destinations import FormerDestination, find_former_destinations
+from generator.charts.inventory import Inventory
 from generator.charts.layout import SHARDS_FOLDER, Chart, OutputLocation, project_path
 from generator.registry.effective import BUILT_IN_DEFAULTS, SOURCE_KEYS
 from generator.registry.metadata_rules import SYNC_OPTIONS_ANNOTATION
@@ -42,13 +45,16 @@ _OPTIONAL_FIELDS = ("annotations", "labels", "spec", "ignoreDifferences", "info"
 
 
 class ProjectMember(NamedTuple):
-    """An app of a project, with what the template that renders the AppProject needs."""
+    """An app of a project, or a former destination, with what the template that renders the AppProject needs.
+
+    With `keeps_project`, the AppProject outlives the chart: another one takes the app over, or has apps of it.
+    """
 
     key: str
     namespace: str
     own_destination: bool
     by_name: bool
-    handed_over: bool
+    keeps_project: bool
 
 
 @dataclass(frozen=True)
@@ -111,32 +117,68 @@ class EnvironmentPlan:
 
 @dataclass(frozen=True)
 class ChartPlan:
-    """The plan of every chart, and the plain AppProject manifests by path."""
+    """The plan of every chart, and the plain AppProject manifests by path.
+
+    `former_destinations` are those that projects keep, each with the day since when.
+    """
 
     environments: tuple[EnvironmentPlan, ...]
     projects: Mapping[str, Mapping[str, Any]]
+    former_destinations: Mapping[FormerDestination, str]
 
 
-def plan_charts(registry: Registry, location: OutputLocation | None = None) -> ChartPlan:
-    """Plan the charts of every environment. Argo CD reads them at `location`, by default where the registry says."""
+def plan_charts(
+    registry: Registry,
+    location: OutputLocation | None = None,
+    before: Inventory | None = None,
+    today: date | None = None,
+) -> ChartPlan:
+    """Plan the charts of every environment. Argo CD reads them at `location`, by default where the registry says.
+
+    `before` is the inventory of the charts that this replaces: projects keep what its Applications may still need
+    until Argo CD has synced (see `find_former_destinations`, also for `today`).
+    """
     apps = {name: registry.list_effective_apps(name) for name in registry.environments}
     at = location or OutputLocation(registry.workloads.repository or "", registry.workloads.path)
+    identities = {
+        env.name: {app.app: _inventory_entry(registry, env, app) for app in apps[env.name]}
+        for env in registry.environments.values()
+    }
+    applications = {f"{name}/{app}": found for name, of in identities.items() for app, found in of.items()}
+    former = find_former_destinations(registry, before or Inventory(), applications, today)
     environments = tuple(
-        _plan_environment(registry, env, apps[env.name], _group_apps_elsewhere(registry, env, apps), at)
+        _plan_environment(
+            registry, env, apps[env.name], identities[env.name], _group_by_project(registry, env, apps, former), at
+        )
         for env in registry.environments.values()
     )
-    return ChartPlan(environments, build_project_manifests(registry, apps))
+    return ChartPlan(environments, build_project_manifests(registry, apps, former), former)
 
 
-def _group_apps_elsewhere(
-    registry: Registry, env: Environment, apps: Mapping[str, list[EffectiveApp]]
-) -> Mapping[str, list[AppInEnvironment]]:
-    """Apps of other environments of the same Argo CD, by project; empty if this environment creates no projects."""
-    found: dict[str, list[AppInEnvironment]] = defaultdict(list)
-    for other in registry.environments.values() if env.create_projects else ():
+class _Elsewhere(NamedTuple):
+    """By project, what an AppProject permits beyond the apps of its environment: for apps of other environments of the
+    same Argo CD, and at former destinations. Nothing if the environment creates no projects."""
+
+    apps: Mapping[str, list[AppInEnvironment]]
+    former: Mapping[str, list[FormerDestination]]
+
+
+def _group_by_project(
+    registry: Registry,
+    env: Environment,
+    apps: Mapping[str, list[EffectiveApp]],
+    former: Iterable[FormerDestination],
+) -> _Elsewhere:
+    found = _Elsewhere(defaultdict(list), defaultdict(list))
+    if not any(map(env.creates_project, apps[env.name])):
+        return found
+    for other in registry.environments.values():
         if other.argocd == env.argocd and other is not env:
             for app in apps[other.name]:
-                found[app.project].append((app, other))
+                found.apps[app.project].append((app, other))
+    for each in former:
+        if registry.environments[each.environment].argocd == env.argocd:
+            found.former[each.project].append(each)
     return found
 
 
@@ -144,17 +186,24 @@ def _plan_environment(
     registry: Registry,
     env: Environment,
     apps: list[EffectiveApp],
-    apps_elsewhere: Mapping[str, list[AppInEnvironment]],
+    identities: Mapping[str, Mapping[str, str]],
+    elsewhere: _Elsewhere,
     location: OutputLocation,
 ) -> EnvironmentPlan:
     by_project: dict[str, list[EffectiveApp]] = defaultdict(list)
     for app in apps:
         by_project[app.project].append(app)
-    extra = {
-        name: compute_project_fields(registry, name, env.argocd_settings, members, apps_elsewhere.get(name, []))
-        for name, members in by_project.items()
-    }
-    of = {members[0].app: tuple(_plan_project_member(env, app) for app in members) for members in by_project.values()}
+    destination = {"name": env.cluster} if env.cluster else {"server": env.server or IN_CLUSTER_SERVER}
+    extra, of = {}, {}
+    for name, members in by_project.items():
+        former = elsewhere.former.get(name, ())
+        # Those in the environment's own cluster follow an override of it, as the destinations of apps do.
+        near = [each for each in former if each.environment == env.name and each.destination == destination]
+        others, kept = elsewhere.apps.get(name, []), [each for each in former if each not in near]
+        extra[name] = compute_project_fields(registry, name, env.argocd_settings, members, others, kept)
+        planned_members = [_plan_project_member(env, app, is_shared=bool(others)) for app in members]
+        planned_members += [_plan_former_member(each) for each in near]
+        of[members[0].app] = tuple(planned_members)
     planned = tuple(_plan_app(env, app, of.get(app.app, ())) for app in apps)
     projects: dict[Chart, dict[str, Mapping[str, Any]]] = {one.chart: {} for one in planned}
     for one in sorted(planned, key=lambda app: app.project):
@@ -164,10 +213,10 @@ def _plan_environment(
         env.name,
         env.argocd_settings,
         _environment_settings(env),
-        {"name": env.cluster} if env.cluster else {"server": env.server or IN_CLUSTER_SERVER},
+        destination,
         projects,
         planned,
-        {app.app: _inventory_entry(registry, env, app) for app in apps},
+        identities,
         find_project_wave(apps),
         _plan_shards(registry, env, location) if env.shards else None,
     )
@@ -214,13 +263,23 @@ def application_identity(registry: Registry, env: Environment, app: EffectiveApp
     }
 
 
-def _plan_project_member(env: Environment, app: EffectiveApp) -> ProjectMember:
+def _plan_project_member(env: Environment, app: EffectiveApp, *, is_shared: bool) -> ProjectMember:
     return ProjectMember(
         key=helm_values_key(app.app),
         namespace=app.namespace,
         own_destination=_has_own_destination(app),
         by_name=_names_cluster(app, env),
-        handed_over=env.hands_over(app.app),
+        keeps_project=is_shared or env.hands_over(app.app),
+    )
+
+
+def _plan_former_member(former: FormerDestination) -> ProjectMember:
+    return ProjectMember(
+        key=f"former {former.namespace}",
+        namespace=former.namespace,
+        own_destination=False,
+        by_name="name" in former.destination,
+        keeps_project=False,
     )
 
 
@@ -279,7 +338,7 @@ def _app_values(
     env: Environment, app: EffectiveApp, own_sync_policy: bool, *, writes_sync_options: bool
 ) -> dict[str, Any]:
     fields, form = app.fields, _select_source_form(app)
-    values: dict[str, Any] = {"createProject": app.creates_project(by_default=env.create_projects)}
+    values: dict[str, Any] = {"createProject": env.creates_project(app)}
     names = ("name", app.application), ("project", app.project), ("namespace", app.namespace)
     for key, name in names:
         if name != app.app:

@@ -6,13 +6,19 @@ import functools
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from generator.argocd.urls import IN_CLUSTER_SERVER
 from generator.charts import yaml
-from generator.charts.app_projects import APPLICATION_WAVE, FINALIZER, PROJECT_WAVE
+from generator.charts.app_projects import (
+    APPLICATION_WAVE,
+    FINALIZER,
+    KEPT_PROJECT_OPTIONS,
+    PROJECT_OPTIONS,
+    PROJECT_WAVE,
+)
 from generator.charts.digests import digest_file
 from generator.charts.layout import HELPERS_FILE, NOTICE, OVERRIDES_SUITE, SHARDS_TEMPLATE, Chart
 from generator.charts.unittest_suites import render_app_suite, render_overrides_suite, render_shards_suite
@@ -24,6 +30,7 @@ from generator.registry.shards import bootstrap_name, shard_application_name
 if TYPE_CHECKING:
     import jinja2
 
+    from generator.charts.former_destinations import FormerDestination
     from generator.charts.plan import AppPlan, ChartPlan, EnvironmentPlan, ProjectMember, ShardsPlan
 
 _NOTICE_LINE = f"# {NOTICE}\n"
@@ -31,10 +38,14 @@ _NOTICE_LINE = f"# {NOTICE}\n"
 
 @dataclass(frozen=True)
 class RenderedTree:
-    """Every generated file by path below the output folder, and each Application's identity by `<env>/<app>`."""
+    """Every generated file by path below the output folder, and each Application's identity by `<env>/<app>`.
+
+    `former_destinations` are those that projects keep, each with the day since when.
+    """
 
     files: Mapping[str, bytes]
     applications: Mapping[str, Mapping[str, str]]
+    former_destinations: Mapping[FormerDestination, str] = field(default_factory=dict)
 
     @functools.cached_property
     def digests(self) -> Mapping[str, str]:
@@ -48,7 +59,8 @@ def render_plan(plan: ChartPlan) -> RenderedTree:
     applications = {
         f"{env.name}/{app}": identity for env in plan.environments for app, identity in env.applications.items()
     }
-    return RenderedTree({path: texts[path].encode() for path in sorted(texts)}, dict(sorted(applications.items())))
+    files = {path: texts[path].encode() for path in sorted(texts)}
+    return RenderedTree(files, dict(sorted(applications.items())), plan.former_destinations)
 
 
 def _render_texts(plan: ChartPlan) -> Iterator[tuple[str, str]]:
@@ -116,6 +128,7 @@ def _render_parent_chart(
         argocd_namespace=env.argocd.namespaces[0],
         project_namespace=env.argocd.namespaces[1],
         waves=(PROJECT_WAVE, APPLICATION_WAVE),
+        project_options=PROJECT_OPTIONS,
         finalizer=FINALIZER,
     )
     suite = render_shards_suite(env, plan_of_shards, shards)
@@ -175,7 +188,7 @@ def _list_template_arguments(app: AppPlan) -> Iterator[tuple[str, str]]:
         ("byName", app.by_name),
         ("ownSyncPolicy", app.own_sync_policy),
         ("projectElsewhere", not app.members),
-        ("handedOver", len(app.members) == 1 and app.members[0].handed_over),
+        ("keepProject", len(app.members) == 1 and app.members[0].keeps_project),
     )
     yield from ((name, f'"{value}"') for name, value, usual in texts if value != usual)
     yield from ((name, "true") for name, applies in marks if applies)
@@ -187,7 +200,7 @@ def _format_member(member: ProjectMember) -> str:
     marks = (
         ("ownDestination", member.own_destination),
         ("byName", member.by_name),
-        ("handedOver", member.handed_over),
+        ("keepProject", member.keeps_project),
     )
     fields = "".join(f' "{name}" true' for name, value in marks if value)
     return f'\n    "{member.key}" (dict "namespace" "{member.namespace}"{fields})'
@@ -205,6 +218,8 @@ def _render_helpers(env: EnvironmentPlan) -> str:
         project_namespace=env.argocd.namespaces[1],
         in_cluster_server=IN_CLUSTER_SERVER if env.argocd.is_eks_capability else "",
         project_wave=env.project_wave,
+        project_options=PROJECT_OPTIONS,
+        kept_project_options=KEPT_PROJECT_OPTIONS,
         application_wave=APPLICATION_WAVE,
         finalizer=FINALIZER,
         source_names=_quote_words(field for field in SOURCE_KEYS if field not in ("repoURL", *SOURCE_TOOLS)),

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from generator import console
-from generator.commands.options import dry_run_option, json_option, registry_option, without_helm_option
+from generator.commands.options import current_time, dry_run_option, json_option, registry_option, without_helm_option
 from generator.publishing.removal_guard import Removal
 from generator.publishing.working_copy import RenderOutcome, render_manifests, render_working_copy
 from generator.working_registry import WorkingRegistry
@@ -69,6 +69,7 @@ def render_command(
             dry_run=dry_run,
             without_helm=without_helm,
             show_progress=progress,
+            today=current_time().date(),
         )
     _print_removals(outcome.removals)
     if as_json:

@@ -230,6 +230,7 @@ def _build_context(
         _list_shard_applications(base, name) | _list_shard_applications(head, name),
         {**_map_applications_to_apps(base, name), **_map_applications_to_apps(head, name)},
         _list_other_users(head.registry, name),
+        [{"project": each.project, "namespace": each.namespace, **each.destination} for each in base.kept_destinations],
     )
 
 

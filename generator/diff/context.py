@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -40,6 +40,7 @@ class EnvironmentContext:
     pin in its list sets a source, each with the source's location. `retired_before` and `retired_after` are its
     retired apps, `shards` the Applications of its shards, and `apps` the names of the apps by Application.
     `other_users` are the Applications of other environments that use AppProjects of this chart, by project.
+    `kept_destinations` are those that projects kept for apps that had left them, each with its `project`.
     """
 
     before: ObjectsByKey = field(default_factory=dict)
@@ -52,6 +53,7 @@ class EnvironmentContext:
     shards: frozenset[str] = frozenset()
     apps: AppsByApplication = field(default_factory=dict)
     other_users: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    kept_destinations: Sequence[Mapping[str, str]] = ()
 
     @cached_property
     def users_before(self) -> Mapping[str, list[Manifest]]:

@@ -30,12 +30,17 @@ def find_project_dangers(difference: ObjectDifference, context: EnvironmentConte
         if not (_is_needed(change, users) and _follows_its_apps(name, change.field, before, after, context)):
             yield Danger("widens-project", str(change))
     for change in find_narrowed_permissions(before, after):
-        if not _is_needed(change, former) or _is_needed(change, users):
+        kept = change.field == "destinations" and {"project": name, **change.entry} in context.kept_destinations
+        was_needed = kept or _is_needed(change, former)
+        if not was_needed or _is_needed(change, users):
             yield Danger("narrows-project", str(change))
 
 
 def _follows_its_apps(name: str, field: str, before: Manifest, after: Manifest, context: EnvironmentContext) -> bool:
-    """Whether a list of a project changes only with the apps that used the project before, so that no other gains."""
+    """Whether a list of a project changes only with the apps that used the project before, so that no other gains.
+
+    Then it gains no more than what no app needs any more; that may stay for a while.
+    """
     old, new = (
         {
             context.apps.get(object_key(user), str(find_nested_value(user, "metadata", "name")))
@@ -44,8 +49,11 @@ def _follows_its_apps(name: str, field: str, before: Manifest, after: Manifest, 
         for users in (context.users_before, context.users_after)
     )
     others = {user.partition("/")[2] for user in context.other_users.get(name, ())}
-    lengths = [len(find_nested_value(item, "spec", field) or ()) for item in (before, after)]
-    return len(old | new | others) == 1 or (old == new and lengths[1] <= lengths[0])
+    entries = [list(find_nested_value(item, "spec", field) or ()) for item in (before, after)]
+    gained = [entry for entry in entries[1] if entry not in entries[0]]
+    users = context.users_after.get(name, [])
+    unneeded = [entry for entry in entries[0] if not _is_needed(PermissionChange(field, "-", entry), users)]
+    return len(old | new | others) == 1 or (old == new and len(gained) <= len(unneeded))
 
 
 def _find_project_deletion(name: str, before: Manifest, context: EnvironmentContext) -> Iterator[Danger]:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from generator.charts.chart_folder import EMPTY_FOLDER, ChartFolder, overlay_tree
+from generator.charts.former_destinations import FormerDestination
 from generator.charts.layout import OutputLocation
 from generator.charts.plan import plan_charts
 from generator.charts.render import render_plan
@@ -30,7 +31,7 @@ class Side:
     `blob_ids` are Git's ids; `read_files` reads many files at once. `generated_digests` are the SHA-256 digests of the
     files as generated, even if they were edited since; `digest_again` gives those of this version of the generator.
     `revision` is None for the working copy. `origin` is `charts` (committed charts), `registry` (rendered) or
-    `nothing`. `violations` break policy or tenancy rules.
+    `nothing`. `violations` break policy or tenancy rules. `kept_destinations` are those of apps that left a project.
     """
 
     revision: str | None
@@ -42,6 +43,7 @@ class Side:
     generated_digests: Mapping[str, str] = field(default_factory=dict)
     violations: tuple[Problem, ...] = ()
     digest_again: Callable[[], Mapping[str, str]] = dict
+    kept_destinations: Collection[FormerDestination] = ()
 
 
 #: Finds the repository location from which Argo CD reads the charts of a registry.
@@ -77,8 +79,9 @@ def render_side(source: SideSource) -> Side:
     Raises what reading the registry raises, except for policy and tenancy violations.
     """
     registry, violations = read_registry_with_violations(source.files, source.registry_file, source.display_folder)
-    tree = render_plan(plan_charts(registry, source.locate_charts(registry)))
-    folder = overlay_tree(tree, source.open_folder(registry.workloads.path))
+    there = source.open_folder(registry.workloads.path)
+    tree = render_plan(plan_charts(registry, source.locate_charts(registry), there.inventory))
+    folder = overlay_tree(tree, there)
     identify = partial(blob_id, length=source.id_length)
     foreign = {path: identify(data) for path, data in folder.read_files(folder.foreign_paths).items()}
     ids = {**{path: identify(data) for path, data in tree.files.items()}, **foreign}
@@ -113,7 +116,9 @@ def load_committed_side(source: SideSource, head_folder: str) -> Side:
 
 def _committed_side(source: SideSource, folder: ChartFolder, registry: Registry | None) -> Side:
     def digest_again() -> Mapping[str, str]:
-        return render_plan(plan_charts(registry, source.locate_charts(registry))).digests if registry else {}
+        if registry is None:
+            return {}
+        return render_plan(plan_charts(registry, source.locate_charts(registry), folder.inventory)).digests
 
     return Side(
         source.revision,
@@ -124,4 +129,5 @@ def _committed_side(source: SideSource, folder: ChartFolder, registry: Registry 
         registry,
         folder.inventory.files,
         digest_again=digest_again,
+        kept_destinations=tuple(folder.inventory.former_destinations),
     )

@@ -127,6 +127,7 @@ class CommitBuilder:
             adopt=self._choices.adopt,
             overwrite=self._choices.overwrite,
             helm_scope=HelmScope.ALL if self._choices.verify_with_helm else HelmScope.NONE,
+            today=self._choices.policy.now.date() if self._choices.policy else None,
         )
 
     def announce_once(self, registry: Registry) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,11 +109,12 @@ def render_working_copy(
     dry_run: bool = False,
     without_helm: bool = False,
     show_progress: ShowProgress,
+    today: date | None = None,
 ) -> RenderOutcome:
     """Write the charts of all or the given environments; by default Helm verifies only charts with foreign files.
 
-    Helm verifies the charts with foreign files, and with `adopt` all charts. Raises RegistryError, ChartError,
-    RefusedError, ConflictError (a file changed meanwhile) and LocalError.
+    Helm verifies the charts with foreign files, and with `adopt` all charts; for `today` see `prepare_charts`.
+    Raises RegistryError, ChartError, RefusedError, ConflictError (a file changed meanwhile) and LocalError.
     """
     with _name_what_is_undone("nothing was written"), _lock_working_copy(working, needed=not dry_run):
         registry = working.read()
@@ -127,6 +129,7 @@ def render_working_copy(
             adopt=adopt,
             overwrite=overwrite,
             helm_scope=HelmScope.NONE if without_helm else scope,
+            today=today,
         )
         removals = tuple(
             removal
@@ -267,6 +270,7 @@ def _edit_and_render(
         find_chart_location(working, registry),
         open_working_folder(folder),
         helm_scope=HelmScope.ALL if verify_with_helm else HelmScope.NONE,
+        today=policy.now.date() if policy else None,
     )
     consent = RemovalConsent(frozenset(removals))
     check_working_copy_removals(working, charts, consent, with_helm=verify_with_helm)

@@ -197,6 +197,7 @@ class ArgoCD(Table):
     version: strings.ArgoCDVersion = "3.4"
     namespace: strings.DnsLabel = "argocd"
     project_namespace: strings.DnsLabel | None = None
+    existing_projects: list[strings.DnsLabel] = []
     url: strings.ArgoCDAddress | None = None
     server: strings.ServerUrl | None = None
     cluster: strings.ClusterName | None = None

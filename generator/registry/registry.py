@@ -68,6 +68,11 @@ class Environment:
             return "server", self.server
         return "server", IN_CLUSTER_SERVER
 
+    def creates_project(self, app: EffectiveApp) -> bool:
+        """Whether this environment's chart creates the project of an app."""
+        existing = self.argocd_settings.existing_projects
+        return app.creates_project(by_default=self.create_projects and app.project not in existing)
+
     def hands_over(self, app: str) -> bool:
         """Whether an app moves to another chart, so that its current chart must not delete it."""
         return self.hand_over if isinstance(self.hand_over, bool) else app in self.hand_over

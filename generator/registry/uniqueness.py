@@ -82,7 +82,7 @@ class IdentityClaim(NamedTuple):
             app.namespace,
             tuple(dict.fromkeys(release for _, release in app.releases)),
             app.project,
-            app.creates_project(by_default=environment.create_projects),
+            environment.creates_project(app),
             app.creates_project(by_default=False),
         )
 

@@ -77,17 +77,22 @@ def _validate_project_creators(builder: RegistryBuilder, running: list[IdentityC
 
 
 def _validate_unknown_projects(builder: RegistryBuilder, running: list[IdentityClaim]) -> None:
-    """Report apps that keep their project from being created, and so would run in whatever project has that name."""
-    created = {claim.project for claim in running if claim.creates_project}
+    """Report apps whose project no chart of their Argo CD creates, so that they fail, or run in what has that name.
+
+    Where no chart creates a project at all, they are created from the plain manifests.
+    """
+    created = {(claim.argocd, claim.project) for claim in running if claim.creates_project}
+    creating = {argocd for argocd, _ in created}
     for claim in running:
         layer = builder.apps[claim.app].layer
         overlay = layer.get("environments", {}).get(claim.environment, {})
-        if overlay.get("createProject", layer.get("createProject")) is not False or claim.project in created:
-            continue
-        team = builder.teams[layer["team"]]
-        if claim.project not in team.projects and not (team.platform and claim.project == "default"):
+        forbidden = overlay.get("createProject", layer.get("createProject")) is False
+        existing = builder.build_environment(claim.environment).argocd_settings.existing_projects
+        known = (claim.argocd, claim.project) in created or claim.project in (*existing, "default")
+        if not known and (forbidden or claim.argocd in creating):
             text = (
-                f'no chart creates project "{claim.project}": remove createProject, '
-                f"or add the project to teams.{layer['team']}.projects in the root file"
+                f'no chart creates project "{claim.project}" in Argo CD "{claim.argocd}": '
+                f"{'remove createProject' if forbidden else 'set createProject = true'}, or, if something else creates "
+                "it, add it to argocd.existingProjects in the root file"
             )
-            builder.add_finding(claim.app, claim.environment, Finding(("createProject",), text, True))
+            builder.add_finding(claim.app, claim.environment, Finding(("createProject",), text, forbidden))

@@ -71,7 +71,7 @@ def test_the_plain_manifest_of_a_project_is_its_union_over_all_environments() ->
     assert found["metadata"] == {
         "name": "shop",
         "namespace": "argo-projects",
-        "annotations": {"argocd.argoproj.io/sync-wave": "1"},
+        "annotations": {"argocd.argoproj.io/sync-options": "PruneLast=true", "argocd.argoproj.io/sync-wave": "1"},
         "finalizers": ["resources-finalizer.argocd.argoproj.io"],
     }
     assert found["spec"]["destinations"] == [

@@ -28,6 +28,7 @@ policy.pin = "tag"
 projects = ["mail", "pages"]
 repositories = ["https://github.com/acme/", "https://gitlab.com/acme/"]
 namespaces = ["shop", "docs"]
+allow = ["destination"]
 
 [defaults]
 path = "chart"
@@ -62,10 +63,11 @@ CHANGES = (
     ('description = "The cart"', 'description = "The cart"\nsourceRepos = ["https://github.com/acme/"]'),
     ('[projects.stock]\nsourceRepos = ["https://github.com/acme/"]\n', ""),
     ('blog = { team = "shop",', 'blog = { team = "shop", namespace = "docs",'),
-    ('docs = { team = "shop",', 'docs = { team = "shop", namespace = "docs",'),
+    ('docs = { team = "shop",', 'docs = { team = "shop", server = "https://other.example.com",'),
     ('edge = { team = "shop",', 'edge = { team = "shop", finalizer = "none",'),
     ('mail = { team = "shop",', 'mail = { team = "shop", createProject = false,'),
     ('menu = { team = "shop",', 'menu = { team = "shop", path = "deploy",'),
+    ("[projects.cart]", '[argocd]\nexistingProjects = ["mail"]\n\n[projects.cart]'),
     ("selfHeal = false", "selfHeal = true"),
     ("[apps]\n", '[apps]\nfresh = { team = "shop", repoURL = "https://github.com/acme/fresh.git" }\n'),
     ("version = 1\n", "version = 1 # a remark\n"),

@@ -76,7 +76,7 @@ def test_a_handed_over_app_that_also_moves_is_a_danger(place: Path, workloads: R
     after = divided(handed_over(WHOLE)) + '\n[apps.ledger.environments.dev]\nnamespace = "money"\n'
     found = told(place, workloads, handed_over(WHOLE), after)
     (danger,) = dangers(found)["ledger"]
-    assert danger.startswith("orphans-workload: namespace ledger → money: creates a second one in namespace money")
+    assert danger.startswith("recreates-workload: namespace ledger → money: creates it in namespace money")
     assert "billing" not in dangers(found)
 
 

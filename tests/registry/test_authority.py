@@ -199,9 +199,11 @@ def test_two_teams_are_not_granted_one_project() -> None:
 def test_an_app_that_forbids_its_project_runs_in_no_project_of_that_name() -> None:
     hidden = APP.replace("basket", "platform-admin") + "createProject = false\n"
     (found,) = problems(store=hidden + '[environments.dev]\napps = ["platform-admin"]\n')
-    assert 'no chart creates project "platform-admin": remove createProject' in found
+    assert 'no chart creates project "platform-admin" in Argo CD "dev": remove createProject' in found
     granted = ROOT.replace('["store-shared"]', '["store-shared", "platform-admin"]')
-    read(granted, store=hidden + '[environments.dev]\napps = ["platform-admin"]\n')
+    assert problems(granted, store=hidden + '[environments.dev]\napps = ["platform-admin"]\n') == [found]
+    existing = granted.replace("[argocd]", '[argocd]\nexistingProjects = ["platform-admin"]')
+    read(existing, store=hidden + '[environments.dev]\napps = ["platform-admin"]\n')
 
 
 @pytest.mark.parametrize("name", ["dev-applications", "prod-applications", "dev-applications-store"])

@@ -15,7 +15,7 @@ The template of an app includes "applications.app" with a dict of:
   wave              its sync wave, where that is not 2
   finalizer         "none", or another finalizer than the one below
   syncOptions       value of the annotation argocd.argoproj.io/sync-options
-  handedOver        true where another chart takes the app over: deleting its AppProject must not delete it
+  keepProject       true where its AppProject outlives this chart: another one takes the app over, or has apps of it
   members           the apps of its AppProject by key, where these are several
   projectElsewhere  true where the template of another member renders the AppProject
 
@@ -151,7 +151,7 @@ and its repositories and destination with it.
 {{- range $name, $_ := $names }}
 {{- $repositories := list }}
 {{- $destinations := list }}
-{{- $handedOver := false }}
+{{- $kept := false }}
 {{- range $key, $member := $members }}
 {{- $app := index $apps $key | default dict }}
 {{- if eq $name ($app.project | default $.project) }}
@@ -163,7 +163,7 @@ and its repositories and destination with it.
 {{- $namespace := $app.namespace | default $member.namespace }}
 {{- $destinations = append $destinations (set (fromYaml $cluster) "namespace" $namespace) }}
 {{- end }}
-{{- if $member.handedOver }}{{ $handedOver = true }}{{ end }}
+{{- if $member.keepProject }}{{ $kept = true }}{{ end }}
 {{- end }}
 {{- $fields := index (($.chart.Values.spec).projects | default dict) $.project | default dict }}
 apiVersion: argoproj.io/v1alpha1
@@ -173,9 +173,11 @@ metadata:
   namespace: {{ $.chart.Values.argoProjectNamespace | default "argo-projects" | quote }}
   annotations:
     argocd.argoproj.io/sync-wave: "1"
-    {{- if $handedOver }}
-    argocd.argoproj.io/sync-options: Delete=false,Prune=false
+    {{- if $kept }}
+    {{- /* Where it stays without users, that is no difference. */}}
+    argocd.argoproj.io/compare-options: IgnoreExtraneous
     {{- end }}
+    argocd.argoproj.io/sync-options: {{ ternary "Delete=false,Prune=false" "PruneLast=true" $kept }}
   finalizers:
     - resources-finalizer.argocd.argoproj.io
 spec:

@@ -1,0 +1,313 @@
+"""A registry whose charts a live Argo CD reads, and what the API server has of it before and after a publish."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.cluster.argocd import IN_CLUSTER, NAMESPACE, repository
+from tests.git.remotes import git
+from tests.registry.writer import toml
+from tests.workspace import Done, environment, spawn
+
+#: Revisions of the repository of all apps, each a tag; every later one has another value in each ConfigMap.
+REVISIONS = ("v1.0.0", "v1.1.0", "v1.2.0")
+#: The charts in it, and what each makes of an app.
+CHARTS = {"chart": ("settings", "limits"), "other-chart": ("settings", "flags")}
+_CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: '{{ .Release.Name }}-%s' }\ndata: { revision: %s }\n"
+_REFRESH = '{"metadata": {"annotations": {"argocd.argoproj.io/refresh": "normal"}}}'
+_APPLICATIONS, _PROJECTS = "applications.argoproj.io", "appprojects.argoproj.io"
+
+
+class ObjectName(NamedTuple):
+    """An object in a cluster: `cluster` is empty for the one that Argo CD runs in."""
+
+    kind: str
+    namespace: str
+    name: str
+    cluster: str = ""
+
+
+@dataclass(frozen=True)
+class LiveObject:
+    """What the API server has of an object: its identity, and what an edit of the registry can change of it."""
+
+    uid: str
+    content: str
+
+
+class Clusters:
+    """The clusters that Argo CD reaches, by name; the one that it runs in has no name."""
+
+    def __init__(self, kubeconfigs: Mapping[str, str]) -> None:
+        self.kubeconfigs = kubeconfigs
+
+    def kubectl(self, *args: str, data: str = "", cluster: str = "", check: bool = True) -> str:
+        """Run kubectl with a cluster."""
+        command = ["kubectl", f"--kubeconfig={self.kubeconfigs[cluster]}", *args]
+        done = subprocess.run(command, input=data, env=environment(), capture_output=True, text=True, check=False)
+        assert done.returncode == 0 or not check, done.stderr
+        return done.stdout
+
+    def items(self, kind: str, *args: str, cluster: str = "") -> list[dict[str, Any]]:
+        """The objects of a kind."""
+        found: list[dict[str, Any]] = json.loads(self.kubectl("get", kind, "-o", "json", *args, cluster=cluster))[
+            "items"
+        ]
+        return found
+
+    def apply(self, *objects: Mapping[str, Any], cluster: str = "") -> None:
+        """Create or update objects."""
+        self.kubectl(
+            "apply", "-f", "-", data=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}), cluster=cluster
+        )
+
+
+def write_app_charts(path: Path) -> None:
+    """A bare repository with the charts and revisions of all apps."""
+
+    def chart(name: str, revision: str) -> dict[str, str]:
+        files = {f"{name}/Chart.yaml": f"apiVersion: v2\nname: {name}\nversion: 0.1.0\n"}
+        return files | {f"{name}/templates/{each}.yaml": _CONFIG_MAP % (each, revision) for each in CHARTS[name]}
+
+    first, *later = REVISIONS
+    repository(path, {k: v for name in CHARTS for k, v in chart(name, first).items()})
+    work = path.parent / f"{path.stem}-work"
+    git(work, "tag", first)
+    for revision in later:
+        for name in CHARTS:
+            for file, text in chart(name, revision).items():
+                (work / file).write_text(text)
+        git(work, "commit", "-q", "-a", "-m", revision)
+        git(work, "tag", revision)
+    git(work, "push", "-q", str(path), "main", "--tags")
+
+
+class LiveRegistry:
+    """A registry in a repository of its own; its environments are in one Argo CD. Every name begins with `prefix`.
+
+    `tables` is the data of apps.toml, which tests change; `namespaces` are those that exist, without the prefix.
+    """
+
+    def __init__(self, clusters: Clusters, folder: Path, url: str, prefix: str, tables: dict[str, Any]) -> None:
+        self._clusters = clusters
+        self._folder = folder
+        self._url = url
+        self.prefix = prefix
+        self.tables = tables
+        self.work = folder / prefix
+        self._namespaces = [name for team in tables["teams"].values() for name in team["namespaces"]]
+
+    def start(self) -> None:
+        """Publish the registry, and give Argo CD the chart of each environment."""
+        names = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in self._namespaces]
+        for cluster in self._clusters.kubeconfigs:
+            self._clusters.apply(*names, cluster=cluster)
+        repository(self._folder / f"{self.prefix}.git", {"apps.toml": toml(self.tables)})
+        git(self._folder, "clone", "-q", f"{self._url}/{self.prefix}.git", str(self.work))
+        self.publish()
+        self._clusters.apply(*(self._parent(name) for name in self.tables["environments"]))
+        self.settle()
+
+    def _parent(self, name: str) -> dict[str, Any]:
+        source = {"repoURL": f"{self._url}/{self.prefix}.git", "targetRevision": "main"}
+        return {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Application",
+            "metadata": {"name": f"{self.prefix}-parent-{name}", "namespace": NAMESPACE},
+            "spec": {
+                "project": "default",
+                "source": {**source, "path": f"multi-repo/argo-app-of-apps/{name}"},
+                "destination": {"server": IN_CLUSTER, "namespace": NAMESPACE},
+                "syncPolicy": {"automated": {"prune": True, "selfHeal": True}},
+            },
+        }
+
+    def write(self) -> None:
+        """Write apps.toml, which is not published yet."""
+        (self.work / "apps.toml").write_text(toml(self.tables))
+
+    def run(self, *args: str) -> Done:
+        """Run `workloads` in the checkout; it succeeds."""
+        done = spawn(*args, cwd=self.work)
+        assert done.code == 0, done.err
+        return done
+
+    def publish(self, *options: str) -> Done:
+        """Publish the registry as it is now."""
+        self.write()
+        done = self.run("publish", *options)
+        git(self.work, "fetch", "-q")
+        git(self.work, "reset", "-q", "--hard", "origin/main")
+        return done
+
+    def diff(self) -> dict[str, Any]:
+        """What `workloads diff` says that Argo CD will do with the registry as it is now."""
+        self.write()
+        found: dict[str, Any] = json.loads(self.run("diff", "--format", "json").out)
+        return found
+
+    def stop(self) -> None:
+        """Take everything out of the clusters again, without waiting for Argo CD."""
+        for kind in (_APPLICATIONS, _PROJECTS):
+            # A parent would bring its Applications back: it is deleted first.
+            names = sorted((item["metadata"]["name"] for item in self._own(kind)), key=lambda n: "-parent-" not in n)
+            for name in names:
+                patch = (
+                    "patch",
+                    kind,
+                    name,
+                    "-n",
+                    NAMESPACE,
+                    "--type=merge",
+                    "-p",
+                    '{"metadata": {"finalizers": null}}',
+                )
+                self._clusters.kubectl("delete", kind, name, "-n", NAMESPACE, "--wait=false", check=False)
+                self._clusters.kubectl(*patch, check=False)
+        for cluster in self._clusters.kubeconfigs:
+            self._clusters.kubectl(
+                "delete", "namespace", *self._namespaces, "--wait=false", cluster=cluster, check=False
+            )
+
+    def _own(self, kind: str) -> list[dict[str, Any]]:
+        items = self._clusters.items(kind, "-n", NAMESPACE)
+        return [item for item in items if item["metadata"]["name"].startswith(self.prefix)]
+
+    def objects(self) -> dict[ObjectName, LiveObject]:
+        """Every Application, AppProject and ConfigMap of this registry, without the parents."""
+        found = {}
+        for item in (*self._own(_APPLICATIONS), *self._own(_PROJECTS)):
+            if "-parent-" not in item["metadata"]["name"]:
+                found[_object_name(item, "")] = LiveObject(item["metadata"]["uid"], _changeable(item))
+        for cluster in self._clusters.kubeconfigs:
+            for item in self._clusters.items("configmaps", "-A", cluster=cluster):
+                if item["metadata"]["namespace"] in self._namespaces and item["metadata"]["name"] != "kube-root-ca.crt":
+                    found[_object_name(item, cluster)] = LiveObject(item["metadata"]["uid"], _changeable(item))
+        return found
+
+    def workload(self, namespace: str, cluster: str = "") -> dict[str, str]:
+        """The identity of each ConfigMap in a namespace, by name."""
+        found = self.objects()
+        return {at.name: found[at].uid for at in found if at[:2] == ("ConfigMap", namespace) and at.cluster == cluster}
+
+    def application(self, name: str) -> dict[str, Any]:
+        """An Application as the API server has it."""
+        return next(item for item in self._own(_APPLICATIONS) if item["metadata"]["name"] == name)
+
+    def project(self, name: str) -> dict[str, Any]:
+        """An AppProject as the API server has it."""
+        return next(item for item in self._own(_PROJECTS) if item["metadata"]["name"] == name)
+
+    def refused(self) -> str:
+        """Why `workloads` refuses the registry as it is now."""
+        self.write()
+        done = spawn("check", cwd=self.work)
+        assert done.code == 3, done
+        return done.err
+
+    def conditions(self) -> dict[str, str]:
+        """The errors and warnings that Argo CD reports, by Application."""
+        found = {}
+        for item in self._own(_APPLICATIONS):
+            for condition in item.get("status", {}).get("conditions") or ():
+                found[item["metadata"]["name"]] = f"{condition['type']}: {condition['message']}"
+        return found
+
+    def settle(self, seconds: float = 300) -> None:
+        """Wait until Argo CD has synced what is published now, and does nothing more. Raises AssertionError."""
+        commit = git(self._folder / f"{self.prefix}.git", "rev-parse", "main")
+        until, last, state = time.monotonic() + seconds, None, ""
+        while time.monotonic() < until:
+            busy = self._refresh(lambda item: "-parent-" in item["metadata"]["name"], commit)
+            busy = busy or self._refresh(lambda item: True, commit)
+            found = self.objects()
+            state = busy or "still changing"
+            if not busy and found == last:
+                return
+            last = None if busy else found
+        states = [_describe(item) for item in self._own(_APPLICATIONS)]
+        raise AssertionError(f"Argo CD has not settled at {commit[:12]}: {state}\n" + "\n".join(states))
+
+    def _refresh(self, chosen: Callable[[Mapping[str, Any]], bool], commit: str) -> str:
+        """Have Argo CD compare the chosen Applications again; which of them it still works on, empty for none."""
+        names = [item["metadata"]["name"] for item in self._own(_APPLICATIONS) if chosen(item)]
+        if names:
+            self._clusters.kubectl(
+                "patch", _APPLICATIONS, *names, "-n", NAMESPACE, "--type=merge", "-p", _REFRESH, check=False
+            )
+        until = time.monotonic() + 30
+        while True:
+            items = [item for item in self._own(_APPLICATIONS) if chosen(item)]
+            busy = [item["metadata"]["name"] for item in items if _is_busy(item, commit)]
+            if not busy or time.monotonic() > until:
+                return ", ".join(busy)
+            time.sleep(1)
+
+
+def _object_name(item: Mapping[str, Any], cluster: str) -> ObjectName:
+    meta = item["metadata"]
+    return ObjectName(item["kind"], meta["namespace"], meta["name"], cluster)
+
+
+def _changeable(item: Mapping[str, Any]) -> str:
+    meta = item["metadata"]
+    kept = {name: value for name, value in item.items() if name in ("spec", "data")}
+    annotations = {
+        name: value
+        for name, value in (meta.get("annotations") or {}).items()
+        if name not in ("argocd.argoproj.io/refresh", "argocd.argoproj.io/hydrate")
+        and not name.startswith("kubectl.kubernetes.io/")
+    }
+    kept |= {"labels": meta.get("labels"), "annotations": annotations, "finalizers": meta.get("finalizers")}
+    return json.dumps(kept, sort_keys=True)
+
+
+def _is_busy(item: Mapping[str, Any], commit: str) -> bool:
+    """Whether Argo CD still works on an Application, or will."""
+    meta, status = item["metadata"], item.get("status", {})
+    sync, operation = status.get("sync", {}), status.get("operationState") or {}
+    if "deletionTimestamp" in meta or "argocd.argoproj.io/refresh" in (meta.get("annotations") or {}):
+        return True
+    if "operation" in item or operation.get("phase") in ("Running", "Terminating"):
+        return True
+    if "-parent-" in meta["name"]:
+        synced = (operation.get("syncResult") or {}).get("revision") == commit
+        return sync.get("revision") != commit or not (synced or sync.get("status") == "Synced")
+    automated = (item["spec"].get("syncPolicy") or {}).get("automated") or {}
+    blocked = {"InvalidSpecError", "ComparisonError", "SyncError"} & {c["type"] for c in status.get("conditions") or ()}
+    heals = automated.get("selfHeal") and not blocked
+    return bool(heals and sync.get("status") != "Synced") or not (sync.get("status") or blocked)
+
+
+def _describe(item: Mapping[str, Any]) -> str:
+    status = item.get("status", {})
+    operation = status.get("operationState") or {}
+    going = ", being deleted" if "deletionTimestamp" in item["metadata"] else ""
+    conditions = "; ".join(f"{c['type']}: {c['message']}" for c in status.get("conditions") or ())
+    sync = status.get("sync", {})
+    return (
+        f"{item['metadata']['name']}: {sync.get('status')} at {str(sync.get('revision'))[:12]}, "
+        f"{operation.get('phase')}: {operation.get('message')}{going} {conditions}"
+    )
+
+
+def each_change(
+    before: Mapping[ObjectName, LiveObject], after: Mapping[ObjectName, LiveObject]
+) -> Iterator[tuple[ObjectName, str]]:
+    """What happened to each object: created, updated, deleted or recreated (another identity)."""
+    for at in sorted(before.keys() | after.keys()):
+        old, new = before.get(at), after.get(at)
+        if old is None:
+            yield at, "created"
+        elif new is None:
+            yield at, "deleted"
+        elif old.uid != new.uid:
+            yield at, "recreated"
+        elif old.content != new.content:
+            yield at, "updated"
