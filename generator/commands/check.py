@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from generator import console
+from generator.argocd.advisories import describe_advisories
 from generator.commands.options import (
     json_option,
     override_options,
@@ -21,6 +22,7 @@ from generator.publishing.registry_changes import describe_change, list_changes_
 from generator.publishing.removal_guard import RemovalConsent
 from generator.publishing.working_copy import CheckOutcome, check_working_copy
 from generator.registry.changes import Change
+from generator.registry.registry import Registry
 from generator.working_registry import WorkingRegistry
 
 _MAX_DRIFT_LINES = 40
@@ -33,6 +35,7 @@ _MAX_FOREIGN_OBJECTS = 40
 @without_helm_option
 @click.option("--base", metavar="REF", help="Also list what differs from the registry at this git revision, by team.")
 @click.option("--team", metavar="TEAM", help="With --base: refuse changes that belong to other teams.")
+@click.option("--advisories", is_flag=True, help="Also name known vulnerabilities of the Argo CD versions in use.")
 @override_options
 @removals_option
 @click.option(
@@ -42,6 +45,7 @@ def check_command(
     registry_path: str | None,
     as_json: bool,
     without_helm: bool,
+    advisories: bool,
     base: str | None,
     team: str | None,
     removals: tuple[str, ...],
@@ -65,14 +69,20 @@ def check_command(
     outcome = check_working_copy(working, consent, base, policy, console.print_message, without_helm=without_helm)
     for overridden in outcome.overridden:
         console.print_message(f"overridden: {overridden} ({overridden.override_reason})")
-    for warning in outcome.warnings:
+    warnings = [*outcome.warnings, *(_list_advisories(outcome.charts.registry) if advisories else ())]
+    for warning in warnings:
         console.print_message(f"warning: {warning}")
     if as_json:
         found = {} if base is None else {"touched": [change._asdict() for change in changes]}
-        console.print_json({**_check_result_json(outcome), **found})
+        console.print_json({**_check_result_json(outcome), "warnings": warnings, **found})
     else:
         _print_check_result(outcome)
     return int(outcome.is_out_of_date)
+
+
+def _list_advisories(registry: Registry) -> Iterator[str]:
+    for version in dict.fromkeys(env.argocd_settings.version for env in registry.environments.values()):
+        yield from describe_advisories(version)
 
 
 def _print_change(change: Change) -> None:
@@ -89,7 +99,6 @@ def _check_result_json(outcome: CheckOutcome) -> dict[str, Any]:
         "upToDate": None if outcome.charts_elsewhere else not change,
         "chartsElsewhere": outcome.charts_elsewhere or None,
         "applications": len(outcome.charts.tree.applications),
-        "warnings": outcome.warnings,
         "foreign": [item._asdict() for item in outcome.foreign_file_objects],
         "drift": drift,
     }

@@ -13,11 +13,15 @@ from generator.promotion.status import PendingPromotion, find_pending_promotions
 from generator.promotion.times import format_age, format_time
 from generator.registry.editable import EditableRegistry
 from generator.registry.registry import Environment
+from generator.toml.document import format_key_path
 
 
 @dataclass(frozen=True)
 class AppExplanation:
-    """The state of an app in one environment; `next_step` is a command, or empty."""
+    """The state of an app in one environment; `next_step` is a command, or empty.
+
+    `filled_in` are its fields that depend on the environment's facts, with what they are there.
+    """
 
     environment: str
     running: str
@@ -25,6 +29,7 @@ class AppExplanation:
     comparison: str
     reasons: tuple[str, ...]
     next_step: str
+    filled_in: tuple[str, ...] = ()
 
     def format_lines(self, now: datetime) -> Iterator[str]:
         """Format the explanation for people."""
@@ -36,6 +41,7 @@ class AppExplanation:
         if self.comparison:
             yield f"  {self.comparison}"
         yield from (f"    {reason}" for reason in self.reasons)
+        yield from (f"  {field}" for field in self.filled_in)
         if self.next_step:
             yield f"  next: {self.next_step}"
 
@@ -52,6 +58,7 @@ class AppExplanation:
             "comparison": self.comparison or None,
             "reasons": list(self.reasons),
             "next": self.next_step or None,
+            "filledIn": list(self.filled_in),
         }
 
 
@@ -87,7 +94,14 @@ def _explain_in_environment(
         comparison or _describe_without_pending(editable, app, environment),
         tuple(reasons),
         _find_next_step(editable, app, environment, pending, context.now),
+        tuple(_describe_filled_in_fields(editable, app, environment)),
     )
+
+
+def _describe_filled_in_fields(editable: EditableRegistry, app: str, environment: Environment) -> Iterator[str]:
+    running = editable.registry.find_effective_app(environment.name, app)
+    for each in running.interpolations if running else ():
+        yield f'{format_key_path(each.key)} = "{each.text}", from "{each.template}"'
 
 
 def _describe_running(editable: EditableRegistry, app: str, environment: Environment, history: History) -> str:

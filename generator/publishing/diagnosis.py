@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from generator.argocd.versions import NEWEST_KNOWN_ARGOCD, major_minor
+from generator.argocd.versions import unknown_version_problem
 from generator.errors import GeneratorError
 from generator.git.checkout import Checkout, missing_checkout_remedy
 from generator.git.config import GitConfig
@@ -112,11 +112,13 @@ def _describe_branch(state: WorkingBranch) -> DiagnosisResult:
 
 
 def _diagnose_argocd_version(registry: Registry) -> DiagnosisResult:
-    version = registry.argocd.version
-    if major_minor(version) > major_minor(NEWEST_KNOWN_ARGOCD):
-        text = f"argocd.version {version} is newer than {NEWEST_KNOWN_ARGOCD}, the newest that is known here"
-        return DiagnosisResult("warning", "argocd", text, "update workloads")
-    return DiagnosisResult("ok", "argocd", f"charts are for Argo CD {version}")
+    versions = dict.fromkeys(env.argocd_settings.version for env in registry.environments.values())
+    for problem in filter(None, map(unknown_version_problem, versions)):
+        text, _, hint = problem.partition(": ")
+        return DiagnosisResult("warning", "argocd", text, hint)
+    return DiagnosisResult(
+        "ok", "argocd", f"charts are for Argo CD {' and '.join(versions) or registry.argocd.version}"
+    )
 
 
 def _diagnose_remotes(checkout: Checkout | None, registry: Registry) -> Iterator[DiagnosisResult]:

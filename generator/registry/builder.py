@@ -17,6 +17,7 @@ from generator.registry.model import AppFields, Environment, RootFile, Team
 from generator.registry.normalize import find_rewrites
 from generator.registry.problems import ProblemCollector, ValidatedTable, format_position, validate_table
 from generator.registry.source_tables import Layer, set_values
+from generator.registry.target_rules import hidden_children_note
 from generator.toml.document import Document, KeyPath, TomlError, parse_document
 
 
@@ -112,6 +113,9 @@ class RegistryBuilder:
             self.teams[name] = shaped.table
         else:
             self.projects[name] = dict(shaped.data)
+            note = hidden_children_note(shaped.data, self.newest_version)
+            if note:
+                self.report.add_note(document, ("projects", name, "namespaceResourceWhitelist"), note)
 
     def declare_app(self, document: Document, name: str, shaped: ValidatedTable) -> None:
         """Add an app; report a problem if its name is already declared."""

@@ -28,6 +28,11 @@ class Interpolation(NamedTuple):
     text: str
     problem: str = ""
 
+    @property
+    def key(self) -> KeyPath:
+        """Its path as it may be written: `helm.parameters.NAME`, without `value`."""
+        return self.path[:-1] if self.path[-3:-2] == ("parameters",) else self.path
+
 
 def find_interpolations(fields: Layer, names: Mapping[str, str]) -> Iterator[Interpolation]:
     """Yield the strings of an app that are filled in, with the values in `names`."""

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from generator.argocd.project import ProjectFields
 from generator.argocd.strings import APPLICATION_NAME, MAX_APP_NAME_LENGTH, name_problem, quoted_excerpt
+from generator.argocd.versions import unknown_version_problem
 from generator.cache import ResultCache, digest_data
 from generator.errors import GeneratorError, LocalError, Problem, RefusedError, RegistryError
 from generator.registry import model
@@ -19,7 +20,7 @@ from generator.registry.files import FileOwners, FolderFiles, RegistryFiles, res
 from generator.registry.problems import TooManyProblemsError, suggest_name, toml_type_name, unknown_key_message
 from generator.registry.registry import Registry
 from generator.registry.validate import validate_registry
-from generator.toml.document import Document, TomlError, parse_document
+from generator.toml.document import Document, KeyPath, TomlError, parse_document
 
 _SECTIONS: Mapping[str, type[BaseModel]] = {
     "environments": model.Environment,
@@ -123,6 +124,7 @@ def _read_root_tables(builder: RegistryBuilder, root: Document) -> None:
     rest = {key: value for key, value in root.data.items() if key not in {*_SECTIONS, "defaults"}}
     settings = builder.validate_table(root, (), model.RootFile, rest)
     builder.settings = settings.table or model.RootFile.model_validate({**settings.data, "version": 1})
+    _note_unknown_versions(builder, root)
     builder.is_complete = not any(path[:1] == ("include",) for path in settings.invalid_paths)
     defaults = root.data.get("defaults", {})
     layer = builder.validate_table(root, ("defaults",), model.AppDefaults, defaults).data
@@ -131,6 +133,17 @@ def _read_root_tables(builder: RegistryBuilder, root: Document) -> None:
         for name, raw in _named_tables(builder, root, section):
             table = builder.validate_table(root, (section, name), table_model, raw)
             builder.declare(root, section, name, table, raw)
+
+
+def _note_unknown_versions(builder: RegistryBuilder, root: Document) -> None:
+    """Note the versions of Argo CD whose fields are not known."""
+    argocd = builder.settings.argocd
+    paths: dict[KeyPath, model.ArgoCD] = {("argocd", "version"): argocd}
+    paths |= {("argocd", "instances", name, "version"): one for name, one in argocd.instances.items()}
+    for path, one in paths.items():
+        problem = unknown_version_problem(one.version) if "version" in one.model_fields_set else None
+        if problem:
+            builder.report.add_note(root, path, problem)
 
 
 def _named_tables(builder: RegistryBuilder, document: Document, section: str) -> Iterator[tuple[str, Any]]:

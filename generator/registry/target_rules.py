@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator.argocd.strings import EKS_CLUSTER_ARN, quoted_excerpt, server_url_problem
 from generator.argocd.urls import IN_CLUSTER_SERVER
+from generator.argocd.versions import major_minor, too_new_message
 from generator.registry.findings import Finding
 
 if TYPE_CHECKING:
@@ -64,9 +65,23 @@ def project_problems_of_target(fields: Mapping[str, Any], argocd: ArgoCD) -> Ite
         elif not argocd.is_eks_capability and namespace == argocd.namespace:
             text = f"Argo CD's own namespace {quoted_excerpt(namespace)} is always allowed: remove it"
             yield Finding(("sourceNamespaces", index), text)
+    for index, role in enumerate(fields.get("roles", ())):
+        for place, policy in enumerate(role.get("policies", ())):
+            if policy.split(",")[3].strip() == "rollback" and major_minor(argocd.version) < (3, 6):
+                text = f"the action rollback {too_new_message('3.6', argocd.version)}"
+                yield Finding(("roles", index, "policies", place), text)
     for index, destination in enumerate(fields.get("destinations", ()) if argocd.is_eks_capability else ()):
         for finding in _destination_problems({"server": destination.get("server")}, argocd):
             yield Finding(("destinations", index, *finding.path), finding.text)
+
+
+def hidden_children_note(fields: Mapping[str, Any], argocd_version: str) -> str | None:
+    """The note about a project whose apps show no pods; None if it does not limit what is shown."""
+    listed = {entry["kind"] for entry in fields.get("namespaceResourceWhitelist", ())}
+    missing = [kind for kind in ("ReplicaSet", "Pod") if kind not in listed]
+    if "*" in listed or "Deployment" not in listed or not missing or major_minor(argocd_version) < (3, 6):
+        return None
+    return f"Argo CD 3.6 hides what is not listed, also below a Deployment: add {' and '.join(missing)} to show them"
 
 
 def _destination_problems(fields: Mapping[str, Any], argocd: ArgoCD) -> Iterator[Finding]:

@@ -297,7 +297,7 @@ class _AppValidator:
 
 def _field_problems(app: EffectiveApp, argocd_version: str) -> Iterator[Finding]:
     """Yield the strings of an app that cannot be filled in, or the fields that are not valid in its environment."""
-    unknown = [Finding(each.path, each.problem) for each in app.interpolations if each.problem]
+    unknown = [Finding(each.key, each.problem) for each in app.interpolations if each.problem]
     fields = {key: value for key, value in app.fields.items() if key in _FIELD_NAMES}
     yield from unknown or find_model_problems(AppFields, fields, argocd_version)
 

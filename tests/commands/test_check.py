@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -238,3 +239,31 @@ def test_after_a_promotion_helm_is_asked_about_the_shard_and_what_is_above_it(
     (place / "apps.toml").write_text(text.replace('  "audit",', '  "audit@v2",'))
     assert workloads("check", cwd=place).code == 1
     assert asked == ["name: dev-applications-audit"]
+
+
+def test_what_is_written_differently_and_old_versions_are_noted(rendered: Path, workloads: Run) -> None:
+    text = (rendered / "apps.toml").read_text()
+    noted = text.replace("version = 1\n", 'version = 1\nargocd.version = "3.4.9"\n', 1)
+    noted = re.sub(r'(repoURL = "[^"]+)"', r'\1/"', noted, count=1)
+    (rendered / "apps.toml").write_text(noted)
+    warnings = json.loads(workloads("check", "--json", "--advisories", cwd=rendered).out)["warnings"]
+    assert len(warnings) == 2
+    assert "the '/' at its end is left out" in warnings[0]
+    assert warnings[1] == "Argo CD 3.4.9 is affected by CVE-2026-55797: update it to 3.4.10"
+    (rendered / "apps.toml").write_text(text.replace("version = 1\n", 'version = 1\nargocd.version = "3.9"\n', 1))
+    done = workloads("check", cwd=rendered)
+    assert (
+        "warning: apps.toml:2:18: argocd.version: Argo CD 3.9 is newer than 3.6, the newest that is known: "
+        "update workloads\n" in done.err
+    )
+
+
+def test_why_shows_what_facts_are_filled_into(rendered: Path, workloads: Run) -> None:
+    text = (rendered / "apps.toml").read_text().replace("version = 1\n", "version = 1\ninterpolate = true\n", 1)
+    text = text.replace("[environments.dev]\n", '[environments.dev]\nfacts = { domain = "dev.example.com" }\n', 1)
+    text = text.replace("[environments.test]\n", '[environments.test]\nfacts = { domain = "test.example.com" }\n', 1)
+    text = text.replace("[environments.prod]\n", '[environments.prod]\nfacts = { domain = "example.com" }\n', 1)
+    text = text.replace("[apps.billing]\n", '[apps.billing]\nhelm.parameters.host = "b.${facts.domain}"\n', 1)
+    (rendered / "apps.toml").write_text(text)
+    done = workloads("why", "billing", "--in", "dev", cwd=rendered)
+    assert '  helm.parameters.host = "b.dev.example.com", from "b.${facts.domain}"\n' in done.out
