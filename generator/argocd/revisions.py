@@ -9,10 +9,10 @@ import re
 from datetime import datetime
 from typing import Any, NamedTuple
 
-COMMIT_PATTERN = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+#: What names its content and cannot move: the ID of a commit, or the digest of an OCI artifact or image.
+CONTENT_ID_PATTERN = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?|sha256:[0-9a-f]{64}")
 _RANGE_CHARACTERS = re.compile(r"[*<>~^|]|\.x\b| - ", re.ASCII)
 _VERSION_LIKE = re.compile(r"v?[0-9]+(?:\.[0-9]+)+(?:[-+][0-9A-Za-z.+-]+)?")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _SHORT_COMMIT = re.compile(r"[0-9a-f]{7,39}")
 _NUMBER = r"(0|[1-9]\d{0,17})"
 _IDENTIFIER = r"(?:0|[1-9]\d{0,99}|\d*[A-Za-z-][0-9A-Za-z-]*)"
@@ -40,7 +40,7 @@ def revision_kind(revision: str, pinned: bool, *, in_git: bool = True) -> str:
     A version-like word is a tag; any other word is taken for a tag only where a promotion list pins it, or where it is
     not a revision in Git but the version of a chart or the tag of an image.
     """
-    if COMMIT_PATTERN.fullmatch(revision) or _DIGEST.fullmatch(revision):
+    if CONTENT_ID_PATTERN.fullmatch(revision):
         return "commit"
     if revision.startswith("refs/tags/") or _VERSION_LIKE.fullmatch(revision):
         return "tag"
@@ -61,8 +61,9 @@ def required_kind_name(policy: str, takes_commits: bool) -> str:
 
 
 def shorten_commit(revision: str) -> str:
-    """Shorten a commit ID to 12 characters; return any other revision unchanged."""
-    return revision[:12] if COMMIT_PATTERN.fullmatch(revision) else revision
+    """Shorten the digits of a commit ID or digest to 12; return any other revision unchanged."""
+    digits = revision.rpartition(":")[2]
+    return revision.removesuffix(digits[12:]) if CONTENT_ID_PATTERN.fullmatch(revision) else revision
 
 
 class SemanticVersion(NamedTuple):

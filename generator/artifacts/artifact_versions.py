@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 
 from generator.artifacts.helm_repository import list_chart_versions
-from generator.artifacts.oci_registry import list_tags
+from generator.artifacts.oci_registry import list_tags, resolve_digest
 from generator.errors import NetworkError
 from generator.registry.version_sources import VersionSource
 
@@ -16,8 +17,9 @@ _MAX_CONCURRENT = 8
 class ArtifactVersions:
     """Reads the versions of charts and images; several sources concurrently."""
 
-    def __init__(self) -> None:
-        self._found: dict[VersionSource, list[str] | NetworkError] = {}
+    @cached_property
+    def _found(self) -> dict[VersionSource, list[str] | NetworkError]:
+        return {}
 
     def prefetch_versions(self, sources: Iterable[VersionSource]) -> None:
         """Read several sources concurrently. One that fails raises its error on first use."""
@@ -32,6 +34,10 @@ class ArtifactVersions:
         if isinstance(found, NetworkError):
             raise found
         return found
+
+    def resolve_digest(self, source: VersionSource, tag: str) -> str | None:
+        """Return the digest of a tag in an OCI registry; None if there is no such tag. Raises NetworkError."""
+        return resolve_digest(source.location, tag)
 
 
 def _read_versions(source: VersionSource) -> list[str] | NetworkError:

@@ -11,9 +11,8 @@ import click
 from generator import console
 from generator.commands.edit_options import edit_options, run_edit
 from generator.commands.options import override_options
-from generator.commands.policy_options import open_remotes
+from generator.commands.policy_options import AppRemotes, open_remotes
 from generator.errors import UsageError
-from generator.git.remote_refs import RemoteRepositories
 from generator.promotion.onboarding import NewApp, onboard_app, suggest_app_fields
 from generator.registry.registry import Registry
 from generator.working_registry import WorkingRegistry
@@ -52,9 +51,7 @@ def add_command(app: str, registry_path: str | None, **flags: Any) -> None:
     run_edit(working, lambda context: onboard_app(context.editable, new, flags["environments"], ask), flags)
 
 
-def _complete_new_app(
-    working: WorkingRegistry, app: str, flags: dict[str, Any], remotes: RemoteRepositories | None
-) -> NewApp:
+def _complete_new_app(working: WorkingRegistry, app: str, flags: dict[str, Any], remotes: AppRemotes | None) -> NewApp:
     """Build the new app from the flags and prompts. Raises UsageError for missing flags without a terminal."""
     given = {key: flags[key] for key in _PROMPTS}
     missing = [key for key, value in given.items() if value is None]
@@ -72,7 +69,7 @@ def _complete_new_app(
     return NewApp(app, given["team"], given["repository"], given["path"], revision, flags["namespace"])
 
 
-def _prompt_for_revision(remotes: RemoteRepositories, repository: str) -> str:
+def _prompt_for_revision(remotes: AppRemotes, repository: str) -> str:
     refs = remotes.read_refs(repository)
     console.print_message(f"branches: {', '.join(list(refs.branches)[:10])}")
     console.print_message(f"tags: {', '.join(list(refs.tags)[-10:]) or 'none'}")

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from generator import console
+from generator.artifacts.artifact_versions import ArtifactVersions
 from generator.commands.options import current_time
 from generator.git.remote_refs import RemoteRepositories
 from generator.promotion.policy import PolicyInputs
@@ -18,18 +19,22 @@ from generator.working_registry import WorkingRegistry
 _REMOTES = f"{__name__}.remotes"
 
 
+class AppRemotes(RemoteRepositories, ArtifactVersions):
+    """The Git repositories of apps, and the charts and images that they name; each is queried once."""
+
+
 def policy_inputs(working: WorkingRegistry, flags: dict[str, Any]) -> PolicyInputs:
     """What checks of policy need: the time, the app repositories, and the rules that the user overrides."""
     overrides = tuple(PolicyOverride(rule, flags["reason"]) for rule in flags.get("rules", ()))
     return PolicyInputs(current_time(), open_remotes(working), overrides)
 
 
-def open_remotes(working: WorkingRegistry) -> RemoteRepositories:
+def open_remotes(working: WorkingRegistry) -> AppRemotes:
     """Open the apps' repositories with the settings of the user's checkout; each is queried once in a command."""
     opened = click.get_current_context().meta
     if _REMOTES not in opened:
-        opened[_REMOTES] = RemoteRepositories(lambda: working.git_config)
-    remotes: RemoteRepositories = opened[_REMOTES]
+        opened[_REMOTES] = AppRemotes(lambda: working.git_config)
+    remotes: AppRemotes = opened[_REMOTES]
     return remotes
 
 

@@ -6,14 +6,11 @@ from typing import Any
 
 import click
 
-from generator.artifacts.artifact_versions import ArtifactVersions
 from generator.commands.edit_options import edit_options, run_edit
 from generator.commands.options import current_time
 from generator.commands.policy_options import open_remotes
-from generator.promotion.app_edits import RegistryEdit
 from generator.promotion.policy import PromotionContext
 from generator.promotion.tracking import update_tracked_apps
-from generator.publishing.context import EditContext
 from generator.working_registry import WorkingRegistry
 
 
@@ -28,11 +25,9 @@ def update_command(apps: tuple[str, ...], registry_path: str | None, **flags: An
     Pre-releases count where the range names one.
     """
     working = WorkingRegistry.find(registry_path)
-    moment, ask = current_time(), open_remotes(working)
-    versions = ArtifactVersions()
-
-    def update(context: EditContext) -> RegistryEdit:
-        promotion = PromotionContext(context.history, moment, ask)
-        return update_tracked_apps(context.editable, apps, promotion, versions)
-
-    run_edit(working, update, flags)
+    moment, remotes = current_time(), open_remotes(working)
+    run_edit(
+        working,
+        lambda context: update_tracked_apps(context.editable, apps, PromotionContext(context.history, moment, remotes)),
+        flags,
+    )

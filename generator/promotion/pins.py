@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from generator.argocd.revisions import COMMIT_PATTERN
-from generator.errors import RefusedError
+from generator.argocd.revisions import CONTENT_ID_PATTERN, shorten_commit
+from generator.errors import NetworkError, RefusedError
 from generator.registry.effective import EffectiveApp
 from generator.registry.registry import Environment
+from generator.registry.version_sources import VersionSource, find_version_source
 
 if TYPE_CHECKING:
     from generator.git.remote_refs import RemoteRefs
 
 
 class RemoteLookup(Protocol):
-    """Looks up refs and commits of remote repositories, querying each once. The methods raise NetworkError."""
+    """Looks up refs and commits of Git repositories, and versions of charts and images, querying each source once.
+
+    The methods raise NetworkError.
+    """
 
     def prefetch_refs(self, urls: Iterable[str]) -> None:
         """Query several repositories at once."""
@@ -29,6 +33,18 @@ class RemoteLookup(Protocol):
 
     def has_commit(self, url: str, commit: str) -> bool:
         """Whether a repository has a commit, even one that no branch or tag points at."""
+        ...
+
+    def prefetch_versions(self, sources: Iterable[VersionSource]) -> None:
+        """Read the versions of several charts and images at once."""
+        ...
+
+    def read_versions(self, source: VersionSource) -> list[str]:
+        """Return the versions of a chart or image, in no order."""
+        ...
+
+    def resolve_digest(self, source: VersionSource, tag: str) -> str | None:
+        """Return the digest of a tag in an OCI registry; None if there is no such tag."""
         ...
 
 
@@ -72,7 +88,7 @@ def choose_pin(wanted: WantedRevision, environment: Environment, unpinned_revisi
         and unpinned_revision == wanted.revision
     ):
         return Pin(None)
-    if COMMIT_PATTERN.fullmatch(wanted.revision):
+    if CONTENT_ID_PATTERN.fullmatch(wanted.revision):
         return Pin(wanted.revision, _verify_tag(wanted, repositories, remotes))
     if environment.policy.pin == "commit" and repositories:
         if len(repositories) > 1:
@@ -81,12 +97,38 @@ def choose_pin(wanted: WantedRevision, environment: Environment, unpinned_revisi
                 remedy="set targetRevision in all sources but one",
             )
         return Pin(_resolve_to_commit(repositories[0], wanted.revision, remotes), wanted.revision)
+    source = find_version_source(wanted.app)
+    if environment.policy.pin == "commit" and wanted.app.takes_commits and source and source.kind == "oci":
+        digest = remotes.resolve_digest(source, wanted.revision)
+        if digest is None:
+            raise RefusedError(f"{source.location} has no tag {wanted.revision}")
+        return Pin(digest, wanted.revision)
     for repository in repositories:
         if environment.policy.pin == "tag" and wanted.wanted_kind == "tag":
             _require_tag(repository, wanted.revision, remotes)
         elif wanted.user_chosen:
             _resolve_to_commit(repository, wanted.revision, remotes)
     return Pin(wanted.revision)
+
+
+def verify_version(wanted: WantedRevision, remotes: RemoteLookup) -> str:
+    """Check that the version of a chart or image that the user named exists; return why that is not known, or "".
+
+    Raises RefusedError if it does not exist.
+    """
+    source = find_version_source(wanted.app)
+    if not wanted.user_chosen or wanted.wanted_kind != "tag" or source is None or source.kind == "git":
+        return ""
+    try:
+        versions = remotes.read_versions(source)
+    except NetworkError as error:
+        return f"{wanted.app.app}: not verified that {wanted.revision} exists: {error.message}"
+    if wanted.revision not in versions:
+        close = difflib.get_close_matches(wanted.revision, versions, n=3, cutoff=0.6)
+        hint = f" (did you mean {', '.join(close)}?)" if close else ""
+        what = f"chart {source.chart} of {source.location}" if source.kind == "helm" else source.location
+        raise RefusedError(f"{what} has no version {wanted.revision}{hint}")
+    return ""
 
 
 def list_repositories_to_query(wanted: WantedRevision, environment: Environment) -> list[str]:
@@ -104,6 +146,20 @@ def _require_pinnable_repositories(app: EffectiveApp) -> list[str]:
     return list_pinned_repositories(app)
 
 
+def names_tag(app: EffectiveApp, tag: str, remotes: RemoteLookup) -> bool:
+    """Whether a tag of the app's repository or artifact is the commit or digest that the app runs. May query it."""
+    return app.revision in (found for _, found in _resolve_tag(app, tag, remotes))
+
+
+def _resolve_tag(app: EffectiveApp, tag: str, remotes: RemoteLookup) -> Iterator[tuple[str, str | None]]:
+    """Yield each repository or artifact of which a pin sets the revision, with the commit or digest of a tag there."""
+    source = find_version_source(app)
+    if source is not None and source.kind == "oci" and app.takes_commits:
+        yield source.location, remotes.resolve_digest(source, tag)
+    for url in list_pinned_repositories(app):
+        yield url, remotes.read_refs(url).tags.get(tag)
+
+
 def list_pinned_repositories(app: EffectiveApp) -> list[str]:
     """List the Git repositories whose revision a pin sets, in order, without duplicates."""
     urls = [str(source["repoURL"]) for source in app.pinned_sources if "repoURL" in source and "chart" not in source]
@@ -117,13 +173,13 @@ def _verify_tag(wanted: WantedRevision, repositories: list[str], remotes: Remote
         if repositories and not found:
             raise RefusedError(f"{' and '.join(repositories)} has no commit {wanted.revision[:12]}")
         return remotes.read_refs(found[0]).find_tag(wanted.revision) if found else ""
-    for repository in repositories if wanted.tag else ():
+    for repository, now in _resolve_tag(wanted.app, wanted.tag, remotes) if wanted.tag else ():
         # A word that is not a tag is the commit's branch or a remark.
-        now = remotes.read_refs(repository).tags.get(wanted.tag)
         if now is not None and now != wanted.revision:
             raise RefusedError(
-                f"tag {wanted.tag} of {repository} has moved from {wanted.revision[:12]} to {now[:12]} since it was "
-                "pinned: find out why, then promote what was tested with --revision COMMIT"
+                f"tag {wanted.tag} of {repository} has moved from {shorten_commit(wanted.revision)} to "
+                f"{shorten_commit(now)} since it was pinned: find out why, then promote what was tested with "
+                "--revision COMMIT"
             )
     return wanted.tag
 

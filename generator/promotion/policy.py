@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.argocd.revisions import COMMIT_PATTERN, shorten_commit
+from generator.argocd.revisions import CONTENT_ID_PATTERN, shorten_commit
 from generator.errors import RefusedError, UsageError
 from generator.promotion.history import History
-from generator.promotion.pins import RemoteLookup, list_pinned_repositories
+from generator.promotion.pins import RemoteLookup, names_tag
 from generator.promotion.policy_rules import (
     Candidate,
     FixedSource,
@@ -228,8 +228,7 @@ def _verified_revision_names(
         if name != app.environment and (running := registry.registry.find_effective_app(name, app.app))
     ):
         return {app.revision, tag}
-    found = any(context.remotes.read_refs(url).tags.get(tag) == app.revision for url in list_pinned_repositories(app))
-    return {app.revision, tag} if found else {app.revision}
+    return {app.revision, tag} if names_tag(app, tag, context.remotes) else {app.revision}
 
 
 def _check_fixed_source_order(
@@ -261,7 +260,7 @@ def _check_remote_tag(environment: Environment, app: EffectiveApp, remotes: Remo
     sources = [source for source in app.deployed_sources if "repoURL" in source and "chart" not in source]
     wanted = dict.fromkeys((str(source["repoURL"]), str(source.get("targetRevision", "HEAD"))) for source in sources)
     for url, revision in wanted if environment.policy.pin == "tag" else ():
-        known = url.startswith("oci://") or COMMIT_PATTERN.fullmatch(revision)
+        known = url.startswith("oci://") or CONTENT_ID_PATTERN.fullmatch(revision)
         if not known and not remotes.read_refs(url).has_tag(revision):
             yield Refusal("pin", f"{environment.name} runs tags only, and {url} has no tag {revision}")
 

@@ -19,7 +19,7 @@ from generator.promotion.app_edits import (
 )
 from generator.promotion.direction import Direction, compare_phrase, compare_revisions, describe_listed_revision
 from generator.promotion.history import History
-from generator.promotion.pins import Pin, WantedRevision, choose_pin, list_repositories_to_query
+from generator.promotion.pins import Pin, WantedRevision, choose_pin, list_repositories_to_query, verify_version
 from generator.promotion.policy import PromotionContext, require_allowed_overrides
 from generator.promotion.policy_rules import (
     Candidate,
@@ -64,7 +64,10 @@ class PromotionRequest:
 
 
 class PromotionStep(NamedTuple):
-    """The promotion of one app into one environment: the wanted revision, and the resulting pin or refusals."""
+    """The promotion of one app into one environment: the wanted revision, and the resulting pin or refusals.
+
+    `note` is what the user should know of a promotion that nothing refuses.
+    """
 
     app_name: str
     environment: Environment
@@ -73,6 +76,7 @@ class PromotionStep(NamedTuple):
     refusals: tuple[Refusal, ...] = ()
     overridden_refusals: tuple[Refusal, ...] = ()
     direction: Direction = Direction.DIFFERENT
+    note: str = ""
 
     @property
     def is_promoted(self) -> bool:
@@ -116,6 +120,7 @@ def promote_apps(editable: EditableRegistry, request: PromotionRequest, context:
         ]
         after = after.with_entries(environment.name, entries) if entries else after
     messages = [_describe_step(editable, step, context.history) for step in going]
+    messages += dict.fromkeys(step.note for step in going if step.note)
     messages += [f"{step.app_name}: overridden: {refusal}" for step in going for refusal in step.overridden_refusals]
     messages += [
         f"{step.app_name}: {step.environment.name} is already up to date"
@@ -293,6 +298,7 @@ class StepDecider:
         own = self._resolve_app(step.app_name, None).revision
         try:
             pin = choose_pin(wanted, self.environment, own, self.context.remotes)
+            step = step._replace(note=verify_version(wanted, self.context.remotes))
         except RefusedError as error:
             return step._replace(refusals=(Refusal("pin", error.message),))
         except (NetworkError, UsageError) as error:

@@ -29,7 +29,7 @@ ListedRevisions = Mapping[tuple[str, str], str]
 #: The note of each hold, by (environment, app).
 ListedHolds = Mapping[tuple[str, str], str]
 _PIN_WITH_TAG = re.compile(
-    r"""["']([a-z][-a-z0-9]*)@([0-9a-f]{40}|[0-9a-f]{64})["'],?[ \t]*#[ \t]*([^\s;]+)[ \t]*(?:;|$)""", re.M
+    r"""["']([a-z][-a-z0-9]*)@([0-9a-f]{40}|(?:sha256:)?[0-9a-f]{64})["'],?[ \t]*#[ \t]*([^\s;]+)[ \t]*(?:;|$)""", re.M
 )
 #: The fields of an app that decide which revision it runs without a pin; the last two only with `pins`.
 _SOURCE_KEYS = ("sources", "sourceHydrator", "pins")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from generator.argocd.permissions import matches_glob
 from generator.argocd.revisions import SemanticVersion, parse_tag
@@ -48,21 +48,7 @@ def find_newest_tag(
     return NewestTag(newest[1] if newest else None, tuple(skipped))
 
 
-class VersionLookup(Protocol):
-    """Looks up the versions of charts and images, reading each source once."""
-
-    def prefetch_versions(self, sources: Iterable[VersionSource]) -> None:
-        """Read several sources at once."""
-        ...
-
-    def read_versions(self, source: VersionSource) -> list[str]:
-        """Return the versions of a source, in no order. Raises NetworkError."""
-        ...
-
-
-def update_tracked_apps(
-    editable: EditableRegistry, apps: tuple[str, ...], context: PromotionContext, versions: VersionLookup
-) -> RegistryEdit:
+def update_tracked_apps(editable: EditableRegistry, apps: tuple[str, ...], context: PromotionContext) -> RegistryEdit:
     """Update tracked apps (those named, or all) to the newest revision or version where theirs are listed.
 
     Updates only first environments, and skips apps that a hold or freeze blocks. Raises UsageError for an app that is
@@ -71,7 +57,7 @@ def update_tracked_apps(
     tracked = _list_tracked_apps(editable, apps)
     places = [env for env, table in editable.registry.environments.items() if not table.promotes_from]
     running = [app for env in places for name in tracked if (app := find_listed_app(editable, env, name))]
-    search = _VersionSearch(editable, context.remotes, versions)
+    search = _VersionSearch(editable, context.remotes)
     search.prefetch(running)
     found = {(app.environment, app.app): search.find_newest(app) for app in running}
     told = [*search.list_messages(), *_report_unlisted(tracked, running)]
@@ -109,8 +95,8 @@ def _promote_to_newest(
 class _VersionSearch:
     """Finds the newest revision or version of apps, and collects what the user should know."""
 
-    def __init__(self, editable: EditableRegistry, remotes: RemoteLookup, versions: VersionLookup) -> None:
-        self._editable, self._remotes, self._versions = editable, remotes, versions
+    def __init__(self, editable: EditableRegistry, remotes: RemoteLookup) -> None:
+        self._editable, self._remotes = editable, remotes
         self._messages: dict[str, None] = {}
         self._apps_by_error: dict[str, list[str]] = {}
 
@@ -118,7 +104,7 @@ class _VersionSearch:
         """Read the sources of several apps at once."""
         sources = [source for app in apps if (source := find_version_source(app))]
         self._remotes.prefetch_refs(source.location for source in sources if source.kind == "git")
-        self._versions.prefetch_versions(source for source in sources if source.kind != "git")
+        self._remotes.prefetch_versions(source for source in sources if source.kind != "git")
 
     def list_messages(self) -> list[str]:
         """List the messages, each once; an error names every app that it stops."""
@@ -145,7 +131,7 @@ class _VersionSearch:
 
     def _find_in(self, app: EffectiveApp, source: VersionSource) -> str | None:
         if source.kind != "git":
-            return self._find_newest_tag(app, self._versions.read_versions(source))
+            return self._find_newest_tag(app, self._remotes.read_versions(source))
         refs = self._remotes.read_refs(source.location)
         if "branch" in app.track:
             return refs.branches.get(app.track["branch"])

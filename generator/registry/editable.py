@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Concatenate, ParamSpec
 
-from generator.argocd.revisions import COMMIT_PATTERN
+from generator.argocd.revisions import CONTENT_ID_PATTERN
 from generator.cache import ResultCache
 from generator.errors import Problem, RegistryError
 from generator.registry.files import MemoryFiles, RegistryFiles
@@ -50,7 +50,9 @@ class EditableRegistry:
         """The tag noted beside an entry's commit pin; "" if there is no tag or the pin is not a commit."""
         listing = self.registry.find_listing(environment, app)
         # Only a commit pin has a tag beside it; for any other entry, skip the text.
-        item = self.find_entry(environment, app) if listing and COMMIT_PATTERN.fullmatch(listing.pin or "") else None
+        item = (
+            self.find_entry(environment, app) if listing and CONTENT_ID_PATTERN.fullmatch(listing.pin or "") else None
+        )
         return item.tag_comment if item else ""
 
     def find_entry_file(self, environment: str, app: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from generator.argocd.revisions import COMMIT_PATTERN
+from generator.argocd.revisions import CONTENT_ID_PATTERN
 from generator.toml.array import Array, Element
 from generator.toml.document import Document, KeyPath
 from generator.toml.edit import quote_toml_string, set_value
@@ -45,7 +45,7 @@ class ListEntry(NamedTuple):
 
     @property
     def _tag_and_comment(self) -> tuple[str, str]:
-        found = _TAG_COMMENT.fullmatch(self.comment) if COMMIT_PATTERN.fullmatch(self.pin or "") else None
+        found = _TAG_COMMENT.fullmatch(self.comment) if CONTENT_ID_PATTERN.fullmatch(self.pin or "") else None
         return (found[1], found[2] or "") if found else ("", self.comment)
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from generator.artifacts import oci_registry
-from generator.artifacts.oci_registry import list_tags
+from generator.artifacts.http_client import fetch
+from generator.artifacts.oci_registry import list_tags, resolve_digest
 from generator.errors import NetworkError
 from tests.artifacts.servers import (
     PASSWORD,
@@ -24,6 +25,7 @@ from tests.artifacts.servers import (
     serve,
 )
 
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 VERSIONS = ("1.0.0", "1.1.0", "1.2.0-rc.1", "1.2.0+build.7")
 TAGS = ["1.0.0", "1.1.0", "1.2.0-rc.1", "1.2.0_build.7"]
 
@@ -59,6 +61,14 @@ def test_all_pages_of_tags_are_read(storage: Path, monkeypatch: pytest.MonkeyPat
         assert sorted(list_tags(f"{host}/charts/web")) == TAGS
         with pytest.raises(NetworkError, match=f'{host} has no repository "{host}/charts/wob"'):
             list_tags(f"{host}/charts/wob")
+
+
+def test_a_digest_is_that_of_the_manifest(storage: Path) -> None:
+    with docker_registry(storage) as host:
+        digest = resolve_digest(f"{host}/charts/web", "1.0.0")
+        answer = fetch(f"http://{host}/v2/charts/web/manifests/{digest}", {"Accept": MANIFEST})
+        assert (answer.status, answer.headers["Docker-Content-Digest"]) == (200, digest)
+        assert resolve_digest(f"{host}/charts/web", "9.9.9") is None
 
 
 def test_a_password_is_read_where_docker_keeps_it(guarded: str, home: Path) -> None:

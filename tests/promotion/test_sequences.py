@@ -25,6 +25,7 @@ from generator.promotion.snapshots import RevisionReader
 from generator.publishing.removal_guard import find_removals
 from generator.registry.editable import EditableRegistry, read_editable_registry
 from generator.registry.files import MemoryFiles
+from generator.registry.version_sources import VersionSource
 
 APPS = ("api", "billing", "web")
 ENVS = ("dev", "test", "prod")
@@ -95,6 +96,15 @@ class Remote:
 
     def has_commit(self, url: str, commit: str) -> bool:
         return True
+
+    def prefetch_versions(self, sources: Iterable[VersionSource]) -> None:
+        """Nothing to do."""
+
+    def read_versions(self, source: VersionSource) -> list[str]:
+        raise AssertionError(source)
+
+    def resolve_digest(self, source: VersionSource, tag: str) -> str | None:
+        raise AssertionError(source)
 
 
 def tag_of(revision: str) -> str:

@@ -12,6 +12,7 @@ from generator.promotion.history import History
 from generator.promotion.policy import PolicyInputs, RegistryChange
 from generator.registry.editable import EditableRegistry, read_editable_registry
 from generator.registry.files import MemoryFiles
+from generator.registry.version_sources import VersionSource
 
 REGISTRY = """\
 version = 1
@@ -53,6 +54,15 @@ class Repositories:
 
     def has_commit(self, url: str, commit: str) -> bool:
         return True
+
+    def prefetch_versions(self, sources: Iterable[VersionSource]) -> None:
+        """Nothing to do."""
+
+    def read_versions(self, source: VersionSource) -> list[str]:
+        raise AssertionError(source)
+
+    def resolve_digest(self, source: VersionSource, tag: str) -> str | None:
+        raise AssertionError(source)
 
 
 def read(entry: str, source: str) -> EditableRegistry:

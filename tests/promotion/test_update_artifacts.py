@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from generator.artifacts import http_client
+from generator.artifacts.oci_registry import resolve_digest
 from tests.artifacts.servers import (
     copy_tag,
     docker_registry,
@@ -167,6 +169,52 @@ def test_a_registry_that_denies_access_stops_its_apps_alone_and_is_named_once(bu
             ("shop", "images/shop"),
         )
     ]
+
+
+def test_a_version_that_does_not_exist_is_refused_and_one_that_cannot_be_checked_is_noted(
+    build: World, hosts: tuple[str, str]
+) -> None:
+    host, http = hosts
+    world = build.build(REGISTRY.replace("HOST", host).replace("HTTP", http), "")
+    for app, version, said in (
+        ("keycloak", "1.3.0", f"pin: chart keycloak of {http} has no version 1.3.0 (did you mean 1.2.0, 1.0.0?)"),
+        ("cache", "1.4.1", f"pin: {host}/charts/cache has no version 1.4.1 (did you mean 1.4.0, 1.0.0?)"),
+        ("web", "9.9.9", f"pin: {host}/images/web has no version 9.9.9"),
+    ):
+        assert said in world.refused(4, "promote", app, "--to", "dev", "--revision", version)
+    world.ok("promote", "keycloak", "--to", "dev", "--revision", "2.0.0-beta")
+
+
+def test_without_its_registry_a_version_is_promoted_with_a_note(build: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_client, "_ATTEMPTS", 1)
+    world = build.build(REGISTRY.replace("HOST", "127.0.0.1:1").replace("HTTP", "http://127.0.0.1:2"), "")
+    done = world.run("promote", "keycloak", "--to", "dev", "--revision", "1.3.0")
+    assert done.code == 0, done.err
+    assert "keycloak: not verified that 1.3.0 exists: " in done.out + done.err
+    assert '+  "keycloak@1.3.0",\n' in world.diff()
+
+
+def test_an_artifact_is_pinned_to_its_digest_where_the_policy_wants_commits(
+    build: World, hosts: tuple[str, str]
+) -> None:
+    host, http = hosts
+    text = REGISTRY.replace('promotesFrom = ["dev"]\n', 'promotesFrom = ["dev"]\npolicy.pin = "commit"\n')
+    text = text.replace('apps = ["cache@1.0.0", "shop@20261101"]', "apps = []")
+    world = build.build(text.replace("HOST", host).replace("HTTP", http), "")
+    digest = resolve_digest(f"{host}/charts/cache", "1.0.0")
+    world.ok("promote", "artifact", "--to", "prod")
+    assert world.diff() == f'-apps = []\n+apps = [\n+  "artifact@{digest}", # 1.0.0\n+]\n'
+    world.commit("artifact")
+    assert "1.0.0" in world.ok("status", "--json")
+    world.ok("promote", "artifact", "--to", "dev", "--revision", "1.4.0")
+    world.commit("newer")
+    assert "artifact: prod 1.0.0 is behind dev (1.4.0)" in world.ok("status")
+    newer = resolve_digest(f"{host}/charts/cache", "1.4.0")
+    world.ok("promote", "--to", "prod", "--ready")
+    assert f'+  "artifact@{newer}", # 1.4.0\n' in world.diff()
+    world.commit("promoted")
+    world.ok("rollback", "artifact", "--in", "prod")
+    assert f'+  "artifact@{digest}", # 1.0.0\n' in world.diff()
 
 
 @pytest.mark.parametrize(

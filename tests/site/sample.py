@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from generator.git.remote_refs import RemoteRepositories
+from generator.commands.policy_options import AppRemotes
 from generator.promotion.history import History, RevisionChange
 from generator.registry.editable import EditableRegistry, read_editable_registry
 from generator.registry.files import MemoryFiles
@@ -32,7 +32,7 @@ def sample(apps: int = 24, environments: int = 5, seed: int = 6) -> Site:
     moves = [move for name in names for move in _moves(name, ENVIRONMENTS[environments], chance)]
     moves.sort(key=lambda move: move.changed_at)
     book = book_of(_registry(names, ENVIRONMENTS[environments], moves))
-    return build_site(book, History(tuple(moves)), MOMENT, RemoteRepositories())
+    return build_site(book, History(tuple(moves)), MOMENT, AppRemotes())
 
 
 def book_of(text: str) -> EditableRegistry:

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from generator.git.remote_refs import RemoteRepositories
+from generator.commands.policy_options import AppRemotes
 from generator.promotion.history import History, RevisionChange
 from generator.site.pages import page_path, render_pages
 from generator.site.views import CELL_STATES, DELIVERY_WEEKS, Site, build_site
@@ -65,7 +65,7 @@ def wild() -> Site:
         RevisionChange("prod", "bad", revision, None, MOMENT - timedelta(days=8), text, "1" * 40, text, ""),
         RevisionChange("prod", "bad", None, "v1", MOMENT - timedelta(days=7), text, "2" * 40, text, ""),
     ]
-    return build_site(book_of(toml(data)), History(tuple(moves)), MOMENT, RemoteRepositories())
+    return build_site(book_of(toml(data)), History(tuple(moves)), MOMENT, AppRemotes())
 
 
 class Page(HTMLParser):
@@ -227,6 +227,6 @@ def test_no_page_has_a_reserved_file_name(hostile: dict[str, bytes]) -> None:
 
 
 def test_an_empty_registry_has_a_site() -> None:
-    files = render_pages(build_site(book_of("version = 1\n"), History(), MOMENT, RemoteRepositories()))
+    files = render_pages(build_site(book_of("version = 1\n"), History(), MOMENT, AppRemotes()))
     assert "0 apps" in Page(files["index.html"]).text
     assert len(Page(files["metrics.html"]).all("progress")) == DELIVERY_WEEKS
