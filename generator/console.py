@@ -139,12 +139,13 @@ def _print_blocks(lines: Sequence[Sequence[str]]) -> None:
     """Print each row as its first cell, and a line for each other cell that is not empty; two lines if it is long."""
     columns, labels = shutil.get_terminal_size().columns, lines[0][1:]
     width = max(map(_display_width, labels))
+    aligned = width + max(_display_width(cell) for line in lines[1:] for cell in line[1:]) + 4 <= columns
     bold, plain = ("\x1b[1m", "\x1b[0m") if _supports_color() else ("", "")
     for first, *others in lines[1:]:
         _write_stream(sys.stdout, f"{bold}{first}{plain}\n")
         for label, cell in zip(labels, others, strict=True):
-            gap = " " * (width - _display_width(label) + 2)
-            if _display_width(cell) + width + 4 > columns:
+            gap = " " * (width - _display_width(label) + 2 if aligned else 2)
+            if _display_width(label + gap + cell) + 2 > columns:
                 gap = "\n    "
             if cell not in ("", "-"):
                 _write_stream(sys.stdout, f"  {label}{gap}{cell}\n")
