@@ -24,7 +24,9 @@ from generator.errors import (
     RemovalError,
     UsageError,
 )
-from tests.workspace import REGISTRY, ROOT, Run, environment, in_terminal, isolate, runner, spawn
+from tests.workspace import REGISTRY, ROOT, Run, environment, in_terminal, spawn
+
+pytestmark = pytest.mark.usefixtures("home")
 
 APP = """
 [apps.NAME]
@@ -33,25 +35,6 @@ repoURL = "https://github.com/acme/a"
 path = "a"
 namespace = "money"
 """
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    isolate(tmp_path / "home", monkeypatch)
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def workloads(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    return runner(monkeypatch, capsys)
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    folder = tmp_path / "place"
-    folder.mkdir()
-    (folder / "apps.toml").write_text(REGISTRY)
-    return folder
 
 
 def test_help_lists_every_command_with_its_line(workloads: Run, tmp_path: Path) -> None:

@@ -14,16 +14,11 @@ from pathlib import Path
 import pytest
 
 from generator import __version__
-from tests.workspace import ROOT, Done, isolate
+from tests.workspace import ROOT, Done
 
 hatchling = pytest.importorskip("hatchling.build", reason="hatchling, which builds the wheel, is not installed")
 
-pytestmark = pytest.mark.xdist_group("wheel")
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    isolate(tmp_path / "home", monkeypatch)
+pytestmark = [pytest.mark.xdist_group("wheel"), pytest.mark.usefixtures("home")]
 
 
 @pytest.fixture(scope="module")

@@ -11,23 +11,14 @@ import pytest
 from generator.cache import ResultCache
 from generator.charts.plan import ChartPlan
 from generator.charts.render import RenderedTree, render_plan
-from tests.workspace import REGISTRY, Run, isolate, runner, without
+from tests.workspace import REGISTRY, Run, without
 
 _CHART = Path("multi-repo", "argo-app-of-apps", "dev")
 _INVENTORY = Path("multi-repo", ".generated.json")
 
 
 @pytest.fixture
-def workloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    isolate(tmp_path / "home", monkeypatch)
-    return runner(monkeypatch, capsys)
-
-
-@pytest.fixture
-def rendered(tmp_path: Path, workloads: Run) -> Path:
-    place = tmp_path / "place"
-    place.mkdir()
-    (place / "apps.toml").write_text(REGISTRY)
+def rendered(place: Path, workloads: Run) -> Path:
     assert workloads("render", cwd=place).code == 0
     return place
 

@@ -8,17 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.workspace import REGISTRY, ROOT, Run, contents, isolate, runner, spawn, untouched
+from tests.workspace import REGISTRY, ROOT, Run, contents, spawn, untouched
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    isolate(tmp_path / "home", monkeypatch)
-
-
-@pytest.fixture
-def workloads(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    return runner(monkeypatch, capsys)
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def test_the_committed_charts_are_what_the_registry_says(workloads: Run) -> None:

@@ -19,14 +19,9 @@ from generator.registry import model as model_module
 from generator.registry.files import MemoryFiles
 from generator.registry.json_schema import registry_schema, team_file_schema
 from generator.registry.reader import read_registry_from
-from tests.workspace import REGISTRY, ROOT, Run, runner
+from tests.workspace import REGISTRY, ROOT, Run
 
 SCHEMA = ROOT / "apps.schema.json"
-
-
-@pytest.fixture
-def workloads(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    return runner(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.git.remotes import git
 from tests.publishing.arrangement import Arrangement
-from tests.publishing.conftest import home, published, within, workloads  # noqa: F401 - fixtures
+from tests.publishing.conftest import published, within  # noqa: F401 - fixtures
 from tests.workspace import spawn, untouched
 
 PROMOTED = ("billing@v1.0.0", "billing@v1.1.0")

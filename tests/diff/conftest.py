@@ -7,18 +7,6 @@ from pathlib import Path
 import pytest
 
 from tests.diff.sample import BEFORE, committed
-from tests.workspace import Run, isolate, runner
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    isolate(tmp_path / "home", monkeypatch)
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def workloads(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    return runner(monkeypatch, capsys)
 
 
 @pytest.fixture

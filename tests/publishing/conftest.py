@@ -9,18 +9,7 @@ import pytest
 
 from tests.git.remotes import Remote, git
 from tests.publishing.arrangement import Arrangement
-from tests.workspace import REGISTRY, Run, isolate, runner, spawn
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    isolate(tmp_path / "home", monkeypatch)
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def workloads(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    return runner(monkeypatch, capsys)
+from tests.workspace import REGISTRY, Run, isolate, spawn
 
 
 def _bare(path: Path) -> Remote:

@@ -9,22 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.promotion.world import World
-from tests.workspace import Run, contents, isolate, runner, untouched
+from tests.workspace import Run, contents, untouched
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    isolate(tmp_path / "home", monkeypatch)
-
-
-@pytest.fixture
-def workloads(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    return runner(monkeypatch, capsys)
-
-
-@pytest.fixture
-def world(tmp_path: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch) -> World:
-    return World(tmp_path, workloads, monkeypatch).build()
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def test_the_site_follows_a_release(world: World, tmp_path: Path) -> None:

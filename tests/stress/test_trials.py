@@ -8,12 +8,8 @@ import pytest
 
 from tests.stress import trials
 from tests.stress.heavy import heavy
-from tests.workspace import isolate
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    isolate(tmp_path / "home", monkeypatch)
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def test_all_who_publish_at_once_arrive_once_and_on_a_line(tmp_path: Path) -> None:
