@@ -123,16 +123,14 @@ def print_table(
             padded = (cell + " " * (width - _display_width(cell)) for cell, width in zip(line, widths, strict=True))
             _write_stream(sys.stdout, "  ".join(padded).rstrip() + "\n")
         return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from rich import console, table, text
 
-    grid = Table(box=None, pad_edge=False, header_style="bold")
+    grid = table.Table(box=None, pad_edge=False, header_style="bold")
     for index, name in enumerate(lines[0]):
         grid.add_column(name, overflow="fold", no_wrap=index != text_column)
     for row, line in zip(rows, lines[1:], strict=True):
-        grid.add_row(*(Text(cell, styles(value) if styles else "") for value, cell in zip(row, line, strict=True)))
-    Console(file=sys.stdout, highlight=False, markup=False).print(grid)
+        grid.add_row(*(text.Text(cell, styles(value) if styles else "") for value, cell in zip(row, line, strict=True)))
+    console.Console(file=sys.stdout, highlight=False, markup=False).print(grid)
 
 
 def _print_blocks(lines: Sequence[Sequence[str]]) -> None:
@@ -173,9 +171,8 @@ def show_progress(total: int, description: str) -> Iterator[Callable[[int], None
     if total < _MIN_TOTAL_FOR_BAR or not sys.stderr.isatty():
         yield lambda done: None
         return
-    from rich.console import Console
-    from rich.progress import Progress
+    from rich import console, progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with progress.Progress(console=console.Console(stderr=True), transient=True) as bar:
         task = bar.add_task(description, total=total)
         yield lambda done: bar.update(task, completed=done)

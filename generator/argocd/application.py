@@ -4,8 +4,6 @@ Names, allowed values and the version that introduced a field follow Argo CD's A
 `Since` on a field names that version; the field is an error in a registry for an older Argo CD.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Tables for the fields of an Argo CD AppProject."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

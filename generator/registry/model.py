@@ -1,7 +1,5 @@
 """Pydantic models for the tables of `apps.toml`: their keys, types and allowed values."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -70,7 +68,7 @@ class Track(Table):
     branch: strings.BranchName | None = None
 
     @model_validator(mode="after")
-    def _require_tags_or_branch(self) -> Track:
+    def _require_tags_or_branch(self) -> "Track":
         if (self.tags, self.semver, self.order, self.branch) == (None, None, None, None):
             raise strings.build_validation_error('has nothing to follow: add tags = "v*" or branch = "main"')
         if self.branch is not None and (self.image, self.tags, self.semver, self.order) != (None,) * 4:
