@@ -19,7 +19,7 @@ PACKAGE = ROOT / "generator"
 #: Each room, and the rooms that it may import from. Imports point one way.
 ROOMS = {
     "": set(),
-    "artifacts": {"", "argocd", "charts", "errors", "registry"},
+    "artifacts": {"", "argocd", "charts", "errors", "git", "registry"},
     "__main__": {"cli"},
     "cli": {"", "commands", "console", "errors", "git", "registry"},
     "commands": {
@@ -64,6 +64,7 @@ ROOMS = {
     "publishing": {
         "",
         "argocd",
+        "artifacts",
         "cache",
         "charts",
         "errors",

@@ -9,6 +9,7 @@ from functools import cached_property
 from generator.artifacts.helm_repository import list_chart_versions
 from generator.artifacts.oci_registry import list_tags, resolve_digest
 from generator.errors import NetworkError
+from generator.git.remote_refs import RemoteRepositories
 from generator.registry.version_sources import VersionSource
 
 _MAX_CONCURRENT = 8
@@ -38,6 +39,10 @@ class ArtifactVersions:
     def resolve_digest(self, source: VersionSource, tag: str) -> str | None:
         """Return the digest of a tag in an OCI registry; None if there is no such tag. Raises NetworkError."""
         return resolve_digest(source.location, tag)
+
+
+class AppRemotes(RemoteRepositories, ArtifactVersions):
+    """The Git repositories of apps, and the charts and images that they name; each is queried once."""
 
 
 def _read_versions(source: VersionSource) -> list[str] | NetworkError:

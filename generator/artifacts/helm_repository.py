@@ -11,6 +11,8 @@ from generator.artifacts.http_client import fetch
 from generator.charts import yaml
 from generator.errors import NetworkError
 
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
+
 
 def list_chart_versions(url: str, chart: str) -> list[str]:
     """List the versions of a chart in the repository at `url`. Raises NetworkError if its index cannot be read."""
@@ -28,7 +30,8 @@ def list_chart_versions(url: str, chart: str) -> list[str]:
     if chart not in entries:
         raise NetworkError(f"{url} has no chart {chart}", remedy="check the name of the chart")
     listed = entries[chart] if isinstance(entries[chart], list) else []
-    return [str(each["version"]) for each in listed if isinstance(each, dict) and "version" in each]
+    versions = (str(each.get("version", "")) for each in listed if isinstance(each, dict))
+    return [version for version in versions if _VERSION.fullmatch(version)]
 
 
 def _read_entries(text: str, chart: str) -> dict[str, Any] | None:

@@ -20,6 +20,7 @@ _ACCEPTED = (
     "application/vnd.docker.distribution.manifest.list.v2+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 )
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _CHALLENGE_FIELD = re.compile(r'([a-z]+)="([^"]*)"')
 _NEXT_PAGE = re.compile(r'<([^>]+)>\s*;\s*rel="?next"?')
 
@@ -87,7 +88,7 @@ def _read_tags(repository: _Repository, response: Response) -> list[str]:
     tags = [] if tags is None else tags
     if not isinstance(tags, list):
         raise repository.unreadable(response)
-    return [tag for tag in tags if isinstance(tag, str)]
+    return [tag for tag in tags if isinstance(tag, str) and _TAG.fullmatch(tag)]
 
 
 def _authorize(host: str, path: str, challenge: Response) -> str:

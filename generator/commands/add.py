@@ -9,9 +9,10 @@ from typing import Any
 import click
 
 from generator import console
+from generator.artifacts.artifact_versions import AppRemotes
 from generator.commands.edit_options import edit_options, run_edit
 from generator.commands.options import override_options
-from generator.commands.policy_options import AppRemotes, open_remotes
+from generator.commands.policy_options import open_remotes
 from generator.errors import UsageError
 from generator.promotion.onboarding import NewApp, onboard_app, suggest_app_fields
 from generator.registry.registry import Registry

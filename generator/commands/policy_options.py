@@ -7,9 +7,8 @@ from typing import Any
 import click
 
 from generator import console
-from generator.artifacts.artifact_versions import ArtifactVersions
+from generator.artifacts.artifact_versions import AppRemotes
 from generator.commands.options import current_time
-from generator.git.remote_refs import RemoteRepositories
 from generator.promotion.policy import PolicyInputs
 from generator.promotion.trailers import PolicyOverride
 from generator.publishing.comparison_base import find_registry_branch
@@ -17,10 +16,6 @@ from generator.registry.model import Workloads
 from generator.working_registry import WorkingRegistry
 
 _REMOTES = f"{__name__}.remotes"
-
-
-class AppRemotes(RemoteRepositories, ArtifactVersions):
-    """The Git repositories of apps, and the charts and images that they name; each is queried once."""
 
 
 def policy_inputs(working: WorkingRegistry, flags: dict[str, Any]) -> PolicyInputs:

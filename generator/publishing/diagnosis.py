@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from generator.argocd.versions import unknown_version_problem
+from generator.artifacts.artifact_versions import AppRemotes
 from generator.errors import GeneratorError
 from generator.git.checkout import Checkout, missing_checkout_remedy
 from generator.git.config import GitConfig
-from generator.git.remote_refs import RemoteRepositories
 from generator.git.runner import GitRunner
 from generator.git.working_branch import WorkingBranch, read_working_branch
 from generator.helm.engine import render_chart
 from generator.registry.registry import Registry
+from generator.registry.version_sources import VersionSource, list_version_sources
 from generator.working_registry import WorkingRegistry
 
 
@@ -122,18 +123,22 @@ def _diagnose_argocd_version(registry: Registry) -> DiagnosisResult:
 
 
 def _diagnose_remotes(checkout: Checkout | None, registry: Registry) -> Iterator[DiagnosisResult]:
-    remotes = RemoteRepositories(lambda: checkout.git_config if checkout else GitConfig())
+    remotes = AppRemotes(lambda: checkout.git_config if checkout else GitConfig())
     workloads = registry.workloads.repository or (checkout.origin_url() if checkout else None)
-    urls = {url: f"app {app.app}" for env in registry.environments for app in registry.list_effective_apps(env)
-            for url in app.repositories if not url.startswith("oci://") and "chart" not in app.fields}  # fmt: skip
-    wanted = {**({workloads: "workloads repository"} if workloads else {}), **urls}
-    remotes.prefetch_refs(wanted)
+    wanted = {VersionSource("git", workloads): "workloads repository"} if workloads else {}
+    for env in registry.environments:
+        for app in registry.list_effective_apps(env):
+            wanted.update({source: f"app {app.app}" for source in list_version_sources(app) if source not in wanted})
+    remotes.prefetch_refs(source.location for source in wanted if source.kind == "git")
+    remotes.prefetch_versions(source for source in wanted if source.kind != "git")
     unreadable = 0
-    for url, user in wanted.items():
+    for source, user in wanted.items():
         try:
-            remotes.read_refs(url)
+            _ = remotes.read_refs(source.location) if source.kind == "git" else remotes.read_versions(source)
         except GeneratorError as error:
             unreadable += 1
-            yield DiagnosisResult("error", "access", f"{user}: {error.message}", error.remedy)
+            # Argo CD has credentials of its own for charts and images.
+            level = "error" if source.kind == "git" else "warning"
+            yield DiagnosisResult(level, "access", f"{user}: {error.message}", error.remedy)
     if not unreadable:
         yield DiagnosisResult("ok", "access", f"{len(wanted)} repositories can be read")

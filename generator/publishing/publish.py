@@ -210,7 +210,7 @@ def _publish_in_one_commit(
     # 5. Open or update the pull request.
     if asked and result.changed_paths and not setup.request.dry_run:
         content.summary.pull_request = open_pull_request(target, asked, forge, content.summary)
-    # 6. Bring the checkout up to date.
+    # 6. Update the checkout.
     if checkout and not asked:
         content.summary.notes += _update_checkout(setup, checkout, target.branch, result, edited=source.dirty)
     return result, content.summary
@@ -236,7 +236,7 @@ def _publish_edit_then_charts(
         push=setup.push,
     )
     result, summary = edit.publish(dry_run=setup.request.dry_run)
-    # 5. Open or update the pull request, or bring the checkout up to date.
+    # 5. Open or update the pull request, or update the checkout.
     if asked and result.changed_paths and not setup.request.dry_run:
         summary.pull_request = open_pull_request(target, asked, forge, summary)
         summary.notes += ("the charts are published after the merge: run 'workloads publish' on the merged registry",)

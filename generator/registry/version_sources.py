@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 from generator.registry.effective import EffectiveApp
 from generator.registry.findings import Finding
@@ -24,11 +24,23 @@ class VersionSource(NamedTuple):
 
 def find_version_source(app: EffectiveApp) -> VersionSource | None:
     """Find where the versions are listed that a pin of the app can be; None if the app does not say it."""
+    if app.pinned_sources:
+        return _find_versions_of(app.pinned_sources[0])
     named = (field.read_image_name(app.fields) for field in app.pinned_fields if field.image)
     image = app.track.get("image") or next(named, None)
-    if not app.pinned_sources:
-        return VersionSource("oci", _expand_image(image)) if image else None
-    source = app.pinned_sources[0]
+    return VersionSource("oci", _expand_image(image)) if image else None
+
+
+def list_version_sources(app: EffectiveApp) -> list[VersionSource]:
+    """List where the versions of every source of an app are listed and, if it tracks an image, those of the image."""
+    tracked = find_version_source(app) if app.track else None
+    hydrated_to = app.fields.get("sourceHydrator", {}).get("syncSource", {})
+    parts = [*app.deployed_sources, *([hydrated_to] if "repoURL" in hydrated_to else [])]
+    found = [_find_versions_of(source) for source in parts]
+    return list(dict.fromkeys([*found, *([tracked] if tracked else [])]))
+
+
+def _find_versions_of(source: Mapping[str, Any]) -> VersionSource:
     url, chart = str(source["repoURL"]), str(source.get("chart", ""))
     if url.startswith("oci://"):
         return VersionSource("oci", url.removeprefix("oci://"))

@@ -66,6 +66,6 @@ def test_what_is_no_index_is_said_so(status: int, body: bytes, said: str) -> Non
 
 
 def test_an_index_may_be_json_and_its_versions_numbers() -> None:
-    body = b'{"entries": {"web": [{"version": "1.0.0"}, {"version": 2}, {}, "x"]}}'
+    body = b'{"entries": {"web": [{"version": "1.0.0"}, {"version": 2}, {}, "x", {"version": "1\\u001b[31m"}]}}'
     with serve(lambda target, headers: (200, {}, body)) as server:
         assert list_chart_versions(server.url, "web") == ["1.0.0", "2"]

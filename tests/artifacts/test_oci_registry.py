@@ -125,6 +125,11 @@ def test_what_is_no_registry_is_said_so() -> None:
             list_tags(f"{server.url.removeprefix('http://')}/charts/web")
 
 
+def test_what_can_be_no_tag_is_left_out() -> None:
+    with serve(always(200, b'{"tags": ["1.0.0", "\\u001b[31m", 7, null, "a/b", ""]}')) as server:
+        assert list_tags(f"{server.url.removeprefix('http://')}/charts/web") == ["1.0.0"]
+
+
 def test_a_page_on_another_host_is_not_read() -> None:
     link = {"Link": '<https://evil.example.com/v2/charts/web/tags/list?n=1>; rel="next"'}
     with (

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from generator.artifacts import http_client
 from tests.git.remotes import git
 from tests.workspace import REGISTRY, Run
 
@@ -62,6 +63,35 @@ def test_a_checkout_behind_its_branch_and_an_app_that_cannot_be_read(tmp_path: P
     assert done.code == 9
     assert found["warning", "checkout"] == "1 commit behind origin/main"
     assert "missing.git" in found["error", "access"]
+
+
+def test_a_chart_repository_is_read_as_one_and_is_no_error_without_access(
+    tmp_path: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_client, "_ATTEMPTS", 1)
+    (tmp_path / "apps.toml").write_text("""\
+version = 1
+allowSchemes = ["http"]
+[environments.dev]
+apps = ["cache", "web"]
+[teams.shop]
+repositories = ["http://127.0.0.1:1/charts", "127.0.0.1:2/charts"]
+namespaces = ["cache", "web"]
+[apps.cache]
+team = "shop"
+repoURL = "http://127.0.0.1:1/charts"
+chart = "cache"
+targetRevision = "1.0.0"
+[apps.web]
+team = "shop"
+sources = [{ repoURL = "127.0.0.1:2/charts", chart = "web", targetRevision = "1.0.0" }]
+""")
+    found = json.loads(workloads("doctor", "--json", cwd=tmp_path).out)
+    access = [(each["level"], each["text"].split(": ")[:2]) for each in found if each["subject"] == "access"]
+    assert access == [
+        ("warning", ["app cache", '"http://127.0.0.1:1/charts/index.yaml" cannot be reached']),
+        ("warning", ["app web", '"http://127.0.0.1:2/v2/charts/web/tags/list?***" cannot be reached']),
+    ]
 
 
 def test_the_branch_and_a_missing_remote_are_named(tmp_path: Path, workloads: Run) -> None:

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from generator.commands.policy_options import AppRemotes
+from generator.artifacts.artifact_versions import AppRemotes
 from generator.promotion.history import History, RevisionChange
 from generator.registry.editable import EditableRegistry, read_editable_registry
 from generator.registry.files import MemoryFiles

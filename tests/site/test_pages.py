@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from generator.commands.policy_options import AppRemotes
+from generator.artifacts.artifact_versions import AppRemotes
 from generator.promotion.history import History, RevisionChange
 from generator.site.pages import page_path, render_pages
 from generator.site.views import CELL_STATES, DELIVERY_WEEKS, Site, build_site
