@@ -137,11 +137,10 @@ def _source_url_problems(at: KeyPath, source: Layer, settings: ValidationSetting
 
 
 def _file_reference_problems(at: KeyPath, source: Layer) -> Iterator[Finding]:
-    for place, folder, file in list_file_references(source):
-        base, path = ("", file.partition("/")[2]) if file.startswith("$") else (folder, file)
-        if resolve_path(base, path) is None:
-            text = f"{quoted_excerpt(file)} is not inside the repository: name a file of the repository"
-            yield Finding((*at, *place), text)
+    for file in list_file_references(source):
+        if resolve_path(file.folder, file.path) is None:
+            text = f"{quoted_excerpt(file.text)} is not inside the repository: name a file of the repository"
+            yield Finding((*at, *file.key), text)
 
 
 def _scheme_problems(path: KeyPath, url: str, settings: ValidationSettings) -> Iterator[Finding]:

@@ -139,9 +139,9 @@ def _folder_violations(team: str, path: KeyPath, source: Layer, folders: Sequenc
         yield Finding((*path, "chart"), f"a chart is in no folder: {remedy}", True)
     elif (folder is not None or "ref" not in source) and not is_in_granted_folder("", folder or ".", folders):
         yield Finding((*path, "path"), f"{quoted_excerpt(folder or '.')} is not granted: {remedy}", True)
-    for at, base, file in list_file_references(source):
-        if not file.startswith("$") and not is_in_granted_folder(base, file, folders):
-            yield Finding((*path, *at), f"{quoted_excerpt(file)} is not granted: {remedy}", True)
+    for file in list_file_references(source):
+        if not file.ref and not is_in_granted_folder(file.folder, file.path, folders):
+            yield Finding((*path, *file.key), f"{quoted_excerpt(file.text)} is not granted: {remedy}", True)
 
 
 def is_in_granted_folder(base: str, path: str, folders: Sequence[str]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from generator.toml.document import KeyPath
@@ -21,23 +21,40 @@ def list_source_tables(layer: Layer) -> Iterator[tuple[KeyPath, Layer]]:
         yield ("sourceHydrator", name), source
 
 
-def list_file_references(source: Layer) -> Iterator[tuple[KeyPath, str, str]]:
-    """Yield the files and folders that a source names: the path in its table, the folder it is relative to, the file.
+class FileReference(NamedTuple):
+    """A file or folder that a source names: its path in the source's table, as written, and where it is.
 
-    A file that begins with `$` is in another source.
+    `path` is relative to `folder` of the repository; of the source with this `ref`, if it is not empty.
     """
+
+    key: KeyPath
+    text: str
+    folder: str
+    path: str
+    ref: str = ""
+
+
+def list_file_references(source: Layer) -> Iterator[FileReference]:
+    """Yield the files and folders that a source names."""
     folder, helm, kustomize = str(source.get("path", "")), source.get("helm", {}), source.get("kustomize", {})
     for index, file in enumerate(helm.get("valueFiles", ())):
-        yield ("helm", "valueFiles", index), folder, file
+        yield _helm_file(("helm", "valueFiles", index), file, folder)
     for index, parameter in enumerate(helm.get("fileParameters", ())):
-        yield ("helm", "fileParameters", index, "path"), folder, parameter["path"]
+        yield _helm_file(("helm", "fileParameters", index, "path"), parameter["path"], folder)
     for index, file in enumerate(kustomize.get("components", ())):
-        yield ("kustomize", "components", index), folder, file
+        yield FileReference(("kustomize", "components", index), file, folder, file)
     for index, patch in enumerate(kustomize.get("patches", ())):
         if "path" in patch:
-            yield ("kustomize", "patches", index, "path"), folder, patch["path"]
+            yield FileReference(("kustomize", "patches", index, "path"), patch["path"], folder, patch["path"])
     for index, file in enumerate(source.get("directory", {}).get("jsonnet", {}).get("libs", ())):
-        yield ("directory", "jsonnet", "libs", index), "", file
+        yield FileReference(("directory", "jsonnet", "libs", index), file, "", file)
+
+
+def _helm_file(key: KeyPath, text: str, folder: str) -> FileReference:
+    if not text.startswith("$"):
+        return FileReference(key, text, folder, text)
+    ref, _, path = text[1:].partition("/")
+    return FileReference(key, text, "", path, ref)
 
 
 def set_values(layer: Layer, values: Iterable[tuple[KeyPath, Any]]) -> dict[str, Any]:

@@ -213,12 +213,11 @@ class TenancyValidator:
         """Yield the files that a source reads from another one, outside of the folders that the team is granted."""
         urls = {source["ref"]: source["repoURL"] for source in sources.values() if "ref" in source}
         for at, source in sources.items() if urls else ():
-            for place, _, file in list_file_references(source):
-                ref, _, path = file.removeprefix("$").partition("/")
-                folders = self._repositories.find_folders(team, urls[ref]) if file[0] == "$" and ref in urls else None
-                if folders is not None and not is_in_granted_folder("", path, folders):
+            for file in list_file_references(source):
+                folders = self._repositories.find_folders(team, urls[file.ref]) if file.ref in urls else None
+                if folders is not None and not is_in_granted_folder(file.folder, file.path, folders):
                     remedy = f'use a path below {" or ".join(folders)}, which team "{team}" is granted'
-                    yield Finding((*at, *place), f"{quoted_excerpt(file)} is not granted: {remedy}", True)
+                    yield Finding((*at, *file.key), f"{quoted_excerpt(file.text)} is not granted: {remedy}", True)
 
     def _project_problem(self, team: str, project: str) -> str | None:
         """Why a team may not use a project: it has those named like its apps, and those granted to it."""
