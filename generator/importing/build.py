@@ -69,25 +69,30 @@ class NewRegistry:
 
 
 class EnvironmentSettings(NamedTuple):
-    """What the apps of an environment share; `destination` is the key of its cluster in the registry, and the value."""
+    """What the apps of an environment share.
+
+    `destination` is the key of its cluster in the registry, and the value. `instance` names its Argo CD after the
+    namespace, "" where that is the usual one.
+    """
 
     destination: tuple[str, str]
     labels: Table
     suffix: str
     creates_projects: bool
+    instance: str
 
 
 def build_tables(environments: Mapping[str, ImportedEnvironment], options: ImportOptions) -> NewRegistry:
     """Fold the Applications of all environments into the tables of a registry."""
     argocd = _argocd_table(environments, options)
     keys = choose_keys({name: env.applications for name, env in environments.items()})
-    settings = {name: _settings_of(env, keys[name]) for name, env in environments.items()}
+    settings = {name: _settings_of(env, keys[name], argocd["namespace"]) for name, env in environments.items()}
     tables = _group_by_app(environments, keys, settings)
     if options.own_projects:
         _give_own_projects(tables)
     complete = {app: list(by_env.values()) for app, by_env in tables.items()}
     teams = {app: _choose_team(app, options, proposed) for app, proposed in propose_teams(complete).items()}
-    grants = grant_what_apps_use(teams, complete, {argocd["namespace"]})
+    grants = grant_what_apps_use(teams, complete, {argocd["namespace"], *(one.instance for one in settings.values())})
     projects = {table["project"] for found in complete.values() for table in found}
 
     short, facts = _write_placeholders(_without_implied_fields(tables, settings))
@@ -98,6 +103,9 @@ def build_tables(environments: Mapping[str, ImportedEnvironment], options: Impor
         argocd,
         defaults,
         {
+            "argocd.instances": {
+                one.instance: {"namespace": one.instance} for one in settings.values() if one.instance
+            },
             **_shared_sections(grants),
             "environments": {name: _environment_table(one, facts.get(name, {})) for name, one in settings.items()},
             "teams": grants,
@@ -113,10 +121,12 @@ def build_tables(environments: Mapping[str, ImportedEnvironment], options: Impor
     )
 
 
-def _settings_of(env: ImportedEnvironment, keys: Mapping[str, str]) -> EnvironmentSettings:
+def _settings_of(env: ImportedEnvironment, keys: Mapping[str, str], usual_namespace: str) -> EnvironmentSettings:
+    namespace = env.argocd_namespace or usual_namespace
+    instance = namespace if namespace != usual_namespace else ""
     pairs = (_destination(app.translated.fields) for app in env.applications.values())
     destination = most_frequent(pairs) or ("server", IN_CLUSTER_SERVER)
-    return EnvironmentSettings(destination, _common_labels(env), find_name_suffix(keys), bool(env.projects))
+    return EnvironmentSettings(destination, _common_labels(env), find_name_suffix(keys), bool(env.projects), instance)
 
 
 def _without_implied_fields(tables: AppTables, settings: Mapping[str, EnvironmentSettings]) -> AppTables:
@@ -152,7 +162,7 @@ def _grant_privileges(grants: dict[str, Table], apps: Mapping[str, Table], argoc
 
 
 def _argocd_table(environments: Mapping[str, ImportedEnvironment], options: ImportOptions) -> Table:
-    namespaces = (app.translated.argocd_namespace for env in environments.values() for app in env.applications.values())
+    namespaces = (env.argocd_namespace for env in environments.values() for _ in env.applications)
     namespace = most_frequent(each for each in namespaces if each)
     return {"version": options.argocd_version, "namespace": namespace or _ARGOCD_NAMESPACE}
 
@@ -228,6 +238,7 @@ def _without_implied(app: str, table: Table, settings: EnvironmentSettings) -> T
 def _environment_table(settings: EnvironmentSettings, facts: Mapping[str, str]) -> Table:
     key, value = settings.destination
     optional = {
+        "argocd": settings.instance,
         "nameSuffix": settings.suffix,
         "labels": settings.labels,
         "facts": facts,

@@ -34,6 +34,12 @@ class ImportedEnvironment:
     applications: dict[str, ImportedApplication] = field(default_factory=dict)
     projects: dict[str, Manifest] = field(default_factory=dict)
 
+    @property
+    def argocd_namespace(self) -> str:
+        """The namespace of most of its Applications; "" if none names one."""
+        named = (app.translated.argocd_namespace for app in self.applications.values())
+        return most_frequent(name for name in named if name) or ""
+
 
 def name_environments(units: Sequence[tuple[str, Unit]]) -> list[str]:
     """Name the environment of each unit, given with the name that the user chose for its source or "".
@@ -83,8 +89,31 @@ def collect_environments(
             if reason:
                 what = f"{manifest.kind} {manifest.name}"
                 not_taken.append(NotTaken(manifest.file, manifest.line, what, reason))
+    for environment in found.values():
+        not_taken += _drop_other_namespaces(environment)
     kept = {name: env for name, env in found.items() if env.applications}
     return {name: kept[name] for name in sorted(kept, key=_stage_order)}, list(dict.fromkeys(not_taken))
+
+
+def _drop_other_namespaces(environment: ImportedEnvironment) -> list[NotTaken]:
+    """Drop the Applications that are in another namespace than most of the environment, and list them."""
+    usual = environment.argocd_namespace
+    others = {
+        name: app
+        for name, app in environment.applications.items()
+        if app.translated.argocd_namespace not in ("", usual)
+    }
+    environment.applications = {name: app for name, app in environment.applications.items() if name not in others}
+    return [
+        NotTaken(
+            app.manifest.file,
+            app.manifest.line,
+            f"Application {name}",
+            f'is in namespace "{app.translated.argocd_namespace}", and most of environment {environment.name} in '
+            f'"{usual}": import it as another environment, ENV=SOURCE',
+        )
+        for name, app in others.items()
+    ]
 
 
 def _stage_order(name: str) -> tuple[int, str]:

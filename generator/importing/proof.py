@@ -86,7 +86,7 @@ def _compare_applications(
     before = _rank_waves({name: app.manifest.body for name, app in kept.items()})
     after = _rank_waves({name: rendered[name] for name in kept})
     for name, app in kept.items():
-        changes = [*_compare_application(registry, app, rendered[name])]
+        changes = [*_compare_application(registry, env.name, app, rendered[name])]
         if before[name] != after[name]:
             changes.append(FieldChange("sync wave, by order", before[name], after[name]))
         yield Compared("Application", env.name, name, app.manifest.file, app.manifest.line, tuple(changes))
@@ -98,8 +98,10 @@ def _rank_waves(bodies: Mapping[str, Object]) -> dict[str, int]:
     return {name: waves.index(sync_wave(body)) + 1 for name, body in bodies.items()}
 
 
-def _compare_application(registry: Registry, app: ImportedApplication, rendered: Object) -> Iterator[FieldChange]:
-    namespace = registry.argocd.namespace
+def _compare_application(
+    registry: Registry, environment: str, app: ImportedApplication, rendered: Object
+) -> Iterator[FieldChange]:
+    namespace = registry.argocd.find_instance(registry.environments[environment].argocd).namespace
     before = comparable_application(app.manifest.body, namespace)
     for path, old, new in list_differences(before, comparable_application(rendered, namespace)):
         yield FieldChange(path, old, new)

@@ -25,7 +25,7 @@ def write_registry_files(registry: NewRegistry, *, split_by_team: bool = False) 
         for name, table in tables.items():
             listed = section == "environments" and not split_by_team
             apps = {"apps": Lines(registry.listings[name])} if listed else {}
-            blocks.append(format_table((section, name), {**table, **apps}))
+            blocks.append(format_table((*section.split("."), name), {**table, **apps}))
     if not split_by_team:
         blocks += _format_apps(registry.apps)
         return {REGISTRY_NAME: _join(blocks), SCHEMA_FILE: format_registry_schema()}

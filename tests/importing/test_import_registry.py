@@ -268,3 +268,19 @@ def test_the_chart_version_of_an_app_with_several_sources_becomes_a_pin(tmp_path
     assert len(result.exact) == 2
     assert tables(result)["apps"]["cache"]["pins"] == ["sources.0"]
     assert tables(result)["environments"]["prod"]["apps"] == ["cache@1.9.0"]
+
+
+def test_each_environment_may_have_an_argocd_of_its_own(tmp_path: Path) -> None:
+    sources = []
+    for env, namespace in {"dev": "argocd", "test": "argocd", "prod": "gitops-prod"}.items():
+        app = layouts.application("web")
+        app["metadata"]["namespace"] = namespace
+        stray = layouts.application("stray")
+        stray["metadata"]["namespace"] = "elsewhere"
+        apps = [app, layouts.application("tax"), stray] if env == "dev" else [app]
+        (tmp_path / f"{env}.json").write_text(json.dumps({"kind": "List", "items": apps}))
+        sources.append((env, tmp_path / f"{env}.json"))
+    result = import_registry(sources, ReadOptions(), OPTIONS)
+    assert (len(result.exact), result.changed) == (4, [])
+    assert tables(result)["argocd"]["instances"] == {"gitops-prod": {"namespace": "gitops-prod"}}
+    assert [each.what for each in result.not_taken] == ["Application stray"]
