@@ -38,7 +38,7 @@ class Helm(Table):
     skip_crds: bool | None = None
     pass_credentials: bool | None = None
     version: Literal["v3"] | None = None
-    namespace: Annotated[strings.DnsLabel | None, since("2.13")] = None
+    namespace: Annotated[strings.Namespace | None, since("2.13")] = None
     kube_version: Annotated[strings.SingleLineText | None, since("2.13")] = None
     api_versions: Annotated[list[strings.SingleLineText] | None, since("2.13")] = None
     skip_tests: Annotated[bool | None, since("2.14")] = None
@@ -76,7 +76,7 @@ class Kustomize(Table):
     force_common_labels: bool | None = None
     force_common_annotations: bool | None = None
     version: strings.SingleLineText | None = None
-    namespace: Annotated[strings.DnsLabel | None, since("2.7")] = None
+    namespace: Annotated[strings.Namespace | None, since("2.7")] = None
     replicas: Annotated[list[KustomizeReplica] | None, since("2.7")] = None
     common_annotations_envsubst: Annotated[bool | None, since("2.7")] = None
     patches: Annotated[list[KustomizePatch] | None, since("2.9")] = None

@@ -349,11 +349,18 @@ ChartName = Annotated[
         "is not the name of a chart: write letters, digits, '.', '_', '-' and inner '/'",
     ),
 ]
+Namespace = Annotated[
+    str,
+    matching(
+        r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?",
+        "is not a namespace: use at most 63 lower-case letters a-z, digits and inner '-'",
+    ),
+]
 NamespaceGrant = Annotated[
     str,
     matching(
-        r"[a-z](?:[-a-z0-9*]{0,61}[a-z0-9*])?",
-        "is not a namespace: use lower-case letters a-z, digits, inner '-' and '*', and begin with a letter",
+        r"[a-z0-9](?:[-a-z0-9*]{0,61}[a-z0-9*])?",
+        "is not a namespace: use at most 63 lower-case letters a-z, digits, inner '-' and '*'",
     ),
 ]
 CodeOwner = Annotated[

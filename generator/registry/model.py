@@ -19,7 +19,7 @@ class AppFields(SourceFields):
 
     name: strings.ApplicationName | None = None
     project: strings.DnsLabel | None = None
-    namespace: strings.DnsLabel | None = None
+    namespace: strings.Namespace | None = None
     create_project: bool | None = None
     server: strings.ServerUrl | None = None
     cluster: strings.ClusterName | None = None
@@ -193,8 +193,8 @@ class ArgoCD(Table):
 
     kind: Literal["self-managed", "eks-capability"] = "self-managed"
     version: strings.ArgoCDVersion = "3.4"
-    namespace: strings.DnsLabel = "argocd"
-    project_namespace: strings.DnsLabel | None = None
+    namespace: strings.Namespace = "argocd"
+    project_namespace: strings.Namespace | None = None
     existing_projects: list[strings.DnsLabel] = []
     url: strings.ArgoCDAddress | None = None
     server: strings.ServerUrl | None = None
@@ -240,7 +240,7 @@ class RootFile(Table):
     argocd: ArgoCDSettings = ArgoCDSettings()
     defaults: AppDefaults = AppDefaults()
     repositories: dict[strings.DnsLabel, SharedRepository] = {}
-    namespaces: dict[strings.DnsLabel, SharedNamespace] = {}
+    namespaces: dict[strings.Namespace, SharedNamespace] = {}
     environments: dict[strings.DnsLabel, Environment] = {}
     teams: dict[strings.DnsLabel, Team] = {}
     projects: dict[strings.DnsLabel, ProjectFields] = {}

@@ -284,3 +284,8 @@ def test_each_environment_may_have_an_argocd_of_its_own(tmp_path: Path) -> None:
     assert (len(result.exact), result.changed) == (4, [])
     assert tables(result)["argocd"]["instances"] == {"gitops-prod": {"namespace": "gitops-prod"}}
     assert [each.what for each in result.not_taken] == ["Application stray"]
+
+
+def test_a_namespace_may_begin_with_a_digit(tmp_path: Path) -> None:
+    app = layouts.application("web", destination={"server": "https://kubernetes.default.svc", "namespace": "1web"})
+    assert len(imported(dump(tmp_path, app)).exact) == 1
