@@ -90,6 +90,9 @@ def build_tables(environments: Mapping[str, ImportedEnvironment], options: Impor
     tables = _group_by_app(environments, keys, settings)
     if options.own_projects:
         _give_own_projects(tables)
+    elsewhere = _find_projects_elsewhere(tables, environments)
+    if elsewhere:
+        argocd["existingProjects"] = elsewhere
     complete = {app: list(by_env.values()) for app, by_env in tables.items()}
     teams = {app: _choose_team(app, options, proposed) for app, proposed in propose_teams(complete).items()}
     grants = grant_what_apps_use(teams, complete, {argocd["namespace"], *(one.instance for one in settings.values())})
@@ -198,11 +201,23 @@ def _choose_team(app: str, options: ImportOptions, proposed: str) -> str:
     return next((team for glob, team in options.team_globs if fnmatch.fnmatchcase(app, glob)), proposed)
 
 
+def _find_projects_elsewhere(tables: AppTables, environments: Mapping[str, ImportedEnvironment]) -> list[str]:
+    """The projects that a source with AppProjects uses and does not create: the new chart leaves them alone too."""
+    found: set[str] = set()
+    for by_env in tables.values():
+        for env, table in by_env.items():
+            created = environments[env].projects
+            if created and table["project"] not in ("default", *created) and "createProject" not in table:
+                found.add(table["project"])
+                table["createProject"] = False
+    return sorted(found)
+
+
 def _give_own_projects(tables: AppTables) -> None:
     for app, by_env in tables.items():
         for table in by_env.values():
             if table["project"] == "default":
-                table["project"] = app
+                table |= {"project": app, "createProject": True}
 
 
 def _destination(table: Table) -> tuple[str, str]:

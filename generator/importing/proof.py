@@ -65,6 +65,10 @@ def _compare_projects(env: ImportedEnvironment, rendered: Mapping[str, Object]) 
         if name in rendered:
             changes = tuple(_compare_permissions(manifest.body, rendered[name]))
             yield Compared("AppProject", env.name, name, manifest.file, manifest.line, changes)
+    source = next(iter(env.applications.values())).manifest
+    for name in sorted(rendered.keys() - env.projects.keys()):
+        change = FieldChange("AppProject", None, "created by the chart, and not by the source")
+        yield Compared("AppProject", env.name, name, source.file, source.line, (change,))
 
 
 def _compare_permissions(before: Object, after: Object) -> Iterator[FieldChange]:

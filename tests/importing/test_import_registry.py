@@ -149,12 +149,6 @@ def test_teams_come_from_projects_and_can_be_given(tmp_path: Path) -> None:
     assert tables(result)["apps"]["web"]["team"] == "storefront"
 
 
-def test_apps_of_the_default_project_get_their_own_on_request(tmp_path: Path) -> None:
-    path = dump(tmp_path, layouts.application("root", project="default"))
-    result = imported(path, options=ImportOptions("3.4", own_projects=True))
-    assert [change.field for each in result.changed for change in each.changes] == ["spec.project"]
-
-
 def test_apps_of_each_team_can_have_a_file(tmp_path: Path) -> None:
     source = layouts.write(tmp_path, layouts.HELM_CHART)
     result = import_registry([("", source)], ReadOptions(), OPTIONS, split_by_team=True)
@@ -289,3 +283,18 @@ def test_each_environment_may_have_an_argocd_of_its_own(tmp_path: Path) -> None:
 def test_a_namespace_may_begin_with_a_digit(tmp_path: Path) -> None:
     app = layouts.application("web", destination={"server": "https://kubernetes.default.svc", "namespace": "1web"})
     assert len(imported(dump(tmp_path, app)).exact) == 1
+
+
+def test_a_project_that_the_source_does_not_create_is_left_to_what_does(tmp_path: Path) -> None:
+    source = layouts.write(tmp_path, layouts.PLAIN_FOLDERS)
+    other = layouts.application("tax", project="billing")
+    (source / "dev" / "tax.json").write_text(json.dumps(other))
+    result = imported(source)
+    assert (len(result.exact), result.changed) == (3, [])
+    assert tables(result)["argocd"]["existingProjects"] == ["billing"]
+
+
+def test_projects_of_their_own_are_listed_as_changes(tmp_path: Path) -> None:
+    path = dump(tmp_path, layouts.application("root", project="default"))
+    result = imported(path, options=ImportOptions("3.4", own_projects=True))
+    assert [(each.kind, each.name) for each in result.changed] == [("Application", "root"), ("AppProject", "root")]
