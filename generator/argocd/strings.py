@@ -349,10 +349,11 @@ ChartName = Annotated[
         "is not the name of a chart: write letters, digits, '.', '_', '-' and inner '/'",
     ),
 ]
+NAMESPACE_PATTERN = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 Namespace = Annotated[
     str,
     matching(
-        r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?",
+        NAMESPACE_PATTERN.pattern,
         "is not a namespace: use at most 63 lower-case letters a-z, digits and inner '-'",
     ),
 ]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.argocd.strings import NAME_PATTERN
+from generator.argocd.strings import NAMESPACE_PATTERN
 
 if TYPE_CHECKING:
     from generator.charts.inventory import Inventory
@@ -52,7 +52,7 @@ def find_former_destinations(
         for each, since in sorted({**left, **inventory.former_destinations}.items())
         if since >= oldest
         and each.environment in registry.environments
-        and NAME_PATTERN.fullmatch(each.namespace)
+        and NAMESPACE_PATTERN.fullmatch(each.namespace)
         and each.cluster.startswith(("name:", "server:"))
         and _destination_key(registry, each) not in needed
     }

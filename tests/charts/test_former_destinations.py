@@ -122,3 +122,9 @@ def test_an_edited_inventory_permits_nothing_that_is_no_namespace() -> None:
             f"dev shop web server:{_IN_CLUSTER}", f"dev shop {namespace} {cluster}".replace('"', '\\"')
         )
         assert _render(_WITHOUT_WEB, parse_inventory(edited.encode(), "here")).former_destinations == {}
+
+
+def test_a_namespace_may_begin_with_a_digit() -> None:
+    text = _REGISTRY.replace("shop/web.git", 'shop/web.git"\nnamespace = "1web').replace('"new"]', '"1web"]')
+    before = _published(text)
+    assert "1web" in _destinations(_render(text.replace('["api", "web"]', '["api"]'), before))
