@@ -28,7 +28,8 @@ from generator.working_registry import WorkingRegistry
 def codeowners_command(registry_path: str | None, as_json: bool, dry_run: bool, write: bool) -> None:
     """Generate CODEOWNERS entries for the teams.
 
-    The team's owners own the team's registry files and the generated files of its apps. The owners in [workloads]
+    The team's owners own the team's registry files, the generated files of its apps, and the folders of this repository
+    that the registry grants to the team. The owners in [workloads]
     own the root file, included files of no team and all other generated files. Without owners, no entry is generated.
     """
 
@@ -39,7 +40,9 @@ def codeowners_command(registry_path: str | None, as_json: bool, dry_run: bool, 
     forge = detect_forge(repository, os.environ) if repository else ""
     forge, name = find_codeowners_file(forge, lambda name: os.path.lexists(top / name))
     charts = working.has_charts_beside(book.registry.workloads)
-    lines = generate_codeowners_lines(book, working.folder, include_charts=charts, forge=forge)
+    lines = generate_codeowners_lines(
+        book, working.folder, include_charts=charts, forge=forge, repository=working.origin
+    )
     if not write:
         console.print_json({"lines": lines}) if as_json else console.print_result("\n".join(lines))
         return

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
+from generator.argocd.urls import repository_key, split_grant
 from generator.errors import RefusedError
 from generator.registry.editable import EditableRegistry
 from generator.registry.files import TEAM_PLACEHOLDER
@@ -35,19 +36,32 @@ def find_codeowners_file(forge: str, exists: Callable[[str], bool]) -> tuple[str
 
 
 def generate_codeowners_lines(
-    editable: EditableRegistry, registry_folder: str, *, include_charts: bool, forge: str = "github"
+    editable: EditableRegistry,
+    registry_folder: str,
+    *,
+    include_charts: bool,
+    forge: str = "github",
+    repository: str | None = None,
 ) -> list[str]:
     """Generate the CODEOWNERS lines, general ones first, because the last matching pattern wins.
 
     `registry_folder` is relative to the root of the repository ("" for the root itself). Set `include_charts` if
-    the generated files are in this repository too. Raises RefusedError for a name that CODEOWNERS cannot hold.
+    the generated files are in this repository too. Teams also own the folders that they are granted of `repository`,
+    the URL of this one. Raises RefusedError for a name that CODEOWNERS cannot hold.
     """
     prefix = f"/{registry_folder}/" if registry_folder else "/"
-    lines = list(_registry_file_owners(editable, prefix))
+    lines = [*_granted_folder_owners(editable, repository), *_registry_file_owners(editable, prefix)]
     if include_charts:
         lines += _generated_file_owners(editable, prefix)
     write_pattern = _regular_expression if forge == "gitea" else _escape_pattern
     return [f"{write_pattern(pattern)} {' '.join(owners)}" for pattern, owners in lines if owners]
+
+
+def _granted_folder_owners(editable: EditableRegistry, repository: str | None) -> Iterator[tuple[str, list[str]]]:
+    for team in editable.registry.teams.values():
+        for url, folder in map(split_grant, team.repositories):
+            if repository and folder is not None and repository_key(url) == repository_key(repository):
+                yield f"/{folder}/", team.owners
 
 
 def _registry_file_owners(editable: EditableRegistry, prefix: str) -> Iterator[tuple[str, list[str]]]:

@@ -269,3 +269,16 @@ def test_charts_of_another_repository(repository: Path) -> None:
     assert "multi-repo" not in run()
     (repository / "apps.toml").write_text(text.replace("acme/workloads.git", "acme/registry"))
     assert "multi-repo" in run()
+
+
+def test_a_team_owns_the_folders_of_this_repository_that_it_is_granted() -> None:
+    mono = ROOT.replace('"https://git.example.com/b/"', '"https://git.example.com/mono.git//b", "https://x.io/y//b"')
+    mono = mono.replace("[teams.b]\n", '[teams.b]\nowners = ["@acme/b"]\n')
+    mono = mono.replace("https://git.example.com/b/cart.git", "https://git.example.com/mono.git").replace(
+        'path = "chart"', 'path = "b/cart"'
+    )
+    origin = "git@git.example.com:mono.git"
+    lines = generate_codeowners_lines(book(**{"apps.toml": mono}), "", include_charts=False, repository=origin)
+    assert lines[0] == "/b/ @acme/b"
+    assert lines[1].startswith("/apps.toml "), "what the root file needs is more important, and so comes later"
+    assert "/b/ @acme/b" not in generate_codeowners_lines(book(**{"apps.toml": mono}), "", include_charts=False)
