@@ -6,6 +6,7 @@ import gc
 import importlib
 import io
 import keyword
+import logging
 import os
 import sys
 import traceback
@@ -55,6 +56,44 @@ COMMANDS = {
 _ALIASES = {"release": "unhold"}
 
 
+def _output_options() -> list[click.Parameter]:
+    """The options of every command, and of `workloads` itself, for what is printed."""
+    return [
+        click.Option(
+            ["-v", "--verbose"],
+            is_flag=True,
+            expose_value=False,
+            callback=lambda context, option, value: _print_started_programs() if value else None,
+            help="Print each git and helm command that is started.",
+        ),
+        click.Option(
+            ["-q", "--quiet"],
+            is_flag=True,
+            expose_value=False,
+            callback=lambda context, option, value: console.configure(quiet=value or None),
+            help="Print results and errors only.",
+        ),
+        click.Option(
+            ["--color"],
+            type=click.Choice(["auto", "always", "never"]),
+            expose_value=False,
+            callback=lambda context, option, value: console.configure(color=value),
+            help="Whether to print in color; default: auto, in a terminal without NO_COLOR.",
+        ),
+    ]
+
+
+class _MessageHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        console.print_problem(record.getMessage())
+
+
+def _print_started_programs() -> None:
+    logger = logging.getLogger("generator")
+    logger.setLevel(logging.DEBUG)
+    logger.handlers = [_MessageHandler()]
+
+
 class _LazyCommandGroup(click.Group):
     """A click group that imports a command's module only when the command runs."""
 
@@ -68,6 +107,8 @@ class _LazyCommandGroup(click.Group):
         name = cmd_name.replace("-", "_")
         module = f"{name}_" if keyword.iskeyword(name) else name
         command: click.Command = getattr(importlib.import_module(f"generator.commands.{module}"), f"{name}_command")
+        if not any("--quiet" in parameter.opts for parameter in command.params):
+            command.params += _output_options()
         if ctx.resilient_parsing:
             from generator.commands.completion import complete_names
 
@@ -113,6 +154,9 @@ def workloads() -> None:
     """One typed registry, apps.toml, becomes an Argo CD app-of-apps Helm chart for every environment."""
 
 
+workloads.params += _output_options()
+
+
 def main() -> NoReturn:
     """Run the command and exit with its exit code."""
     _repair_output_streams()
@@ -145,6 +189,8 @@ def _repair_output_streams() -> None:
 
 def _run_command_line() -> int:
     """Run the command and convert every error to an exit code."""
+    console.configure(quiet=False, color="auto")
+    logging.getLogger("generator").setLevel(logging.WARNING)
     try:
         code = workloads(prog_name="workloads", standalone_mode=False)
     except click.ClickException as error:
@@ -169,7 +215,7 @@ def _report_usage_error(error: click.ClickException) -> int:
     """Print click's error with control characters escaped, and return its exit code."""
     said = io.StringIO()
     error.show(said)
-    console.print_message(said.getvalue().rstrip("\n"))
+    console.print_problem(said.getvalue().rstrip("\n"))
     return error.exit_code
 
 
@@ -181,8 +227,8 @@ def _report_system_error(error: OSError) -> int:
 def _report_bug() -> int:
     from generator.git.messages import redact
 
-    console.print_message(redact(traceback.format_exc()))
-    console.print_message("This is a bug in workloads; please report it with the lines above and the command.")
+    console.print_problem(redact(traceback.format_exc()))
+    console.print_problem("This is a bug in workloads; please report it with the lines above and the command.")
     return 70
 
 

@@ -22,6 +22,22 @@ _MIN_TOTAL_FOR_BAR = 2_000
 _ESCAPED_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 
+class _OutputSettings:
+    """What the options for output set: fewer messages, and `auto`, `always` or `never` colors."""
+
+    quiet = False
+    color = "auto"
+
+
+_settings = _OutputSettings()
+
+
+def configure(*, quiet: bool | None = None, color: str | None = None) -> None:
+    """Set how much is printed, and whether in color; None leaves a setting as it is."""
+    _settings.quiet = _settings.quiet if quiet is None else quiet
+    _settings.color = color or _settings.color
+
+
 def count_noun(number: int, noun: str) -> str:
     """Format a number with its noun: `1 file`, `2 files`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
@@ -73,7 +89,13 @@ def print_json(value: Any) -> None:
 
 
 def print_message(text: str) -> None:
-    """Print a message to stderr."""
+    """Print a message to stderr, unless --quiet is given."""
+    if not _settings.quiet:
+        print_problem(text)
+
+
+def print_problem(text: str) -> None:
+    """Print to stderr what --quiet does not suppress, such as an error."""
     _write_stream(sys.stderr, escape_unprintable(text) + "\n")
 
 
@@ -83,14 +105,14 @@ def print_error(error: GeneratorError, *, as_json: bool = False) -> None:
         print_json({"error": _error_json(error)})
     if isinstance(error, RegistryError):
         for problem in error.problems:
-            print_message(str(problem).replace("\n", "\\n"))
-        print_message(error.message)
+            print_problem(str(problem).replace("\n", "\\n"))
+        print_problem(error.message)
     else:
-        print_message(f"error: {error.message}")
+        print_problem(f"error: {error.message}")
     if error.remedy:
-        print_message(f"hint: {error.remedy}")
+        print_problem(f"hint: {error.remedy}")
     if error.not_done:
-        print_message(error.not_done)
+        print_problem(error.not_done)
 
 
 def _error_json(error: GeneratorError) -> dict[str, Any]:
@@ -130,7 +152,8 @@ def print_table(
         grid.add_column(name, overflow="fold", no_wrap=index != text_column)
     for row, line in zip(rows, lines[1:], strict=True):
         grid.add_row(*(text.Text(cell, styles(value) if styles else "") for value, cell in zip(row, line, strict=True)))
-    console.Console(file=sys.stdout, highlight=False, markup=False).print(grid)
+    width = None if sys.stdout.isatty() else sum(widths) + 2 * len(widths)
+    console.Console(file=sys.stdout, highlight=False, markup=False, force_terminal=True, width=width).print(grid)
 
 
 def _print_blocks(lines: Sequence[Sequence[str]]) -> None:
@@ -162,6 +185,8 @@ def _display_width(text: str) -> int:
 
 
 def _supports_color() -> bool:
+    if _settings.color != "auto":
+        return _settings.color == "always"
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
 

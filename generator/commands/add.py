@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import Any
 
 import click
@@ -14,7 +13,9 @@ from generator.commands.edit_options import edit_options, run_edit
 from generator.commands.options import override_options
 from generator.commands.policy_options import open_remotes
 from generator.errors import UsageError
+from generator.promotion.app_edits import RegistryEdit
 from generator.promotion.onboarding import NewApp, onboard_app, suggest_app_fields
+from generator.publishing.context import EditContext
 from generator.registry.registry import Registry
 from generator.working_registry import WorkingRegistry
 
@@ -47,9 +48,11 @@ def add_command(app: str, registry_path: str | None, **flags: Any) -> None:
     working = WorkingRegistry.find(registry_path)
     ask = None if flags["no_verify_remote"] else open_remotes(working)
     new = _complete_new_app(working, app, flags, ask)
-    if new.revision is None and ask is not None:
-        new = replace(new, revision=ask.read_refs(new.repository).default_branch)
-    run_edit(working, lambda context: onboard_app(context.editable, new, flags["environments"], ask), flags)
+
+    def onboard(context: EditContext) -> RegistryEdit:
+        return onboard_app(context.editable, new, flags["environments"], ask)
+
+    run_edit(working, onboard, flags)
 
 
 def _complete_new_app(working: WorkingRegistry, app: str, flags: dict[str, Any], remotes: AppRemotes | None) -> NewApp:

@@ -38,6 +38,8 @@ def complete_names(command: click.Command) -> None:
     """Let the shell complete the options and arguments of `command` that name something in the registry."""
     for parameter in command.params:
         placeholder = (parameter.metavar or parameter.human_readable_name.upper()).strip("[].")
+        if placeholder == "REV" and command.name in ("promote", "rollback"):
+            parameter.type = _RegistryName("revisions")
         if placeholder in _KINDS:
             parameter.type = _RegistryName(_KINDS[placeholder])
         elif placeholder == "FILE":
@@ -54,6 +56,10 @@ class _RegistryName(click.ParamType[str]):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         names = _list_names(self._kind, ctx.params.get("registry_path"))
+        if self._kind == "revisions":
+            given = {*(ctx.params.get("apps") or ()), ctx.params.get("app"), *ctx.args}
+            pins = [(app, revision) for app, _, revision in (name.partition("@") for name in names)]
+            names = sorted({pin for app, pin in pins if app in given} or {pin for _, pin in pins})
         return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
@@ -73,6 +79,9 @@ def _names_in_file(kind: str, data: Mapping[str, Any]) -> Iterator[str]:
     if kind == "rules":
         for name in environments:
             yield from _strings(_table(_table(environments, name), "policy").get("overrides"))
+    elif kind == "revisions":
+        for name in environments:
+            yield from (entry for entry in _strings(_table(environments, name).get("apps")) if "@" in entry)
     elif kind == "entries":
         for name in environments:
             apps = _strings(_table(environments, name).get("apps"))

@@ -12,7 +12,7 @@ from generator.commands.registry_view import read_registry_and_history, read_req
 from generator.errors import UsageError
 from generator.promotion.history import History, RevisionChange
 from generator.promotion.times import parse_moment
-from generator.registry.problems import require_known_names
+from generator.registry.problems import require_known_names, suggest_nearest
 from generator.working_registry import WorkingRegistry
 
 
@@ -33,8 +33,9 @@ def history_command(
     history = read_required_history(working, now, remote=remote)
     changes = history.filter_changes(app, environment, begin)
     if not changes and app is not None and not history.filter_changes(app):
+        names = {change.app for change in history.revision_changes}
         raise UsageError(
-            f"{app} has no history in {working.path}",
+            f"{app} has no history in {working.path}{suggest_nearest(app, names)}",
             remedy="check the spelling, or commit the registry first",
         )
     if environment is not None and not changes:

@@ -10,6 +10,7 @@ from generator.commands.edit_options import edit_options, run_edit
 from generator.promotion.app_edits import RegistryEdit
 from generator.promotion.resharding import build_resharding_step, parse_shard_setting
 from generator.publishing.context import EditContext, require_workloads_repository
+from generator.registry.problems import require_known_name
 from generator.working_registry import WorkingRegistry
 
 
@@ -29,6 +30,7 @@ def shard_command(environment: str, by: str, registry_path: str | None, **flags:
     wanted, working = parse_shard_setting(by), WorkingRegistry.find(registry_path)
 
     def shard_environment(context: EditContext) -> RegistryEdit:
+        require_known_name(environment, context.editable.registry.environments, "environment")
         if wanted is not None:
             # The second step would fail without one.
             require_workloads_repository(context.editable.registry, working.origin, environment)

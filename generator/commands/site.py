@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -11,6 +10,7 @@ from generator import console
 from generator.commands.options import current_time, dry_run_option, json_option, registry_option
 from generator.commands.policy_options import open_remotes
 from generator.commands.registry_view import read_registry_and_history, remote_option
+from generator.promotion.times import parse_moment
 from generator.site.pages import render_pages
 from generator.site.site_folder import compare_site_folder, open_site_folder, write_site
 from generator.site.views import build_site
@@ -23,9 +23,9 @@ from generator.working_registry import WorkingRegistry
 @dry_run_option
 @json_option
 @remote_option
-@click.option("--at", "at", type=click.DateTime(), metavar="DATE", help="As of this time (UTC); default: now.")
+@click.option("--at", "at", metavar="TIME", help="As of a time: 7d, yesterday, 2026-11-20 (UTC); default: now.")
 def site_command(
-    folder: Path, registry_path: str | None, dry_run: bool, as_json: bool, remote: bool, at: datetime | None
+    folder: Path, registry_path: str | None, dry_run: bool, as_json: bool, remote: bool, at: str | None
 ) -> None:
     """Write a static site into DIR: deployed revisions, pending promotions, history and metrics.
 
@@ -34,7 +34,7 @@ def site_command(
     """
 
     working = WorkingRegistry.find(registry_path)
-    moment = (at.replace(tzinfo=UTC) if at else current_time()).replace(second=0, microsecond=0)
+    moment = (parse_moment("--at", at, current_time()) if at else current_time()).replace(second=0, microsecond=0)
     output = open_site_folder(folder)
     editable, history = read_registry_and_history(working, current_time(), remote=remote)
     site = build_site(editable, history, moment, open_remotes(working))

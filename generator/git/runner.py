@@ -9,8 +9,10 @@ reads back what was published.
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -26,6 +28,8 @@ from generator.errors import LocalError
 from generator.git import environment
 from generator.git.messages import git_message, redact
 from generator.git.sigterm import raise_on_sigterm
+
+_LOGGER = logging.getLogger(__name__)
 
 MINIMUM_GIT_VERSION = (2, 34)
 _MINIMUM_VERSION_TEXT = ".".join(map(str, MINIMUM_GIT_VERSION))
@@ -104,6 +108,7 @@ class GitRunner:
     ) -> GitResult:
         """Run `git *args` and return its result, even if it fails. Raises `LocalError` if git is missing or too old."""
         settings = self._environment(variables, (*self._config, *config, *environment.FIXED_CONFIG))
+        _LOGGER.debug("%s", redact(f"git {shlex.join(args)}  (in {self._folder})", self._secrets))
         with raise_on_sigterm():
             process = _start_git(_git_executable(), args, self._folder, settings, with_stdin=bool(stdin))
             try:

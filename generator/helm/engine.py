@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import gzip
 import json
+import logging
 import re
+import shlex
 import shutil
 import subprocess
 import tarfile
@@ -18,6 +20,8 @@ from typing import Any
 
 from generator.charts import yaml
 from generator.errors import LocalError
+
+_LOGGER = logging.getLogger(__name__)
 
 Manifest = dict[str, Any]
 _LIBRARY_PACKAGE = "helm-python-sdk"
@@ -174,6 +178,7 @@ def _render_with_binary(files: Mapping[str, bytes], values: Mapping[str, Any] | 
             (chart / path).parent.mkdir(parents=True, exist_ok=True)
             (chart / path).write_bytes(data)
         command = [binary, "template", "apps", str(chart), "--namespace", "argocd", "--values", "-"]
+        _LOGGER.debug("%s", shlex.join(command))
         done = subprocess.run(  # noqa: S603
             command, input=json.dumps(dict(values or {})), capture_output=True, text=True, encoding="utf-8", check=False
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from generator.argocd.strings import MAX_APP_NAME_LENGTH, name_problem
@@ -65,7 +65,9 @@ def onboard_app(
     places = environments or tuple(e for e, table in editable.registry.environments.items() if not table.promotes_from)
     for env in places:
         require_environment(editable, env)
-    if remotes is not None and new_app.revision is not None:
+    if remotes is not None and new_app.revision is None:
+        new_app = replace(new_app, revision=remotes.read_refs(new_app.repository).default_branch)
+    elif remotes is not None:
         _refuse_unknown_revision(new_app, remotes)
     after = editable.with_app(new_app.name, new_app.table_values, _choose_app_file(editable, new_app.team))
     messages = []
