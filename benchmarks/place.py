@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
@@ -28,9 +27,6 @@ _CONFIG = """\
 [url "{remote}"]
 \tinsteadOf = {repository}
 """
-
-#: How long `render` reads files again whatever the file system says of them, and a little more, in seconds.
-_YOUNG = 4.0
 
 
 class Place:
@@ -60,13 +56,8 @@ class Place:
         self._base = self._git(self.work, "rev-parse", "HEAD")
 
     def prime(self) -> None:
-        """Publish once: the warm cache then has the private clone too, and whatever is kept of Helm's judgement.
-
-        And once the files that this writes are no longer young, find them unchanged, as a run after the first does.
-        """
+        """Publish once: the warm cache then has the private clone too, and Helm's verdicts."""
         self.workloads("warm", "publish")
-        time.sleep(_YOUNG)
-        self.workloads("warm", "render")
 
     def variables(self, cache: str) -> dict[str, str]:
         """A home and a cache that are nobody's, and nothing else of the caller's environment."""
@@ -114,11 +105,11 @@ class Place:
         shutil.rmtree(self.fresh / "multi-repo", ignore_errors=True)
 
     def promote(self) -> None:
-        """Edit one entry of one team's list as a person would."""
+        """Edit one entry of one team's list as a person would: a new revision for the first environment."""
         serial = next(self._serial)
         number = serial % self.apps
         path = self._file_of(registries.name_of(number))
-        text = registries.promoted(path.read_text(), registries.name_of(number), "prod", f"v90.{serial}.0")
+        text = registries.promoted(path.read_text(), registries.name_of(number), "dev", f"v90.{serial}.0")
         path.write_text(text)
 
     def onboard(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import statistics
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from benchmarks.timing import Sample, middle
 
 _BEGIN, _END = "<!-- results -->", "<!-- end of results -->"
 Document = dict[str, Any]
+#: What other times are shown as multiples of, since seconds depend on the machine and on what else it does.
+_UNIT = "read, cold"
 
 
 def document(runs: Runs, missing: dict[str, str]) -> Document:
@@ -58,15 +61,18 @@ def _counted(runs: Runs) -> str:
 def _medians(runs: Runs) -> str:
     names = list(dict.fromkeys(name for each in runs.values() for run in each for name in run))
     heads = [f"{apps:,} apps" for apps in runs]
-    rows = [(name, *(_cell([run[name] for run in each if name in run]) for each in runs.values())) for name in names]
-    return _rows(("processor s / clock s / MiB", *heads), rows)
+    rows = [(name, *(_cell(name, each) for each in runs.values())) for name in names]
+    return _rows((f"times {_UNIT} / processor s / MiB", *heads), rows)
 
 
-def _cell(samples: Sequence[Sample]) -> str:
-    if not samples:
+def _cell(name: str, runs: Sequence[Run]) -> str:
+    """The medians of one measurement: its share of `_UNIT` in the same run, and the processor time and memory."""
+    found = [run for run in runs if name in run]
+    if not found:
         return ""
-    cpu, wall, peak = (middle(samples, lambda sample, at=at: sample[at]) for at in range(3))  # type: ignore[misc]
-    return f"{cpu:.2f} / {wall:.2f} / {peak:.0f}"
+    shares = [run[name].cpu / run[_UNIT].cpu for run in found if _UNIT in run]
+    cpu, peak = (middle([run[name] for run in found], lambda sample, at=at: sample[at]) for at in (0, 2))  # type: ignore[misc]
+    return f"{f'{statistics.median(shares):.2f}' if shares else '-'} / {cpu:.2f} / {peak:.0f}"
 
 
 def _judged(judged: Iterable[Verdict]) -> str:
