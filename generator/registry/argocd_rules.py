@@ -157,12 +157,12 @@ def _source_reference_problems(app: EffectiveApp) -> Iterator[Finding]:
             if source[key] in names[key]:
                 yield Finding((*at, key), f"{quoted_excerpt(source[key])} is the {key} of two sources: rename one")
             names[key].add(source[key])
-    for at, source in app.sources_with_paths():
-        for index, name in enumerate(source.get("helm", {}).get("valueFiles", ())):
-            ref = name[1:].partition("/")[0]
-            if name.startswith("$") and ref not in names["ref"]:
-                text = f'{quoted_excerpt(name)}: none of this app\'s sources has ref = "{ref}"'
-                yield Finding((*at, "helm", "valueFiles", index), text)
+    dry = app.fields.get("sourceHydrator", {}).get("drySource", {})
+    for at, source in (*app.sources_with_paths(), (("sourceHydrator", "drySource"), dry)):
+        for file in list_file_references(source):
+            if file.ref and file.ref not in names["ref"]:
+                text = f'{quoted_excerpt(file.text)}: none of this app\'s sources has ref = "{file.ref}"'
+                yield Finding((*at, *file.key), text)
 
 
 def _hydrator_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
@@ -177,6 +177,7 @@ def _hydrator_problems(app: EffectiveApp, settings: ValidationSettings) -> Itera
             yield Finding(path, "is not a Git repository: the source hydrator needs one")
         yield from _scheme_problems(path, url, settings)
     yield from _source_tool_problems(("sourceHydrator", "drySource"), hydrator["drySource"])
+    yield from _file_reference_problems(("sourceHydrator", "drySource"), hydrator["drySource"])
 
 
 def pin_problems(app: EffectiveApp, policy: str) -> Iterator[tuple[str, bool]]:

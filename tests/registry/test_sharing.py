@@ -180,6 +180,14 @@ def test_every_team_may_use_a_shared_repository() -> None:
     read(registry)
 
 
+def test_a_registry_of_charts_may_be_shared() -> None:
+    registry = shared()
+    registry["repositories"]["stable"]["url"] = "registry.example.com/charts"
+    registry["apps"]["cache"]["repoURL"] = "registry.example.com/charts"
+    registry["apps"]["sessions"] = {**registry["apps"]["cache"], "team": "sky", "namespace": "sky"}
+    read(registry)
+
+
 def test_a_shared_repository_may_be_for_some_teams_and_charts() -> None:
     read(shared(teams=["sea"], charts=["redis", "postgresql"]))
     assert problems(shared(teams=["sky"])) == [
@@ -235,3 +243,16 @@ def test_a_reserved_namespace_is_shared_by_platform_teams_only() -> None:
     ]
     registry["teams"]["sea"]["platform"] = True
     read(registry)
+
+
+def test_a_source_hydrator_has_no_other_source_to_refer_to() -> None:
+    registry = data(boat={})
+    app = registry["apps"]["boat"]
+    del app["repoURL"]
+    helm = {"valueFiles": ["$values/apps/sea/values.yaml"]}
+    app["sourceHydrator"] = {
+        "drySource": {"repoURL": MONO, "path": "apps/sea/boat", "targetRevision": "main", "helm": helm},
+        "syncSource": {"targetBranch": "hydrated", "path": "apps/sea/boat"},
+    }
+    (found,) = problems(registry)
+    assert found.endswith('none of this app\'s sources has ref = "values"')
