@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -57,6 +58,16 @@ class RegistryError(GeneratorError):
         count = len(self.problems)
         super().__init__(f"{count} problem{'' if count == 1 else 's'} in {name}")
         self.exit_code = 4 if all(p.is_violation for p in self.problems) else 3
+
+
+@contextmanager
+def say_what_is_not_done(text: str) -> Iterator[None]:
+    """Let an error inside say that `text` holds, unless it says itself what was not done."""
+    try:
+        yield
+    except GeneratorError as error:
+        error.not_done = error.not_done or text
+        raise
 
 
 class RefusedError(GeneratorError):

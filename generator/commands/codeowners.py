@@ -17,6 +17,7 @@ from generator.registry.codeowners import (
     generate_codeowners_lines,
     update_codeowners_block,
 )
+from generator.registry.files import replace_file
 from generator.working_registry import WorkingRegistry
 
 
@@ -59,7 +60,6 @@ def codeowners_command(registry_path: str | None, as_json: bool, dry_run: bool, 
 
 
 def _read_codeowners(path: Path) -> str:
-
     if path.is_symlink():
         raise RefusedError(f"{path} is a link", remedy="write to the file itself", not_done="nothing was written")
     try:
@@ -71,11 +71,7 @@ def _read_codeowners(path: Path) -> str:
 
 
 def _write_codeowners(path: Path, text: str) -> None:
-
-    temporary = path.with_name(f".{path.name}.tmp")
     try:
-        temporary.write_bytes(text.encode("utf-8", "surrogateescape"))
-        temporary.replace(path)
+        replace_file(path, text.encode("utf-8", "surrogateescape"))
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise LocalError(f"{path} cannot be written: {error.strerror}", not_done="nothing was written") from error

@@ -180,11 +180,10 @@ def _describe_removal_step(name: str, environment: str) -> tuple[str, ...]:
 
 def _refuse_only_source(editable: EditableRegistry, name: str, environment: str) -> None:
     """Raise RefusedError if another environment lists the app and has no other source environment for it."""
-    for env in editable.registry.environments.values():
-        others = [
-            source for source in env.promotes_from if source != environment and find_listed_app(editable, source, name)
-        ]
-        if environment in env.promotes_from and find_listed_app(editable, env.name, name) is not None and not others:
+    registry = editable.registry
+    for env in registry.environments.values():
+        others = [each for each in env.promotes_from if each != environment and registry.find_listing(each, name)]
+        if environment in env.promotes_from and registry.find_listing(env.name, name) and not others:
             raise RefusedError(
                 f"{name} still runs in {env.name}, which promotes from {environment}",
                 remedy=f"retire it there first: workloads retire {name} --in {env.name}",
@@ -233,9 +232,8 @@ def remove_retired_app(
             _refuse_unsynced_retirement(editable, name, environment, proof)
         after, subject = _remove_entry_and_notes(editable, name, environment), f"remove {name}: {environment}"
         messages.append(f"{name} is removed from {environment}; its workload keeps running there")
-    elsewhere = [
-        env for env in editable.registry.environments if env != environment and find_listed_app(editable, env, name)
-    ]
+    registry = editable.registry
+    elsewhere = [env for env in registry.environments if env != environment and registry.find_listing(env, name)]
     if forget and elsewhere:
         raise RefusedError(f"{name} still runs in {', '.join(elsewhere)}", remedy="retire and remove it there first")
     if forget:
@@ -306,19 +304,11 @@ def format_pin(pin: Pin) -> str:
     return f"{pin.tag} ({revision})" if pin.tag else revision
 
 
-def find_listed_app(editable: EditableRegistry, environment: str, name: str) -> EffectiveApp | None:
-    """Return an app with its settings for an environment; None if the environment does not list it.
-
-    A retired app is still listed.
-    """
-    return editable.registry.find_effective_app(environment, name)
-
-
 def require_listed_app(editable: EditableRegistry, environment: str, name: str) -> EffectiveApp:
     """Return an app with its settings for an environment. Raises UsageError if the environment does not list it."""
     require_environment(editable, environment)
     require_app(editable, name)
-    app = find_listed_app(editable, environment, name)
+    app = editable.registry.find_effective_app(environment, name)
     if app is None:
         raise UsageError(f"{name} is not in {environment}")
     return app

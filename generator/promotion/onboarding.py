@@ -14,7 +14,6 @@ from generator.errors import RefusedError, UsageError
 from generator.git.messages import redact
 from generator.promotion.app_edits import (
     RegistryEdit,
-    find_listed_app,
     format_pin,
     require_app,
     require_environment,
@@ -137,7 +136,7 @@ def migrate_app(
     """
     require_app(editable, old_name)
     _require_new_name(editable, new_name)
-    places = [env for env in editable.registry.environments if find_listed_app(editable, env, old_name)]
+    places = [env for env in editable.registry.environments if editable.registry.find_effective_app(env, old_name)]
     after = editable.with_copied_app(old_name, new_name, namespace or _current_namespace(editable, old_name, places))
     for env in places:
         if item := editable.find_entry(env, old_name):
@@ -157,5 +156,5 @@ def migrate_app(
 
 
 def _current_namespace(editable: EditableRegistry, name: str, environments: list[str]) -> str:
-    running = next((app for env in environments if (app := find_listed_app(editable, env, name))), None)
+    running = next((app for env in environments if (app := editable.registry.find_effective_app(env, name))), None)
     return running.namespace if running else str(editable.registry.apps[name].get("namespace", name))

@@ -12,7 +12,6 @@ from generator.promotion.app_edits import (
     RegistryEdit,
     build_list_entry,
     collapse_whitespace,
-    find_listed_app,
     format_pin,
     require_app,
     require_environment,
@@ -230,7 +229,7 @@ class StepDecider:
         return PromotionStep(name, self.environment, wanted)
 
     def _find_app(self, environment: str, name: str) -> EffectiveApp | None:
-        return find_listed_app(self.editable, environment, name)
+        return self.editable.registry.find_effective_app(environment, name)
 
     def _resolve_app(self, name: str, pin: str | None) -> EffectiveApp:
         """Return the effective app of the target environment, as it would run at a pin, or without one."""
@@ -340,7 +339,7 @@ def _explain_direction(direction: Direction, target: str, wanted: WantedRevision
 
 def _describe_step(editable: EditableRegistry, step: PromotionStep, history: History) -> str:
     name, environment, pin = step.app_name, step.environment.name, step.pin or Pin(None)
-    before = find_listed_app(editable, environment, name)
+    before = editable.registry.find_effective_app(environment, name)
     after = format_pin(pin) if pin.revision else f"follows {step.wanted.revision if step.wanted else ''}"
     if before is None:
         return f"{name}: new in {environment}, {after}"

@@ -10,7 +10,7 @@ from generator.argocd.permissions import matches_glob
 from generator.argocd.revisions import SemanticVersion, parse_tag
 from generator.argocd.version_ranges import parse_version_range
 from generator.errors import NetworkError, UsageError
-from generator.promotion.app_edits import RegistryEdit, find_listed_app, require_app
+from generator.promotion.app_edits import RegistryEdit, require_app
 from generator.promotion.pins import RemoteLookup
 from generator.promotion.policy import PromotionContext
 from generator.promotion.promote import PromotionRequest, promote_apps
@@ -56,7 +56,7 @@ def update_tracked_apps(editable: EditableRegistry, apps: tuple[str, ...], conte
     """
     tracked = _list_tracked_apps(editable, apps)
     places = [env for env, table in editable.registry.environments.items() if not table.promotes_from]
-    running = [app for env in places for name in tracked if (app := find_listed_app(editable, env, name))]
+    running = [app for env in places for name in tracked if (app := editable.registry.find_effective_app(env, name))]
     search = _VersionSearch(editable, context.remotes)
     search.prefetch(running)
     found = {(app.environment, app.app): search.find_newest(app) for app in running}

@@ -28,7 +28,7 @@ from generator.pipeline import find_digests, open_committed_folder
 from generator.promotion.app_edits import RegistryEdit
 from generator.promotion.history import read_registry_history
 from generator.promotion.retirement import find_retirement_time
-from generator.publishing.removal_guard import find_removals, guard_removals
+from generator.publishing.removal_guard import guard_removals
 from generator.registry.reader import read_registry_with_violations
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from generator.pipeline import PreparedCharts
     from generator.promotion.app_edits import PublishedApplications
     from generator.promotion.history import History
-    from generator.publishing.removal_guard import ApplicationIdentities, Removal, RemovalConsent
+    from generator.publishing.removal_guard import ApplicationIdentities, RemovalConsent
     from generator.registry.editable import EditableRegistry
     from generator.registry.registry import Registry
     from generator.working_registry import CommittedFiles, WorkingRegistry
@@ -189,13 +189,6 @@ def _render_applications(working: WorkingRegistry, files: CommittedFiles) -> App
         return {}
     registry, _ = read_registry_with_violations(files, path.name, f"{files.revision[:12]}:{path.parent}")
     return render_plan(plan_charts(registry, find_chart_location(working, registry))).applications
-
-
-def find_removals_since_head(
-    working: WorkingRegistry, registry: Registry, after: PublishedApplications
-) -> tuple[Removal, ...]:
-    """List the Applications at HEAD that `after` deletes or recreates."""
-    return find_removals(read_committed_applications(working, registry), after) if working.checkout else ()
 
 
 def find_chart_location(working: WorkingRegistry, registry: Registry) -> OutputLocation:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from generator.errors import ConflictError, NetworkError, Problem, RegistryError, UsageError
 from generator.git.commit_log import open_commit_log
 from generator.promotion.history import read_history
-from generator.promotion.policy import PolicyReport, RegistryChange
+from generator.promotion.policy import RegistryChange
 from generator.promotion.trailers import parse_change_overrides
 from generator.publishing.comparison_base import find_comparison_base
 from generator.registry.editable import read_editable_registry
@@ -25,18 +25,6 @@ if TYPE_CHECKING:
     from generator.registry.editable import EditableRegistry
     from generator.registry.files import RegistryFiles
     from generator.working_registry import WorkingRegistry
-
-
-def check_working_copy_policy(
-    working: WorkingRegistry, inputs: PolicyInputs, warn: Callable[[str], None], base: str | None = None
-) -> PolicyReport:
-    """Check what the working copy changes since it left the workloads branch, or since the revision `base`.
-
-    Says with `warn` why nothing could be checked, and raises what `read_change` raises. Overrides are also read from
-    the commits of the change.
-    """
-    change = read_change(working, inputs.now, warn, base)
-    return change.check(inputs) if change else PolicyReport()
 
 
 def find_policy_problems(

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from generator.argocd.urls import is_same_repository
-from generator.errors import GeneratorError, UsageError
+from generator.errors import UsageError, say_what_is_not_done
 from generator.forges.detect import open_forge
 from generator.git.checkout import missing_checkout_remedy
 from generator.git.fast_forward import fast_forward_checkout
@@ -83,11 +83,8 @@ def publish_registry(
     An `operation` edits the branch's registry in the same commit.
     Raises what reading, rendering, `CommitBuilder.build_proposal` and the push loop raise.
     """
-    try:
+    with say_what_is_not_done("nothing was pushed"):
         return _publish(working, request, progress, operation)
-    except GeneratorError as error:
-        error.not_done = error.not_done or "nothing was pushed"
-        raise
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -15,12 +14,12 @@ from generator.charts.change_set import compute_changes
 from generator.charts.output_folder import OutputFolder, lock_folder
 from generator.charts.plan import plan_charts
 from generator.charts.render import render_plan
-from generator.errors import ConflictError, GeneratorError, LocalError, RefusedError, UsageError
+from generator.errors import ConflictError, LocalError, RefusedError, UsageError, say_what_is_not_done
 from generator.helm.chart_size import describe_large_charts
 from generator.helm.manifests import render_manifest_files
 from generator.helm.verify import HelmScope
 from generator.pipeline import open_working_folder, prepare_charts, refuse_edited_files, refuse_files_in_the_way
-from generator.promotion.policy import RegistryChange
+from generator.promotion.policy import PolicyReport, RegistryChange
 from generator.publishing.context import (
     EditOperation,
     check_working_copy_removals,
@@ -28,11 +27,12 @@ from generator.publishing.context import (
     find_chart_location,
     find_charts_elsewhere,
     find_committed_charts,
-    find_removals_since_head,
+    read_committed_applications,
     read_edit_context,
 )
-from generator.publishing.policy_check import check_working_copy_policy
-from generator.publishing.removal_guard import RemovalConsent
+from generator.publishing.policy_check import read_change
+from generator.publishing.removal_guard import RemovalConsent, find_removals
+from generator.registry.files import replace_file
 from generator.registry.problems import require_known_names
 from generator.working_registry import refuse_charts_not_checked_out
 
@@ -116,7 +116,7 @@ def render_working_copy(
     Helm verifies the charts with foreign files, and with `adopt` all charts; for `today` see `prepare_charts`.
     Raises RegistryError, ChartError, RefusedError, ConflictError (a file changed meanwhile) and LocalError.
     """
-    with _name_what_is_undone("nothing was written"), _lock_working_copy(working, needed=not dry_run):
+    with _write_access(working, "nothing was written", dry_run=dry_run):
         registry = working.read()
         require_known_names(environments, registry.environments, "environment")
         folder = open_output_folder(working, registry)
@@ -131,13 +131,16 @@ def render_working_copy(
             helm_scope=HelmScope.NONE if without_helm else scope,
             today=today,
         )
+        before = read_committed_applications(working, registry) if working.checkout else {}
         removals = tuple(
             removal
-            for removal in find_removals_since_head(working, registry, charts.tree.applications)
+            for removal in find_removals(before, charts.tree.applications)
             if not environments or removal.key.partition("/")[0] in environments
         )
         elsewhere = find_charts_elsewhere(working, registry)
-        _write_charts(folder, charts, dry_run, show_progress)
+        if charts.change and not dry_run:
+            with show_progress(len(charts.change.files_to_write)) as step:
+                folder.apply_changes(charts.change, charts.before.inventory, step)
     return RenderOutcome(folder.root, charts.change, removals, elsewhere)
 
 
@@ -195,7 +198,8 @@ def check_working_copy(
         helm_scope=HelmScope.NONE if without_helm else HelmScope.ALL,
     )
     check_working_copy_removals(working, charts, consent, base or "HEAD", with_helm=not without_helm)
-    report = check_working_copy_policy(working, policy, warn, base)
+    moves = read_change(working, policy.now, warn, base)
+    report = moves.check(policy) if moves else PolicyReport()
     report.raise_if_refused()
     large = describe_large_charts(charts.verified.sizes, charts.tree.applications, registry)
     warnings = [*registry.notes, *large]
@@ -238,7 +242,7 @@ def edit_working_copy(
     RegistryError where its edit would make the registry invalid, ChartError, RefusedError, LocalError, ConflictError
     if a file changed meanwhile, and RemovalError for a deleted Application that is not in `removals` (`<env>/<app>`).
     """
-    with _name_what_is_undone("nothing was changed"), _lock_working_copy(working, needed=not dry_run):
+    with _write_access(working, "nothing was changed", dry_run=dry_run):
         return _edit_and_render(working, operation, dry_run, verify_with_helm, removals, policy)
 
 
@@ -289,29 +293,11 @@ def open_output_folder(working: WorkingRegistry, registry: Registry) -> OutputFo
     return OutputFolder(folder)
 
 
-def _write_charts(
-    folder: OutputFolder,
-    charts: PreparedCharts,
-    dry_run: bool,
-    show_progress: ShowProgress,
-) -> None:
-    if charts.change and not dry_run:
-        with show_progress(len(charts.change.files_to_write)) as step:
-            folder.apply_changes(charts.change, charts.before.inventory, step)
-
-
 @contextlib.contextmanager
-def _name_what_is_undone(text: str) -> Iterator[None]:
-    try:
+def _write_access(working: WorkingRegistry, not_done: str, *, dry_run: bool) -> Iterator[None]:
+    """Lock the working copy, unless nothing is written; an error inside says what was not done."""
+    with say_what_is_not_done(not_done), contextlib.nullcontext() if dry_run else lock_folder(working.path.parent):
         yield
-    except GeneratorError as error:
-        error.not_done = error.not_done or text
-        raise
-
-
-def _lock_working_copy(working: WorkingRegistry, *, needed: bool) -> contextlib.AbstractContextManager[None]:
-    """The lock under which a command reads and writes the working copy of the registry."""
-    return lock_folder(working.path.parent) if needed else contextlib.nullcontext()
 
 
 def _refuse_edits_not_checked_out(path: Path, names: Iterable[str]) -> None:
@@ -336,31 +322,12 @@ def _write_registry_files(folder: Path, files: Mapping[str, bytes], read_before:
             before = target.read_bytes()
             if before != read_before[name]:
                 raise ConflictError(f"{target} changed while this command ran", remedy="run it again")
-            _replace_registry_file(target, data)
+            replace_file(target, data)
             done.append((target, before))
-    except OSError as error:
-        _restore_registry_files(done)
-        raise LocalError(f"{error.filename or folder} cannot be written: {error.strerror}") from error
-    except ConflictError:
-        _restore_registry_files(done)
-        raise
-
-
-def _restore_registry_files(done: list[tuple[Path, bytes]]) -> None:
-    for target, before in done:
-        with contextlib.suppress(OSError):
-            _replace_registry_file(target, before)
-
-
-def _replace_registry_file(target: Path, data: bytes) -> None:
-    # Edit the target of a symbolic link, and keep the link.
-    real = target.resolve()
-    temporary = real.with_name(f".{real.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.chmod(real.stat().st_mode & 0o7777)
-        temporary.replace(real)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+    except (OSError, ConflictError) as error:
+        for target, before in done:
+            with contextlib.suppress(OSError):
+                replace_file(target, before)
+        if isinstance(error, OSError):
+            raise LocalError(f"{error.filename or folder} cannot be written: {error.strerror}") from error
         raise

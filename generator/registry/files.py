@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, Protocol
 
@@ -227,6 +229,21 @@ class FileOwners:
         named = [found["team"] for pattern in self._team_patterns if (found := pattern.fullmatch(name))]
         matched = [team for pattern, team in self._patterns if pattern.fullmatch(name)]
         return list(dict.fromkeys((*named, *matched, *self._teams_by_name.get(name, ()))))
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a whole file or nothing; its mode and a link to it stay. Raises OSError."""
+    real = path.resolve()
+    temporary = real.with_name(f".{real.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        temporary.write_bytes(data)
+        if real.exists():
+            temporary.chmod(real.stat().st_mode & 0o7777)
+        temporary.replace(real)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
 
 
 def read_regular_file(path: Path) -> bytes | None:
