@@ -151,15 +151,15 @@ def _find_value(source: Mapping[str, Any], text: str) -> PinnedField:
     keys = [quoted or plain for quoted, plain in re.findall(r'"([^"]+)"|([^".]+)', text)]
     value: Any = source.get("helm", {}).get("valuesObject", {})
     for count, key in enumerate(keys):
-        if value is None:
-            break
+        table = ".".join(("helm.valuesObject", *keys[:count]))
         if not isinstance(value, Mapping):
-            table = ".".join(("helm.valuesObject", *keys[:count]))
             remedy = f"remove {quoted_excerpt(key)}, or correct the path"
-            text = f"{table} is {quoted_excerpt(str(value))}, not a table: {remedy}"
-            raise UnknownFieldError(text)
-        value = value.get(key)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, (str, int, float))):
+            raise UnknownFieldError(f"{table} is {quoted_excerpt(str(value))}, not a table: {remedy}")
+        if value and key not in value and count < len(keys) - 1:
+            text = f"{table} has no {quoted_excerpt(key)} (it has {', '.join([*value][:_MAX_LISTED])})"
+            raise UnknownFieldError(f"{text}: add it as a table, or correct the path")
+        value = value.get(key, {} if count < len(keys) - 1 else "")
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         kind = "a boolean" if isinstance(value, bool) else "a list" if isinstance(value, list) else "a table"
         text = f"helm.valuesObject.{text} is {kind}, and a pin is a string: name the key that holds the tag"
         raise UnknownFieldError(text)

@@ -157,7 +157,7 @@ FIELDS: dict[str, Any] = {
         ("targetRevision", "v1", {"targetRevision": "PIN"}),
         ("helm.valuesObject.image.tag", "1.0", {"helm": {"valuesObject": {"image": {"tag": "PIN"}}}}),
         ('helm.valuesObject."web.main".tag', "2", {"helm": {"valuesObject": {"web.main": {"tag": "PIN"}}}}),
-        ("helm.valuesObject.new.tag", "", {"helm": {"valuesObject": {"new": {"tag": "PIN"}}}}),
+        ("helm.valuesObject.image.new", "", {"helm": {"valuesObject": {"image": {"new": "PIN"}}}}),
         ("helm.parameters.image.tag", "1.0", {"helm": {"parameters": [{"name": "image.tag", "value": "PIN"}]}}),
         ("kustomize.images.nginx", "1.27", {"kustomize": {"images": ["nginx:PIN", FIELDS["kustomize"]["images"][1]]}}),
         ("kustomize.images.web", "sha256:00",
@@ -214,6 +214,20 @@ def test_a_digest_of_an_image_follows_an_at_sign() -> None:
     digest = f"sha256:{'0' * 64}"
     pinned = write_pin(FIELDS, ["kustomize.images.nginx"], digest)
     assert pinned["kustomize"]["images"][0] == f"nginx@{digest}"
+
+
+def test_a_value_is_added_where_the_app_has_none() -> None:
+    assert write_pin({}, ["helm.valuesObject.image.tag"], "1") == {"helm": {"valuesObject": {"image": {"tag": "1"}}}}
+
+
+def test_a_pin_sets_the_dry_source_of_a_source_hydrator() -> None:
+    dry = {"repoURL": "https://git.example.com/a/web.git", "targetRevision": "v1", "helm": {"valuesObject": {}}}
+    fields = {"targetRevision": "HEAD", "sourceHydrator": {"drySource": dry, "syncSource": {}}}
+    pinned = write_pin(fields, ["targetRevision", "helm.valuesObject.tag"], "v2")
+    assert pinned["sourceHydrator"] == {
+        "drySource": {**dry, "targetRevision": "v2", "helm": {"valuesObject": {"tag": "v2"}}},
+        "syncSource": {},
+    }
 
 
 def test_a_pin_of_a_chart_takes_its_tag_prefix_away() -> None:
