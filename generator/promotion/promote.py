@@ -258,7 +258,7 @@ class StepDecider:
         if wanted.wanted_kind == "branch" and self.environment.policy.pin == "commit":
             return False  # Only the repository knows the branch's commit.
         tag = self.editable.pinned_tag(self.environment.name, here.app)
-        return wanted.revision == here.revision or (wanted.wanted_kind == "tag" and wanted.revision == tag)
+        return here.deploys(wanted.revision) or (wanted.wanted_kind == "tag" and wanted.revision == tag)
 
     def _compare_with_target(self, wanted: WantedRevision, here: EffectiveApp | None) -> Direction:
         if here is None:
@@ -305,7 +305,7 @@ class StepDecider:
                 raise
             return step._replace(refusals=(Refusal("network", error.message),))
         here = self._find_app(self.environment.name, step.app_name)
-        if here is not None and here.revision == (pin.revision or own):
+        if here is not None and (here.deploys(pin.revision) if pin.revision else here.revision == own):
             return PromotionStep(step.app_name, self.environment, direction=Direction.EQUAL)
         return self._check_pin(step, wanted, pin)
 

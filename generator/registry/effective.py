@@ -176,6 +176,12 @@ class EffectiveApp:
             return first.read(self.fields)
         return str(self._revision_sources[0].get("targetRevision", "HEAD"))
 
+    def deploys(self, revision: str) -> bool:
+        """Whether every field that a pin sets has this value: without a pin, they may differ."""
+        values = [str(source.get("targetRevision", "HEAD")) for source in self._revision_sources]
+        values += [each.read(self.fields) for each in self.pinned_fields if not each.is_revision]
+        return all(value == revision for value in values)
+
     @property
     def version_order(self) -> str:
         """How versions of the app compare: `semver`, `calver` or `date`."""

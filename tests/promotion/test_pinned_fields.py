@@ -141,6 +141,22 @@ def test_a_hand_edit_of_what_a_pin_would_set_meets_the_policy(world: World) -> N
     assert "prod/web: soak: 1.1.0 is not committed in test yet; the soak time is 24h" in done.err
 
 
+def test_two_fields_with_different_values_get_one_pin(
+    tmp_path: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = GIT_CHART + 'pins = ["targetRevision", "helm.parameters.tag"]\nhelm.parameters = { tag = "old" }\n'
+    world = World(tmp_path, workloads, monkeypatch).build(REGISTRY.replace("APP\n", both), "")
+    path = world.checkout / "apps.toml"
+    path.write_text(
+        path.read_text().replace('"web", # the shop', f'"web@{COMMIT}",').replace("apps = []", 'apps = ["web"]', 1)
+    )
+    world.ok("render")
+    world.commit("pinned in dev")
+    assert world.ok("promote", "web", "--to", "test")
+    assert f'"web@{COMMIT}"' in world.diff()
+    assert "already up to date" in world.ok("promote", "web", "--to", "test")
+
+
 FIELDS: dict[str, Any] = {
     "targetRevision": "v1",
     "helm": {
