@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ from generator.commands.options import current_time, dry_run_option, json_option
 from generator.commands.policy_options import open_remotes
 from generator.commands.registry_view import read_registry_and_history, remote_option
 from generator.promotion.times import parse_moment
+from generator.site.links import SiteLinks
 from generator.site.pages import render_pages
 from generator.site.site_folder import compare_site_folder, open_site_folder, write_site
 from generator.site.views import build_site
@@ -37,7 +39,10 @@ def site_command(
     moment = (parse_moment("--at", at, current_time()) if at else current_time()).replace(second=0, microsecond=0)
     output = open_site_folder(folder)
     editable, history = read_registry_and_history(working, current_time(), remote=remote)
-    site = build_site(editable, history, moment, open_remotes(working))
+    workloads, argocd = editable.registry.workloads, editable.registry.argocd
+    registry_url = working.origin or workloads.repository or ""
+    links = SiteLinks(registry_url, argocd.url or "", argocd.namespace, os.environ)
+    site = build_site(editable, history, moment, open_remotes(working), links)
     change, owned = compare_site_folder(output, render_pages(site))
     if change and not dry_run:
         write_site(output, change, owned)

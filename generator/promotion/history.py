@@ -44,6 +44,19 @@ class RevisionChange(NamedTuple):
     overrides: tuple[str, ...] = ()
 
 
+class HoldChange(NamedTuple):
+    """A hold that was placed, changed or lifted: a note is None where there is no hold."""
+
+    environment: str
+    app: str
+    old_note: str | None
+    new_note: str | None
+    changed_at: datetime
+    author: str
+    commit: str
+    subject: str
+
+
 class RunInterval(NamedTuple):
     """The period in which an environment listed an app at one revision; `until` is None while it still does."""
 
@@ -51,31 +64,23 @@ class RunInterval(NamedTuple):
     until: datetime | None
 
 
-class HoldStart(NamedTuple):
-    """Who put a hold with this note in place, when it came onto the branch, and in which commit."""
-
-    note: str
-    since: datetime
-    author: str
-    commit: str
-
-
 @dataclass(frozen=True)
 class History:
-    """All revision changes, oldest first, and tags by (app, commit); `is_cut_off` if the oldest commits are missing.
+    """All changes of revisions and of holds, oldest first, and tags by (app, commit).
 
-    `holds` are those of the last version, by (environment, app).
+    `is_cut_off` is true if the oldest commits are missing.
     """
 
     revision_changes: tuple[RevisionChange, ...] = ()
     commit_tags: Mapping[tuple[str, str], str] = field(default_factory=dict)
     is_cut_off: bool = False
-    holds: Mapping[tuple[str, str], HoldStart] = field(default_factory=dict)
+    hold_changes: tuple[HoldChange, ...] = ()
 
-    def find_hold_start(self, environment: str, app: str, note: str) -> HoldStart | None:
+    def find_hold_start(self, environment: str, app: str, note: str) -> HoldChange | None:
         """Return who holds an app with this note, and since when; None if the hold is not committed."""
-        found = self.holds.get((environment, app))
-        return found if found and found.note == note else None
+        changes = (each for each in reversed(self.hold_changes) if (each.environment, each.app) == (environment, app))
+        last = next(changes, None)
+        return last if last and last.new_note == note else None
 
     @cached_property
     def _changes_by_app(self) -> Mapping[tuple[str, str], Sequence[RevisionChange]]:
@@ -114,18 +119,28 @@ class History:
 
     def was_rolled_back(self, environment: str, app: str, revision: str) -> bool:
         """Whether an environment came back to `revision`, which it runs now, from one that it ran later."""
+        changes = self._changes_by_app.get((environment, app), ())
+        if not changes or changes[-1] not in self.rollbacks:
+            return False
+        return self.format_revision(app, changes[-1].new_revision) == self.format_revision(app, revision)
+
+    @cached_property
+    def rollbacks(self) -> frozenset[RevisionChange]:
+        """The changes after which an environment runs again a revision that it ran before the last one."""
+        groups = self._changes_by_app.values()
+        return frozenset(change for changes in groups for change in self._list_rollbacks(changes))
+
+    def _list_rollbacks(self, changes: Sequence[RevisionChange]) -> Iterator[RevisionChange]:
         way: list[str] = []
-        came_back = False
-        for change in self._changes_by_app.get((environment, app), ()):
-            name = self.format_revision(app, change.new_revision) if change.new_revision is not None else None
-            came_back = name in way[:-1]
+        for change in changes:
+            name = self.format_revision(change.app, change.new_revision) if change.new_revision is not None else None
             if name is None:
                 way.clear()
-            elif name in way:
-                del way[way.index(name) + 1 :]
-            else:
+            elif name not in way:
                 way.append(name)
-        return came_back and way[-1:] == [self.format_revision(app, revision)]
+            elif name != way[-1]:
+                del way[way.index(name) + 1 :]
+                yield change
 
     def count_changes_since_run(self, environment: str, app: str, revision_names: Collection[str]) -> int | None:
         """Count the changes since an app last ran one of `revision_names`: 0 if it runs one now, None if never."""
@@ -185,7 +200,7 @@ def read_history(commit_log: CommitLog, location: RegistryLocation, now: datetim
     ):
         _read_new_blobs(commit_log, revisions, reader.list_registry_blobs(batch), alone=len(batch) == 1)
         reader.record_changes(batch)
-    return History(tuple(reader.revision_changes), revisions.tag_by_commit, holds=reader.holds)
+    return History(tuple(reader.revision_changes), revisions.tag_by_commit, hold_changes=tuple(reader.hold_changes))
 
 
 def _read_new_blobs(
@@ -265,7 +280,8 @@ class _HistoryReader:
         pathspecs: Sequence[str],
     ) -> None:
         self.revision_changes: list[RevisionChange] = []
-        self.holds: dict[tuple[str, str], HoldStart] = {}
+        self.hold_changes: list[HoldChange] = []
+        self._holds: ListedHolds = {}
         self._commit_log = commit_log
         self._locations = locations
         self._revisions = revisions
@@ -279,14 +295,14 @@ class _HistoryReader:
         return {oid for version in batch for oid in self._registry_blobs(version) or ()}
 
     def record_changes(self, batch: Iterable[LoggedCommit]) -> None:
-        """Record the revision changes from version to version."""
+        """Record the changes of revisions and holds from version to version."""
         for version in batch:
             oids = self._registry_blobs(version)
             after = self._revisions.find_listed_revisions(oids) if oids is not None else None
-            if after is not None:  # Skip versions that do not parse.
+            if oids is not None and after is not None:  # Skip versions that do not parse.
                 self.revision_changes += self._list_changes(version, after)
                 self._previous_revisions = after
-                self._record_holds(version, self._revisions.find_holds(oids or ()))
+                self._record_holds(version, self._revisions.find_holds(oids))
 
     def _registry_blobs(self, version: LoggedCommit) -> list[str] | None:
         """List the blob IDs of the root file and its includes; None if the root file cannot be read."""
@@ -325,13 +341,14 @@ class _HistoryReader:
             )
 
     def _record_holds(self, version: LoggedCommit, after: ListedHolds) -> None:
-        """Record the holds of a version: those with an earlier note keep their start."""
-        kept = {key: start for key, start in self.holds.items() if after.get(key) == start.note}
-        for key in after.keys() - kept.keys():
-            author = _describe_origins(self._find_origins(version, (*key, "hold")), version).author
+        """Record the holds that a version places, changes or lifts."""
+        before = self._holds
+        for key in sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key)):
+            origins = _describe_origins(self._find_origins(version, (*key, "hold")), version)
             arrived = self._arrived.get(version.commit, version.committed_at)
-            kept[key] = HoldStart(after[key], arrived, author, version.commit)
-        self.holds = kept
+            ends = before.get(key), after.get(key)
+            self.hold_changes.append(HoldChange(*key, *ends, arrived, origins.author, version.commit, origins.subject))
+        self._holds = after
 
     def _find_origins(self, version: LoggedCommit, key: tuple[str, ...]) -> Sequence[LoggedCommit]:
         """Find the commits that say who made a change, and why: of a merge, the merged commits that made it."""

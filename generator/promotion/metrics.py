@@ -113,7 +113,10 @@ def _to_whole_seconds(time: timedelta | None) -> int | None:
 
 
 def list_deployments(registry: Registry, history: History, app: str) -> list[Deployment]:
-    """List an app's deployments to final environments (those that no other promotes from). Rollbacks do not count."""
+    """List an app's deployments to final environments (those that no other promotes from).
+
+    Neither rollbacks nor the revision with which an app is onboarded in an environment count.
+    """
     environments = registry.environments
     below = {source for env in environments.values() for source in env.promotes_from}
     found: list[Deployment] = []
@@ -154,7 +157,8 @@ def _derive_deployments(
         names = [name for name, _ in way]
         name = _shared_revision_name(history, app, change.new_revision)
         if name not in names:
-            deployed.append((name, change.changed_at))
+            if way:  # The first revision is that with which the app was onboarded.
+                deployed.append((name, change.changed_at))
             way.append((name, change.changed_at))
             continue
         back = names.index(name)

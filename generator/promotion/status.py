@@ -9,7 +9,7 @@ from typing import Any
 
 from generator.argocd.revisions import shorten_commit
 from generator.promotion.direction import Direction, compare_phrase
-from generator.promotion.history import History, HoldStart
+from generator.promotion.history import History, HoldChange
 from generator.promotion.pins import WantedRevision
 from generator.promotion.policy import PromotionContext
 from generator.promotion.policy_rules import Hold, Refusal, parse_hold
@@ -182,13 +182,13 @@ class ListedHold:
     environment: str
     app: str
     hold: Hold
-    start: HoldStart | None = None
+    start: HoldChange | None = None
 
     def describe(self, now: datetime) -> str:
         """One line: `billing: held in prod: "2026-11-16 pen test", by Ada on 2026-11-16 10:00 UTC in 0c1d2e3f4`."""
         ended = "" if self.hold.is_active(now) else " (this hold has ended)"
         start = self.start
-        who = f", by {start.author} on {format_time(start.since)} in {start.commit[:9]}" if start else ""
+        who = f", by {start.author} on {format_time(start.changed_at)} in {start.commit[:9]}" if start else ""
         return f'{self.app}: held in {self.environment}: "{self.hold.note}"{who}{ended}'
 
     def to_json_object(self, now: datetime) -> dict[str, Any]:
@@ -202,7 +202,7 @@ class ListedHold:
             "reason": self.hold.reason,
             "until": until,
             "active": self.hold.is_active(now),
-            "since": start.since.isoformat() if start else None,
+            "since": start.changed_at.isoformat() if start else None,
             "who": start.author if start else None,
             "commit": start.commit if start else None,
         }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,11 +13,13 @@ from generator.promotion.history import History
 from generator.promotion.metrics import DeliveryMetrics
 from generator.promotion.times import format_age, format_time
 from generator.site.graphs import rank_environments, summarize_policy
-from generator.site.views import CELL_STATES, OPEN_STATES, Site
+from generator.site.views import ATTENTION_STATES, CELL_STATES, Event, Site
 
 #: Names that Windows reserves for devices, with any extension. App names have no underscore, so `_` is safe.
 _WINDOWS_DEVICE_NAMES = {*["con", "prn", "aux", "nul"], *(f"{kind}{i}" for kind in ("com", "lpt") for i in range(10))}
 _MAX_BARS = 15
+#: The activity page has so many changes; the pages of apps have all of theirs.
+_MAX_EVENTS = 500
 
 
 def render_pages(site: Site) -> dict[str, bytes]:
@@ -28,6 +31,7 @@ def render_pages(site: Site) -> dict[str, bytes]:
 
 def _render_page_texts(site: Site) -> Iterator[tuple[str, str]]:
     yield "index.html", render_index_page(site)
+    yield "activity.html", _render_activity_page(site)
     yield "metrics.html", _render_template("metrics", site, root="", **_list_bars(site))
     for app in site.apps:
         yield page_path("apps", app.name), _render_template("app", site, app=app)
@@ -46,6 +50,16 @@ def render_index_page(site: Site) -> str:
 def page_path(folder: str, name: str) -> str:
     """The path of the page of an app or environment."""
     return f"{folder}/{name}{'_' if name in _WINDOWS_DEVICE_NAMES else ''}.html"
+
+
+def _render_activity_page(site: Site) -> str:
+    repositories = {app.name: app.repository for app in site.apps}
+    days = _group_by_day(site.events[:_MAX_EVENTS])
+    return _render_template("activity", site, root="", days=days, repositories=repositories)
+
+
+def _group_by_day(events: Iterable[Event]) -> list[tuple[str, list[Event]]]:
+    return [(day, list(group)) for day, group in groupby(events, key=lambda event: _format_day(event.happened_at))]
 
 
 class Bar(NamedTuple):
@@ -77,7 +91,7 @@ def _render_template(template: str, site: Site, root: str = "../", **context: An
     }
     environment.globals |= {
         "states": CELL_STATES,
-        "open_states": OPEN_STATES,
+        "attention_states": ATTENTION_STATES,
         "place": page_path,
         "asks": summarize_policy,
         "revision": History.format_revision,
@@ -102,4 +116,4 @@ def _format_measures(measures: DeliveryMetrics) -> list[str]:
     rate, times = measures.failure_rate, (measures.lead_time, measures.time_to_restore)
     lead, restore = (format_age(time) if time is not None else "-" for time in times)
     failed = "-" if rate is None else f"{rate:.0%}"
-    return [str(measures.deployments), f"{measures.per_week:.1f}", lead, failed, restore]
+    return [str(measures.deployments), f"{measures.per_week:.1f}", lead, failed, restore, str(measures.overridden)]

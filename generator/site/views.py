@@ -20,19 +20,22 @@ from generator.registry.editable import EditableRegistry
 from generator.registry.effective import EffectiveApp
 from generator.registry.model import Freeze
 from generator.registry.registry import Environment, Registry
+from generator.site.links import SiteLinks
 
 #: The label of each cell state; a cell has the first state that applies.
 CELL_STATES = {
     "blocked": "blocked",
     "held": "held",
     "frozen": "frozen",
-    "behind": "behind",
+    "behind": "ready",
     "ahead": "ahead",
     "differs": "differs",
     "retired": "retired",
     "current": "up to date",
     "absent": "not deployed",
 }
+#: The states that need somebody, most urgent first.
+ATTENTION_STATES = ("blocked", "behind", "ahead", "differs", "held", "frozen")
 #: The states of cells that wait for a promotion.
 OPEN_STATES = ("blocked", "held", "frozen", "behind")
 #: The number of whole weeks before the moment that are measured.
@@ -44,6 +47,7 @@ class Cell:
     """An app in an environment: `revision` as people read it, `exact` as Argo CD reads it.
 
     `remark` compares it with its source environment, `reasons` lists every rule that blocks its promotion.
+    `application` is the name of its Application.
     """
 
     environment: str
@@ -54,6 +58,22 @@ class Cell:
     since: datetime | None = None
     remark: str = ""
     reasons: tuple[str, ...] = ()
+    application: str = ""
+
+
+class Event(NamedTuple):
+    """What happened to an app in an environment, as `kind` says in words: a change of its revision or of a hold."""
+
+    kind: str
+    environment: str
+    app: str
+    happened_at: datetime
+    author: str
+    commit: str
+    text: str
+    old_revision: str | None = None
+    new_revision: str | None = None
+    overrides: tuple[str, ...] = ()
 
 
 class AppSource(NamedTuple):
@@ -67,7 +87,10 @@ class AppSource(NamedTuple):
 
 @dataclass(frozen=True)
 class AppView:
-    """One app, with a cell for each environment."""
+    """One app, with a cell for each environment, and its history, newest first.
+
+    `repository` has the revisions that its environments list; empty if they are not Git revisions.
+    """
 
     name: str
     team: str
@@ -75,7 +98,19 @@ class AppView:
     owners: Sequence[str]
     cells: tuple[Cell, ...]
     sources: tuple[AppSource, ...]
-    revision_changes: tuple[RevisionChange, ...]
+    events: tuple[Event, ...]
+    repository: str = ""
+
+    @property
+    def urgency(self) -> int:
+        """The place of its most urgent state in ATTENTION_STATES, or the number of those."""
+        found = (ATTENTION_STATES.index(cell.state) for cell in self.cells if cell.state in ATTENTION_STATES)
+        return min(found, default=len(ATTENTION_STATES))
+
+    @property
+    def changed_at(self) -> datetime | None:
+        """When something last happened to it."""
+        return self.events[0].happened_at if self.events else None
 
 
 @dataclass(frozen=True)
@@ -132,35 +167,85 @@ class Site:
     apps: tuple[AppView, ...]
     environments: tuple[EnvironmentView, ...]
     delivery: Delivery
+    events: tuple[Event, ...]
+    links: SiteLinks
 
     @cached_property
-    def cell_count_by_state(self) -> Mapping[str, int]:
-        """The number of cells in each state; a state without cells has no entry."""
-        return Counter(cell.state for app in self.apps for cell in app.cells)
+    def app_count_by_state(self) -> Mapping[str, int]:
+        """The number of apps that are in each state somewhere; a state without apps has no entry."""
+        return Counter(state for app in self.apps for state in {cell.state for cell in app.cells})
+
+    @cached_property
+    def attention(self) -> Mapping[str, list[tuple[AppView, Cell]]]:
+        """The apps in each state that needs somebody, most urgent state first; a state without apps has no entry."""
+        found = {
+            state: [(app, cell) for app in self.apps for cell in app.cells if cell.state == state]
+            for state in ATTENTION_STATES
+        }
+        return {state: cells for state, cells in found.items() if cells}
 
 
-def build_site(editable: EditableRegistry, history: History, moment: datetime, remotes: RemoteLookup) -> Site:
+def build_site(
+    editable: EditableRegistry,
+    history: History,
+    moment: datetime,
+    remotes: RemoteLookup,
+    links: SiteLinks,
+) -> Site:
     """Build the site of a registry at `moment`; `remotes` are never queried."""
     names = tuple(editable.registry.environments)
     found = {
         (wait.environment, wait.app): wait
         for wait in find_pending_promotions(editable, names, PromotionContext(history, moment, remotes))
     }
-    moves: dict[str, list[RevisionChange]] = {}
-    for move in history.revision_changes:
-        moves.setdefault(move.app, []).append(move)
+    events = list_events(history)
+    by_app: dict[str, list[Event]] = {}
+    for event in events:
+        by_app.setdefault(event.app, []).append(event)
     rows = build_matrix_with_history(editable, history)
-    apps = tuple(_build_app_view(row, editable, found, moves.get(row.app, [])) for row in rows)
+    apps = tuple(_build_app_view(row, editable, found, by_app.get(row.app, [])) for row in rows)
     numbered = enumerate(names)
     environments = tuple(_build_environment_view(editable, apps, name, number, moment) for number, name in numbered)
-    return Site(editable, history, moment, apps, environments, measure_delivery(editable.registry, history, moment))
+    delivery = measure_delivery(editable.registry, history, moment)
+    return Site(editable, history, moment, apps, environments, delivery, events, links)
+
+
+def list_events(history: History) -> tuple[Event, ...]:
+    """List all changes of revisions and holds, newest first."""
+    moved = [_describe_revision_change(change, history) for change in history.revision_changes]
+    held = [
+        Event(
+            "held" if change.new_note else "no longer held",
+            *(change.environment, change.app, change.changed_at, change.author, change.commit),
+            change.new_note or change.subject,
+        )
+        for change in history.hold_changes
+    ]
+    events = sorted([*moved, *held], key=lambda event: event.happened_at)
+    return tuple(events[::-1])
+
+
+def _describe_revision_change(change: RevisionChange, history: History) -> Event:
+    kind = "rolled back" if change in history.rollbacks else "changed"
+    if change.new_revision is None:
+        kind = "removed"
+    elif change.old_revision is None:
+        kind = "added"
+    return Event(
+        kind,
+        *(change.environment, change.app, change.changed_at, change.author, change.commit),
+        change.reason or change.subject,
+        change.old_revision,
+        change.new_revision,
+        change.overrides,
+    )
 
 
 def _build_app_view(
     row: MatrixRow,
     editable: EditableRegistry,
     pending_promotions: Mapping[tuple[str, str], PendingPromotion],
-    revision_changes: list[RevisionChange],
+    events: list[Event],
 ) -> AppView:
     declared, team = editable.registry.apps[row.app], editable.registry.teams[row.team]
     cells = tuple(
@@ -169,9 +254,14 @@ def _build_app_view(
     )
     owners = team.owners or editable.registry.workloads.owners
     described = str(declared.get("description", ""))
-    return AppView(
-        row.app, row.team, described, owners, cells, tuple(_list_app_sources(row)), tuple(reversed(revision_changes))
-    )
+    sources = tuple(_list_app_sources(row))
+    return AppView(row.app, row.team, described, owners, cells, sources, tuple(events), _find_repository(row))
+
+
+def _find_repository(row: MatrixRow) -> str:
+    """The Git repository whose revisions the environments list; empty if they list something else."""
+    pinned = [source for app in row.apps_by_environment.values() for source in app.pinned_sources]
+    return str(pinned[0].get("repoURL", "")) if pinned and "chart" not in pinned[0] else ""
 
 
 def _build_cell(
@@ -194,6 +284,7 @@ def _build_cell(
         row.running_since.get(env.name),
         f"{pending_promotion.comparison}: {pending_promotion.source_revision}" if pending_promotion else "",
         tuple(reasons),
+        app.app + env.name_suffix,
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ import tomli
 from generator.errors import UsageError
 from generator.git.checkout import Checkout
 from generator.git.commit_log import open_head_log
-from generator.promotion.history import History, RevisionChange, read_history
+from generator.promotion.history import History, RevisionChange, read_history, read_registry_history
 from generator.promotion.snapshots import RevisionReader
 from generator.working_registry import WorkingRegistry
 from tests.git.remotes import git
+from tests.promotion.world import World
 
 COMMIT = "3f2a9c1d0b7e4e5f8a6b9c0d1e2f3a4b5c6d7e8f"
 APPS = '[apps.a]\ntargetRevision = "main"\n\n[apps.b]\n'
@@ -376,3 +378,34 @@ def test_a_file_that_is_too_large_for_a_registry_is_passed_over(place: Place) ->
     place.commit(apps=BASE.replace('"a"', '"a@v1"') + "#" * (5 << 20))
     place.commit(apps=BASE.replace('"a"', '"a@v2"'))
     assert place.moves()[2:] == [("dev", "a", "main", "v2")]
+
+
+def test_holds_are_part_of_the_history(world: World) -> None:
+    world.ok("promote", "billing", "--to", "test", "--without-helm")
+    world.commit("test")
+    world.at += timedelta(hours=1)
+    world.ok("hold", "billing", "--in", "test", "--reason", "pen test", "--without-helm")
+    world.commit("hold billing: test")
+    world.at += timedelta(hours=1)
+    world.ok("unhold", "billing", "--in", "test", "--without-helm")
+    world.commit("unhold billing: test")
+    history = read_registry_history(WorkingRegistry(world.checkout / "apps.toml"))
+    note = "2026-11-10 pen test"
+    assert [(each.environment, each.app, each.old_note, each.new_note) for each in history.hold_changes] == [
+        ("test", "billing", None, note),
+        ("test", "billing", note, None),
+    ]
+    assert [(each.author, each.subject) for each in history.hold_changes] == [
+        ("Ada", "hold billing: test"),
+        ("Ada", "unhold billing: test"),
+    ]
+
+
+def test_a_change_back_to_an_earlier_revision_is_a_rollback() -> None:
+    def change(old: str | None, new: str | None, number: int) -> RevisionChange:
+        when = datetime(2026, 11, number, tzinfo=UTC)
+        return RevisionChange("prod", "billing", old, new, when, "Ada", f"{number}" * 40, "", "")
+
+    versions = [None, "v1", "v2", "v3", "v2", "v4", "v1", None, "v2"]
+    changes = tuple(change(old, new, n) for n, (old, new) in enumerate(itertools.pairwise(versions), 1))
+    assert sorted(each.changed_at.day for each in History(changes).rollbacks) == [4, 6]

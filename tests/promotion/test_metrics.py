@@ -38,7 +38,7 @@ def history(*steps: tuple[float, str, str, str | None]) -> History:
 PAST = history(
     (1, "dev", "billing", "v1"),
     (2, "test", "billing", "v1"),
-    (3, "prod", "billing", "v1"),  # 2 days after dev
+    (3, "prod", "billing", "v1"),  # onboarded: no deployment
     (4, "dev", "billing", "v2"),
     (8, "prod", "billing", COMMIT),  # v2, 4 days after dev
     (8.5, "prod", "billing", "v1"),  # rolled back after half a day
@@ -51,7 +51,6 @@ PAST = history(
 def test_lead_time_failures_and_restoration() -> None:
     found = list_deployments(registry(), PAST, "billing")
     assert [(each.deployed_at, each.lead_time, each.time_to_restore) for each in found] == [
-        (day(3), timedelta(days=2), None),
         (day(8), timedelta(days=4), timedelta(hours=12)),
         (day(15), timedelta(days=6), None),
     ]
@@ -60,10 +59,10 @@ def test_lead_time_failures_and_restoration() -> None:
 def test_an_apps_and_its_teams_measures() -> None:
     team, billing, ledger = compute_delivery_metrics(registry(), PAST, day(1), day(22))
     assert (team.team, team.app, billing.app, ledger.app) == ("payments", "", "billing", "ledger")
-    assert (billing.deployments, billing.per_week, billing.lead_time) == (3, 1.0, timedelta(days=4))
-    assert (billing.failures, billing.failure_rate, billing.time_to_restore) == (1, 1 / 3, timedelta(hours=12))
+    assert (billing.deployments, billing.per_week, billing.lead_time) == (2, 2 / 3, timedelta(days=5))
+    assert (billing.failures, billing.failure_rate, billing.time_to_restore) == (1, 1 / 2, timedelta(hours=12))
     assert (ledger.deployments, ledger.failure_rate, ledger.lead_time) == (0, None, None)
-    assert (team.deployments, team.lead_time) == (3, timedelta(days=4))
+    assert (team.deployments, team.lead_time) == (2, timedelta(days=5))
 
 
 def test_only_what_came_in_the_time_counts() -> None:
@@ -74,7 +73,7 @@ def test_only_what_came_in_the_time_counts() -> None:
 def test_two_failures_that_one_rollback_undoes_are_two() -> None:
     past = history(*((n, "prod", "billing", f"v{n}") for n in (1, 2, 3)), (4, "prod", "billing", "v1"))
     found = list_deployments(registry(), past, "billing")
-    assert [each.time_to_restore for each in found] == [None, timedelta(days=2), timedelta(days=1)]
+    assert [each.time_to_restore for each in found] == [timedelta(days=2), timedelta(days=1)]
 
 
 def test_the_command_in_text_json_and_csv(world: World) -> None:
@@ -83,7 +82,14 @@ def test_the_command_in_text_json_and_csv(world: World) -> None:
     world.at += timedelta(days=2)
     world.ok("promote", "billing", "--to", "prod", "--without-helm")
     world.commit("prod")
-    world.at += timedelta(days=5)
+    world.ok("promote", "billing", "--to", "dev", "--revision", "v1.1.0", "--without-helm")
+    world.commit("dev")
+    world.ok("promote", "billing", "--to", "test", "--without-helm")
+    world.commit("test again")
+    world.at += timedelta(days=2)
+    world.ok("promote", "billing", "--to", "prod", "--without-helm")
+    world.commit("prod again")
+    world.at += timedelta(days=3)
     assert world.ok("metrics", "--team", "payments", "--since", "2026-11-10") == (
         "TEAM      APP      DEPLOYED  PER WEEK  LEAD TIME  FAILED  RESTORED IN  OVERRIDDEN\n"
         "payments  (all)    1         0.9       2d         0%      -            0\n"

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from generator.artifacts.artifact_versions import AppRemotes
-from generator.promotion.history import History, RevisionChange
+from generator.promotion.history import History, HoldChange, RevisionChange
 from generator.registry.editable import EditableRegistry, read_editable_registry
 from generator.registry.files import MemoryFiles
+from generator.site.links import SiteLinks
 from generator.site.views import Site, build_site
 
 MOMENT = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
@@ -24,6 +25,20 @@ _SOAK = {"prod-eu": "120h", "prod-us": "48h"}
 _BELOW = {"dev": (), "test": ("dev",), "stage": ("test",), "prod-eu": ("stage",), "prod-us": ("prod-eu",)}
 ENVIRONMENTS = {3: ("dev", "test", "stage"), 4: ("dev", "test", "stage", "prod-eu"), 5: tuple(_BELOW)}
 
+LINKS = SiteLinks("https://github.com/acme/registry.git", "https://argocd.example.com/{environment}", "argocd")
+_HOLDS = (
+    HoldChange(
+        "prod-eu",
+        "checkout",
+        None,
+        "2026-11-16 pen test",
+        MOMENT - timedelta(days=4),
+        "Ada Lovelace",
+        "d" * 40,
+        "hold checkout: prod-eu",
+    ),
+)
+
 
 def sample(apps: int = 24, environments: int = 5, seed: int = 6) -> Site:
     """The site of such a registry."""
@@ -32,7 +47,7 @@ def sample(apps: int = 24, environments: int = 5, seed: int = 6) -> Site:
     moves = [move for name in names for move in _moves(name, ENVIRONMENTS[environments], chance)]
     moves.sort(key=lambda move: move.changed_at)
     book = book_of(_registry(names, ENVIRONMENTS[environments], moves))
-    return build_site(book, History(tuple(moves)), MOMENT, AppRemotes())
+    return build_site(book, History(tuple(moves), hold_changes=_HOLDS), MOMENT, AppRemotes(), LINKS)
 
 
 def book_of(text: str) -> EditableRegistry:

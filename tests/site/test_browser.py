@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from generator.site.pages import render_index_page, render_pages
+from generator.site.views import CELL_STATES
 from tests.site.chromium import written
 from tests.site.sample import sample
 from tests.site.test_pages import wild
@@ -100,16 +101,69 @@ def test_the_keyboard_reaches_everything_in_reading_order(tab: Page, folder: Pat
         tab.keyboard.press("Tab")
         seen.append(tab.evaluate(_FOCUSED))
     assert seen[0] == "Skip to content"
-    assert seen[9:23] == [
-        *("q", "team", "env"),
+    assert seen[10:25] == [
+        *("q", "team", "env", "sort"),
         *("blocked", "held", "frozen", "behind", "ahead", "differs", "retired", "current", "absent"),
-        *("Clear", "Apps by environment"),
+        *("Clear", "audit"),
     ]
-    tab.get_by_label("blocked").focus()
+    tab.get_by_role("checkbox", name="blocked").focus()
     tab.keyboard.press("Space")
     assert address(tab) == "?state=blocked"
     tab.keyboard.press("/")
     assert tab.evaluate("document.activeElement.id") == "q"
+
+
+def chip(tab: Page, state: str) -> int:
+    """The number beside a state."""
+    return int(tab.locator(f".chip.{state} b").text_content() or "")
+
+
+def test_numbers_count_apps_within_the_other_filters(tab: Page, folder: Path) -> None:
+    site = sample()
+    tab.goto(f"{folder.as_uri()}/index.html")
+    assert {state: chip(tab, state) for state in CELL_STATES} == {
+        state: site.app_count_by_state.get(state, 0) for state in CELL_STATES
+    }
+    tab.goto(f"{folder.as_uri()}/index.html?team=shop&env=prod-us&state=blocked")
+    cells = [cell for app in site.apps if app.team == "shop" for cell in app.cells if cell.environment == "prod-us"]
+    for state in CELL_STATES:
+        assert chip(tab, state) == sum(cell.state == state for cell in cells), state
+
+
+def test_rows_are_sorted_by_name_attention_last_change_or_team(tab: Page, folder: Path) -> None:
+    apps = sample().apps
+    tab.goto(f"{folder.as_uri()}/index.html")
+    names = [app.name for app in sorted(apps, key=lambda app: app.name)]
+    assert shown(tab) == names
+    tab.get_by_label("Sort by").select_option("attention")
+    assert address(tab) == "?sort=attention"
+    assert shown(tab) == [app.name for app in sorted(apps, key=lambda app: (app.urgency, app.name))]
+    tab.goto(f"{folder.as_uri()}/index.html?sort=changed")
+    assert shown(tab)[0] == max(apps, key=lambda app: app.events[0].happened_at).name
+    tab.get_by_label("Sort by").select_option("team")
+    assert shown(tab) == [app.name for app in sorted(apps, key=lambda app: (app.team, app.name))]
+    tab.get_by_role("button", name="Clear").click()
+    tab.wait_for_function("!location.search")
+    assert shown(tab) == names
+
+
+def test_what_needs_attention_follows_the_filters(tab: Page, folder: Path) -> None:
+    tab.goto(f"{folder.as_uri()}/index.html?team=shop")
+    site = sample()
+    waiting = [app.name for cells in site.attention.values() for app, _ in cells if app.team == "shop"]
+    tab.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true })")
+    entries = tab.locator(".group li:visible")
+    assert [each.get_attribute("data-app") for each in entries.all()] == waiting
+    tab.goto(f"{folder.as_uri()}/index.html?q=no-such-app")
+    assert not tab.get_by_role("heading", name="Needs attention").is_visible()
+
+
+def test_paper_has_all_rows_and_no_controls(tab: Page, folder: Path) -> None:
+    tab.goto(f"{folder.as_uri()}/index.html")
+    tab.emulate_media(media="print")
+    assert len(shown(tab)) == 24
+    assert not tab.get_by_label("Search").is_visible()
+    assert not tab.get_by_role("navigation", name="Site").is_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -119,7 +173,10 @@ def test_axe_core_finds_no_serious_violation(tab: Page, folder: Path, scheme: An
         pytest.skip("axe-core is not installed")
     axe = (Path(found.submodule_search_locations[0]) / "axe.min.js").read_text()
     tab.emulate_media(color_scheme=scheme)
-    own = {"light": ("metrics.html", "apps/checkout.html"), "dark": ("environments/prod-us.html",)}
+    own = {
+        "light": ("metrics.html", "apps/checkout.html"),
+        "dark": ("environments/prod-us.html", "activity.html"),
+    }
     for name in ("index.html", *own[scheme]):
         tab.goto(f"{folder.as_uri()}/{name}")
         tab.evaluate(axe)
@@ -132,7 +189,7 @@ def test_axe_core_finds_no_serious_violation(tab: Page, folder: Path, scheme: An
 def test_narrow_pages_do_not_scroll_sideways(tab: Page, folder: Path, width: int) -> None:
     """640 pixels are what a window of 1280 has left at 200 %."""
     tab.set_viewport_size({"width": width, "height": 640})
-    for name in ("index.html", "metrics.html", "apps/checkout.html", "environments/prod-us.html"):
+    for name in ("index.html", "metrics.html", "activity.html", "apps/checkout.html", "environments/prod-us.html"):
         tab.goto(f"{folder.as_uri()}/{name}")
         assert wide(tab) <= 0, name
 

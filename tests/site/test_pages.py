@@ -9,9 +9,10 @@ from html.parser import HTMLParser
 import pytest
 
 from generator.artifacts.artifact_versions import AppRemotes
-from generator.promotion.history import History, RevisionChange
+from generator.promotion.history import History, HoldChange, RevisionChange
+from generator.site.links import SiteLinks
 from generator.site.pages import page_path, render_pages
-from generator.site.views import CELL_STATES, DELIVERY_WEEKS, Site, build_site
+from generator.site.views import ATTENTION_STATES, CELL_STATES, DELIVERY_WEEKS, Site, build_site, list_events
 from tests.registry.writer import toml
 from tests.site.sample import MOMENT, book_of, sample
 
@@ -65,7 +66,7 @@ def wild() -> Site:
         RevisionChange("prod", "bad", revision, None, MOMENT - timedelta(days=8), text, "1" * 40, text, ""),
         RevisionChange("prod", "bad", None, "v1", MOMENT - timedelta(days=7), text, "2" * 40, text, ""),
     ]
-    return build_site(book_of(toml(data)), History(tuple(moves)), MOMENT, AppRemotes())
+    return build_site(book_of(toml(data)), History(tuple(moves)), MOMENT, AppRemotes(), SiteLinks())
 
 
 class Page(HTMLParser):
@@ -124,10 +125,10 @@ def test_the_matrix_has_a_row_for_each_app_and_a_cell_for_each_environment(files
 
 def test_every_state_has_a_count(files: dict[str, bytes]) -> None:
     text = " ".join(page(files, "index.html").text.split())
-    counts = sample().cell_count_by_state
+    counts = sample().app_count_by_state
     for state, words in CELL_STATES.items():
         assert f"{words} {counts[state]} " in text
-    assert sum(counts.values()) == 24 * 5
+    assert counts["held"] == len({app.name for app, _ in sample().attention["held"]})
 
 
 def test_every_app_and_environment_has_a_page_and_no_link_is_broken(files: dict[str, bytes]) -> None:
@@ -150,9 +151,9 @@ def test_the_page_of_an_app_shows_sources_owners_revisions_and_history(files: di
     assert found.all("a", href="https://github.com/logistics/checkout.git")
     for words in ("@acme/logistics", "deploy/chart", "hold: 2026-11-16 pen test", "pinned to v1.3.0"):
         assert words in found.text
-    moves = next(app.revision_changes for app in sample().apps if app.name == "checkout")
+    moves = next(app.events for app in sample().apps if app.name == "checkout")
     assert found.text.count(" UTC · ") == len(moves)
-    assert [move.changed_at for move in moves] == sorted((move.changed_at for move in moves), reverse=True)
+    assert [move.happened_at for move in moves] == sorted((move.happened_at for move in moves), reverse=True)
 
 
 def test_the_page_of_an_environment_shows_policy_freezes_and_pending_promotions(files: dict[str, bytes]) -> None:
@@ -227,6 +228,66 @@ def test_no_page_has_a_reserved_file_name(hostile: dict[str, bytes]) -> None:
 
 
 def test_an_empty_registry_has_a_site() -> None:
-    files = render_pages(build_site(book_of("version = 1\n"), History(), MOMENT, AppRemotes()))
+    files = render_pages(build_site(book_of("version = 1\n"), History(), MOMENT, AppRemotes(), SiteLinks()))
     assert "0 apps" in Page(files["index.html"]).text
     assert len(Page(files["metrics.html"]).all("progress")) == DELIVERY_WEEKS
+
+
+def test_what_needs_attention_comes_first_with_the_command_that_promotes_it(files: dict[str, bytes]) -> None:
+    site = sample()
+    assert list(site.attention) == [state for state in ATTENTION_STATES if state in site.attention]
+    text = " ".join(page(files, "index.html").text.split())
+    assert text.index("Needs attention") < text.index("All apps 24 apps")
+    for app, cell in site.attention["behind"]:
+        assert f"workloads promote {app.name} --to {cell.environment}" in text
+
+
+def test_the_activity_page_shows_rollbacks_holds_and_overrides() -> None:
+    changes = (
+        RevisionChange("prod", "bad", None, "v1", MOMENT - timedelta(days=9), "Ada", "0" * 40, "add", ""),
+        RevisionChange(
+            "prod", "bad", "v1", "v2", MOMENT - timedelta(days=8), "Ada", "1" * 40, "up", "", ("soak: fix",)
+        ),
+        RevisionChange("prod", "bad", "v2", "v1", MOMENT - timedelta(days=7), "Bob", "2" * 40, "back", "latency"),
+        RevisionChange("prod", "gone", "v1", None, MOMENT - timedelta(days=6), "Bob", "3" * 40, "remove gone", ""),
+    )
+    holds = (
+        HoldChange("prod", "bad", None, "pen test", MOMENT - timedelta(days=5), "Ada", "4" * 40, "hold"),
+        HoldChange("prod", "bad", "pen test", None, MOMENT - timedelta(days=4), "Ada", "5" * 40, "unhold bad"),
+    )
+    events = list_events(History(changes, hold_changes=holds))
+    assert [(each.kind, each.text) for each in events] == [
+        ("no longer held", "unhold bad"),
+        ("held", "pen test"),
+        ("removed", "remove gone"),
+        ("rolled back", "latency"),
+        ("changed", "up"),
+        ("added", "add"),
+    ]
+    site = replace(sample(), events=events)
+    text = " ".join(Page(render_pages(site)["activity.html"]).text.split())
+    for words in ("rolled back v2 → v1", "prod held", "overridden soak: fix", "changed v1 → v2", "prod removed v1"):
+        assert words in text
+
+
+def test_hashes_and_revisions_lead_to_the_forge_and_to_argo_cd(files: dict[str, bytes]) -> None:
+    found = page(files, "apps/checkout.html")
+    repository = "https://github.com/logistics/checkout"
+    assert found.all("a", href=f"{repository}/tree/v1.3.0")
+    assert found.all("a", href=f"{repository}/compare/v1.2.0...v1.3.0")
+    assert found.all("a", href=f"https://github.com/acme/registry/commit/{'d' * 40}")
+    assert found.all("a", href="https://argocd.example.com/prod-eu/applications/argocd/checkout")
+
+
+def test_without_known_pages_nothing_is_linked(hostile: dict[str, bytes]) -> None:
+    for name, data in hostile.items():
+        if name.endswith(".html"):
+            links = [str(each["href"]) for each in Page(data).all("a")]
+            assert not [link for link in links if "/commit/" in link or "/applications/" in link], name
+
+
+def test_each_metric_has_its_definition(files: dict[str, bytes]) -> None:
+    found = page(files, "metrics.html")
+    columns = ("Deployed", "Per week", "Lead time", "Rolled back", "Restored in", "Overridden")
+    assert len(found.all("dt")) == len(found.all("dd")) == len(columns)
+    assert "Neither onboarding an app nor a rollback is a deployment" in found.text

@@ -20,9 +20,9 @@ def test_the_site_follows_a_release(world: World, tmp_path: Path) -> None:
     world.commit("promote billing")
     world.at += timedelta(hours=3)
     with untouched(world.checkout):
-        assert world.ok("site", str(out), "--dry-run") == f"{out}: 11 added (dry run: nothing was written)\n"
+        assert world.ok("site", str(out), "--dry-run") == f"{out}: 12 added (dry run: nothing was written)\n"
         assert not out.exists()
-        assert world.ok("site", str(out)) == f"{out}: 11 added\n"
+        assert world.ok("site", str(out)) == f"{out}: 12 added\n"
         assert world.ok("site", str(out)) == f"{out}: up to date\n"
     app = (out / "apps" / "billing.html").read_text()
     assert "promote billing" in app
@@ -35,6 +35,7 @@ def test_the_site_follows_a_release(world: World, tmp_path: Path) -> None:
     told = json.loads(world.ok("site", str(out), "--json", "--at", "2026-11-10 12:00:00"))
     assert (told["added"], told["removed"], told["written"]) == ([], [], True)
     assert set(told["changed"]) == {
+        "activity.html",
         "apps/billing.html",
         "environments/dev.html",
         "environments/test.html",
@@ -65,7 +66,7 @@ def test_a_folder_that_is_not_a_site_is_refused(world: World, tmp_path: Path) ->
     (out / "notes.txt").write_text("mine")
     world.refused(4, "site", str(out))
     (out / "notes.txt").unlink()
-    assert world.ok("site", str(out)) == f"{out}: 11 added\n"
+    assert world.ok("site", str(out)) == f"{out}: 12 added\n"
     (out / "file").write_text("a file")
     assert "is not a folder" in world.refused(4, "site", str(out / "file"))
 
