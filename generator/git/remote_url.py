@@ -7,7 +7,7 @@ import ipaddress
 from pathlib import Path
 from urllib.parse import unquote
 
-from generator.argocd.urls import RemoteUrl, parse_remote_url
+from generator.argocd.urls import RemoteUrl, parse_remote_url, url_scheme
 from generator.errors import UsageError
 from generator.git.messages import escape_for_terminal, redact
 
@@ -19,12 +19,17 @@ _DEFAULT_PORTS = {"https": 443, "http": 80, "ssh": 22, "git": 9418}
 def absolute_url(url: str, folder: Path | None = None) -> str:
     """Return `url`, with a local path made absolute, relative to `folder` or the working directory.
 
+    `git@host/path` becomes `ssh://git@host/path`.
+
     Raises `UsageError` if it cannot name a remote.
     """
     if not url.strip() or url.startswith("-") or not url.isprintable():
         raise UsageError(f"{escape_for_terminal(redact(url))!r} is not the URL of a repository")
     if transport_scheme(url):
         return url
+    # Git takes this form of a URL for a local path, and Argo CD does not.
+    if url_scheme(url) == "ssh":
+        return f"ssh://{url}"
     return str((folder or Path.cwd()) / Path(url).expanduser())
 
 

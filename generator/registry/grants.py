@@ -64,7 +64,7 @@ class RepositoryGrants:
 
     def __init__(self, teams: Mapping[str, Team], shared: Mapping[str, SharedRepository]) -> None:
         self._by_key: dict[str, list[Grant]] = defaultdict(list)
-        self._all: list[Grant] = []
+        self._by_team: dict[str, list[Grant]] = {name: [] for name in teams}
         for name, team in teams.items():
             for index, text in enumerate(team.repositories):
                 self._add(Grant(("teams", name, "repositories", index), *split_grant(text), (name,)))
@@ -76,7 +76,8 @@ class RepositoryGrants:
 
     def _add(self, grant: Grant) -> None:
         self._by_key[repository_key(grant.url)].append(grant)
-        self._all.append(grant)
+        for team in self._by_team if grant.teams is None else grant.teams:
+            self._by_team.setdefault(team, []).append(grant)
 
     def find_overlaps(self) -> Iterator[Finding]:
         """Yield the grants that contain an earlier one of another team, or contradict a shared repository."""
@@ -90,7 +91,7 @@ class RepositoryGrants:
     def find_violations(self, team: str, path: KeyPath, source: Layer, url: str) -> Iterator[Finding]:
         """Yield what a source uses that its team may not use; `path` is that of the source in the app."""
         place, shown = (*path, "repoURL"), quoted_excerpt(url)
-        if not any(grant.is_for(team) and grant_covers_url(grant.url, url) for grant in self._all):
+        if not any(grant_covers_url(grant.url, url) for grant in self._by_team[team]):
             remedy = f"add it to teams.{team}.repositories in the root file"
             yield Finding(place, f'{shown} is not granted to team "{team}": {remedy}', True)
             return
@@ -190,6 +191,7 @@ class NamespaceGrants:
                 globs.append((place, entry))
 
 
+@functools.cache
 def _compile(pattern: str) -> re.Pattern[str]:
     return re.compile(re.escape(pattern).replace(r"\*", "[-a-z0-9]*"))
 

@@ -44,6 +44,7 @@ def test_paths_are_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert absolute_url("x/../y.git") == str(tmp_path / "x/../y.git")
     assert absolute_url("https://h/x") == "https://h/x"
     assert absolute_url("git@h:x") == "git@h:x"
+    assert absolute_url("git@h/x") == "ssh://git@h/x"
 
 
 @pytest.mark.parametrize(
