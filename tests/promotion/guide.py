@@ -1,8 +1,9 @@
 """Pages of docs/ are run, each command at its time; `python -m tests.promotion.guide` regenerates them.
 
-In a `console` block `$ workloads …` and `$ sed -i …` are run, and what follows is the output.
+In a `console` block `$ workloads …`, `$ sed -i …` and `$ git checkout …` are run, and what follows is the output.
 `<!-- 2026-11-16 09:14 -->` sets the clock, `<!-- run promote billing --to test -->` runs a command that is not shown,
-and `<!-- commit -->` commits with the message that the last command proposes, or with that of the comment, and pushes.
+`<!-- commit -->` commits with the message that the last command proposes, or with that of the comment, and pushes, and
+`<!-- registry: two regions -->` starts anew with another registry.
 """
 
 from __future__ import annotations
@@ -42,7 +43,10 @@ def _lines(world: World, lines: list[str]) -> Iterator[str]:
             last = world.run(*shlex.split(line.removeprefix("$ workloads ")))
             yield line
             yield from _shown(world, last)
-        elif inside and line.startswith("$ sed -i "):
+        elif line == "<!-- registry: two regions -->":
+            yield line
+            world = world.start_anew(REGIONS)
+        elif inside and line.startswith(("$ sed -i ", "$ git checkout ")):
             subprocess.run(shlex.split(line.removeprefix("$ ")), cwd=world.checkout, check=True)
             yield line
         elif inside and line == "$ git diff apps.toml":

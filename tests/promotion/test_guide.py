@@ -26,6 +26,19 @@ def test_the_page_shows_what_the_commands_say(
     assert replayed(world, text) == text, "refresh with: python -m tests.promotion.guide"
 
 
+def test_the_schedule_changes_nothing_in_the_week_of_a_release_manager() -> None:
+    week = (FOLDER / "lifecycle.md").read_text().partition("## The week of a release manager\n")[2]
+    runs = [text.partition("\n$ ")[0] for text in week.split("\n$ workloads promote --ready --to prod-eu")[1:]]
+    assert len(runs) == 6
+    assert not [run for run in runs if "changed " in run]
+    assert {rule for run in runs for rule in ("soak", "hold", "freeze", "direction") if f"{rule}: " in run} == {
+        "soak",
+        "hold",
+        "freeze",
+        "direction",
+    }
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_in_the_text_exist_with_their_options(page: str) -> None:
     context = click.Context(command_group)

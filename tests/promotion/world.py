@@ -149,6 +149,12 @@ class World:
         self.push()
         return self
 
+    def start_anew(self, registry: str) -> World:
+        """Another world beside this one, with another registry."""
+        folder = self.folder / "anew"
+        folder.mkdir()
+        return World(folder, self.run_here, self.monkeypatch).build(registry)
+
     def run(self, *args: str) -> Done:
         """Run `workloads` in the checkout."""
         done = self.run_here(*args, cwd=self.checkout)
