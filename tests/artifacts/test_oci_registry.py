@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -113,6 +114,21 @@ def test_a_token_is_requested_with_what_helm_stored(storage: Path) -> None:
                 list_tags(f"{host}/charts/web")
             helm("registry", "login", host, "--username", "ada", "--password-stdin", "--plain-http", stdin=PASSWORD)
             assert sorted(list_tags(f"{host}/charts/web")) == TAGS
+
+
+def test_an_identity_token_is_exchanged_for_a_token(home: Path) -> None:
+    def answer(target: str, headers: Any) -> tuple[int, dict[str, str], bytes]:
+        if target.startswith("/token?"):
+            return 200, {}, b'{"access_token": "short"}' if "refresh_token=long" in target else b"{}"
+        if headers["Authorization"] == "Bearer short":
+            return 200, {}, b'{"tags": ["1.0.0"]}'
+        return 401, {"WWW-Authenticate": f'Bearer realm="{server.url}/token",service="here"'}, b""
+
+    with serve(answer) as server:
+        host = server.url.removeprefix("http://")
+        docker_config(home, {"auths": {host: {"auth": "PHRva2VuPjo=", "identitytoken": "long"}}})
+        assert list_tags(f"{host}/charts/web") == ["1.0.0"]
+    assert "scope=repository%3Acharts%2Fweb%3Apull" in server.requests[1][0]
 
 
 def test_what_is_no_registry_is_said_so() -> None:

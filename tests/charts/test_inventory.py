@@ -176,7 +176,7 @@ def test_an_inventory_lists_only_what_can_be_generated(files: dict[str, str]) ->
         "argo-app-of-apps//dev/Chart.yaml", "argo-app-of-apps/./Chart.yaml", "./.gitattributes", "a\\b",
         "argo-app-of-apps/dev/templates/x.tpl", "argo-app-of-apps/dev/charts/sub/Chart.yaml",
         "argo-app-of-apps/Dev/Chart.yaml",
-        "argo-app-of-apps/dev/templates/Web.yaml", "argo-app-of-apps/dev/chart.yaml", "argo-app-projects/a/b.yaml",
+        "argo-app-of-apps/dev/templates/Web.yaml", "argo-app-of-apps/dev/chart.yaml", "argo-app-projects/a/b/c.yaml",
         "argo-app-of-apps/dev/Chart.yaml\n", "argo-app-shards/dev/Chart.yaml", "argo-app-projects/.yaml",
     ],
 )  # fmt: skip
