@@ -91,3 +91,18 @@ def test_nothing_of_the_machine_is_in_the_charts(tmp_path: Path, workloads: Run)
     for path in (place / "multi-repo").rglob("*"):
         if path.is_file():
             assert not [word for word in words if len(word) > 4 and word in path.read_bytes()]
+
+
+def test_the_example_of_a_monorepo_keeps_its_teams_apart(tmp_path: Path, workloads: Run) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    text = (ROOT / "examples" / "monorepo.toml").read_text()
+    (place / "apps.toml").write_text(text)
+    done = workloads("render", cwd=place)
+    assert done.code == 0, done.err
+    values = (place / "multi-repo" / "argo-app-of-apps" / "dev" / "values.yaml").read_text()
+    assert 'value: "cart.dev.example.com"' in values
+    (place / "apps.toml").write_text(text.replace('"../components/tracing"', '"../../shop/cart"'))
+    done = workloads("render", cwd=place)
+    assert done.code == 4
+    assert 'use a path below teams/search, which team "search" is granted' in done.err
