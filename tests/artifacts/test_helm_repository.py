@@ -11,6 +11,8 @@ from generator.charts import yaml
 from generator.errors import NetworkError
 from tests.artifacts.servers import BASIC, PASSWORD, helm, package_chart, serve, serve_repository
 
+pytestmark = pytest.mark.registry
+
 VERSIONS = ("1.0.0", "1.10.0", "2.0.0-rc.1", "1.2.0+build.7")
 
 

@@ -26,6 +26,8 @@ from tests.artifacts.servers import (
     serve,
 )
 
+pytestmark = [pytest.mark.registry, pytest.mark.timeout(300)]
+
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 VERSIONS = ("1.0.0", "1.1.0", "1.2.0-rc.1", "1.2.0+build.7")
 TAGS = ["1.0.0", "1.1.0", "1.2.0-rc.1", "1.2.0_build.7"]

@@ -21,7 +21,7 @@ from tests.artifacts.servers import (
 from tests.promotion.world import World
 from tests.workspace import Run
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.registry, pytest.mark.timeout(300)]
 
 REGISTRY = """\
 version = 1
