@@ -27,10 +27,10 @@ def _relative_path_problem(value: str) -> str | None:
 
 def _file_reference_problem(value: str) -> str | None:
     """Why `value` is not a path in the repository, or None. It may begin with `/` or have `..`: see `resolve_path`."""
-    # A glob with alternatives could hide "..", which `resolve_path` then would not see.
-    hidden = ".." in value and not {"{", "["}.isdisjoint(value)
-    if hidden or value.startswith(("//", "~")) or "\\" in value or ";" in value or _SCHEME.match(value):
-        text = "write a path of the repository, without '\\', ';', or '..' beside '{' or '['"
+    # A glob with alternatives could hide "..", which `resolve_path` then would not see; some tools end a name at ";".
+    hidden = ".." in value and not {"{", "[", ";"}.isdisjoint(value)
+    if hidden or value.startswith(("//", "~")) or "\\" in value or _SCHEME.match(value):
+        text = "write a path of the repository, without '\\', or '..' beside '{', '[' or ';'"
         return f"{quoted_excerpt(value)} is not inside the repository: {text}"
     return line_problem(value) or ("is empty: name a path" if not value else None)
 
