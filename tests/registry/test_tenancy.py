@@ -33,6 +33,7 @@ several = settings(
 )
 
 TEAMS = ("a", "b", "c")
+NAMES = ("one", "two", "three", "a", "b-1")
 WAYS = ("https://{}", "https://{}.git", "ssh://git@{}.git", "http://{}")
 SPOILT = (
     str.upper,
@@ -62,7 +63,7 @@ NAMESPACES = ("a", "a2", "b", "b2", "c", "shared", "argocd", "kube-system")
 def registries(draw: st.DrawFn) -> dict[str, Any]:
     """A registry that keeps to the rules, and then up to three things that may not."""
     teams = {team: _team(draw, team) for team in TEAMS}
-    names = draw(st.lists(st.sampled_from(("one", "two", "three", "a", "b-1")), min_size=1, max_size=4, unique=True))
+    names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True))
     apps = {name: _app(draw, teams, draw(st.sampled_from(TEAMS)), name) for name in names}
     hub = {"argocd": "hub"} if draw(st.booleans()) else {}
     data = {
@@ -84,7 +85,8 @@ def _team(draw: st.DrawFn, team: str) -> dict[str, Any]:
     way = draw(st.sampled_from(WAYS))
     exact = [way.format(f"g.io/shared/{team}")]
     prefix = [way.format(f"g.io/{team}").removesuffix(".git") + "/"]
-    return {"repositories": [*prefix, *exact], "namespaces": [team, f"{team}2"], "allow": []}
+    projects = [f"{team}-{name}" for name in NAMES]
+    return {"repositories": [*prefix, *exact], "namespaces": [team, f"{team}2"], "projects": projects, "allow": []}
 
 
 def _app(draw: st.DrawFn, teams: dict[str, Any], team: str, name: str) -> dict[str, Any]:
@@ -228,6 +230,19 @@ def projects_of(tree: RenderedTree) -> dict[str, Any]:
     paths = (path for path in tree.files if path.startswith("argo-app-projects/"))
     loaded = (yaml.load(tree.files[path].decode()) for path in paths)
     return {manifest["metadata"]["name"]: manifest["spec"] for manifest in loaded}
+
+
+def test_many_registries_are_accepted() -> None:
+    """The properties say nothing of registries that are refused."""
+    seen = []
+
+    @settings(several, max_examples=150)
+    @given(registries())
+    def look(data: dict[str, Any]) -> None:
+        seen.append(accepted(data) is not None)
+
+    look()
+    assert sum(seen) > len(seen) // 10
 
 
 @several
