@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 class BranchEdit:
     """A `RegistrySource` that edits the branch's registry, again on the new head after a rejected push."""
 
-    separate_repository = False
-    dirty = False
-    shallow = False
+    has_local_edits = False
 
     def __init__(
         self,
@@ -50,7 +48,6 @@ class BranchEdit:
         self._operation = operation
         self._now = now
         self._charts = charts
-        self.commit = checkout.head_commit()
 
     def load_for_base(self, base: BranchSnapshot) -> RegistryToPublish:
         """Read the branch's registry and apply the operation to it."""
@@ -91,6 +88,3 @@ class BranchEdit:
         with open_branch_log(self._checkout, base.commit, self._target.url, self._target.branch) as log:
             location = RegistryLocation(self._working.root_path, self._working.folder)
             return find_retirement_time(log, location, environment, app, self._now)
-
-    def has_ancestor(self, older: str, newer: str) -> bool:
-        return True

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from generator.git.branch_snapshot import BranchSnapshot
     from generator.git.commit_plan import GitIdentity
     from generator.pipeline import PreparedCharts
-    from generator.publishing.sources import RegistrySource, RegistryToPublish
+    from generator.publishing.sources import RegistryCommit, RegistrySource, RegistryToPublish
     from generator.registry.registry import Registry
 
 
@@ -76,7 +76,8 @@ class CommitBuilder:
         registry is published already), all of them before anything is pushed.
         """
         published = self._source.load_for_base(base)
-        self._refuse_older_registry(base)
+        if published.registry_commit and not self._choices.allow_rewound:
+            self._refuse_older_registry(published.registry_commit, base)
         charts = self._prepare_charts(published, base)
         before, change, consent = charts.before, charts.change, self._choices.consent
         with_helm = self._choices.verify_with_helm
@@ -106,7 +107,7 @@ class CommitBuilder:
         if files:
             self.summary.moves = self._list_moves(published)
             self.announce_once(published.registry)
-        message = format_commit_message(self.summary, self._registry_commit_id())
+        message = format_commit_message(self.summary, str(published.registry_commit or ""))
         return Proposal(files, message, self._author) if files else None
 
     def _prepare_charts(self, published: RegistryToPublish, base: BranchSnapshot) -> PreparedCharts:
@@ -153,28 +154,16 @@ class CommitBuilder:
         old = open_branch_folder(base, published.charts_before)
         return old if old.has_inventory else None
 
-    def _registry_commit_id(self) -> str:
-        if not self._source.commit or not self._source.separate_repository:
-            return ""
-        return f"{self._source.commit}{'-dirty' if self._source.dirty else ''}"
-
-    def _refuse_older_registry(self, base: BranchSnapshot) -> None:
-        ours = self._source.commit
-        if not ours or not self._source.separate_repository or self._choices.allow_rewound:
-            return
-        newer = parse_registry_commit(base.find_last_message(REGISTRY_COMMIT_TRAILER)) if _has_inventory(base) else ""
-        if not newer or newer == ours:
-            return
-        if not self._source.has_ancestor(newer, ours):
+    def _refuse_older_registry(self, ours: RegistryCommit, base: BranchSnapshot) -> None:
+        """Raise ConflictError if the branch carries the charts of a registry commit that `ours` does not come after."""
+        # Without an inventory there is no earlier publish to search for.
+        published = any(path.rpartition("/")[2] == INVENTORY_FILE for path in base.list_entries())
+        newer = parse_registry_commit(base.find_last_message(REGISTRY_COMMIT_TRAILER)) if published else ""
+        if newer and newer != ours.id and not ours.comes_after(newer):
             remedy = "a newer registry is published already: pull and run this again"
-            if self._source.shallow:
+            if ours.is_cut_off:
                 remedy = f"this checkout's history is cut off: fetch all of it (git fetch --unshallow), or {remedy}"
             raise ConflictError(
-                f"the branch carries charts of registry commit {newer[:12]}, which {ours[:12]} does not come after",
+                f"the branch carries charts of registry commit {newer[:12]}, which {ours.id[:12]} does not come after",
                 remedy=remedy,
             )
-
-
-def _has_inventory(base: BranchSnapshot) -> bool:
-    """Whether the branch has an inventory; without one there is no earlier publish to search for."""
-    return any(path.rpartition("/")[2] == INVENTORY_FILE for path in base.list_entries())

@@ -157,7 +157,7 @@ def _publish_separate_registry(
         branch = find_registry_branch(working, checkout, workloads)
         target = PublishTarget(working.origin, branch, config=setup.charts.config)
         edit = _select_edit(setup, checkout, target, operation)
-        if operation or edit.dirty:
+        if operation or edit.has_local_edits:
             return _publish_edit_then_charts(setup, edit, checkout, target)
         _refuse_unpublished_commits(setup, checkout, branch)
     if operation:
@@ -187,7 +187,7 @@ def _select_edit(
     """The edit of the registry on its branch: what a command does to it, or what the user edited in the checkout."""
     if operation is None:
         source = WorkloadsRepositorySource(setup.working, checkout, registry, setup.now)
-        if source.dirty and not (setup.request.from_this_branch or setup.request.pull_request):
+        if source.has_local_edits and not (setup.request.from_this_branch or setup.request.pull_request):
             _refuse_edits_of_another_branch(checkout, registry.branch)
         return source
     charts = None if registry is setup.charts else setup.charts
@@ -209,7 +209,7 @@ def _publish_in_one_commit(
         content.summary.pull_request = open_pull_request(target, asked, forge, content.summary)
     # 6. Update the checkout.
     if checkout and not asked:
-        content.summary.notes += _update_checkout(setup, checkout, target.branch, result, edited=source.dirty)
+        content.summary.notes += _update_checkout(setup, checkout, target.branch, result, edited=source.has_local_edits)
     return result, content.summary
 
 
@@ -238,7 +238,9 @@ def _publish_edit_then_charts(
         summary.pull_request = open_pull_request(target, asked, forge, summary)
         summary.notes += ("the charts are published after the merge: run 'workloads publish' on the merged registry",)
     elif summary.registry:
-        summary.notes += _update_checkout(setup, checkout, target.branch, summary.registry, edited=source.dirty)
+        summary.notes += _update_checkout(
+            setup, checkout, target.branch, summary.registry, edited=source.has_local_edits
+        )
     return result, summary
 
 
@@ -247,7 +249,7 @@ def _direct_to_request(
 ) -> tuple[PullRequestOptions | None, PublishTarget]:
     """Let a pull request's push go to its own branch; return its options, or None without --pull-request."""
     asked, checkout = setup.request.pull_request, setup.working.checkout
-    if asked and checkout and source.dirty and not source.separate_repository:
+    if asked and checkout and source.has_local_edits:
         asked = asked.for_local_edit(setup.author.email, checkout.current_branch())
     return asked, replace(target, pull_request_branch=pull_request_branch(target.branch, asked) if asked else "")
 

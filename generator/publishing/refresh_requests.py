@@ -166,13 +166,7 @@ class _RequestSource:
     """The `RegistrySource` of one pull request."""
 
     load_for_base: Callable[[BranchSnapshot], RegistryToPublish]
-    commit: str | None = None
-    dirty: bool = False
-    separate_repository: bool = False
-    shallow: bool = False
-
-    def has_ancestor(self, older: str, newer: str) -> bool:
-        return True
+    has_local_edits: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from generator.git.failure import RemoteFaultError
 from generator.git.messages import redact
 from generator.git.remote_clone import PublishTarget, RemoteClone, open_clone
 from generator.git.runner import IdleBudget
-from generator.publishing.sources import BranchFiles, RegistryToPublish
+from generator.publishing.sources import BranchFiles, RegistryCommit, RegistryToPublish
 from generator.publishing.summary import REGISTRY_COMMIT_TRAILER, format_commit_message, parse_registry_commit
 from generator.registry.reader import read_registry_from
 
@@ -43,25 +43,26 @@ class BranchChartsSource:
     `load` returns the registry's branch, and what to publish of it.
     """
 
-    separate_repository = True
-    dirty = False
-    shallow = False
+    has_local_edits = False
 
     def __init__(self, checkout: Checkout) -> None:
         self._checkout = checkout
-        self._branch: BranchSnapshot | None = None
-        self.commit: str | None = None
         self.load: Callable[[], tuple[BranchSnapshot, RegistryToPublish]]
 
     def load_for_base(self, base: BranchSnapshot) -> RegistryToPublish:
-        self._branch, published = self.load()
-        self.commit = self._branch.commit
-        before = published.change.old.registry.workloads.path if published.change else ""
-        charts = str(published.registry.workloads.path)
-        return replace(published, output_folder=charts, charts_before=before, files_to_commit={})
+        branch, published = self.load()
+        head = branch.commit or ""
 
-    def has_ancestor(self, older: str, newer: str) -> bool:
-        return self._checkout.is_ancestor(older, newer) or (self._branch is not None and self._branch.contains(older))
+        def comes_after(older: str) -> bool:
+            return self._checkout.is_ancestor(older, head) or branch.contains(older)
+
+        return replace(
+            published,
+            output_folder=str(published.registry.workloads.path),
+            charts_before=published.change.old.registry.workloads.path if published.change else "",
+            files_to_commit={},
+            registry_commit=RegistryCommit(head, comes_after) if head else None,
+        )
 
 
 @dataclass

@@ -34,12 +34,30 @@ _LINK_MODE = "120000"
 
 
 @dataclass(frozen=True)
+class RegistryCommit:
+    """The commit of a registry that is in another repository than its charts.
+
+    `comes_after` says whether an earlier registry commit is an ancestor of this one. With `is_dirty`, the registry is
+    published as it is in the working tree; with `is_cut_off`, a shallow clone may lack the earlier commit.
+    """
+
+    id: str
+    comes_after: Callable[[str], bool]
+    is_dirty: bool = False
+    is_cut_off: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.id}{'-dirty' if self.is_dirty else ''}"
+
+
+@dataclass(frozen=True)
 class RegistryToPublish:
     """A registry to publish, the folder for its charts, and the registry files to commit with them.
 
     `charts_before` is the folder of the charts by the registry as it is on the branch, empty if that is not known.
     `change` is what is published of a registry that changed, to be checked against the environments' policies.
-    `load_published` reads the registry that was published last, as far as Git knows it.
+    `load_published` reads the registry that was published last, as far as Git knows it. `registry_commit` is that of a
+    registry in another repository, if Git knows it.
     """
 
     registry: Registry
@@ -49,43 +67,38 @@ class RegistryToPublish:
     change: RegistryChange | None = None
     charts_before: str = ""
     load_published: Callable[[], Registry | None] = lambda: None
+    registry_commit: RegistryCommit | None = None
 
 
 class RegistrySource(Protocol):
-    """A source of the registry to publish.
+    """A source of the registry to publish; with `has_local_edits`, the push commits edits of the checkout."""
 
-    `commit` is the registry's commit, if Git knows it; with `separate_repository`, the registry is in another
-    repository than the charts."""
-
-    commit: str | None
-    dirty: bool
-    separate_repository: bool
-    shallow: bool
+    has_local_edits: bool
 
     def load_for_base(self, base: BranchSnapshot) -> RegistryToPublish:
         """Return what to publish on a branch that is at `base`; called again after a lost race."""
-        ...
-
-    def has_ancestor(self, older: str, newer: str) -> bool:
-        """Whether registry commit `older` is an ancestor of `newer`."""
         ...
 
 
 class SeparateRepositorySource:
     """A registry on disk whose charts are committed to another repository."""
 
-    separate_repository = True
+    has_local_edits = False
 
     def __init__(self, working: WorkingRegistry, registry: Registry, change: RegistryChange | None) -> None:
-        path, checkout = working.path, working.checkout
         self._working = working
         self._registry = registry
         self._change = change
-        self.commit = checkout.head_commit() if checkout else None
-        self.shallow = checkout is not None and checkout.is_shallow()
-        self.dirty = checkout is not None and any(
-            checkout.is_dirty((path.parent / name).absolute()) for name in list_registry_files(working.files, path.name)
-        )
+        self._commit = self._find_commit()
+
+    def _find_commit(self) -> RegistryCommit | None:
+        checkout, path = self._working.checkout, self._working.path
+        head = checkout.head_commit() if checkout else None
+        if checkout is None or head is None:
+            return None
+        names = list_registry_files(self._working.files, path.name)
+        is_dirty = any(checkout.is_dirty((path.parent / name).absolute()) for name in names)
+        return RegistryCommit(head, lambda older: checkout.is_ancestor(older, head), is_dirty, checkout.is_shallow())
 
     def load_for_base(self, base: BranchSnapshot) -> RegistryToPublish:
         output = _normalize_path(self._registry.workloads.path)
@@ -96,6 +109,7 @@ class SeparateRepositorySource:
             change=self._change,
             charts_before=self._find_published_charts(base),
             load_published=lambda: self._read_published_registry(base),
+            registry_commit=self._commit,
         )
 
     def _read_published_registry(self, base: BranchSnapshot) -> Registry | None:
@@ -113,9 +127,6 @@ class SeparateRepositorySource:
         commit = parse_registry_commit(base.message)
         before = self._working.read_committed_workloads(commit) if commit else None
         return _normalize_path(before.path) if before else ""
-
-    def has_ancestor(self, older: str, newer: str) -> bool:
-        return self._working.checkout is not None and self._working.checkout.is_ancestor(older, newer)
 
 
 def _normalize_path(path: str) -> str:
@@ -136,9 +147,6 @@ class WorkloadsRepositorySource:
     as it was last fetched.
     """
 
-    separate_repository = False
-    shallow = False
-
     def __init__(
         self, working: WorkingRegistry, checkout: Checkout, target: PublishTarget, now: datetime | None = None
     ) -> None:
@@ -147,23 +155,23 @@ class WorkloadsRepositorySource:
         self._now = now
         self._prefix, self._name = working.prefix, working.path.name
         self._checkout = checkout
-        self.commit = checkout.head_commit()
+        self._head = checkout.head_commit()
         self._edit_base = self._find_edit_base()
         self._names = list_registry_files(working.files, self._name)
         self._edits = {name: edit for name in self._names if (edit := self._find_file_edit(name))}
         self._refuse_edits_git_ignores()
-        self.dirty = bool(self._edits)
+        self.has_local_edits = bool(self._edits)
 
     def _find_edit_base(self) -> str:
         """Find the commit that the user's edits are relative to; HEAD if there is no merge base (shallow clone)."""
-        if self.commit is None or self._checkout.current_branch() != self._target.branch:
-            return self.commit or "HEAD"
-        return self._find_merge_base() or self.commit
+        if self._head is None or self._checkout.current_branch() != self._target.branch:
+            return self._head or "HEAD"
+        return self._find_merge_base() or self._head
 
     def _find_merge_base(self) -> str | None:
         """Find the merge base of HEAD and the branch as it was last fetched."""
         fetched = self._checkout.resolve_commit(f"refs/remotes/origin/{self._target.branch}")
-        return self._checkout.merge_base(fetched, self.commit) if fetched and self.commit else None
+        return self._checkout.merge_base(fetched, self._head) if fetched and self._head else None
 
     def _refuse_edits_git_ignores(self) -> None:
         """Raise RefusedError if Git is told to ignore changes of an edited file: `git diff` would not show them."""
@@ -194,7 +202,7 @@ class WorkloadsRepositorySource:
         return merge_edits(branch, edits, lambda: self._read_history(base), self._read_messages)
 
     def _read_messages(self) -> list[str]:
-        return self._checkout.read_messages(self._edit_base, self.commit) if self.commit else []
+        return self._checkout.read_messages(self._edit_base, self._head) if self._head else []
 
     def _read_history(self, base: BranchSnapshot) -> History:
         return read_branch_history(base, self._working, self._checkout, self._target, self._now)
@@ -227,9 +235,6 @@ class WorkloadsRepositorySource:
             for name, edit in edits.items()
             if edit.before is not None and self._working.files.read_bytes(name) is None
         }
-
-    def has_ancestor(self, older: str, newer: str) -> bool:
-        return True
 
 
 def merge_edits(
