@@ -86,8 +86,11 @@ const filtering = (form) => {
       group.hidden = !shown.length || (wanted.states.length && !wanted.states.includes(group.dataset.state));
       if (more) {
         more.hidden = !folded;
-        more.querySelector("summary").textContent = `${folded} more`;
-        if (folded === shown.length) more.open = true;
+        const summary = more.querySelector("summary");
+        summary.textContent = `${folded} more`;
+        // Where no entry is left above the fold, there is no fold.
+        const unfolded = folded === shown.length;
+        if (summary.hidden !== unfolded) more.open = summary.hidden = unfolded;
       }
     }
     const attention = document.getElementById("attention");
