@@ -231,6 +231,7 @@ def _publish_edit_then_charts(
         author=setup.author,
         build=lambda content, announced: setup.build(content, targets if announced else ()),
         push=setup.push,
+        progress=setup.progress,
     )
     result, summary = edit.publish(dry_run=setup.request.dry_run)
     # 5. Open or update the pull request, or update the checkout.

@@ -52,7 +52,7 @@ def open_remote_registry(working: WorkingRegistry) -> Iterator[RemoteRegistry]:
     """
     path, checkout, origin = working.path, working.checkout, working.origin
     if checkout is None or not origin:
-        raise UsageError(f"{path.parent} has no remote origin to read", remedy="leave out --remote")
+        raise UsageError("this checkout has no remote origin to read", remedy="leave out --remote")
     branch = find_registry_branch(working, checkout, working.read_workloads())
     target = PublishTarget(origin, branch, config=checkout.git_config)
     try:

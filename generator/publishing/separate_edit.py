@@ -80,6 +80,7 @@ class SeparateEdit:
     author: GitIdentity
     build: Callable[[RegistrySource, bool], CommitBuilder]
     push: PushFunction
+    progress: Callable[[str], None]
 
     def publish(self, *, dry_run: bool) -> tuple[PublishResult, PublishSummary]:
         """Push the edit and then its charts; return the result for the charts. A request is for the edit alone.
@@ -93,6 +94,8 @@ class SeparateEdit:
         if dry_run or self.registry.pull_request_branch:
             self._builder.summary.registry = pushed
             return (self._checked if dry_run else pushed), self._builder.summary
+        if pushed.pushed:
+            self.progress(f"the edit is on {self.registry.branch} as {str(pushed.head)[:12]}; publishing its charts")
         try:
             result, summary = self._push_charts()
         except GeneratorError as error:
