@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from generator.argocd import strings
-from generator.argocd.table import Table, since
+from generator.argocd.table import StringMap, Table, since
 
 
 class GroupKind(Table):
@@ -90,6 +90,7 @@ class SourceIntegrity(Table):
 class ProjectFields(Table):
     """The fields of an AppProject, in addition to the repositories and destinations that its apps need."""
 
+    labels: StringMap | None = None
     description: strings.MultiLineText | None = Field(default=None, max_length=255)
     source_repos: list[strings.GlobPattern] | None = None
     destinations: list[ProjectDestination] | None = None

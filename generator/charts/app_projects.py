@@ -134,13 +134,14 @@ def _wrap_project_spec(argocd: ArgoCD, name: str, spec: Mapping[str, Any], wave:
         "metadata": {
             "name": name,
             "namespace": argocd.namespaces[1],
+            **({"labels": spec["labels"]} if "labels" in spec else {}),
             "annotations": {
                 "argocd.argoproj.io/sync-options": PROJECT_OPTIONS,
                 "argocd.argoproj.io/sync-wave": str(wave),
             },
             "finalizers": [FINALIZER],
         },
-        "spec": spec,
+        "spec": {key: value for key, value in spec.items() if key != "labels"},
     }
 
 

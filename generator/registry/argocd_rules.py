@@ -288,6 +288,8 @@ def _raw_spec_problems(app: EffectiveApp, settings: ValidationSettings) -> Itera
 
 def project_problems(name: str, fields: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield each problem of project `name`: what Argo CD rejects, or silently reads differently."""
+    for path, text, is_violation in metadata_problems(fields.get("labels", {}), "labels"):
+        yield Finding(("labels", *path), text, is_violation)
     yield from _project_destination_problems(fields)
     for index, window in enumerate(fields.get("syncWindows", ())):
         if not any(map(window.get, _WINDOW_SELECTORS)):

@@ -289,3 +289,16 @@ def test_a_platform_team_may_deploy_what_belongs_to_the_cluster() -> None:
     assert objects(data)["AppProject", "web"]["spec"]["clusterResourceWhitelist"] == [
         {"group": "rbac.authorization.k8s.io", "kind": "*"}
     ]
+
+
+def test_a_project_may_have_labels() -> None:
+    data = registry(web={})
+    data["projects"] = {"web": {"labels": {"tier": "1", "empty": ""}}}
+    project = objects(data)["AppProject", "web"]
+    assert project["metadata"]["labels"] == {"tier": "1", "empty": ""}
+    assert "labels" not in project["spec"]
+    (manifest,) = plan_charts(read(data)).projects.values()
+    assert manifest["metadata"]["labels"] == {"tier": "1", "empty": ""}
+    assert "labels" not in manifest["spec"]
+    data["projects"]["web"]["labels"] = {"a b": "x", "tier": "no label"}
+    assert len(problems(data)) == 2

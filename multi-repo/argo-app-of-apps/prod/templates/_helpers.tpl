@@ -171,6 +171,12 @@ kind: AppProject
 metadata:
   name: {{ $name | quote }}
   namespace: {{ $.chart.Values.argoProjectNamespace | default "argocd" | quote }}
+  {{- with $fields.labels }}
+  labels:
+    {{- range $label, $value := . }}
+    {{ $label | quote }}: {{ $value | quote }}
+    {{- end }}
+  {{- end }}
   annotations:
     argocd.argoproj.io/sync-wave: "1"
     {{- if $kept }}
@@ -181,7 +187,7 @@ metadata:
   finalizers:
     - resources-finalizer.argocd.argoproj.io
 spec:
-  {{- with omit $fields "sourceRepos" "destinations" "sourceNamespaces" }}
+  {{- with omit $fields "labels" "sourceRepos" "destinations" "sourceNamespaces" }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
   {{- with concat ($.chart.Values.sourceNamespaces | default list) ($fields.sourceNamespaces | default list) | uniq }}
