@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from email.message import Message
 from typing import Any
 
 import pytest
 
 from generator.artifacts import http_client
-from generator.artifacts.http_client import fetch
+from generator.artifacts.http_client import Response, fetch
 from generator.errors import NetworkError
 from tests.artifacts.servers import serve
 
@@ -54,6 +55,14 @@ def test_a_redirect_to_another_kind_of_address_is_refused(location: str) -> None
         pytest.raises(NetworkError, match="redirects to where nothing is read"),
     ):
         fetch(server.url)
+
+
+def test_a_redirect_never_leaves_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    headers = Message()
+    headers["Location"] = "http://charts.example.com/index.yaml"
+    monkeypatch.setattr(http_client, "_request", lambda url, *_: Response(url, 301, headers, b""))
+    with pytest.raises(NetworkError, match="redirects to where nothing is read"):
+        fetch("https://charts.example.com/index.yaml", authorization="Basic c2VjcmV0")
 
 
 def test_redirects_without_end_are_refused() -> None:
