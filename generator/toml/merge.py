@@ -14,7 +14,7 @@ from typing import Any
 from tree_sitter import TreeCursor
 
 from generator.toml.array import Array, Element
-from generator.toml.data import equal_data
+from generator.toml.data import equal_data, without_value
 from generator.toml.document import Document, KeyPath, TomlError, format_key_path, parse_document
 from generator.toml.edit import EditError, remove_value, set_value
 from generator.toml.merge_data import (
@@ -51,6 +51,9 @@ def merge_documents(base: Document, user: Document, branch: Document, rules: Mer
         raise MergeConflictsError(text_merge.conflicts)
     try:
         merged = parse_document(branch.name, text.encode())
+        for path in data_merge.emptied_tables:
+            if find_value_or_absent(merged.data, path) is ABSENT:
+                expected = without_value(expected, path)
         for path in text_merge.lists_changed_twice:
             merged = _merge_list(merged, (base, user, branch), path, find_value_or_absent(expected, path), rules)
         merged = _apply_remaining_changes(merged, user, (), merged.data, expected)

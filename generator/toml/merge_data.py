@@ -48,6 +48,8 @@ class DataMerge:
 
     def __post_init__(self) -> None:
         self.conflicts: list[Conflict] = []
+        #: Tables of which each side removed some members, and both together all: without a header, they are gone.
+        self.emptied_tables: list[KeyPath] = []
 
     def merge(self, path: KeyPath, base: Any, user: Any, branch: Any) -> Any:
         """The merged value, or `ABSENT`; records a conflict where both sides changed a value."""
@@ -78,6 +80,8 @@ class DataMerge:
             value = self.merge((*path, key), *(side.get(key, ABSENT) for side in (before, user, branch)))
             if value is not ABSENT:
                 merged[key] = value
+        if user and branch and not merged:
+            self.emptied_tables.append(path)
         return merged
 
     def _merge_entries(

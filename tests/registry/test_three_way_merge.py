@@ -129,6 +129,7 @@ def two_sides(draw: st.DrawFn) -> tuple[list[tuple[Edit, str]], list[tuple[Edit,
 
 
 @given(two_sides())
+@example(([(leave, f"a{number}") for number in range(4)], [(leave, "a4")])).via("together they remove every app")
 @settings(max_examples=120, deadline=None)
 def test_edits_of_different_apps_merge_in_either_order(
     sides: tuple[list[tuple[Edit, str]], list[tuple[Edit, str]]],
