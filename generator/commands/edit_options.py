@@ -26,7 +26,7 @@ from generator.git.messages import redact
 from generator.git.push import PublishResult
 from generator.git.remote_clone import PublishTarget
 from generator.promotion.app_edits import RegistryEdit
-from generator.promotion.history import report_shallow_clone
+from generator.promotion.history import report_missing_history
 from generator.publishing.context import EditOperation
 from generator.publishing.publish import PublishRequest, publish_registry
 from generator.publishing.summary import PublishSummary
@@ -63,7 +63,7 @@ def run_edit(
         _publish_edit(working, operation, flags)
     else:
         if reads_history:
-            report_shallow_clone(working, console.print_message)
+            report_missing_history(working, console.print_message)
         _run_in_working_copy(working, operation, flags)
 
 

@@ -63,7 +63,10 @@ class Checkout:
     @cached_property
     def git_config(self) -> GitConfig:
         """The git configuration of this checkout. Raises `LocalError` when it cannot be read."""
-        return GitConfig.read_git_config(self.top)
+        config = GitConfig.read_git_config(self.top)
+        if not any(setting.scope == "local" for setting in config.settings):
+            self._git.check_output("rev-parse", "--git-dir")  # Git leaves out a configuration that it does not trust.
+        return config
 
     @property
     def objects(self) -> ObjectReader:
@@ -99,26 +102,15 @@ class Checkout:
         )
         return [message for message in out.decode("utf-8", "replace").split("\0") if message]
 
-    def read_reflog(self, branch: str | None, max_bytes: int) -> tuple[bytes, float]:
-        """Return the end of the reflog of a branch, by default of the current one, and when it was last written.
-
-        It is empty if there is none.
-        """
-        name = f"refs/heads/{branch}" if branch else self._head_reference()
-        path = self._common_git_dir / "logs" / name
+    def read_reflog(self, reference: str, max_bytes: int) -> tuple[bytes, float]:
+        """Return the end of the reflog of a reference, and when it was last written; empty if there is none."""
+        path = self._common_git_dir / "logs" / reference
         try:
             with path.open("rb") as file:
                 file.seek(max(0, path.stat().st_size - max_bytes))
                 return file.read(max_bytes), path.stat().st_mtime
         except OSError:
             return b"", 0.0
-
-    def _head_reference(self) -> str:
-        try:
-            text = (self.git_dir / "HEAD").read_text("utf-8", "surrogateescape")
-        except OSError:
-            return "HEAD"
-        return text.removeprefix("ref: ").strip() if text.startswith("ref: refs/heads/") else "HEAD"
 
     def resolve_commit(self, revision: str) -> str | None:
         """Return the commit that `revision` names in this checkout; None if there is none."""

@@ -28,9 +28,8 @@ _LOG_FORMAT = "%x01%H%x00%P%x00%cd%x00%an%x00%B"
 _COMMIT_LINE = re.compile(r"\n?\x01([0-9a-f]{40,64})")
 _CHANGE_LINE = re.compile(r"\n?:[0-7]{6} ([0-7]{6}) ([0-9a-f]{40,64}) ([0-9a-f]{40,64}) [A-Z]\d*")
 _LINK_MODE = "120000"
-_FAST_FORWARD = re.compile(
-    r"([0-9a-f]{40,64}) ([0-9a-f]{40,64}) [^\t]* (\d{1,12}) [-+]\d{4}\tmerge (\S+): Fast-forward"
-)
+_REFLOG_LINE = re.compile(r"([0-9a-f]{40,64}) ([0-9a-f]{40,64}) [^\t]* (\d{1,12}) [-+]\d{4}\t(.*)")
+_FAST_FORWARD = re.compile(r"merge (\S+): Fast-forward")
 #: Names of merged revisions that only update a branch with its remote or with the main branch.
 _UPSTREAM_NAMES = re.compile(r"(origin|upstream|refs/remotes)/.*|FETCH_HEAD|HEAD|@\{.*|main|master")
 _MAX_REFLOG_BYTES = 1024 * 1024
@@ -61,7 +60,7 @@ class LoggedCommit:
 
 
 class FastForward(NamedTuple):
-    """A fast-forward merge that the checkout's reflog records: a branch moved from `old` to `new` at a time."""
+    """A move of a branch from `old` to `new` that a reflog records; it happened at this time or later."""
 
     old: str
     new: str
@@ -94,8 +93,8 @@ class CommitGraph:
     ) -> dict[str, datetime]:
         """Compute when each commit of the first-parent line came onto the branch.
 
-        That is its own time, but never before its parent came. A time in the future is wrong: such a commit came when
-        the next one with a possible time did, or now. A fast-forward came when the reflog says so.
+        That is its own time, but never before its parent came, nor before a reflog says. A time in the future is wrong:
+        such a commit came when the next one with a possible time did, or now.
         """
         latest = now.timestamp() + _CLOCK_TOLERANCE_SECONDS if now else float(_LAST_SECOND)
         merged_at = self._fast_forward_times(each for each in fast_forwards if each.seconds <= latest)
@@ -164,7 +163,7 @@ class CommitLog:
         """List the paths from which a file was renamed to `path`, the latest first."""
         out = self.runner.check_output(
             *("log", "--follow", "--first-parent", "--diff-merges=first-parent", "--diff-filter=R", "--name-status"),
-            *("-M", "-z", "--format=", self.commit, "--", path),
+            *("-M", "-B", "-z", "--format=", self.commit, "--", path),
         )
         fields = out.decode("utf-8", "surrogateescape").split("\0")
         return [fields[index + 1] for index, name in enumerate(fields[:-2]) if re.fullmatch(r"\n?R\d+", name)]
@@ -243,20 +242,39 @@ def open_commit_log(checkout: Checkout, commit: str) -> CommitLog:
 
 
 def _read_fast_forwards(checkout: Checkout, branch: str | None) -> tuple[FastForward, ...]:
-    """Read from the reflog of a branch, by default of the current one, which local merges were fast-forwards.
+    """Read from reflogs when a branch, by default the current one, moved on without a merge commit.
 
-    Such a merge leaves no trace in the commits, whose own times may be much older.
+    Such a move leaves no trace in the commits, whose own times may be much older. Of a move on the server, only a fetch
+    that saw the branch without the commits is known, and each push of this checkout.
     """
-    data, written_at = checkout.read_reflog(branch, _MAX_REFLOG_BYTES)
-    lines = data.decode("utf-8", "replace").splitlines()
-    found = [_FAST_FORWARD.fullmatch(line) for line in lines]
-    moves = [
-        FastForward(move[1], move[2], int(move[3])) for move in found if move and not _UPSTREAM_NAMES.fullmatch(move[4])
-    ]
+    name = branch or checkout.current_branch()
+    if name is None:
+        return ()
+    local, written_at = _read_moves(checkout, f"refs/heads/{name}")
+    remote, _ = _read_moves(checkout, f"refs/remotes/origin/{name}")
+    moves = []
+    for move, message in local:
+        found = _FAST_FORWARD.fullmatch(message)
+        if found and not _UPSTREAM_NAMES.fullmatch(found[1]):
+            moves.append(move)
     # The time in the last line may be one that the environment set; when the file was written is certain.
-    if moves and found[-1] and moves[-1].new == found[-1][2]:
+    if moves and moves[-1] == local[-1][0]:
         moves.append(moves[-1]._replace(seconds=int(written_at)))
+    seen_at = {move.new: move.seconds for move, message in local if message.startswith("clone: ")}
+    for move, message in remote:
+        if message.startswith("update by push"):
+            moves.append(move)
+        elif move.old in seen_at:
+            moves.append(move._replace(seconds=seen_at[move.old]))
+        seen_at[move.new] = move.seconds
     return tuple(moves)
+
+
+def _read_moves(checkout: Checkout, reference: str) -> tuple[list[tuple[FastForward, str]], float]:
+    """The moves in a reflog with their messages, oldest first, and when it was last written."""
+    data, written_at = checkout.read_reflog(reference, _MAX_REFLOG_BYTES)
+    found = map(_REFLOG_LINE.fullmatch, data.decode("utf-8", "replace").splitlines())
+    return [(FastForward(line[1], line[2], int(line[3])), line[4]) for line in found if line], written_at
 
 
 @contextmanager
@@ -291,5 +309,5 @@ def open_branch_log(checkout: Checkout, commit: str, url: str, branch: str) -> I
         if not fetched.succeeded:
             raise NetworkError(f"the history of {redact(url)} cannot be read: {git_message(fetched.stderr)}")
         reader = ObjectReader(git, f"the history of {redact(url)}")
-        yield CommitLog(git, commit, reader)
+        yield CommitLog(git, commit, reader, _read_fast_forwards(checkout, branch))
         reader.close()

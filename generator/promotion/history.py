@@ -226,15 +226,17 @@ def read_registry_history(working: WorkingRegistry, now: datetime | None = None)
     return replace(read_history(log, working.location, now), is_cut_off=working.checkout.is_shallow())
 
 
-def report_shallow_clone(working: WorkingRegistry, report: Callable[[str], None]) -> None:
-    """Report that the history is cut off, if it is."""
-    if working.checkout is not None and working.checkout.is_shallow():
+def report_missing_history(working: WorkingRegistry, report: Callable[[str], None]) -> None:
+    """Report that the history is cut off, or that there is none, where that is so."""
+    if working.checkout is not None and working.checkout.head_commit() is None:
+        report("the current branch has no commits yet, so there is no history")
+    elif working.checkout is not None and working.checkout.is_shallow():
         report("this clone is shallow, so older changes are missing: run 'git fetch --unshallow' to see them")
 
 
 def open_history(working: WorkingRegistry, now: datetime, report: Callable[[str], None]) -> History:
     """Read the history of a registry; empty outside of a repository. Reports a shallow clone."""
-    report_shallow_clone(working, report)
+    report_missing_history(working, report)
     return read_registry_history(working, now)
 
 

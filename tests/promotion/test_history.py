@@ -333,6 +333,38 @@ def test_a_local_fast_forward_counts_from_the_merge(place: Place) -> None:
     assert place.history.revision_changes[-1].changed_at.hour == 9
 
 
+def with_remote(place: Place, hour: int) -> Path:
+    """Push the branch to a new server, at an hour of the day."""
+    server = place.top.parent / "server.git"
+    git(place.top, "init", "--quiet", "--bare", str(server))
+    git(place.top, "remote", "add", "origin", str(server))
+    dated(place, hour, hour, "push", "--quiet", "origin", "HEAD")
+    return server
+
+
+def test_a_commit_that_was_pushed_later_counts_from_the_push(place: Place) -> None:
+    place.commit(apps=BASE)
+    with_remote(place, 2)
+    place.commit("old", apps=BASE.replace('"a"', '"a@v1"'))
+    dated(place, 9, 9, "push", "--quiet", "origin", "HEAD")
+    assert place.history.revision_changes[-1].changed_at.hour == 9
+
+
+def test_a_fast_forward_on_the_server_counts_from_when_the_branch_was_last_seen_without_it(place: Place) -> None:
+    """The server moved later than that, which no data of Git says."""
+    place.commit(apps=BASE)
+    server = with_remote(place, 7)
+    branch = git(place.top, "branch", "--show-current")
+    git(place.top, "switch", "--quiet", "-c", "side")
+    place.commit("old", apps=BASE.replace('"a"', '"a@v1"'))
+    git(place.top, "push", "--quiet", "origin", "side")
+    git(server, "update-ref", f"refs/heads/{branch}", "side")
+    git(place.top, "switch", "--quiet", branch)
+    dated(place, 12, 12, "fetch", "--quiet", "origin")
+    git(place.top, "merge", "--quiet", "--ff-only", f"origin/{branch}")
+    assert place.history.revision_changes[-1].changed_at.hour == 7
+
+
 def test_a_registry_that_was_renamed_keeps_its_history(place: Place) -> None:
     place.commit(apps='include = ["teams/*.toml"]\n' + BASE, teams__one="[environments.dev]\n")
     place.commit(apps='include = ["teams/*.toml"]\n' + BASE.replace('"a"', '"a@v1"'))
@@ -350,6 +382,7 @@ def test_a_registry_that_is_a_link_is_followed(place: Place) -> None:
     place.registry.symlink_to("real.toml")
     place.commit("link")
     assert [change[1:] for change in place.moves()] == [("a", None, "main"), ("b", None, "HEAD")]
+    assert {change.subject for change in place.history.revision_changes} == {"x"}
 
 
 def test_a_link_out_of_the_repository_is_refused(place: Place, tmp_path: Path) -> None:

@@ -195,7 +195,9 @@ class World:
         git(self.checkout, "commit", "--quiet", "--allow-empty", "-m", message, variables=date)
 
     def push(self) -> None:
-        git(self.checkout, "push", "--quiet", "origin", "HEAD")
+        """Push, now; the checkout's reflog says when."""
+        date = {"GIT_COMMITTER_DATE": self.at.isoformat()}
+        git(self.checkout, "push", "--quiet", "origin", "HEAD", variables=date)
 
     def commit_as_told(self, told: str) -> None:
         """Commit with the message that a command proposes on stderr, and push."""
