@@ -15,7 +15,7 @@ from generator.promotion.app_edits import PublishedApplications, RegistryEdit, r
 from generator.registry.editable import EditableRegistry
 from generator.registry.registry import Environment
 from generator.registry.shards import MAX_SHARDS, SHARD_BY_TEAM, find_app_shard
-from generator.toml.edit import quote_toml_string
+from generator.toml.write import quote_toml_string
 
 ShardSetting = str | int | None
 

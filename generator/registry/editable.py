@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec
 
 from generator.argocd.revisions import CONTENT_ID_PATTERN
 from generator.cache import ResultCache
@@ -16,6 +16,7 @@ from generator.registry.reader import build_registry, read_declarations
 from generator.registry.registry import Registry
 from generator.toml import edit
 from generator.toml.document import Document, format_key_path
+from generator.toml.write import format_value, quote_toml_string
 
 _Arguments = ParamSpec("_Arguments")
 
@@ -99,28 +100,35 @@ class EditableRegistry:
         path = ("environments", environment, table, app)
         if note is None:
             return self._edited(self.root, edit.remove_value, path)
-        return self._edited(self.root, edit.set_value, path, edit.quote_toml_string(note))
+        return self._edited(self.root, edit.set_value, path, quote_toml_string(note))
 
     def with_setting(self, environment: str, key: str, value: str | int | None) -> EditableRegistry:
         """The registry with a string, number or boolean at a key of the environment; None removes the key."""
         path = ("environments", environment, key)
         if value is None:
             return self._edited(self.root, edit.remove_value, path, keep_table=True)
-        literal = edit.quote_toml_string(value) if isinstance(value, str) else str(value).lower()
+        literal = quote_toml_string(value) if isinstance(value, str) else str(value).lower()
         return self._edited(self.root, edit.set_value, path, literal)
 
-    def with_app(self, app: str, values: Mapping[str, str], file_name: str) -> EditableRegistry:
-        """The registry with a new app, made of string values, in one file; its entries go into the same file."""
+    def with_app(self, app: str, values: Mapping[str, Any], file_name: str) -> EditableRegistry:
+        """The registry with a new app in one file; its entries go into the same file."""
         after = self._edited(file_name, edit.add_table, ("apps", app), values)
         return replace(after, app_files={**self.app_files, app: file_name})
+
+    def with_team(self, team: str) -> EditableRegistry:
+        """The registry with a new team in the root file, which is granted nothing."""
+        return self._edited(self.root, edit.add_table, ("teams", team), {"repositories": [], "namespaces": []})
+
+    def with_grant(self, team: str, key: str, value: str) -> EditableRegistry:
+        """The registry with one more value in a list of a team's table in the root file."""
+        granted = self.documents[self.root].data["teams"][team].get(key, [])
+        return self._edited(self.root, edit.set_value, ("teams", team, key), format_value([*granted, value]))
 
     def with_copied_app(self, app: str, new_name: str, namespace: str) -> EditableRegistry:
         """The registry with a copy of an app beside it, under a new name and with its own namespace."""
         file_name = self.app_files[app]
         after = self._edited(file_name, edit.copy_table, ("apps", app), new_name)
-        after = after._edited(
-            file_name, edit.set_value, ("apps", new_name, "namespace"), edit.quote_toml_string(namespace)
-        )
+        after = after._edited(file_name, edit.set_value, ("apps", new_name, "namespace"), quote_toml_string(namespace))
         return replace(after, app_files={**self.app_files, new_name: file_name})
 
     def without_app(self, app: str) -> EditableRegistry:

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from generator.argocd.revisions import CONTENT_ID_PATTERN
 from generator.toml.array import Array, Element
 from generator.toml.document import Document, KeyPath
-from generator.toml.edit import quote_toml_string, set_value
+from generator.toml.edit import set_value
+from generator.toml.write import quote_toml_string
 
 # A tag is one word, alone or before a semicolon; any other comment is the user's.
 _TAG_COMMENT = re.compile(r"([^\s;]+)(?:;\s*(.*))?")

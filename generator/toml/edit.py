@@ -25,8 +25,7 @@ from generator.toml.splices import (
     splice_text,
 )
 from generator.toml.syntax import Entry, EntryKind, key_part_nodes
-
-_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+from generator.toml.write import format_table, format_value
 
 
 class EditError(Exception):
@@ -36,11 +35,6 @@ class EditError(Exception):
         super().__init__(f"{position.line}:{position.column}: {format_key_path(path)}")
         self.position = position
         self.path = path
-
-
-def quote_toml_string(value: str) -> str:
-    """Quote `value` as a TOML basic string."""
-    return '"' + "".join(_ESCAPES.get(c) or (c if c.isprintable() else f"\\U{ord(c):08x}") for c in value) + '"'
 
 
 def set_value(document: Document, path: KeyPath, literal: str) -> Document:
@@ -74,15 +68,13 @@ def remove_value(document: Document, path: KeyPath, *, keep_table: bool = False)
     return apply_splices(document, splices, without_empty_tables(expected, path), path, may_empty=True)
 
 
-def add_table(document: Document, path: KeyPath, values: Mapping[str, str]) -> Document:
-    """Add a table of strings: in name order among its siblings if those are sorted, else after the last one."""
-    statements = [f"{format_key_path((key,))} = {quote_toml_string(value)}" for key, value in values.items()]
+def add_table(document: Document, path: KeyPath, values: Mapping[str, Any]) -> Document:
+    """Add a table: in name order among its siblings if those are sorted, else after the last one."""
     parent = document.syntax.find(path[:-1])
     if parent is not None and parent.kind is EntryKind.VALUE:
-        splice = _insertion(document, path[:-1], f"{format_key_path(path[-1:])} = {{ {', '.join(statements)} }}")
+        splice = _insertion(document, path[:-1], f"{format_key_path(path[-1:])} = {format_value(values)}")
     else:
-        block = "".join(f"{line}\n" for line in (f"[{format_key_path(path)}]", *statements))
-        splice = _table_insertion(document, path, block)
+        splice = _table_insertion(document, path, format_table(path, values))
     return apply_splices(document, [splice], with_value(document.data, path, dict(values)), path)
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from generator.toml.document import KeyPath, format_key_path
-from generator.toml.edit import quote_toml_string
 from generator.toml.limits import MAX_KEY_PARTS
 
 #: A table or array that fits into this many columns is written on one line.
@@ -19,8 +18,16 @@ _DEEPEST_HEADER = MAX_KEY_PARTS - 1
 _PLAIN_LINES = re.compile(r"[^\x00-\x09\x0b-\x1f\x7f\"\\]*")
 
 
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+
+
 class Lines(list[Any]):
     """An array that is written with one element per line, so that Git merges two edits of it."""
+
+
+def quote_toml_string(value: str) -> str:
+    """Quote `value` as a TOML basic string."""
+    return '"' + "".join(_ESCAPES.get(c) or (c if c.isprintable() else f"\\U{ord(c):08x}") for c in value) + '"'
 
 
 def format_table(path: KeyPath, table: Mapping[str, Any]) -> str:
@@ -33,7 +40,7 @@ def format_table(path: KeyPath, table: Mapping[str, Any]) -> str:
 
 def format_entries(table: Mapping[str, Any]) -> str:
     """Format the entries of a document's top, each on its own line."""
-    return "".join(f"{format_key_path((key,))} = {_format_value(value, key)}\n" for key, value in table.items())
+    return "".join(f"{format_key_path((key,))} = {_format_lines(value, key)}\n" for key, value in table.items())
 
 
 def _table_lines(path: KeyPath, table: Mapping[str, Any]) -> Iterator[str]:
@@ -58,13 +65,13 @@ def _format_entry(path: KeyPath, value: Any) -> str:
     if isinstance(value, Mapping) and len(value) == 1 and len(path) < _LONGEST_DOTTED_KEY:
         key, inner = next(iter(value.items()))
         return _format_entry((*path, key), inner)
-    return f"{format_key_path(path)} = {_format_value(value, format_key_path(path))}"
+    return f"{format_key_path(path)} = {_format_lines(value, format_key_path(path))}"
 
 
 def _fits_one_line(key: str, table: Mapping[str, Any]) -> bool:
     if any(_has_line_break(value) for value in table.values()):
         return False
-    return len(f"{format_key_path((key,))} = {_format_inline(table)}") <= _LINE_WIDTH
+    return len(f"{format_key_path((key,))} = {format_value(table)}") <= _LINE_WIDTH
 
 
 def _has_line_break(value: Any) -> bool:
@@ -75,15 +82,15 @@ def _has_line_break(value: Any) -> bool:
     return isinstance(value, str) and "\n" in value
 
 
-def _format_value(value: Any, key: str) -> str:
+def _format_lines(value: Any, key: str) -> str:
     if isinstance(value, str) and "\n" in value:
         return _format_text(value)
     if isinstance(value, (list, tuple)):
-        inline = _format_inline(value)
+        inline = format_value(value)
         if isinstance(value, Lines) or len(key) + len(inline) + 3 > _LINE_WIDTH:
-            return "[\n" + "".join(f"  {_format_inline(each)},\n" for each in value) + "]"
+            return "[\n" + "".join(f"  {format_value(each)},\n" for each in value) + "]"
         return inline
-    return _format_inline(value)
+    return format_value(value)
 
 
 def _format_text(value: str) -> str:
@@ -94,7 +101,7 @@ def _format_text(value: str) -> str:
     return quote_toml_string(value)
 
 
-def _format_inline(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value on one line."""
     if isinstance(value, str):
         return quote_toml_string(value)
@@ -105,8 +112,8 @@ def _format_inline(value: Any) -> str:
     if isinstance(value, float) and math.isfinite(value):
         return repr(value)
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_format_inline, value))}]"
+        return f"[{', '.join(map(format_value, value))}]"
     if isinstance(value, Mapping):
-        inner = ", ".join(f"{format_key_path((key,))} = {_format_inline(each)}" for key, each in value.items())
+        inner = ", ".join(f"{format_key_path((key,))} = {format_value(each)}" for key, each in value.items())
         return f"{{ {inner} }}" if inner else "{}"
     raise ValueError(f"TOML cannot hold {value!r}")

@@ -13,7 +13,7 @@ from typing import Any
 from generator.registry.editable import EditableRegistry, read_editable_registry
 from generator.registry.files import MemoryFiles
 from generator.registry.promotion_lists import ListEntry
-from generator.toml.edit import quote_toml_string
+from generator.toml.write import quote_toml_string
 
 COMMIT = "3f2a9c1d0b7e4e5f8a6b9c0d1e2f3a4b5c6d7e8f"
 APPS = ("billing", "ledger", "spare", "web")

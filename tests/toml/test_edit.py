@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from generator.registry.promotion_lists import ListEntry, read_entries, remove_entry, set_entries
 from generator.toml import edit
 from generator.toml.document import Document, parse_document
+from generator.toml.write import quote_toml_string
 
 HOLDS = ("environments", "prod", "holds")
 LAYOUTS = {
@@ -58,7 +59,7 @@ def test_entries_come_into_the_list_in_any_layout(text: str) -> None:
 
 @pytest.mark.parametrize("text", LAYOUTS.values(), ids=LAYOUTS)
 def test_a_value_is_set_changed_and_taken_away_in_any_layout(text: str) -> None:
-    once = edit.set_value(document(text), (*HOLDS, "b"), edit.quote_toml_string('a "reason" # no comment')).text
+    once = edit.set_value(document(text), (*HOLDS, "b"), quote_toml_string('a "reason" # no comment')).text
     twice = edit.set_value(document(once), (*HOLDS, "b"), '"another"').text
     holds = prod(text).get("holds", {})
     assert prod(twice) == {**prod(text), "holds": {**holds, "b": "another"}}
