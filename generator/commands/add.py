@@ -1,8 +1,9 @@
-"""`workloads add`: onboard an app."""
+"""`workloads add`: onboard apps."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,10 +13,10 @@ from generator.artifacts.artifact_versions import AppRemotes
 from generator.commands.edit_options import edit_options, run_edit
 from generator.commands.options import override_options
 from generator.commands.policy_options import open_remotes
-from generator.errors import UsageError
-from generator.promotion.app_edits import RegistryEdit
-from generator.promotion.onboarding import NewApp, onboard_app, suggest_app_fields
-from generator.publishing.context import EditContext
+from generator.errors import LocalError, UsageError
+from generator.promotion.new_apps import FORMATS, read_new_apps
+from generator.promotion.onboarding import NewApp, OnboardOptions, onboard_apps, suggest_app_fields
+from generator.registry.effective import build_base_layer
 from generator.registry.registry import Registry
 from generator.working_registry import WorkingRegistry
 
@@ -28,37 +29,59 @@ _PROMPTS = {
 
 
 @click.command("add")
-@click.argument("app")
+@click.argument("app", required=False)
 @click.option("--team", metavar="TEAM", help="The team that owns it.")
-@click.option("--repository", metavar="URL", help="The repository of its chart.")
-@click.option("--path", "path", metavar="PATH", help="Where the chart is in the repository.")
-@click.option("--revision", metavar="REV", help="A branch, tag or commit; default: the repository's default branch.")
+@click.option("--repository", metavar="URL", help="The Git repository, Helm repository or OCI registry of its chart.")
+@click.option("--path", metavar="PATH", help="Where the chart, kustomization or folder is in the repository.")
+@click.option("--chart", metavar="NAME", help="The chart in a Helm repository or OCI registry, instead of --path.")
+@click.option("--revision", metavar="REV", help="A branch, tag, commit or version; default: the default branch.")
 @click.option("--namespace", metavar="NAME", help="Default: the app's name.")
+@click.option("--project", metavar="NAME", help="Its AppProject; default: the app's name.")
+@click.option(
+    "--sync-option", "sync_options", multiple=True, metavar="OPTION", help="Such as PruneLast=true (repeatable)."
+)
+@click.option("--prune/--no-prune", default=None, help="Whether Argo CD deletes what leaves the chart.")
 @click.option(
     "--env", "environments", multiple=True, metavar="ENV", help="Default: those that are promoted from no other."
 )
+@click.option("--from", "source", metavar="FILE", help="Onboard the apps of a file, or of standard input (-).")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="The form of --from; default: by the file's name.")
+@click.option("--new-team", is_flag=True, help="Create the team if it does not exist.")
+@click.option("--grant", is_flag=True, help="Grant the team what the app uses: its repository and namespace.")
 @click.option("--no-verify-remote", is_flag=True, help="Do not ask the repository, and take the revision as it is.")
 @override_options
 @edit_options
-def add_command(app: str, registry_path: str | None, **flags: Any) -> None:
+def add_command(app: str | None, registry_path: str | None, **flags: Any) -> None:
     """Onboard an app: add its table, and an entry to the list of each environment.
 
-    A terminal prompts for missing options. The revision must exist in the repository.
+    A terminal prompts for missing options. The revision must exist in the repository. With --from, all apps of a file
+    are added in one edit: [apps.NAME] tables and [environments.ENV] lists in TOML or YAML, or CSV with a header.
     """
     working = WorkingRegistry.find(registry_path)
     ask = None if flags["no_verify_remote"] else open_remotes(working)
-    new = _complete_new_app(working, app, flags, ask)
+    if (app is None) == (flags["source"] is None):
+        raise UsageError(
+            "add needs either the name of an app or --from FILE", remedy="workloads add APP, or --from FILE"
+        )
+    new_apps = [_complete_new_app(working, app, flags, ask)] if app else _read_file(flags["source"], flags["form"])
+    options = OnboardOptions(new_teams=flags["new_team"], grants=flags["grant"])
+    run_edit(working, lambda context: onboard_apps(context.editable, new_apps, ask, options), flags)
 
-    def onboard(context: EditContext) -> RegistryEdit:
-        return onboard_app(context.editable, new, flags["environments"], ask)
 
-    run_edit(working, onboard, flags)
+def _read_file(source: str, form: str | None) -> list[NewApp]:
+    try:
+        content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    except OSError as error:
+        raise LocalError(f"{source}: {error.strerror or error}") from error
+    suffix = Path(source).suffix.lstrip(".")
+    guessed = {"yml": "yaml", "json": "yaml"}.get(suffix, suffix if suffix in FORMATS else "toml")
+    return read_new_apps("<stdin>" if source == "-" else source, content, form or guessed)
 
 
 def _complete_new_app(working: WorkingRegistry, app: str, flags: dict[str, Any], remotes: AppRemotes | None) -> NewApp:
     """Build the new app from the flags and prompts. Raises UsageError for missing flags without a terminal."""
     given = {key: flags[key] for key in _PROMPTS}
-    missing = [key for key, value in given.items() if value is None]
+    missing = [key for key, value in given.items() if value is None and not (key == "path" and flags["chart"])]
     registry = working.read() if missing else None
     if registry is not None and not (sys.stdin.isatty() and sys.stderr.isatty()):
         hints = _suggest_values(registry, app, given["team"])
@@ -68,9 +91,37 @@ def _complete_new_app(working: WorkingRegistry, app: str, flags: dict[str, Any],
         hints = _suggest_values(registry, app, given["team"])
         given[key] = click.prompt(_PROMPTS[key], default=hints.get(key), err=True)
     revision = flags["revision"]
-    if missing and revision is None and remotes is not None:
+    if revision is None and flags["chart"]:
+        raise UsageError(f"--chart {flags['chart']} needs its version", remedy="add --revision VERSION")
+    if revision is None and missing and remotes is not None:
         revision = _prompt_for_revision(remotes, given["repository"])
-    return NewApp(app, given["team"], given["repository"], given["path"], revision, flags["namespace"])
+    prune = flags["prune"]
+    if prune is None and registry is not None and _prunes_by_default(registry):
+        prune = click.confirm("Shall Argo CD delete what leaves the chart", default=False, err=True)
+    table = _build_table(app, {**flags, **given, "revision": revision, "prune": prune})
+    return NewApp(app, table, dict.fromkeys(flags["environments"]))
+
+
+def _build_table(app: str, flags: dict[str, Any]) -> dict[str, Any]:
+    """The app's table in the registry, without what its name implies."""
+    policy: dict[str, Any] = {"syncOptions": list(flags["sync_options"])} if flags["sync_options"] else {}
+    policy |= {"automated": {"prune": flags["prune"]}} if flags["prune"] is not None else {}
+    given = {
+        "team": flags["team"],
+        "project": flags["project"] if flags["project"] != app else None,
+        "repoURL": flags["repository"],
+        "path": flags["path"],
+        "chart": flags["chart"],
+        "targetRevision": flags["revision"],
+        "namespace": flags["namespace"] if flags["namespace"] != app else None,
+        "syncPolicy": policy or None,
+    }
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def _prunes_by_default(registry: Registry) -> bool:
+    automated = build_base_layer(registry.defaults)["syncPolicy"].get("automated")
+    return isinstance(automated, dict) and bool(automated.get("prune"))
 
 
 def _prompt_for_revision(remotes: AppRemotes, repository: str) -> str:

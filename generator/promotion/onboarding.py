@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from generator.argocd.strings import MAX_APP_NAME_LENGTH, name_problem
-from generator.argocd.urls import split_grant
+from generator.argocd.urls import grant_covers_url, split_grant
 from generator.errors import RefusedError, UsageError
 from generator.git.messages import redact
 from generator.promotion.app_edits import (
@@ -29,54 +30,109 @@ from generator.registry.registry import Registry
 
 @dataclass(frozen=True)
 class NewApp:
-    """An app to onboard. Without a `revision` it follows the repository's default branch."""
+    """An app to onboard: its table in the registry, and the entries of promotion lists, each with its pin or None.
+
+    Without `entries`, it is listed in the first environments.
+    """
 
     name: str
-    team: str
-    repository: str
-    path: str
-    revision: str | None = None
-    namespace: str | None = None
+    table: Mapping[str, Any]
+    entries: Mapping[str, str | None] = field(default_factory=dict)
 
-    @property
-    def table_values(self) -> dict[str, str]:
-        """The app's table in the registry."""
-        given = {
-            "team": self.team,
-            "repoURL": self.repository,
-            "path": self.path,
-            "targetRevision": self.revision,
-            "namespace": self.namespace if self.namespace != self.name else None,
-        }
-        return {key: value for key, value in given.items() if value is not None}
+    def with_known_revision(self, remotes: RemoteLookup) -> NewApp:
+        """The app at a revision that its Git repository has, by default the branch that is the default there.
+
+        An app that is not one folder of one Git repository stays as it is. Raises RefusedError and NetworkError.
+        """
+        if "repoURL" not in self.table or "chart" in self.table:
+            return self
+        if "targetRevision" not in self.table:
+            branch = remotes.read_refs(str(self.table["repoURL"])).default_branch
+            return replace(self, table={**self.table, "targetRevision": branch})
+        _refuse_unknown_revision(str(self.table["repoURL"]), str(self.table["targetRevision"]), remotes)
+        return self
 
 
-def onboard_app(
-    editable: EditableRegistry, new_app: NewApp, environments: tuple[str, ...], remotes: RemoteLookup | None
+@dataclass(frozen=True)
+class OnboardOptions:
+    """What onboarding may add to the root file: teams that are new, and grants that the apps need."""
+
+    new_teams: bool = False
+    grants: bool = False
+
+
+def onboard_apps(
+    editable: EditableRegistry,
+    new_apps: Sequence[NewApp],
+    remotes: RemoteLookup | None,
+    options: OnboardOptions,
 ) -> RegistryEdit:
-    """Onboard an app into environments, by default the first environments.
+    """Onboard apps in one edit. `remotes` is None if no repository may be queried.
 
-    `remotes` is None if no repository may be queried. Raises UsageError for a name that is taken or a team or
-    environment that is unknown, RefusedError for a revision that the repository does not have, NetworkError.
+    Raises UsageError for a name that is taken or a team or environment that is unknown, RefusedError for a revision
+    that the repository does not have, NetworkError.
     """
-    _require_new_name(editable, new_app.name)
-    require_known_name(new_app.team, editable.registry.teams, "team")
-    places = environments or tuple(e for e, table in editable.registry.environments.items() if not table.promotes_from)
-    for env in places:
+    messages: list[str] = []
+    after = editable
+    for new_app in new_apps:
+        _require_new_name(editable, new_app.name)
+        after = _with_team_and_grants(after, new_app, options, messages)
+        after = _with_new_app(after, new_app, remotes, messages)
+    names = ", ".join(new_app.name for new_app in new_apps)
+    places = dict.fromkeys(env for new_app in new_apps for env in _list_environments(editable, new_app))
+    return RegistryEdit(after, f"add {names}: {', '.join(places)}", (), tuple(messages))
+
+
+def _list_environments(editable: EditableRegistry, new_app: NewApp) -> Iterable[str]:
+    return new_app.entries or [e for e, table in editable.registry.environments.items() if not table.promotes_from]
+
+
+def _with_new_app(
+    editable: EditableRegistry, new_app: NewApp, remotes: RemoteLookup | None, messages: list[str]
+) -> EditableRegistry:
+    new_app = new_app.with_known_revision(remotes) if remotes is not None else new_app
+    after = editable.with_app(new_app.name, new_app.table, _choose_app_file(editable, str(new_app.table.get("team"))))
+    for env in _list_environments(editable, new_app):
         require_environment(editable, env)
-    if remotes is not None and new_app.revision is None:
-        new_app = replace(new_app, revision=remotes.read_refs(new_app.repository).default_branch)
-    elif remotes is not None:
-        _refuse_unknown_revision(new_app, remotes)
-    after = editable.with_app(new_app.name, new_app.table_values, _choose_app_file(editable, new_app.team))
-    messages = []
-    for env in places:
-        pin = _choose_first_pin(editable, new_app, env, remotes)
+        given = new_app.entries.get(env)
+        pin = Pin(given) if given else _choose_first_pin(editable, new_app, env, remotes)
         after = after.with_entries(env, [ListEntry(new_app.name, *pin)])
-        messages.append(
-            f"{new_app.name}: new in {env}, {format_pin(pin) if pin.revision else new_app.revision or 'HEAD'}"
-        )
-    return RegistryEdit(after, f"add {new_app.name}: {', '.join(places)}", (), tuple(messages))
+        shown = format_pin(pin) if pin.revision else new_app.table.get("targetRevision", "HEAD")
+        messages.append(f"{new_app.name}: new in {env}, {shown}")
+    return after
+
+
+def _with_team_and_grants(
+    editable: EditableRegistry, new_app: NewApp, options: OnboardOptions, messages: list[str]
+) -> EditableRegistry:
+    """The registry with the app's team, and with what the team is not granted yet, as far as the options allow."""
+    team = str(new_app.table.get("team", ""))
+    known = editable.documents[editable.root].data.get("teams", {})
+    if options.new_teams and team and team not in known:
+        messages.append(f"{team}: new team")
+        editable = editable.with_team(team)
+    else:
+        require_known_name(team, known, "team")
+    if options.grants or team not in known:
+        for key, value in _list_missing_grants(editable, team, new_app):
+            messages.append(f"{team}: granted {value}")
+            editable = editable.with_grant(team, key, value)
+    return editable
+
+
+def _list_missing_grants(editable: EditableRegistry, team: str, new_app: NewApp) -> Iterator[tuple[str, str]]:
+    """What the app uses and its team is not granted, as the key of the team's table and a value of the list there."""
+    root = editable.documents[editable.root].data
+    table = root["teams"][team]
+    shared = [str(each.get("url", "")) for each in root.get("repositories", {}).values()]
+    sources = [new_app.table, *new_app.table.get("sources", ())]
+    for url in dict.fromkeys(str(source["repoURL"]) for source in sources if "repoURL" in source):
+        grants = (split_grant(grant)[0] for grant in (*table.get("repositories", ()), *shared))
+        if not any(grant_covers_url(grant, url) for grant in grants):
+            yield "repositories", url
+    namespace = str(new_app.table.get("namespace", new_app.name))
+    if namespace not in table.get("namespaces", ()) and namespace not in root.get("namespaces", {}):
+        yield "namespaces", namespace
 
 
 def _require_new_name(editable: EditableRegistry, name: str) -> None:
@@ -86,15 +142,14 @@ def _require_new_name(editable: EditableRegistry, name: str) -> None:
         raise UsageError(f'app "{name}" already exists, in {editable.documents[editable.app_files[name]].name}')
 
 
-def _refuse_unknown_revision(new_app: NewApp, remotes: RemoteLookup) -> None:
-    refs = remotes.read_refs(new_app.repository)
-    revision = new_app.revision or "HEAD"
+def _refuse_unknown_revision(repository: str, revision: str, remotes: RemoteLookup) -> None:
+    refs = remotes.read_refs(repository)
     if refs.resolve_ref(revision) is None and not (
-        re.fullmatch("[0-9a-f]{40,64}", revision) and remotes.has_commit(new_app.repository, revision)
+        re.fullmatch("[0-9a-f]{40,64}", revision) and remotes.has_commit(repository, revision)
     ):
         names = ", ".join([*list(refs.branches)[:5], *list(refs.tags)[-5:]])
         hint = suggest_revisions(revision, refs) or (f" (it has {names})" if names else "")
-        raise RefusedError(f"{redact(new_app.repository)} has no branch, tag or commit {revision}{hint}")
+        raise RefusedError(f"{redact(repository)} has no branch, tag or commit {revision}{hint}")
 
 
 def _choose_first_pin(
@@ -103,13 +158,14 @@ def _choose_first_pin(
     if editable.registry.environments[environment].policy.pin == "any" or remotes is None:
         return Pin(None)
     base = build_base_layer(editable.registry.defaults)
-    app = build_effective_app(base, new_app.name, new_app.table_values, AppContext(environment), None)
+    app = build_effective_app(base, new_app.name, new_app.table, AppContext(environment), None)
     return choose_pin(WantedRevision(app, app.revision), editable.registry.environments[environment], "", remotes)
 
 
 def _choose_app_file(editable: EditableRegistry, team: str) -> str:
     """Choose the file that holds most of the team's apps; the root file if the team has no apps."""
-    counts = Counter(file for app, file in editable.app_files.items() if editable.registry.apps[app]["team"] == team)
+    known = editable.registry.apps
+    counts = Counter(file for app, file in editable.app_files.items() if app in known and known[app]["team"] == team)
     return counts.most_common(1)[0][0] if counts else editable.root
 
 

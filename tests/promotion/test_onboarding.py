@@ -168,7 +168,7 @@ def test_what_is_missing_is_asked_for_in_a_terminal(cart: World) -> None:
     master, slave = pty.openpty()
     command = [sys.executable, "-m", "generator", "add", "cart", "--without-helm"]
     with subprocess.Popen(command, cwd=cart.checkout, env=environment(), stdin=slave, stderr=slave, stdout=-1) as run:
-        os.write(master, f"shop\n{cart.git_url}/cart.git\n\nv1.1.0\n".encode())
+        os.write(master, f"shop\n{cart.git_url}/cart.git\n\nv1.1.0\nn\n".encode())
         out, _ = run.communicate(timeout=60)
         asked = os.read(master, 65536).decode()
     os.close(slave)
@@ -176,4 +176,85 @@ def test_what_is_missing_is_asked_for_in_a_terminal(cart: World) -> None:
     assert run.returncode == 0, asked
     assert out.startswith(b"cart: new in dev, v1.1.0\n")
     assert "The chart's path there [chart]: " in asked
+    assert "Shall Argo CD delete what leaves the chart [y/N]: " in asked
+    assert "syncPolicy.automated = { prune = false }" in cart.diff()
     assert "branches: main\r\ntags: v1.0.0, v1.1.0, v1.2.0\r\nThe revision [main]: " in asked
+
+
+def test_apps_of_a_file_are_one_edit(cart: World) -> None:
+    (cart.folder / "new.toml").write_text(
+        f'[environments]\ndev.apps = ["cart"]\ntest.apps = ["cart@v1.0.0"]\n'
+        f'[apps.cart]\nteam = "shop"\nrepoURL = "{cart.git_url}/cart.git"\n'
+        f'path = "chart"\nhelm.parameters = {{ replicas = "2" }}\n[apps.till]\nteam = "shop"\n'
+        f'repoURL = "{cart.git_url}/cart.git"\npath = "till"\nnamespace = "cart"\ntargetRevision = "main"\n'
+    )
+    out = cart.ok("add", "--from", str(cart.folder / "new.toml"))
+    assert out.startswith("cart: new in dev, main\ncart: new in test, v1.0.0\ntill: new in dev, main\nchanged ")
+    assert 'helm.parameters = { replicas = "2" }' in cart.diff()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("new.csv", "app,team,repoURL,path,environments\ncart,shop,GIT/cart.git,chart,dev test@v1.0.0\n"),
+        (
+            "new.yaml",
+            "apps: {cart: {team: shop, repoURL: GIT/cart.git, path: chart}}\n"
+            "environments: {dev: {apps: [cart]}, test: {apps: [cart@v1.0.0]}}\n",
+        ),
+    ],
+)
+def test_a_file_may_be_csv_or_yaml(cart: World, name: str, text: str) -> None:
+    (cart.folder / name).write_text(text.replace("GIT", cart.git_url))
+    out = cart.ok("add", "--from", str(cart.folder / name))
+    assert out.startswith("cart: new in dev, main\ncart: new in test, v1.0.0\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "has no apps"),
+        ("a = [", "new.toml:1:6"),
+        ('[apps.x]\n[environments.dev]\napps = ["y"]\n', "lists y in dev and has no table of it"),
+    ],
+)
+def test_a_file_in_another_form_is_refused(cart: World, text: str, words: str) -> None:
+    (cart.folder / "new.toml").write_text(text)
+    done = cart.run("add", "--from", str(cart.folder / "new.toml"))
+    assert (done.code, words in done.err) == (2, True), done.err
+
+
+def test_a_new_team_is_granted_what_its_app_uses(cart: World) -> None:
+    new = ("add", "till", "--team", "tills", "--repository", f"{cart.git_url}/billing.git", "--path", "chart")
+    done = cart.run(*new, "--new-team")
+    assert done.code == 4, "the repository belongs to another team"
+    repository(cart.folder / "git" / "till.git")
+    new = ("add", "till", "--team", "tills", "--repository", f"{cart.git_url}/till.git", "--path", "chart")
+    out = cart.ok(*new, "--new-team")
+    assert out.startswith(f"tills: new team\ntills: granted {cart.git_url}/till.git\ntills: granted till\n")
+    assert cart.ok("check")
+
+
+def test_a_grant_is_added_only_when_asked_for(cart: World) -> None:
+    more = args(cart, "--namespace", "carts", "--revision", "v1.1.0")
+    assert 'namespace "carts" is not granted' in cart.run(*more).err
+    assert "shop: granted carts\n" in cart.ok(*more, "--grant")
+
+
+def test_a_chart_of_a_helm_repository_needs_its_version(cart: World) -> None:
+    new = (
+        "add",
+        "redis",
+        "--team",
+        "shop",
+        "--repository",
+        "https://charts.example.org",
+        "--chart",
+        "redis",
+        "--grant",
+    )
+    done = cart.run(*new, "--no-verify-remote")
+    assert (done.code, "add --revision VERSION" in done.err) == (2, True)
+    cart.ok(*new, "--no-verify-remote", "--revision", "1.2.3", "--no-prune", "--sync-option", "PruneLast=true")
+    assert '+chart = "redis"\n+targetRevision = "1.2.3"' in cart.diff()
+    assert '+syncPolicy = { syncOptions = ["PruneLast=true"], automated = { prune = false } }' in cart.diff()
