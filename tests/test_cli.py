@@ -135,6 +135,7 @@ def test_without_a_registry_there_is_advice(workloads: Run, tmp_path: Path, comm
     done = workloads(command, cwd=tmp_path)
     assert done.code == 9
     assert "no apps.toml here or in any folder above" in done.err
+    assert "run workloads init" in done.err
     assert "--registry FILE" in done.err
 
 

@@ -49,7 +49,8 @@ def find_registry(explicit_path: str | None, start: Path | None = None) -> Path:
         return path
     raise LocalError(
         f"no {REGISTRY_NAME} here or in any folder above",
-        remedy="change into the repository that holds it, or name it with --registry FILE",
+        remedy="change into the repository that holds it, or name it with --registry FILE; to write a first one, run "
+        "workloads init, or workloads import for Applications that exist",
     )
 
 
