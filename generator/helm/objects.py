@@ -73,8 +73,8 @@ def _validate_application_spec(spec: Manifest) -> Iterator[str]:
         yield "spec.destination needs either a server or a name"
     if not destination.get("namespace"):
         yield "spec.destination.namespace is missing"
-    if spec.get("project") in (None, "", "default"):
-        yield "spec.project must be a project of its own"
+    if not spec.get("project"):
+        yield "spec.project is missing"
     forms = [form for form in _SOURCE_FORMS if spec.get(form)]
     if len(forms) != 1:
         yield f"spec needs exactly one of {', '.join(_SOURCE_FORMS)}, and has {', '.join(forms) or 'none'}"
@@ -110,8 +110,8 @@ def _validate_project_spec(spec: Manifest) -> Iterator[str]:
         if not spec.get(field):
             yield f"spec.{field} is empty, so the project allows nothing"
     for destination in spec.get("destinations") or ():
-        if bool(destination.get("server")) == bool(destination.get("name")):
-            yield "a destination needs either a server or a name"
+        if not destination.get("server") and not destination.get("name"):
+            yield "a destination needs a server or a name"
 
 
 def _find_denied_parts(application: Manifest, project: Manifest) -> Iterator[str]:

@@ -11,6 +11,7 @@ from generator.charts.plan import plan_charts
 from generator.charts.render import render_plan
 from generator.errors import RegistryError
 from generator.helm.environment_objects import render_environment_objects
+from generator.helm.objects import find_object_problems
 from generator.registry.files import MemoryFiles
 from generator.registry.reader import read_registry_from
 from generator.registry.registry import Registry
@@ -42,9 +43,10 @@ def problems(data: dict[str, Any]) -> list[str]:
 
 
 def objects(data: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
-    """What Helm renders of dev, by kind and name."""
+    """What Helm renders of dev, by kind and name; `workloads check` accepts it."""
     files = group_by_chart(render_plan(plan_charts(read(data))).files)
     found = [item for _, items in render_environment_objects(files, "dev") for item in items]
+    assert not list(find_object_problems(found, {i["metadata"]["name"] for i in found if i["kind"] == "Application"}))
     return {(item["kind"], item["metadata"]["name"]): item for item in found}
 
 

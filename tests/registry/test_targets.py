@@ -12,6 +12,7 @@ from generator.charts.render import render_plan
 from generator.errors import RegistryError
 from generator.helm.engine import HelmRefusal
 from generator.helm.environment_objects import render_environment_objects
+from generator.helm.objects import find_object_problems
 from generator.registry.files import MemoryFiles
 from generator.registry.reader import read_registry_from
 from generator.registry.registry import Registry
@@ -45,7 +46,12 @@ def problems(data: dict[str, Any]) -> list[str]:
 
 def objects(data: dict[str, Any], values: dict[str, Any] | None = None) -> list[dict[str, Any]]:
     files = group_by_chart(render_plan(plan_charts(read(data))).files)
-    return [item for _, items in render_environment_objects(files, "prod", values) for item in items]
+    found = [items for _, items in render_environment_objects(files, "prod", values)]
+    for items in found:
+        assert not list(
+            find_object_problems(items, {i["metadata"]["name"] for i in items if i["kind"] == "Application"})
+        )
+    return [item for items in found for item in items]
 
 
 @pytest.mark.parametrize("destination", [{"server": ARN}, {"cluster": "prod-eu"}, {"cluster": ARN}])
