@@ -70,7 +70,7 @@ def init_command(output: Path, dry_run: bool, as_json: bool, **answers: Any) -> 
     )
     console.print_message(
         f"next: workloads add APP --team {request.team} --repository {repository} --path PATH, then git add, "
-        "git commit, and workloads publish"
+        "git commit and git push"
     )
 
 

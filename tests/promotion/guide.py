@@ -1,6 +1,7 @@
 """Pages of docs/ are run, each command at its time; `python -m tests.promotion.guide` regenerates them.
 
-In a `console` block `$ workloads …`, `$ sed -i …` and `$ git checkout …` are run, and what follows is the output.
+In a `console` block `$ workloads …`, `$ sed -i …`, and `$ git add`, `commit`, `push` and `checkout` are run, and what
+follows is the output.
 `<!-- 2026-11-16 09:14 -->` sets the clock, `<!-- run promote billing --to test -->` runs a command that is not shown,
 `<!-- commit -->` commits with the message that the last command proposes, or with that of the comment, and pushes, and
 `<!-- registry: two regions -->` starts anew with another registry.
@@ -22,10 +23,21 @@ import pytest
 from tests.promotion.world import OWNED, REGIONS, REGISTRY, World
 from tests.workspace import ROOT, Done, isolate, runner
 
-#: Each page, with the registry that its commands are run in.
-PAGES = {"lifecycle.md": REGISTRY, "releases.md": REGIONS, "incidents.md": REGIONS, "permissions.md": OWNED}
+#: Each page, with the registry that its commands are run in; "" for a clone of an empty repository.
+PAGES = {
+    "first-hour.md": "",
+    "lifecycle.md": REGISTRY,
+    "releases.md": REGIONS,
+    "incidents.md": REGIONS,
+    "permissions.md": OWNED,
+}
 FOLDER = ROOT / "docs"
 _PUBLIC = "https://github.com/acme"
+
+
+def begin(world: World, registry: str) -> World:
+    """The world in which a page begins."""
+    return world.build(registry) if registry else world.begin_empty()
 
 
 def replayed(world: World, text: str) -> str:
@@ -46,7 +58,7 @@ def _lines(world: World, lines: list[str]) -> Iterator[str]:
         elif line == "<!-- registry: two regions -->":
             yield line
             world = world.start_anew(REGIONS)
-        elif inside and line.startswith(("$ sed -i ", "$ git checkout ")):
+        elif inside and line.startswith(("$ sed -i ", "$ git checkout ", "$ git add ", "$ git commit ", "$ git push ")):
             subprocess.run(shlex.split(line.removeprefix("$ ")), cwd=world.checkout, check=True)
             yield line
         elif inside and line == "$ git diff apps.toml":
@@ -77,6 +89,8 @@ def _shown(world: World, done: Done) -> list[str]:
     # Commits of the registry hold the folder's name, and so differ from run to run.
     text = re.sub(r"(?<=committed at )[0-9a-f]{12}", "0c1d2e3f4a5b", text)
     commit = r"(?<=Ada  )[0-9a-f]{9}|(?<=by Ada in )[0-9a-f]{9}|(?<=UTC in )[0-9a-f]{9}"
+    text = re.sub(r"(?<= files as )[0-9a-f]{12}", "0c1d2e3f4a5b", text)
+    text = text.replace(str(world.folder / "workloads.git"), "git@github.com:acme/workloads.git")
     return re.sub(commit, "0c1d2e3f4", text).splitlines()
 
 
@@ -87,7 +101,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
             isolate(Path(folder) / "home", patch)
             world = World(Path(folder), runner(patch, captured), patch)
-            (FOLDER / name).write_text(replayed(world.build(registry), (FOLDER / name).read_text()))
+            (FOLDER / name).write_text(replayed(begin(world, registry), (FOLDER / name).read_text()))
 
 
 class _Captured:

@@ -10,7 +10,7 @@ import click
 import pytest
 
 from generator.cli import workloads as command_group
-from tests.promotion.guide import FOLDER, PAGES, replayed
+from tests.promotion.guide import FOLDER, PAGES, begin, replayed
 from tests.promotion.world import World
 from tests.workspace import Run
 
@@ -22,7 +22,7 @@ def test_the_page_shows_what_the_commands_say(
     page: str, tmp_path: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = (FOLDER / page).read_text()
-    world = World(tmp_path, workloads, monkeypatch).build(PAGES[page])
+    world = begin(World(tmp_path, workloads, monkeypatch), PAGES[page])
     assert replayed(world, text) == text, "refresh with: python -m tests.promotion.guide"
 
 

@@ -149,6 +149,15 @@ class World:
         self.push()
         return self
 
+    def begin_empty(self) -> World:
+        """The repositories, found at their public address, and a clone of an empty one."""
+        for app in ("billing", "ledger", "web"):
+            repository(self.folder / "git" / f"{app}.git")
+        git(self.folder, "init", "--quiet", "--bare", "workloads.git")
+        git(self.folder, "clone", "--quiet", "workloads.git", "registry")
+        git(self.checkout, "config", f"url.{self.git_url}/.insteadOf", "https://github.com/acme/")
+        return self
+
     def start_anew(self, registry: str) -> World:
         """Another world beside this one, with another registry."""
         folder = self.folder / "anew"
