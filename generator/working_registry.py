@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -173,7 +174,8 @@ class CommittedFiles:
     def __init__(self, checkout: Checkout, folder: Path, revision: str) -> None:
         self.revision = revision
         self.folder = folder.absolute()
-        self.blob_ids = checkout.committed_blob_ids(self.folder, revision)
+        with _explain_missing_objects(revision):
+            self.blob_ids = checkout.committed_blob_ids(self.folder, revision)
         self._objects = checkout.objects
         self._read_contents: dict[str, bytes] = {}
 
@@ -190,13 +192,19 @@ class CommittedFiles:
     def read_files(self, paths: Iterable[str]) -> dict[str, bytes]:
         """Read the files that exist at the commit. Raises LocalError if this clone lacks them."""
         ids = {name: self.blob_ids[name] for name in paths if name in self.blob_ids}
-        try:
+        with _explain_missing_objects(self.revision):
             found = self._objects.read_blobs(ids.values())
-            return {name: found[oid] for name, oid in ids.items()}
-        except UnreadableObjectError:
-            raise LocalError(
-                f"this clone lacks files of {self.revision[:12]}", remedy="clone without --filter, or fetch them"
-            ) from None
+        return {name: found[oid] for name, oid in ids.items()}
+
+
+@contextlib.contextmanager
+def _explain_missing_objects(revision: str) -> Iterator[None]:
+    try:
+        yield
+    except UnreadableObjectError:
+        raise LocalError(
+            f"this clone lacks files of {revision[:12]}", remedy="clone without --filter, or fetch them"
+        ) from None
 
 
 def find_files_not_checked_out(checkout: Checkout, repository_path: str) -> dict[str, str]:

@@ -65,6 +65,16 @@ def test_an_edit_is_published_and_takes_nothing_away(server: Remote, workloads: 
     assert 'labels = { tier = "1" }' in after["teams/payments/apps.toml"]
 
 
+@pytest.mark.parametrize("name", ["`--filter=blob:none`", "`--filter=tree:0`"])
+def test_old_files_that_a_clone_lacks_are_named_by_their_commit(
+    server: Remote, workloads: Run, tmp_path: Path, name: str
+) -> None:
+    ENVIRONMENTS[name].prepare(server.url, tmp_path / "clone")
+    old = git(tmp_path / "clone", "rev-parse", "HEAD~1")
+    done = workloads("diff", "--base", old, cwd=tmp_path / "clone")
+    assert (done.code, f"this clone lacks files of {old[:12]}" in done.err) == (9, True), done.err
+
+
 def test_a_file_that_was_deleted_from_the_checkout_is_deleted(server: Remote, workloads: Run, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     run_clone(server.url, clone)
