@@ -68,10 +68,10 @@ LIMITS = (
     Limit("status / reading, both cold", 1.2, "times", _ratio("status, cold", "read, cold")),
     Limit("status / reading, both unchanged", 1.2, "times", _ratio("status, unchanged", "read, unchanged")),
     Limit("full check / Helm's engine alone", 1.3, "times", _ratio("check, cold", "floor, helm engine")),
-    Limit("publish of a promotion / its render", 1.5, "times", _ratio("publish, promotion", "render, promotion")),
+    Limit("publish of a promotion / its render", 2.5, "times", _ratio("publish, promotion", "render, promotion")),
     Limit(
         "publish without Helm / its render",
-        1.25,
+        1.75,
         "times",
         _ratio(f"publish {_BARE}, promotion", "render, promotion"),
     ),
