@@ -154,16 +154,17 @@ class CommitBuilder:
         old = open_branch_folder(base, published.charts_before)
         return old if old.has_inventory else None
 
-    def _refuse_older_registry(self, ours: RegistryCommit, base: BranchSnapshot) -> None:
-        """Raise ConflictError if the branch carries the charts of a registry commit that `ours` does not come after."""
+    def _refuse_older_registry(self, commit: RegistryCommit, base: BranchSnapshot) -> None:
+        """Raise ConflictError if the branch carries the charts of a registry that `commit` does not come after."""
         # Without an inventory there is no earlier publish to search for.
         published = any(path.rpartition("/")[2] == INVENTORY_FILE for path in base.list_entries())
         newer = parse_registry_commit(base.find_last_message(REGISTRY_COMMIT_TRAILER)) if published else ""
-        if newer and newer != ours.id and not ours.comes_after(newer):
+        if newer and newer != commit.id and not commit.comes_after(newer):
             remedy = "a newer registry is published already: pull and run this again"
-            if ours.is_cut_off:
+            if commit.is_cut_off:
                 remedy = f"this checkout's history is cut off: fetch all of it (git fetch --unshallow), or {remedy}"
             raise ConflictError(
-                f"the branch carries charts of registry commit {newer[:12]}, which {ours.id[:12]} does not come after",
+                f"the branch carries charts of registry commit {newer[:12]}, "
+                f"which {commit.id[:12]} does not come after",
                 remedy=remedy,
             )
