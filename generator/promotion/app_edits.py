@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -232,6 +232,7 @@ def remove_retired_app(
             _refuse_unsynced_retirement(editable, name, environment, proof)
         after, subject = _remove_entry_and_notes(editable, name, environment), f"remove {name}: {environment}"
         messages.append(f"{name} is removed from {environment}; its workload keeps running there")
+        messages += _list_needed_steps(editable, environment)
     registry = editable.registry
     elsewhere = [env for env in registry.environments if env != environment and registry.find_listing(env, name)]
     if forget and elsewhere:
@@ -242,6 +243,23 @@ def remove_retired_app(
     elif not elsewhere:
         messages.append(f"{name} is in no environment now; to remove its table too: workloads remove {name} --forget")
     return RegistryEdit(after, subject, (), tuple(messages))
+
+
+def _list_needed_steps(editable: EditableRegistry, environment: str) -> Iterator[str]:
+    """What Argo CD waits for before it deletes an Application of an environment, with the way to give it."""
+    table = require_environment(editable, environment)
+    if len(table.listings) == 1:
+        yield (
+            f"it was the last app of {environment}: Argo CD never deletes everything by itself, so sync the "
+            f"Application that deploys the chart of {environment} with prune once"
+        )
+    if table.policy.confirm_deletion:
+        namespace = table.argocd_settings.namespace
+        yield (
+            f"{environment} has policy.confirmDeletion: after you publish, Argo CD waits, and syncs nothing else in "
+            f"{environment}, until you confirm on the Application that deploys its chart: kubectl annotate application "
+            f"PARENT --namespace {namespace} argocd.argoproj.io/deletion-approved=$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+        )
 
 
 def _refuse_unpublished_retirement(

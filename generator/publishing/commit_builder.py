@@ -14,6 +14,7 @@ from generator.helm.verify import HelmScope
 from generator.pipeline import find_digests, folder_prefix, list_paths, open_branch_folder, prepare_charts
 from generator.promotion.policy import PolicyInputs, PolicyReport
 from generator.publishing.context import chart_location, describe_moved_charts
+from generator.publishing.project_guard import refuse_dropped_projects
 from generator.publishing.removal_guard import RemovalConsent, guard_removals
 from generator.publishing.summary import (
     REGISTRY_COMMIT_TRAILER,
@@ -86,6 +87,7 @@ class CommitBuilder:
         if old:
             digests = find_digests(old, charts.tree)
             deployed = find_deployed_applications(old, digests, charts.after, with_helm=with_helm)
+        refuse_dropped_projects(published.registry, before)
         removed = guard_removals(published.registry, deployed, charts.tree.applications, consent)
         report = PolicyReport()
         if published.change and self._choices.policy:

@@ -28,6 +28,7 @@ from generator.pipeline import find_digests, open_committed_folder
 from generator.promotion.app_edits import RegistryEdit
 from generator.promotion.history import read_registry_history
 from generator.promotion.retirement import find_retirement_time
+from generator.publishing.project_guard import refuse_dropped_projects
 from generator.publishing.removal_guard import guard_removals
 from generator.registry.reader import read_registry_with_violations
 
@@ -177,6 +178,7 @@ def check_working_copy_removals(
         deployed = _render_applications(working, files)
     else:
         committed = open_committed_folder(files, find_committed_charts(working, charts.registry, commit))
+        refuse_dropped_projects(charts.registry, committed)
         digests = find_digests(committed, charts.tree)
         deployed = find_deployed_applications(committed, digests, charts.after, with_helm=with_helm)
     guard_removals(charts.registry, deployed, charts.tree.applications, consent)

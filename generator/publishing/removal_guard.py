@@ -78,7 +78,8 @@ def find_removals(before: ApplicationIdentities, after: ApplicationIdentities) -
                 successor = _find_successor(key, identity, before, after)
                 found.append(Removal(key, identity, removal_effect(identity), successor))
             continue
-        effect = change_effect(identity, now)
+        # A project keeps the old namespace for a week; a retired app no longer prunes.
+        effect = change_effect(identity, now, permitted="retired" not in now)
         if effect is not None:
             # A move to another chart alone can be handed over.
             is_move = change_effect(identity, {**now, "shard": identity.get("shard", "")}) is None
@@ -164,13 +165,17 @@ def _refuse_mass_removal(
 ) -> None:
     running = sum(key.startswith(f"{env}/") for key in before)
     staying = sum(key.startswith(f"{env}/") for key in after)
-    why = ""
+    why, then = "", ""
     if not staying:
         why = "the last one of the environment"
+        then = (
+            f"; Argo CD never deletes everything by itself: then sync the Application that deploys the chart of {env} "
+            "with prune, or delete it"
+        )
     elif running >= _LARGE_ENVIRONMENT and len(removed) > running * _MAX_REMOVED_SHARE:
         why = f"more than a quarter of the {running} that run there"
     if why and consent.confirmed_counts.get(env) != len(removed):
         raise RemovalError(
             f"{env}: {len(removed)} removals in one change, {why}:\n{_format_removals(removed)}",
-            remedy=f"split the change, or confirm the number: --confirm-removals {env}={len(removed)}",
+            remedy=f"split the change, or confirm the number: --confirm-removals {env}={len(removed)}{then}",
         )

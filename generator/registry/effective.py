@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.argocd.revisions import revision_kind
+from generator.argocd.urls import repository_key
 from generator.registry.interpolation import Interpolation, find_interpolations
 from generator.registry.pinned_fields import DEFAULT_PINS, PinnedField, UnknownFieldError, find_pinned_field, write_pin
 from generator.registry.source_tables import Layer, set_values
@@ -162,6 +163,15 @@ class EffectiveApp:
         for at, source in sources.items():
             if source.keys() & {"path", "chart"} and not source.keys() & {"kustomize", "directory", "plugin"}:
                 yield at, str(source.get("helm", {}).get("releaseName") or self.application)
+
+    @property
+    def manifest_sources(self) -> Iterator[tuple[str, ...]]:
+        """What decides the names of the objects of each source that no Helm release names, and where they come from."""
+        for source in self.sources:
+            tool = "kustomize" if "kustomize" in source else "directory"
+            if tool in source and "path" in source:
+                names = (str(source[tool].get(key, "")) for key in ("namePrefix", "nameSuffix", "namespace"))
+                yield repository_key(source["repoURL"]), str(source["path"]).strip("/"), *names
 
     @cached_property
     def revision(self) -> str:

@@ -63,6 +63,7 @@ class IdentityClaim(NamedTuple):
     cluster: tuple[str, str]
     namespace: str
     releases: tuple[str, ...]
+    manifests: tuple[tuple[str, ...], ...]
     project: str
     creates_project: bool
     app_creates_project: bool
@@ -81,6 +82,7 @@ class IdentityClaim(NamedTuple):
             cluster,
             app.namespace,
             tuple(dict.fromkeys(release for _, release in app.releases)),
+            tuple(dict.fromkeys(app.manifest_sources)),
             app.project,
             environment.creates_project(app),
             app.creates_project(by_default=False),
@@ -97,9 +99,10 @@ def app_destination(app: EffectiveApp, environment: Environment) -> tuple[str, s
 
 
 def find_identity_conflicts(claims: Iterable[IdentityClaim]) -> Iterator[tuple[IdentityClaim, str]]:
-    """Yield claims of an Application, or of a Helm release in a cluster and namespace, that an earlier claim has too.
+    """Yield claims of an Application, or of objects in a cluster and namespace, that an earlier claim has too.
 
-    Each is one object in one Argo CD. The text says which app has it, and what to do.
+    Objects are known by their Helm release, or by the place of manifests that no Helm renders. Each claim is for one
+    object in one Argo CD. The text says which app has it, and what to do.
     """
     seen: dict[tuple[object, ...], IdentityClaim] = {}
     for claim in claims:
@@ -114,6 +117,14 @@ def find_identity_conflicts(claims: Iterable[IdentityClaim]) -> Iterator[tuple[I
                     (claim.cluster, claim.namespace, release),
                 )
                 for release in claim.releases
+            ),
+            *(
+                (
+                    f'the set of objects of "{source[1]}" in {source[0]}, in namespace "{claim.namespace}",',
+                    "give one app a different namespace, or kustomize.nameSuffix",
+                    (claim.cluster, claim.namespace, source),
+                )
+                for source in claim.manifests
             ),
         )
         for shown, remedy, identity in identities:

@@ -23,6 +23,7 @@ def validate_claims(builder: RegistryBuilder, running: list[IdentityClaim]) -> N
     _validate_bootstrap_names(builder, running)
     _validate_project_creators(builder, running)
     _validate_unknown_projects(builder, running)
+    _note_shared_namespaces(builder, running)
 
 
 def _validate_capability_sizes(builder: RegistryBuilder, running: list[IdentityClaim]) -> None:
@@ -96,3 +97,17 @@ def _validate_unknown_projects(builder: RegistryBuilder, running: list[IdentityC
                 "it, add it to argocd.existingProjects in the root file"
             )
             builder.add_finding(claim.app, claim.environment, Finding(("createProject",), text, forbidden))
+
+
+def _note_shared_namespaces(builder: RegistryBuilder, running: list[IdentityClaim]) -> None:
+    """Note apps that Helm renders for two environments into one namespace, with different releases."""
+    seen: dict[tuple[object, ...], IdentityClaim] = {}
+    for claim in (claim for claim in running if claim.releases):
+        other = seen.setdefault((claim.argocd, claim.cluster, claim.namespace, claim.app), claim)
+        if other is not claim:
+            entry = builder.entries_by_app[claim.app][claim.environment]
+            text = (
+                f"{claim.app} has the same cluster and namespace as in {other.environment}: objects whose names do not "
+                "contain the Helm release are one object, which each environment overwrites and deletes"
+            )
+            builder.report.add_note(entry.document, entry.path, text)

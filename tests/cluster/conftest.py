@@ -44,19 +44,13 @@ def start_live(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     if not host:
         pytest.skip(f"no Argo CD: {ARGOCD_HOST} names no address under which it reaches this machine")
     isolate(tmp_path / "home", monkeypatch)
-    clusters = Clusters(
-        {"": cluster.kube_config_path}
-        | ({"second": second} if (second := os.environ.get("KUBECONFIG_SECOND")) and Path(second).exists() else {})
-    )
+    clusters = Clusters.from_environment(cluster.kube_config_path)
     folder, started = tmp_path / "repositories", []
     folder.mkdir()
     with web_serving(Web(), folder, host) as url:
         write_app_charts(folder / "apps.git")
 
         def start(tables: dict[str, Any], prefix: str) -> LiveRegistry:
-            tables["teams"]["red"]["repositories"] = [f"{url}/apps.git"]
-            for app in tables["apps"].values():
-                app["repoURL"] = f"{url}/apps.git"
             live = LiveRegistry(clusters, folder, url, prefix, tables)
             started.append(live)
             live.start()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +48,13 @@ class Clusters:
 
     def __init__(self, kubeconfigs: Mapping[str, str]) -> None:
         self.kubeconfigs = kubeconfigs
+
+    @classmethod
+    def from_environment(cls, kubeconfig: str | None = None) -> Clusters:
+        """The cluster of KUBECONFIG or a file, and that of KUBECONFIG_SECOND, if there is one."""
+        second = os.environ.get("KUBECONFIG_SECOND", "")
+        found = {"": kubeconfig or os.environ["KUBECONFIG"]}
+        return cls(found | ({"second": second} if Path(second).is_file() else {}))
 
     def kubectl(self, *args: str, data: str = "", cluster: str = "", check: bool = True) -> str:
         """Run kubectl with a cluster."""
@@ -108,6 +117,10 @@ class LiveRegistry:
         names = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in self._namespaces]
         for cluster in self._clusters.kubeconfigs:
             self._clusters.apply(*names, cluster=cluster)
+        for app in self.tables["apps"].values():
+            app["repoURL"] = f"{self._url}/apps.git"
+        for team in self.tables["teams"].values():
+            team["repositories"] = [f"{self._url}/apps.git"]
         repository(self._folder / f"{self.prefix}.git", {"apps.toml": toml(self.tables)})
         git(self._folder, "clone", "-q", f"{self._url}/{self.prefix}.git", str(self.work))
         self.publish()
@@ -142,9 +155,14 @@ class LiveRegistry:
         """Publish the registry as it is now."""
         self.write()
         done = self.run("publish", *options)
+        self.pull()
+        return done
+
+    def pull(self) -> None:
+        """Bring the checkout and the tables up to what is published."""
         git(self.work, "fetch", "-q")
         git(self.work, "reset", "-q", "--hard", "origin/main")
-        return done
+        self.tables.update(tomllib.loads((self.work / "apps.toml").read_text()))
 
     def diff(self) -> dict[str, Any]:
         """What `workloads diff` says that Argo CD will do with the registry as it is now."""
@@ -222,17 +240,38 @@ class LiveRegistry:
     def settle(self, seconds: float = 300) -> None:
         """Wait until Argo CD has synced what is published now, and does nothing more. Raises AssertionError."""
         commit = git(self._folder / f"{self.prefix}.git", "rev-parse", "main")
-        until, last, state = time.monotonic() + seconds, None, ""
+        until, busy = time.monotonic() + seconds, ""
         while time.monotonic() < until:
-            busy = self._refresh(lambda item: "-parent-" in item["metadata"]["name"], commit)
-            busy = busy or self._refresh(lambda item: True, commit)
-            found = self.objects()
-            state = busy or "still changing"
-            if not busy and found == last:
+            busy = self._refresh(self._is_parent, commit)
+            busy = busy or self._refresh(lambda item: self._deploys_chart(item) and not self._is_parent(item), commit)
+            busy = busy or self._refresh(lambda item: not self._deploys_chart(item), commit)
+            if not busy:
                 return
-            last = None if busy else found
         states = [_describe(item) for item in self._own(_APPLICATIONS)]
-        raise AssertionError(f"Argo CD has not settled at {commit[:12]}: {state}\n" + "\n".join(states))
+        raise AssertionError(f"Argo CD has not settled at {commit[:12]}: {busy}\n" + "\n".join(states))
+
+    def wait_until(self, is_so: Callable[[], bool], seconds: float = 300) -> None:
+        """Wait until something is so, while Argo CD compares again and again. Raises AssertionError."""
+        until = time.monotonic() + seconds
+        while not is_so():
+            assert time.monotonic() < until, [_describe(item) for item in self._own(_APPLICATIONS)]
+            self._refresh(lambda item: True, "")
+            time.sleep(1)
+
+    def commit_to_apps(self, path: str, before: str, after: str) -> None:
+        """Push a commit to the branch of the repository of all apps."""
+        work = self._folder / "apps-work"
+        (work / path).write_text((work / path).read_text().replace(before, after))
+        git(work, "commit", "-q", "-a", "-m", "an edit")
+        git(work, "push", "-q", str(self._folder / "apps.git"), "main")
+
+    @staticmethod
+    def _is_parent(item: Mapping[str, Any]) -> bool:
+        return "-parent-" in item["metadata"]["name"]
+
+    def _deploys_chart(self, item: Mapping[str, Any]) -> bool:
+        """Whether an Application deploys the chart of an environment or shard."""
+        return str(item["spec"].get("source", {}).get("repoURL")).endswith(f"/{self.prefix}.git")
 
     def _refresh(self, chosen: Callable[[Mapping[str, Any]], bool], commit: str) -> str:
         """Have Argo CD compare the chosen Applications again; which of them it still works on, empty for none."""
@@ -244,7 +283,11 @@ class LiveRegistry:
         until = time.monotonic() + 30
         while True:
             items = [item for item in self._own(_APPLICATIONS) if chosen(item)]
-            busy = [item["metadata"]["name"] for item in items if _is_busy(item, commit)]
+            busy = [
+                item["metadata"]["name"]
+                for item in items
+                if _is_busy(item, commit if self._deploys_chart(item) else "")
+            ]
             if not busy or time.monotonic() > until:
                 return ", ".join(busy)
             time.sleep(1)
@@ -269,14 +312,14 @@ def _changeable(item: Mapping[str, Any]) -> str:
 
 
 def _is_busy(item: Mapping[str, Any], commit: str) -> bool:
-    """Whether Argo CD still works on an Application, or will."""
+    """Whether Argo CD still works on an Application, or will; with `commit`, it deploys a chart from that."""
     meta, status = item["metadata"], item.get("status", {})
     sync, operation = status.get("sync", {}), status.get("operationState") or {}
     if "deletionTimestamp" in meta or "argocd.argoproj.io/refresh" in (meta.get("annotations") or {}):
         return True
     if "operation" in item or operation.get("phase") in ("Running", "Terminating"):
         return True
-    if "-parent-" in meta["name"]:
+    if commit:
         synced = (operation.get("syncResult") or {}).get("revision") == commit
         return sync.get("revision") != commit or not (synced or sync.get("status") == "Synced")
     automated = (item["spec"].get("syncPolicy") or {}).get("automated") or {}

@@ -158,6 +158,21 @@ def test_a_rename_stands_beside_until_the_old_one_is_removed(world: World) -> No
     assert world.ok("check").startswith("3 charts, 4 Applications")
 
 
+def test_a_removal_says_what_argo_cd_waits_for(world: World) -> None:
+    (world.checkout / "apps.toml").write_text(
+        world.text.replace("[environments.dev]", "[environments.dev]\npolicy.confirmDeletion = true")
+    )
+    shop = world.checkout / "teams" / "shop.toml"
+    for number, app in enumerate(("billing", "ledger", "web")):
+        world.ok("retire", app, "--in", "dev", "--reason", "it moves", "--without-helm")
+        world.commit(f"retire {app}")
+        world.push()
+        out = world.ok("remove", app, "--in", "dev", "--synced", "--without-helm")
+        assert "kubectl annotate application PARENT --namespace argocd argocd.argoproj.io/deletion-approved=" in out
+        assert ("it was the last app of dev" in out) is (number == 2), (out, shop.read_text())
+        world.commit(f"remove {app}")
+
+
 def test_a_rename_needs_a_new_name(world: World) -> None:
     assert 'app "web" already exists' in world.refused(2, "migrate", "billing", "web")
     assert 'unknown app "biling"' in world.refused(2, "migrate", "biling", "x")

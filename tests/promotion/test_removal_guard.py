@@ -42,6 +42,7 @@ def test_an_environment_that_empties_needs_the_number_too(grown: World) -> None:
     done = grown.run("check", "--without-helm", *named)
     assert (done.code, "test: 3 removals in one change, the last one of the environment" in done.err) == (5, True)
     assert "--confirm-removals test=3" in done.err
+    assert "Argo CD never deletes everything by itself" in done.err
     assert grown.run("check", "--without-helm", *named, "--confirm-removals", "test=3").code == 1
 
 
@@ -62,7 +63,7 @@ def test_a_moved_namespace_is_a_removal(grown: World) -> None:
     edit(grown, ("[apps.billing]", '[apps.billing]\nnamespace = "money"'))
     done = grown.run("check", "--without-helm")
     assert done.code == 5
-    assert "test/billing: Application billing: namespace billing → money: creates a second one" in done.err
+    assert "test/billing: Application billing: namespace billing → money: creates it" in done.err
 
 
 def test_rendering_warns_and_writes(grown: World) -> None:
