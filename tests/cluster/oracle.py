@@ -212,14 +212,22 @@ class Edits:
         value = self._rng.choice([each for each in values if each != table.get(key)])
         return (lambda: table.update({key: value})) if value is not None else (lambda: table.pop(key))
 
+    @property
+    def _retired(self) -> Tables:
+        """The retired apps, which the policy keeps on their revision and source."""
+        retired: Tables = self._player.environment.get("retired", {})
+        return retired
+
     def _promote(self) -> Callable[[], object] | None:
         app = self._listed()
-        if app in self._player.environment.get("retired", {}):  # The policy keeps a retired app where it is.
+        if app in self._retired:
             return None
         return self._toggle(self._apps[app], "targetRevision", *REVISIONS) if app else None
 
     def _source(self) -> Callable[[], object] | None:
         app = self._listed(pending=False)
+        if app in self._retired:
+            return None
         return self._toggle(self._apps[app], "path", "chart", "other-chart") if app else None
 
     def _project(self) -> Callable[[], object] | None:
