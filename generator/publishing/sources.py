@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from generator.errors import ConflictError, RefusedError, RegistryError
+from generator.errors import ConflictError, RefusedError, RegistryError, UsageError
 from generator.git.commit_log import open_branch_log
 from generator.git.commit_plan import blob_id
 from generator.promotion.history import History, read_history
@@ -193,7 +193,15 @@ class WorkloadsRepositorySource:
         return FileEdit(before, now) if _to_unix_line_endings(before) != _to_unix_line_endings(now) else None
 
     def load_for_base(self, base: BranchSnapshot) -> RegistryToPublish:
-        """Merge the user's edits into the branch's registry. Raises ConflictError if both changed an entry."""
+        """Merge the user's edits into the branch's registry. Raises ConflictError if both changed an entry.
+
+        Raises UsageError if the branch does not exist and the checkout has commits, which it would begin without.
+        """
+        if base.commit is None and self._head is not None:
+            raise UsageError(
+                f"the remote has no branch {self._target.branch} yet, and it would begin without your commits",
+                remedy=f"push them first: git push --set-upstream origin HEAD:{self._target.branch}",
+            )
         branch = BranchFiles(base, self._prefix, self._name)
         first = branch.read_bytes(self._name) is None
         if first:

@@ -21,7 +21,7 @@ def clone(tmp_path: Path) -> Path:
     return tmp_path / "clone"
 
 
-def test_four_commands_lead_from_an_empty_repository_to_a_published_chart(workloads: Run, clone: Path) -> None:
+def test_six_commands_lead_from_an_empty_repository_to_a_published_chart(workloads: Run, clone: Path) -> None:
     add = ("--team", "payments", "--repository", "https://git.example.org/acme/billing.git", "--path", "chart")
     assert workloads("init", *_FLAGS, "--namespace", "billing", cwd=clone).code == 0
     done = workloads("add", "billing", *add, "--revision", "main", "--no-verify-remote", cwd=clone)
@@ -29,7 +29,9 @@ def test_four_commands_lead_from_an_empty_repository_to_a_published_chart(worklo
     subprocess.run(["git", "add", "-A"], cwd=clone, check=True)
     subprocess.run(["git", "commit", "-qm", "First app"], cwd=clone, check=True)
     done = workloads("publish", cwd=clone)
-    assert done.code == 0, done.err
+    assert (done.code, "git push --set-upstream origin HEAD:main" in done.err) == (2, True), done.err
+    subprocess.run(["git", "push", "-q", "--set-upstream", "origin", "HEAD:main"], cwd=clone, check=True)
+    assert workloads("publish", cwd=clone).out == "already up to date\n"
     files = subprocess.run(
         ["git", "ls-tree", "-r", "--name-only", "main"],
         cwd=clone.parent / "remote.git",

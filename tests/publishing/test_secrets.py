@@ -140,6 +140,7 @@ def test_the_canary_appears_nowhere(
     monkeypatch.setattr(pace, "_BACKOFF_BASE", 0.01)
     # As in a clone whose URL carries the credentials: what is on our own command line is the caller's doing.
     apart.edit(apart.text.replace(f'repository = "{apart.remote.url}"\n', ""))
+    git(apart.checkout, "push", "--quiet", apart.remote.url, "HEAD:main")
     git(apart.checkout, "config", "remote.origin.url", url)
     prepare, code = ENDS[end]
     prepare(web, apart)
@@ -158,6 +159,7 @@ def test_what_the_server_says_of_a_secret_is_masked(apart: Arrangement, web: Web
     """In a process of its own, to the last thing that it says."""
     git(apart.checkout, "config", "remote.origin.url", _url(apart, web.url, home)[0])
     apart.edit(apart.text.replace(f'repository = "{apart.remote.url}"\n', ""))
+    git(apart.checkout, "push", "--quiet", apart.remote.url, "HEAD:main")
     _refuses(web, apart)
     done = spawn("publish", cwd=apart.checkout)
     assert (done.code, shows(done.out + done.err)) == (7, False)
