@@ -9,6 +9,7 @@ import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -257,6 +258,11 @@ class LiveRegistry:
             assert time.monotonic() < until, [_describe(item) for item in self._own(_APPLICATIONS)]
             self._refresh(lambda item: True, "")
             time.sleep(1)
+
+    def approve_deletions(self, application: str) -> None:
+        """Confirm on an Application that what waits for that may be deleted."""
+        approval = f"argocd.argoproj.io/deletion-approved={datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        self._clusters.kubectl("annotate", "application", application, "-n", NAMESPACE, approval)
 
     def commit_to_apps(self, path: str, before: str, after: str) -> None:
         """Push a commit to the branch of the repository of all apps."""

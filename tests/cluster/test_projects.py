@@ -148,3 +148,26 @@ def test_a_project_that_nobody_uses_any_more_stays_and_its_parent_is_synced(star
     assert live.workload(names.web) == live.workload(f"{names.web}-test") == {}
     assert live.project(names.web)
     assert live.application(names.parent + "-dev")["status"]["sync"]["status"] == "Synced"
+
+
+def test_a_confirmed_deletion_waits_on_the_parent(start_live: StartLive) -> None:
+    names = Names()
+    live = start_live(
+        tables(names, names.web, names.shop, dev={"createProjects": True, "apps": [names.web, names.shop]}),
+        names.prefix,
+    )
+    environment, parent = live.tables["environments"]["dev"], f"{names.parent}-dev"
+    environment["policy"] = {"maxRemovals": 9, "confirmDeletion": True}
+    environment["retired"] = {names.web: "2026-11-28 it moves"}
+    live.publish()
+    live.settle()
+    workload = live.workload(names.web)
+    done = live.run("remove", names.web, "--in", "dev", "--synced", "--publish")
+    assert "argocd.argoproj.io/deletion-approved=" in done.out + done.err
+    live.pull()
+    live.wait_until(lambda: live.application(parent)["status"]["operationState"]["phase"] == "Running")
+    assert live.application(names.web)
+    live.approve_deletions(parent)
+    live.settle()
+    assert ("Application", names.web) not in {(at.kind, at.name) for at in live.objects()}
+    assert live.workload(names.web) == workload
