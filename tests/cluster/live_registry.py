@@ -330,8 +330,10 @@ def _is_busy(item: Mapping[str, Any], commit: str) -> bool:
         return sync.get("revision") != commit or not (synced or sync.get("status") == "Synced")
     automated = (item["spec"].get("syncPolicy") or {}).get("automated") or {}
     blocked = {"InvalidSpecError", "ComparisonError", "SyncError"} & {c["type"] for c in status.get("conditions") or ()}
-    heals = automated.get("selfHeal") and not blocked
-    return bool(heals and sync.get("status") != "Synced") or not (sync.get("status") or blocked)
+    heals = automated.get("selfHeal") and automated.get("enabled") is not False and not blocked
+    out = [each for each in status.get("resources") or () if each.get("status") != "Synced"]
+    left = [each for each in out if automated.get("prune") or not each.get("requiresPruning")]
+    return bool(heals and left) or not (sync.get("status") or blocked)
 
 
 def _describe(item: Mapping[str, Any]) -> str:

@@ -133,11 +133,10 @@ def test_a_narrowed_project_stops_the_next_sync(start_live: StartLive) -> None:
     dangers = {d["name"] for env in live.diff()["environments"] for each in env["changes"] for d in each["dangers"]}
     assert dangers == {"narrows-project"}
     before = live.workload(app)
-    live.publish()
-    live.settle()
     live.tables["apps"][app]["targetRevision"] = REVISIONS[1]
     live.publish()
-    live.wait_until(lambda: live.application(app)["status"].get("operationState", {}).get("phase") == "Failed")
+    denied = f"resource :ConfigMap is not permitted in project {app}"
+    live.wait_until(lambda: denied in str(live.application(app)["status"].get("operationState", {}).get("message")))
     assert live.workload(app) == before
 
 
