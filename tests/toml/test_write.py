@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import tomli
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from generator.toml.write import Lines, format_entries, format_table
@@ -20,11 +20,13 @@ _VALUES = st.recursive(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(_KEYS, _VALUES, max_size=4))
 def test_a_table_is_read_back_as_it_was(table: dict[str, Any]) -> None:
     assert tomli.loads(format_table(("apps", "a b"), table)) == {"apps": {"a b": table}}
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(_KEYS, _SCALARS, max_size=4))
 def test_entries_are_read_back_as_they_were(table: dict[str, Any]) -> None:
     assert tomli.loads(format_entries(table)) == table
