@@ -148,9 +148,10 @@ def _find_first_run_times(history: History, app: str, environments: Iterable[str
 def _derive_deployments(
     history: History, app: str, revision_changes: list[RevisionChange], first_run_times: Mapping[str, datetime]
 ) -> Iterable[Deployment]:
-    way: list[tuple[str, datetime]] = []
-    restored: dict[datetime, timedelta] = {}
-    deployed: list[tuple[str, datetime]] = []
+    way: list[tuple[str, RevisionChange]] = []
+    # By change, as several changes that were pushed together have the same time.
+    restored: dict[RevisionChange, timedelta] = {}
+    deployed: list[tuple[str, RevisionChange]] = []
     for change in revision_changes:
         if change.new_revision is None:
             continue
@@ -158,16 +159,16 @@ def _derive_deployments(
         name = _shared_revision_name(history, app, change.new_revision)
         if name not in names:
             if way:  # The first revision is that with which the app was onboarded.
-                deployed.append((name, change.changed_at))
-            way.append((name, change.changed_at))
+                deployed.append((name, change))
+            way.append((name, change))
             continue
         back = names.index(name)
-        restored.update({when: change.changed_at - when for _, when in way[back + 1 :]})
+        restored.update({undone: change.changed_at - undone.changed_at for _, undone in way[back + 1 :]})
         del way[back + 1 :]
-    for name, when in deployed:
+    for name, change in deployed:
         first = first_run_times.get(name)
-        lead = when - first if first is not None and first <= when else None
-        yield Deployment(app, when, lead, restored.get(when))
+        lead = change.changed_at - first if first is not None and first <= change.changed_at else None
+        yield Deployment(app, change.changed_at, lead, restored.get(change))
 
 
 def _shared_revision_name(history: History, app: str, revision: str) -> str:

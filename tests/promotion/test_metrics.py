@@ -76,6 +76,29 @@ def test_two_failures_that_one_rollback_undoes_are_two() -> None:
     assert [each.time_to_restore for each in found] == [timedelta(days=2), timedelta(days=1)]
 
 
+def test_of_two_deployments_at_the_same_time_one_can_fail() -> None:
+    past = history(*((n, "prod", "billing", v) for n, v in ((1, "v1"), (2, "v2"), (2, "v3"), (3, "v2"))))
+    found = list_deployments(registry(), past, "billing")
+    assert [each.time_to_restore for each in found] == [None, timedelta(days=1)]
+
+
+def test_promotions_that_are_pushed_together_count_once_each(world: World) -> None:
+    for version in ("v1.0.0", "v1.1.0", "v1.2.0"):
+        world.ok("promote", "billing", "--to", "dev", "--revision", version, "--without-helm")
+        world.ok("promote", "billing", "--to", "test", "--without-helm")
+        world.ok("promote", "billing", "--to", "prod", "--override", "soak", "--reason", "test", "--without-helm")
+        world.commit(version)
+        world.at += timedelta(hours=1)
+    world.push()
+    world.ok("rollback", "billing", "--in", "prod", "--reason", "latency", "--without-helm")
+    world.commit("back")
+    world.at += timedelta(hours=1)
+    world.push()
+    measures = json.loads(world.ok("metrics", "--since", "2026-11-01", "--json"))["measures"]
+    measured = next(each for each in measures if each["app"] == "billing")
+    assert (measured["deployments"], measured["failures"], measured["timeToRestore"]) == (2, 1, 3600)
+
+
 def test_the_command_in_text_json_and_csv(world: World) -> None:
     world.ok("promote", "billing", "--to", "test", "--without-helm")
     world.commit("test")

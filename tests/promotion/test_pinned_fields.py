@@ -117,7 +117,8 @@ def test_a_release_goes_through_every_environment_and_back(world: World) -> None
     assert [(each["from"], each["to"]) for each in moves] == [(None, "1.1.0"), ("1.1.0", "1.2.0"), ("1.2.0", "1.1.0")]
     assert "prod: web 1.1.0, pinned" in world.ok("why", "web", "--in", "prod")
     metrics = json.loads(world.ok("metrics", "--json", "--since", "2026-11-01"))["measures"]
-    assert [each["failures"] for each in metrics if each["app"]] == [1]
+    # 1.1.0 onboarded the app in prod, which is no deployment; 1.2.0 is one, and was rolled back.
+    assert [(each["deployments"], each["failures"]) for each in metrics if each["app"]] == [(1, 1)]
     assert world.ok("check").endswith("valid and up to date\n")
 
 
