@@ -77,7 +77,7 @@ ROOMS = {
         "toml",
         "working_registry",
     },
-    "site": {"argocd", "charts", "console", "errors", "forges", "html_templates", "promotion", "registry"},
+    "site": {"argocd", "charts", "console", "errors", "forges", "html_templates", "promotion", "registry", "toml"},
     "promotion": {"argocd", "charts", "errors", "git", "helm", "registry", "toml", "working_registry"},
     "working_registry": {"argocd", "cache", "errors", "git", "registry"},
     "forges": {"argocd", "errors", "git"},

@@ -14,6 +14,7 @@ from generator.promotion.metrics import DeliveryMetrics
 from generator.promotion.times import format_age, format_time
 from generator.site.graphs import rank_environments, summarize_policy
 from generator.site.views import ATTENTION_STATES, CELL_STATES, Event, Site
+from generator.toml.document import format_key_path
 
 #: Names that Windows reserves for devices, with any extension. App names have no underscore, so `_` is safe.
 _WINDOWS_DEVICE_NAMES = {*["con", "prn", "aux", "nul"], *(f"{kind}{i}" for kind in ("com", "lpt") for i in range(10))}
@@ -86,6 +87,7 @@ def _render_template(template: str, site: Site, root: str = "../", **context: An
         "moment": format_time,
         "day": _format_day,
         "iso": _format_iso,
+        "key": format_key_path,
         "web": _is_web_url,
         "measured": _format_measures,
     }

@@ -18,6 +18,7 @@ from generator.promotion.policy import PromotionContext
 from generator.promotion.status import MatrixRow, PendingPromotion, build_matrix_with_history, find_pending_promotions
 from generator.registry.editable import EditableRegistry
 from generator.registry.effective import EffectiveApp
+from generator.registry.interpolation import Interpolation
 from generator.registry.model import Freeze
 from generator.registry.registry import Environment, Registry
 from generator.site.links import SiteLinks
@@ -47,7 +48,7 @@ class Cell:
     """An app in an environment: `revision` as people read it, `exact` as Argo CD reads it.
 
     `remark` compares it with its source environment, `reasons` lists every rule that blocks its promotion.
-    `application` is the name of its Application.
+    `application` is the name of its Application, `interpolations` are its strings that were filled in.
     """
 
     environment: str
@@ -59,6 +60,7 @@ class Cell:
     remark: str = ""
     reasons: tuple[str, ...] = ()
     application: str = ""
+    interpolations: tuple[Interpolation, ...] = ()
 
 
 class Event(NamedTuple):
@@ -285,6 +287,7 @@ def _build_cell(
         f"{pending_promotion.comparison}: {pending_promotion.source_revision}" if pending_promotion else "",
         tuple(reasons),
         app.app + env.name_suffix,
+        app.interpolations,
     )
 
 

@@ -88,10 +88,11 @@ def _registry(names: list[str], environments: tuple[str, ...], moves: list[Revis
     if "prod-us" in environments:
         # Two edits by hand: one app is ahead of dev, one has another revision.
         runs |= {("test", "wallet"): "v1.9.0", ("test", "audit"): "canary"}
-    text = "version = 1\n[workloads]\nowners = ['@acme/platform']\n"
+    text = "version = 1\ninterpolate = true\n[workloads]\nowners = ['@acme/platform']\n"
     for env in environments:
         listed = "".join(f'  "{name}@{runs[env, name]}",\n' for name in names if (env, name) in runs)
         text += f"[environments.{env}]\npromotesFrom = {list(_BELOW[env])}\napps = [\n{listed}]\n"
+        text += f"facts = {{ region = 'eu-1', domain = '{env}.example.com' }}\n"
         text += f"[environments.{env}.policy]\npin = 'tag'\n" if env != "dev" else ""
         text += f"soak = '{_SOAK[env]}'\n" if env in _SOAK else ""
     if "prod-us" in environments:
@@ -107,6 +108,8 @@ def _registry(names: list[str], environments: tuple[str, ...], moves: list[Revis
         text += f"[apps.{name}]\nteam = '{TEAMS[number % len(TEAMS)]}'\ndescription = 'The {name} service.'\n"
         text += f"repoURL = 'https://github.com/{TEAMS[number % len(TEAMS)]}/{name}.git'\n"
         text += "path = 'deploy/chart'\ntargetRevision = 'v1.0.0'\n"
+        text += "helm.valueFiles = ['values.yaml', 'values-${environment.name}.yaml']\n"
+        text += "helm.parameters.'ingress.host' = '" + name + ".${facts.domain}'\n"
     return text
 
 

@@ -143,7 +143,7 @@ def test_rows_are_sorted_by_name_attention_last_change_or_team(tab: Page, folder
     tab.get_by_label("Sort by").select_option("team")
     assert shown(tab) == [app.name for app in sorted(apps, key=lambda app: (app.team, app.name))]
     tab.get_by_role("button", name="Clear").click()
-    tab.wait_for_function("!location.search")
+    tab.wait_for_url(f"{folder.as_uri()}/index.html")
     assert shown(tab) == names
 
 

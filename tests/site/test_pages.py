@@ -32,17 +32,24 @@ def wild() -> Site:
         "repoURL": URL,
         "path": "a",
         "targetRevision": "main",
+        "helm": {"parameters": {"text": "${facts.text}"}},
     }
     freeze = {"from": MOMENT - timedelta(days=1), "until": MOMENT + timedelta(days=1), "reason": HOSTILE}
     data = {
         "version": 1,
         "allowSchemes": ["file"],
+        "interpolate": True,
         "environments": {
-            "dev": {"apps": [f"bad@{revision}", "con", "scp@v2", "gone"], "retired": {"gone": HOSTILE}},
+            "dev": {
+                "apps": [f"bad@{revision}", "con", "scp@v2", "gone"],
+                "retired": {"gone": HOSTILE},
+                "facts": {"text": HOSTILE},
+            },
             "prod": {
                 "promotesFrom": ["dev"],
                 "apps": ["bad@v1", "con@v1", "scp@v1"],
                 "holds": {"con": HOSTILE},
+                "facts": {"text": HOSTILE},
                 "policy": {"freeze": [freeze]},
             },
         },
@@ -162,6 +169,27 @@ def test_the_page_of_an_environment_shows_policy_freezes_and_pending_promotions(
         assert words in " ".join(found.text.split())
     view = next(env for env in sample().environments if env.name == "prod-us")
     assert len(found.all("li", **{"data-state": "frozen"})) == 2 * sum(cell.state == "frozen" for _, cell in view.cells)
+
+
+def test_the_page_of_an_environment_shows_its_facts(files: dict[str, bytes]) -> None:
+    text = " ".join(page(files, "environments/stage.html").text.split())
+    assert "Facts domainstage.example.com regioneu-1 Policy" in text
+
+
+def test_an_environment_without_facts_has_no_such_section() -> None:
+    text = "version = 1\n[environments.dev]\n"
+    files = render_pages(build_site(book_of(text), History(), MOMENT, AppRemotes(), SiteLinks()))
+    assert "Facts" not in page(files, "environments/dev.html").text
+
+
+def test_the_page_of_an_app_shows_what_is_filled_in_in_each_environment(files: dict[str, bytes]) -> None:
+    text = " ".join(page(files, "apps/checkout.html").text.split())
+    for name in ("dev", "stage"):
+        assert (
+            "Filled-in fields 2 "
+            f"helm.valueFiles[1]values-{name}.yaml from values-${{environment.name}}.yaml "
+            f'helm.parameters."ingress.host"checkout.{name}.example.com from checkout.${{facts.domain}}'
+        ) in text
 
 
 def test_the_weeks_have_bars_and_numbers(files: dict[str, bytes]) -> None:
