@@ -169,7 +169,7 @@ class EffectiveApp:
         """What decides the names of the objects of each source that no Helm release names, and where they come from."""
         for source in self.sources:
             tool = "kustomize" if "kustomize" in source else "directory"
-            if tool in source and "path" in source:
+            if tool in source and "path" in source and "repoURL" in source:
                 names = (str(source[tool].get(key, "")) for key in ("namePrefix", "nameSuffix", "namespace"))
                 yield repository_key(source["repoURL"]), str(source["path"]).strip("/"), *names
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -203,8 +203,25 @@ def test_the_read_token_reaches_only_repositories_of_its_owner(world: World, nam
     assert READ_TOKEN not in done.stdout + done.stderr
 
 
-def test_a_secret_is_used_instead_of_the_token_of_the_job(world: World) -> None:
+class _NoPullRequests(BaseHTTPRequestHandler):
+    """The API of a forge without pull requests."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(b"[]")
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+def test_a_secret_is_used_instead_of_the_token_of_the_job(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.own.accepted = {"cAn4ry-app"}
-    done = workflow("publish")(world.runner(WORKLOADS_TOKEN="cAn4ry-app"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), _NoPullRequests) as forge:
+        threading.Thread(target=forge.serve_forever, daemon=True).start()
+        api = f"http://127.0.0.1:{forge.server_address[1]}"
+        done = workflow("publish")(world.runner(WORKLOADS_TOKEN="cAn4ry-app", GITHUB_API_URL=api))
+        forge.shutdown()
     assert done.returncode == 0, done
     assert world.own.received == {"/acme/workloads": {"cAn4ry-app"}}

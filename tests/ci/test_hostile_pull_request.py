@@ -214,7 +214,12 @@ def test_the_files_of_the_pull_request_would_run_in_the_checkout(checkout: Check
 
 def test_every_workflow_installs_in_the_same_way() -> None:
     steps = [step for path in GITHUB for job in load(path)["jobs"].values() for step in job["steps"]]
-    installs = [step for step in steps if step.get("name") == "Install workloads"]
+    # Only a job that asks the forge needs its library.
+    installs = [
+        {**step, "run": step["run"].replace("[helm,github]", "[helm]")}
+        for step in steps
+        if step.get("name") == "Install workloads"
+    ]
     assert len(installs) == len(GITHUB)
     assert all(step == installs[0] for step in installs)
     scripts = [job for job in load(GITLAB).values() if "before_script" in job]

@@ -59,7 +59,7 @@ def test_an_app_that_goes_is_told_with_its_namespace() -> None:
         ("argocdNamespace", "recreates-workload"),
         ("shard", "recreates-workload"),
         ("cluster", "orphans-workload"),
-        ("namespace", "orphans-workload"),
+        ("namespace", "recreates-workload"),
     ],
 )
 def test_another_identity_needs_consent_and_says_what_happens_to_the_workload(part: str, effect: str) -> None:
@@ -133,7 +133,7 @@ def test_the_last_app_of_an_environment_needs_its_number_confirmed() -> None:
     named = {"prod/billing"}
     with pytest.raises(RemovalError, match="the last one of the environment") as refusal:
         guard_removals(registry(), before, {}, RemovalConsent(named))
-    assert refusal.value.remedy.endswith("--confirm-removals prod=1")
+    assert "--confirm-removals prod=1; Argo CD never deletes everything by itself" in refusal.value.remedy
     assert len(guard_removals(registry(), before, {}, RemovalConsent(named, {"prod": 1}))) == 1
 
 
