@@ -51,7 +51,7 @@ def fetch(
     """Request `url`, and follow redirects. `authorization` is sent to the host and port of `url` only.
 
     Returns the answer whatever its status. Raises NetworkError if the server cannot be reached, answers too slowly or
-    too much, or redirects to where nothing may be read.
+    too much, or redirects to an address that is not allowed.
     """
     origin, current = _origin(url), url
     for _ in range(_MAX_REDIRECTS + 1):
@@ -61,7 +61,9 @@ def fetch(
             return response
         target = urljoin(current, response.headers.get("Location", ""))
         if urlsplit(target).scheme not in ("https", urlsplit(current).scheme) or data is not None:
-            raise NetworkError(f"{redact_url(current)} redirects to where nothing is read: {redact_url(target)}")
+            raise NetworkError(
+                f"{redact_url(current)} redirects to an address that is not allowed: {redact_url(target)}"
+            )
         current = target
     raise NetworkError(f"{redact_url(url)} redirects more than {_MAX_REDIRECTS} times")
 
@@ -102,7 +104,7 @@ def _request(url: str, headers: Mapping[str, str], data: bytes | None) -> Respon
         body = _read_body(url, answer.read)
     length = answer.headers.get("Content-Length", "")
     if length.isdecimal() and len(body) < int(length):
-        raise ConnectionError("the answer breaks off")
+        raise ConnectionError("the response is incomplete")
     return Response(url, answer.status, answer.headers, body)
 
 

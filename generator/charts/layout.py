@@ -68,7 +68,7 @@ class ChartPath(NamedTuple):
 
 
 def project_path(argocd: str, project: str) -> str:
-    """The path of a plain AppProject, which an Argo CD with settings of its own has in a folder of its own."""
+    """The path of a plain AppProject; `argocd` is empty, or the Argo CD instance with its own settings."""
     return f"{PROJECTS_FOLDER}/{f'{argocd}/' if argocd else ''}{project}.yaml"
 
 

@@ -54,7 +54,7 @@ def render_app_suite(env: EnvironmentPlan, app: AppPlan) -> str:
 
 
 def render_overrides_suite(env: EnvironmentPlan, apps: Sequence[AppPlan]) -> str:
-    """Render the helm-unittest suite of what overrides change in all the templates of a chart, which has `apps`."""
+    """Render the helm-unittest suite that sets each override which all apps of a chart share."""
     tests = _format_application_overrides(env)
     if any(app.values["createProject"] for app in apps):
         tests += _format_project_overrides(env)

@@ -32,7 +32,7 @@ _PROMPTS = {
 @click.argument("app", required=False)
 @click.option("--team", metavar="TEAM", help="The team that owns it.")
 @click.option("--repository", metavar="URL", help="The Git repository, Helm repository or OCI registry of its chart.")
-@click.option("--path", metavar="PATH", help="Where the chart, kustomization or folder is in the repository.")
+@click.option("--path", metavar="PATH", help="The folder of the chart, kustomization or manifests in the repository.")
 @click.option("--chart", metavar="NAME", help="The chart in a Helm repository or OCI registry, instead of --path.")
 @click.option("--revision", metavar="REV", help="A branch, tag, commit or version; default: the default branch.")
 @click.option("--namespace", metavar="NAME", help="Default: the app's name.")
@@ -40,22 +40,29 @@ _PROMPTS = {
 @click.option(
     "--sync-option", "sync_options", multiple=True, metavar="OPTION", help="Such as PruneLast=true (repeatable)."
 )
-@click.option("--prune/--no-prune", default=None, help="Whether Argo CD deletes what leaves the chart.")
 @click.option(
-    "--env", "environments", multiple=True, metavar="ENV", help="Default: those that are promoted from no other."
+    "--prune/--no-prune", default=None, help="Whether Argo CD deletes resources that are no longer in the source."
+)
+@click.option(
+    "--env",
+    "environments",
+    multiple=True,
+    metavar="ENV",
+    help="An environment that lists it (repeatable); default: the first environments.",
 )
 @click.option("--from", "source", metavar="FILE", help="Onboard the apps of a file, or of standard input (-).")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="The form of --from; default: by the file's name.")
 @click.option("--new-team", is_flag=True, help="Create the team if it does not exist.")
 @click.option("--grant", is_flag=True, help="Grant the team what the app uses: its repository and namespace.")
-@click.option("--no-verify-remote", is_flag=True, help="Do not ask the repository, and take the revision as it is.")
+@click.option("--no-verify-remote", is_flag=True, help="Do not verify that the revision exists in the repository.")
 @override_options
 @edit_options
 def add_command(app: str | None, registry_path: str | None, **flags: Any) -> None:
     """Onboard an app: add its table, and an entry to the list of each environment.
 
-    A terminal prompts for missing options. The revision must exist in the repository. With --from, all apps of a file
-    are added in one edit: [apps.NAME] tables and [environments.ENV] lists in TOML or YAML, or CSV with a header.
+    On a terminal, add prompts for missing options. The revision must exist in the repository. With --from, all apps
+    of a file are added in one edit: [apps.NAME] tables and [environments.ENV] lists in TOML or YAML, or CSV with a
+    header.
     """
     working = WorkingRegistry.find(registry_path)
     ask = None if flags["no_verify_remote"] else open_remotes(working)
@@ -97,7 +104,9 @@ def _complete_new_app(working: WorkingRegistry, app: str, flags: dict[str, Any],
         revision = _prompt_for_revision(remotes, given["repository"])
     prune = flags["prune"]
     if prune is None and registry is not None and _prunes_by_default(registry):
-        prune = click.confirm("Shall Argo CD delete what leaves the chart", default=False, err=True)
+        prune = click.confirm(
+            "Should Argo CD delete resources that are no longer in the source", default=False, err=True
+        )
     table = _build_table(app, {**flags, **given, "revision": revision, "prune": prune})
     return NewApp(app, table, dict.fromkeys(flags["environments"]))
 

@@ -25,7 +25,11 @@ _NAMED_SOURCE = re.compile(r"([a-z](?:[-a-z0-9]*[a-z0-9])?)=(.+)", re.DOTALL)
 @click.command("import")
 @click.argument("sources", nargs=-1, required=True, metavar="[ENV=]SOURCE...")
 @click.option(
-    "--values", "values", multiple=True, metavar="ENV=FILE", help="A chart's values of an environment (repeatable)."
+    "--values",
+    "values",
+    multiple=True,
+    metavar="ENV=FILE",
+    help="The values file of an environment, for a Helm chart (repeatable).",
 )
 @click.option(
     "--replace",
@@ -42,7 +46,7 @@ _NAMED_SOURCE = re.compile(r"([a-z](?:[-a-z0-9]*[a-z0-9])?)=(.+)", re.DOTALL)
     help='A TOML file with lines such as payments = ["billing-*"]; default: a team for each project.',
 )
 @click.option("--own-projects", is_flag=True, help='Give each app in project "default" a project of its own.')
-@click.option("--split", type=click.Choice(["team"]), help="Write the apps of each team to a file of their own.")
+@click.option("--split", type=click.Choice(["team"]), help="Write the apps of each team to teams/TEAM.toml.")
 @click.option("--strict", is_flag=True, help="Write nothing unless every Application is imported and renders the same.")
 @click.option(
     "--argocd-version",
@@ -79,7 +83,7 @@ def import_command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Write the registry of Applications that exist, and prove that it renders the same ones.
+    """Write apps.toml from existing Applications, and verify that it renders the same ones.
 
     A SOURCE is a file or folder with YAML or JSON, a Helm chart, a kustomization, or - for standard input: for example
     the output of 'kubectl get applications,appprojects -A -o yaml'. ENV= names its environment; otherwise folders or
@@ -168,4 +172,6 @@ def _print_report(result: ImportResult, output: Path, *, dry_run: bool) -> None:
     counts = f"{console.count_noun(len(result.registry.apps), 'app')} of {console.count_noun(teams, 'team')}"
     console.print_result(f"{verb} {files}: {counts}")
     if not dry_run:
-        console.print_message("next: read it, correct the teams and their owners, then run 'workloads check'")
+        console.print_message(
+            "next: review the teams in apps.toml, add their owners, then run 'workloads render' and 'workloads check'"
+        )

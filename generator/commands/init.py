@@ -28,13 +28,21 @@ _DEFAULT_ENVIRONMENTS = ("dev", "test", "prod")
 )
 @click.option("--team", metavar="TEAM", help="The first team.")
 @click.option(
-    "--owner", "owners", multiple=True, metavar="OWNER", help="Who reviews its changes: @org/team (repeatable)."
+    "--owner", "owners", multiple=True, metavar="OWNER", help="Who reviews the team's changes: @org/team (repeatable)."
 )
 @click.option(
-    "--repository", "repositories", multiple=True, metavar="URL", help="A repository that it may deploy (repeatable)."
+    "--repository",
+    "repositories",
+    multiple=True,
+    metavar="URL",
+    help="A repository that the team may deploy, or a prefix that ends with / (repeatable).",
 )
 @click.option(
-    "--namespace", "namespaces", multiple=True, metavar="NAME", help="A namespace that it may use (repeatable)."
+    "--namespace",
+    "namespaces",
+    multiple=True,
+    metavar="NAME",
+    help="A namespace that the team may deploy into (repeatable).",
 )
 @click.option(
     "--argocd-version",
@@ -52,9 +60,9 @@ _DEFAULT_ENVIRONMENTS = ("dev", "test", "prod")
 @dry_run_option
 @json_option
 def init_command(output: Path, dry_run: bool, as_json: bool, **answers: Any) -> None:
-    """Write a first registry: apps.toml, its schema, CODEOWNERS and the jobs of CI.
+    """Write a first apps.toml, its schema, CODEOWNERS and CI workflows.
 
-    A terminal prompts for what is missing. Files that exist are not replaced.
+    On a terminal, init prompts for missing options. Existing files are never replaced.
     """
     request = _complete_request(answers)
     files = build_starter_files(request)
@@ -93,9 +101,9 @@ def _ask_for_missing(answers: dict[str, Any]) -> None:
     questions = {
         "environments": ("Environments, in the order of promotion", " ".join(_DEFAULT_ENVIRONMENTS)),
         "team": ("The first team", None),
-        "owners": ("Who reviews its changes (@org/team, or nothing)", ""),
-        "repositories": ("The repositories that it may deploy (a prefix ends with /)", ""),
-        "namespaces": ("The namespaces that it may use", ""),
+        "owners": ("Who reviews the team's changes (@org/team, or nothing)", ""),
+        "repositories": ("The repositories that the team may deploy (a prefix ends with /)", ""),
+        "namespaces": ("The namespaces that the team may deploy into", ""),
     }
     for key, (question, default) in questions.items():
         if not answers[key]:

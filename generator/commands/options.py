@@ -14,11 +14,11 @@ registry_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would be done, without doing it.")
 without_helm_option = click.option(
-    "--without-helm", is_flag=True, help="Do not verify the charts with Helm. Only where there is no Helm."
+    "--without-helm", is_flag=True, help="Do not verify the charts with Helm; for machines without Helm."
 )
 
 pull_request_option = click.option(
-    "--pull-request", "as_request", is_flag=True, help="Push to a branch of its own, and request to merge that."
+    "--pull-request", "as_request", is_flag=True, help="Push to a separate branch, and open a pull request."
 )
 forge_option = click.option(
     "--forge",

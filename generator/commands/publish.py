@@ -32,8 +32,8 @@ from generator.working_registry import WorkingRegistry
 @without_helm_option
 @pull_request_option
 @forge_option
-@click.option("--repository", metavar="URL", help="Another workloads repository than the registry names.")
-@click.option("--branch", metavar="NAME", help="Another branch than the registry names.")
+@click.option("--repository", metavar="URL", help="Publish to this repository instead of workloads.repository.")
+@click.option("--branch", metavar="NAME", help="Publish to this branch instead of workloads.branch.")
 @click.option("--create-branch", is_flag=True, help="Create the branch in a repository that has others.")
 @click.option(
     "--allow-removal", "removals", multiple=True, metavar="ENV/APP", help="Confirm this deletion (repeatable)."
@@ -42,12 +42,16 @@ from generator.working_registry import WorkingRegistry
     "--confirm-removals", "ceilings", multiple=True, metavar="ENV=N", help="Delete N Applications, above the limit."
 )
 @override_options
-@click.option("--adopt", is_flag=True, help="Take over files in the way that workloads did not write.")
-@click.option("--overwrite", is_flag=True, help="Give up edits made by hand to generated files.")
+@click.option("--adopt", is_flag=True, help="Replace foreign files that are in the way of generated files.")
+@click.option("--overwrite", is_flag=True, help="Discard edits made by hand to generated files.")
 @click.option("--from-this-branch", is_flag=True, help="Publish uncommitted edits made on another branch.")
 @checkout_options
 @click.option("--refresh-requests", is_flag=True, help="Update the open pull requests of workloads instead.")
-@click.option("--allow-rewound", is_flag=True, help="Publish although a registry commit unknown here is published.")
+@click.option(
+    "--allow-rewound",
+    is_flag=True,
+    help="Publish even if the branch has charts of a registry commit that this clone lacks.",
+)
 def publish_command(
     registry_path: str | None,
     dry_run: bool,

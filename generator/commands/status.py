@@ -31,7 +31,9 @@ from generator.working_registry import WorkingRegistry
 @click.option("--env", "environments", multiple=True, metavar="ENV", help="Only this environment (repeatable).")
 @click.option("--team", "teams", multiple=True, metavar="TEAM", help="Only this team's apps (repeatable).")
 @click.option("--blocked", is_flag=True, help="Only apps that a rule keeps from being promoted.")
-@click.option("--no-history", is_flag=True, help="Do not read the Git history: no ages, and no soak time is over.")
+@click.option(
+    "--no-history", is_flag=True, help="Do not read the Git history: show no ages, and count no soak time as over."
+)
 def status_command(registry_path: str | None, as_json: bool, environments: tuple[str, ...], **flags: Any) -> None:
     """Show the revision of every app in each environment, its age, and pending promotions.
 

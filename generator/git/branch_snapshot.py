@@ -27,7 +27,7 @@ class BranchSnapshot:
         self._entries: dict[str, TreeEntry] | None = None
 
     def read_content(self) -> CommitContent:
-        """What the commit holds, apart from its message and time."""
+        """The parents, files, author and committer of the commit."""
         author, committer = self._objects.read_identities(self.commit) if self.commit else ("", "")
         return CommitContent(self.parents, self.list_entries(), author, committer)
 

@@ -198,7 +198,9 @@ def explain_owner(body: Body) -> str | None:
     """Why an Application is kept by something else than a chart; None if it is not."""
     for owner in (body.get("metadata") or {}).get("ownerReferences") or ():
         if owner.get("kind") == "ApplicationSet":
-            return f"the ApplicationSet {owner.get('name')} makes it, and would overwrite what a chart says"
+            return (
+                f"the ApplicationSet {owner.get('name')} generates it, and would overwrite the fields that a chart sets"
+            )
     return None
 
 

@@ -133,7 +133,7 @@ def _take(environment: ImportedEnvironment, manifest: Manifest, *, is_deployed_w
         environment.projects.setdefault(manifest.name, manifest)
         return None
     if manifest.kind == "ApplicationSet":
-        return "is made into Applications by Argo CD: keep it, or import the Applications that run (kubectl get applications -A -o yaml)"  # noqa: E501
+        return "Argo CD generates Applications from it: keep it, or import those (kubectl get applications -A -o yaml)"
     return None
 
 
@@ -146,7 +146,7 @@ def _take_application(environment: ImportedEnvironment, manifest: Manifest) -> s
         return str(error)
     other = environment.applications.get(translated.name)
     if other:
-        return f"has the name of the one in {other.manifest.file}:{other.manifest.line}, also in environment {environment.name}"  # noqa: E501
+        return f"environment {environment.name} has another one of this name, in {other.manifest.file}:{other.manifest.line}"  # noqa: E501
     environment.applications[translated.name] = ImportedApplication(manifest, translated)
     return None
 

@@ -45,7 +45,7 @@ def _group_entries(name: str, environments: Any, apps: Mapping[str, Any]) -> dic
     found: dict[str, dict[str, str | None]] = {}
     for env, app, pin in _list_entries(environments):
         if app not in apps:
-            raise UsageError(f"{name} lists {app} in {env} and has no table of it", remedy=f"add [apps.{app}]")
+            raise UsageError(f"{name} lists {app} in {env}, but has no table for it", remedy=f"add [apps.{app}]")
         found.setdefault(app, {})[env] = pin
     return found
 

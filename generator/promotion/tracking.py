@@ -23,7 +23,7 @@ _ORDER_NAMES = {"semver": "semantic versions", "calver": "calendar versions", "d
 
 
 class NewestTag(NamedTuple):
-    """The newest tag, or None, and the tags that match the pattern but are no versions."""
+    """The newest tag, or None, and the tags that match the pattern but are not versions."""
 
     tag: str | None
     skipped: tuple[str, ...]
@@ -145,7 +145,7 @@ class _VersionSearch:
             names = ", ".join(found.skipped[:_MAX_SKIPPED_TAGS])
             more = len(found.skipped) - _MAX_SKIPPED_TAGS
             suffix = f" and {more} more" if more > 0 else ""
-            self._add(f"{app.app}: skipped tags that are no {_ORDER_NAMES[app.version_order]}: {names}{suffix}")
+            self._add(f"{app.app}: skipped tags that are not {_ORDER_NAMES[app.version_order]}: {names}{suffix}")
         return found.tag
 
     def _runs_newer_version(self, app: EffectiveApp, newest_tag: str) -> bool:

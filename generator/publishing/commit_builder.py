@@ -167,6 +167,6 @@ class CommitBuilder:
                 remedy = f"this checkout's history is cut off: fetch all of it (git fetch --unshallow), or {remedy}"
             raise ConflictError(
                 f"the branch carries charts of registry commit {newer[:12]}, "
-                f"which {commit.id[:12]} does not come after",
+                f"which is not an ancestor of {commit.id[:12]}",
                 remedy=remedy,
             )

@@ -150,7 +150,7 @@ def find_charts_elsewhere(working: WorkingRegistry, registry: Registry) -> str:
 
 
 def describe_moved_charts(before: str, now: str) -> str:
-    """Describe what a change of `workloads.path` leaves behind."""
+    """The message for a change of `workloads.path`: the charts at the old path stay in use."""
     return (
         f"workloads.path changes from {before} to {now}: {before} stays as it is, and Argo CD reads it until each "
         f"environment is bootstrapped from {now}"

@@ -212,4 +212,6 @@ def _refuse_other_files(before: BranchSnapshot, request: BranchSnapshot, registr
     changed = (path for path in old.keys() | new.keys() if old.get(path) != new.get(path))
     other = sorted(path for path in changed if path not in registry_files and not path.startswith(folders))
     if other:
-        raise EditedRequestError(f"its commit changes {other[0]}, which is no file of the registry or the charts")
+        raise EditedRequestError(
+            f"its commit changes {other[0]}, which is neither a registry file nor a generated file"
+        )

@@ -86,7 +86,7 @@ class PublishSummary:
 
 
 def find_touched_apps(change: ChangeSet, before: ChartFolder, environment_order: Iterable[str]) -> dict[str, list[str]]:
-    """List affected apps by environment: in `environment_order` first, then deleted environments."""
+    """List, by environment, the apps whose Application, template or values change; deleted environments come last."""
     found: dict[str, set[str]] = {}
     for env, app in (
         *_changed_identities(before.inventory, change.inventory),

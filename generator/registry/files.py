@@ -44,7 +44,7 @@ def find_registry(explicit_path: str | None, start: Path | None = None) -> Path:
         root = _find_including_registry(path)
         if root:
             raise UsageError(
-                f"{path} is no registry of its own: {root} includes it", remedy=f"name the registry: --registry {root}"
+                f"{path} is not a root file: {root} includes it", remedy=f"pass the root file: --registry {root}"
             )
         return path
     raise LocalError(

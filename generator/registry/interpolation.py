@@ -87,6 +87,6 @@ def _name_problem(name: str | None, names: Mapping[str, str]) -> str:
     if name.startswith("facts."):
         facts = ", ".join(sorted(known for known in names if known.startswith("facts.")))
         remedy = f"add it to environments.{environment}.facts" + (f", or use {facts}" if facts else "")
-        return f"{quoted_excerpt(name)} is no fact of environment {environment}: {remedy}"
+        return f"{quoted_excerpt(name)} is not a fact of environment {environment}: {remedy}"
     known = "environment.name, app.name, team.name or facts.NAME"
     return f'{quoted_excerpt(name)} is not a name: use {known}, or write "$${{" for the text "${{"'

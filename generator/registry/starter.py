@@ -1,4 +1,4 @@
-"""Write the first files of a registry: apps.toml, its schema and CODEOWNERS, and the jobs of CI."""
+"""Write the first files of a registry: apps.toml, its schema, CODEOWNERS and CI workflows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from generator.registry.files import REGISTRY_NAME, MemoryFiles
 from generator.registry.json_schema import SCHEMA_FILE, SCHEMA_LINE, format_registry_schema
 from generator.toml.write import Lines, format_entries, format_table
 
-#: The jobs of CI by forge: the file in the package, and the path that the forge reads.
+#: The CI workflows by forge: the file in the package, and the path that the forge reads.
 _CI_FILES = {
     "github": {
         f"github/{name}.yml": f".github/workflows/workloads-{name}.yml" for name in ("check", "diff", "publish")

@@ -191,7 +191,7 @@ def test_what_is_missing_is_asked_for_in_a_terminal(cart: World) -> None:
     assert run.returncode == 0, asked
     assert out.startswith(b"cart: new in dev, v1.1.0\n")
     assert "The chart's path there [chart]: " in asked
-    assert "Shall Argo CD delete what leaves the chart [y/N]: " in asked
+    assert "Should Argo CD delete resources that are no longer in the source [y/N]: " in asked
     assert "syncPolicy.automated = { prune = false }" in cart.diff()
     assert "branches: main\r\ntags: v1.0.0, v1.1.0, v1.2.0\r\nThe revision [main]: " in asked
 
@@ -230,7 +230,7 @@ def test_a_file_may_be_csv_or_yaml(cart: World, name: str, text: str) -> None:
     [
         ("", "has no apps"),
         ("a = [", "new.toml:1:6"),
-        ('[apps.x]\n[environments.dev]\napps = ["y"]\n', "lists y in dev and has no table of it"),
+        ('[apps.x]\n[environments.dev]\napps = ["y"]\n', "lists y in dev, but has no table for it"),
     ],
 )
 def test_a_file_in_another_form_is_refused(cart: World, text: str, words: str) -> None:

@@ -140,8 +140,8 @@ def test_charts_and_images_are_updated_to_their_newest_version(build: World, hos
         '+  "keycloak@1.2.0",\n+  "shop@20261128",\n+  "web@1.10.0",\n'
     )
     told = (done.out + done.err).splitlines()
-    assert told.count("web: skipped tags that are no semantic versions: latest, main") == 1
-    assert told.count("shop: skipped tags that are no dates: 1.0.0") == 1
+    assert told.count("web: skipped tags that are not semantic versions: latest, main") == 1
+    assert told.count("shop: skipped tags that are not dates: 1.0.0") == 1
     world.commit_as_told(done.err)
 
     again = world.run("update")

@@ -343,14 +343,21 @@ def format_table() -> str:
 _HEADING = """\
 # Git environments
 
-Every command in every kind of checkout, with its exit code. `python -m tests.publishing.git_environments` runs them
-all and writes this page; the test suite runs a part of them. The registry has two teams, and the file of one is what a
-sparse checkout leaves out or Git is told to ignore. `publish`, `promote` and `rollback` run with `--dry-run`.
+The exit code of every command in every kind of checkout. `python -m tests.publishing.git_environments` runs them all
+and writes this page; the test suite runs some of them. The registry has two teams. Where a checkout leaves out or
+ignores a file, it is the file of one team. `publish`, `promote` and `rollback` run with `--dry-run`.
 
-0 is a whole answer. The other codes say that something is missing, and the message names it: 2 a commit, branch or
-remote that is not there, 3 a registry file that cannot be read, 4 files that are not checked out or cannot be
-published, 6 a history that is cut off, 9 old files that this clone lacks, or a repository that Git does not trust.
-[publishing.md](publishing.md#in-every-kind-of-checkout) has more.
+Exit code 0 means that the result is complete. Otherwise the message names what is missing:
+
+| code | what is missing |
+|---|---|
+| 2 | a commit, branch or remote |
+| 3 | a registry file that can be read |
+| 4 | files that are not checked out or cannot be published |
+| 6 | history: the clone is shallow |
+| 9 | old files, in a partial clone; or Git's trust in the repository (`safe.directory`) |
+
+For what to do, see [publishing.md](publishing.md#in-every-kind-of-checkout).
 """
 
 

@@ -143,7 +143,7 @@ def test_a_commit_with_other_files_is_left_alone(within: Arrangement, monkeypatc
     within.remote.git("update-ref", f"refs/heads/{request}", commit)
     done = refresh(within)
     assert (done.code, within.remote.head(request)) == (0, commit)
-    assert "its commit changes notes.md, which is no file of the registry or the charts" in done.out
+    assert "its commit changes notes.md, which is neither a registry file nor a generated file" in done.out
 
 
 def test_a_commit_that_arrives_meanwhile_is_kept(within: Arrangement, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,7 +130,9 @@ def test_a_late_job_does_not_undo_what_a_newer_registry_published(apart: Arrange
     apart.publish()
     git(apart.checkout, "checkout", "--quiet", old)
     done = apart.refused(6)
-    assert f"the branch carries charts of registry commit {new[:12]}, which {old[:12]} does not come after" in done.err
+    assert (
+        f"the branch carries charts of registry commit {new[:12]}, which is not an ancestor of {old[:12]}" in done.err
+    )
     assert "a newer registry is published already" in done.err
 
 

@@ -139,7 +139,7 @@ def test_a_file_that_a_registry_includes_is_no_registry(
     (tmp_path / "apps.toml").write_text(f'version = 1\ninclude = ["{include}"]\n')
     (folder / "apps.toml").write_text("[apps.web]\nhelm.version = 'v3'\n")
     monkeypatch.chdir(folder)
-    with pytest.raises(UsageError, match=r"apps\.toml is no registry of its own: \S+ includes it") as refusal:
+    with pytest.raises(UsageError, match=r"apps\.toml is not a root file: \S+ includes it") as refusal:
         find_registry(str(folder / "apps.toml") if named else None)
     assert (Path(refusal.value.remedy.rpartition(" ")[2])).resolve() == tmp_path / "apps.toml"
 

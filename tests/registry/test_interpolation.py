@@ -105,7 +105,7 @@ def test_without_the_switch_it_is_plain_text() -> None:
     [
         (
             "${facts.regoin}",
-            '"facts.regoin" is no fact of environment dev: add it to environments.dev.facts, or use facts.domain, '
+            '"facts.regoin" is not a fact of environment dev: add it to environments.dev.facts, or use facts.domain, '
             "facts.region",
         ),
         ("${env.name}", '"env.name" is not a name: use environment.name, app.name, team.name or facts.NAME'),
