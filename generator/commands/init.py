@@ -11,7 +11,7 @@ import click
 from generator import console
 from generator.argocd.versions import NEWEST_KNOWN_ARGOCD
 from generator.commands.options import dry_run_option, json_option
-from generator.errors import UsageError
+from generator.errors import UsageError, say_what_is_not_done
 from generator.importing.new_files import write_new_files
 from generator.registry.starter import StarterRequest, build_starter_files
 
@@ -65,7 +65,8 @@ def init_command(output: Path, dry_run: bool, as_json: bool, **answers: Any) -> 
     On a terminal, init prompts for missing options. Existing files are never replaced.
     """
     request = _complete_request(answers)
-    files = build_starter_files(request)
+    with say_what_is_not_done("nothing was written: correct the options of 'workloads init'"):
+        files = build_starter_files(request)
     if not dry_run:
         write_new_files(output, files)
     if as_json:

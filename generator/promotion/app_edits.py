@@ -250,7 +250,7 @@ def _list_needed_steps(editable: EditableRegistry, environment: str) -> Iterator
     table = require_environment(editable, environment)
     if len(table.listings) == 1:
         yield (
-            f"it was the last app of {environment}: Argo CD never deletes everything by itself, so sync the "
+            f"it was the last app of {environment}: Argo CD does not prune a whole chart automatically, so sync the "
             f"Application that deploys the chart of {environment} with prune once"
         )
     if table.policy.confirm_deletion:

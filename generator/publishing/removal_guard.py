@@ -169,8 +169,8 @@ def _refuse_mass_removal(
     if not staying:
         why = "the last one of the environment"
         then = (
-            f"; Argo CD never deletes everything by itself: then sync the Application that deploys the chart of {env} "
-            "with prune, or delete it"
+            f"; Argo CD does not prune a whole chart automatically: then sync the Application that deploys the chart "
+            f"of {env} with prune, or delete it"
         )
     elif running >= _LARGE_ENVIRONMENT and len(removed) > running * _MAX_REMOVED_SHARE:
         why = f"more than a quarter of the {running} that run there"

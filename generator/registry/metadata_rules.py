@@ -22,7 +22,7 @@ _FORBIDDEN_ANNOTATIONS = {
         ("argocd.argoproj.io/hook", "argocd.argoproj.io/hook-delete-policy"),
         "would make Argo CD delete and recreate the Application with each sync: remove it",
     ),
-    "argocd.argoproj.io/deletion-approved": "would confirm deletions that nobody has asked for yet: remove it",
+    "argocd.argoproj.io/deletion-approved": "would confirm every future deletion in advance: remove it",
     "argocd.argoproj.io/sync-wave": "is written by workloads: use syncWave",
     **dict.fromkeys(
         (

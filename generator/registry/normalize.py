@@ -28,7 +28,7 @@ def find_rewrites(layer: Layer) -> Iterator[Rewrite]:
         for place, source in list_source_tables(part):
             url = source.get("repoURL", "")
             if url.endswith("/"):
-                text = "the '/' at its end is left out: servers take both for one repository, and Argo CD does not"
+                text = "the '/' at its end is left out: Argo CD would treat the URL with it as another repository"
                 yield Rewrite((*at, *place, "repoURL"), url.rstrip("/"), text)
             values = source.get("helm", {}).get("valuesObject")
             if "null" in str(values):

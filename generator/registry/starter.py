@@ -56,7 +56,7 @@ def _format_registry(request: StarterRequest) -> str:
         SCHEMA_LINE + format_entries({"version": 1}),
         format_table(("workloads",), {"branch": "main", "path": "multi-repo", **_owners(request.owners)}),
         format_table(("argocd",), {"version": request.argocd_version, "namespace": "argocd"}),
-        "# Argo CD syncs apps by itself, and deletes nothing that leaves a chart: turn on prune when you trust it.\n"
+        "# Argo CD syncs apps automatically. To delete resources that leave the source, set prune = true.\n"
         + format_table(("defaults",), {"syncPolicy": {"automated": {"prune": False}}}),
     ]
     previous = ""

@@ -39,8 +39,9 @@ def environment_problems(environment: Environment) -> Iterator[Finding]:
     if not environment.server and not environment.cluster:
         yield Finding((), f"has no server or cluster, and {_CAPABILITY} does not know {IN_CLUSTER_SERVER}: {wanted}")
     elif environment.shards is not None and environment.argocd_destination == ("server", IN_CLUSTER_SERVER):
-        text = f"{_CAPABILITY} does not know {IN_CLUSTER_SERVER}: say which cluster it runs in"
-        yield Finding(("shards",), f"{text}, [argocd.instances.{environment.argocd}] server or cluster")
+        text = f"{_CAPABILITY} does not know {IN_CLUSTER_SERVER}"
+        remedy = f"set server or cluster in [argocd.instances.{environment.argocd}]"
+        yield Finding(("shards",), f"{text}: {remedy}, to the cluster that it runs in")
 
 
 def app_problems_of_target(app: EffectiveApp, argocd: ArgoCD) -> Iterator[Finding]:

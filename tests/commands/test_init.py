@@ -67,6 +67,7 @@ def test_a_value_that_is_not_valid_is_refused(workloads: Run, clone: Path) -> No
         done = workloads("init", "--team", "Payments Team", cwd=clone)
     assert done.code == 3
     assert "Payments Team" in done.err
+    assert done.last == "nothing was written: correct the options of 'workloads init'"
 
 
 def test_without_a_terminal_the_team_must_be_given(workloads: Run, clone: Path) -> None:

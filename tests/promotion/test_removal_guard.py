@@ -42,7 +42,7 @@ def test_an_environment_that_empties_needs_the_number_too(grown: World) -> None:
     done = grown.run("check", "--without-helm", *named)
     assert (done.code, "test: 3 removals in one change, the last one of the environment" in done.err) == (5, True)
     assert "--confirm-removals test=3" in done.err
-    assert "Argo CD never deletes everything by itself" in done.err
+    assert "Argo CD does not prune a whole chart automatically" in done.err
     assert grown.run("check", "--without-helm", *named, "--confirm-removals", "test=3").code == 1
 
 
