@@ -6,7 +6,7 @@ import functools
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.argocd.paths import resolve_path
 from generator.argocd.strings import quoted_excerpt
@@ -60,9 +60,14 @@ class Grant(NamedTuple):
 
 
 class RepositoryGrants:
-    """Finds the grants of a source: those of its repository, or of the longest prefix that somebody is granted."""
+    """Finds the grants of a source: those of its repository, or of the longest prefix that somebody is granted.
 
-    def __init__(self, teams: Mapping[str, Team], shared: Mapping[str, SharedRepository]) -> None:
+    `data` is the root file as written. What an invalid grant there may mean is not reported again where it is used.
+    """
+
+    def __init__(
+        self, teams: Mapping[str, Team], shared: Mapping[str, SharedRepository], data: Mapping[str, Any] | None = None
+    ) -> None:
         self._by_key: dict[str, list[Grant]] = defaultdict(list)
         self._by_team: dict[str, list[Grant]] = {name: [] for name in teams}
         for name, team in teams.items():
@@ -73,6 +78,7 @@ class RepositoryGrants:
             users = None if repository.teams is None else tuple(repository.teams)
             charts = None if repository.charts is None else tuple(repository.charts)
             self._add(Grant(("repositories", name, "url"), url, folder, users, charts))
+        self._invalid = {name: tuple(_find_invalid_prefixes(data or {}, name, team)) for name, team in teams.items()}
 
     def _add(self, grant: Grant) -> None:
         self._by_key[repository_key(grant.url)].append(grant)
@@ -92,8 +98,9 @@ class RepositoryGrants:
         """Yield what a source uses that its team may not use; `path` is that of the source in the app."""
         place, shown = (*path, "repoURL"), quoted_excerpt(url)
         if not any(grant_covers_url(grant.url, url) for grant in self._by_team[team]):
-            remedy = f"add it to teams.{team}.repositories in the root file"
-            yield Finding(place, f'{shown} is not granted to team "{team}": {remedy}', True)
+            if not self._has_invalid_grant(team, url):
+                remedy = f"add it to teams.{team}.repositories in the root file"
+                yield Finding(place, f'{shown} is not granted to team "{team}": {remedy}', True)
             return
         nearest = self._find_nearest(repository_key(url))
         usable = [grant for grant in nearest if grant.is_for(team)]
@@ -105,20 +112,34 @@ class RepositoryGrants:
             charts = ", ".join(chart for grant in usable for chart in grant.charts or ())
             text = f"only these charts of {shown} are shared: {charts}"
             yield Finding((*path, "chart") if chart else place, f"{text}: use one of them", True)
-        elif all(grant.folder is not None for grant in usable):
+        elif all(grant.folder is not None for grant in usable) and not self._has_invalid_grant(team, url):
             yield from _folder_violations(team, path, source, [str(grant.folder) for grant in usable])
 
     def find_folders(self, team: str, url: str) -> list[str] | None:
-        """The folders of a repository that a team may read; None if it may read the whole repository."""
+        """The folders of a repository that a team may read; None if it may read the whole, or its grant is invalid."""
+        if self._has_invalid_grant(team, url):
+            return None
         usable = [grant for grant in self._find_nearest(repository_key(url)) if grant.is_for(team)]
         folders = [grant.folder for grant in usable if grant.folder is not None]
         return folders if len(folders) == len(usable) else None
+
+    def _has_invalid_grant(self, team: str, url: str) -> bool:
+        return repository_key(url).startswith(self._invalid[team])
 
     def _find_nearest(self, key: str) -> Sequence[Grant]:
         found, prefix = self._by_key.get(key), key
         while not found and prefix:
             found, prefix = self._by_key.get(f"{prefix}/"), prefix.rpartition("/")[0]
         return found or ()
+
+
+def _find_invalid_prefixes(data: Mapping[str, Any], name: str, team: Team) -> Iterator[str]:
+    """Yield the keys of the repositories that begin like a grant to a team that is written, but was left out."""
+    written = data.get("teams", {}).get(name, {}).get("repositories", ())
+    for text in [written] if isinstance(written, str) else written if isinstance(written, list) else ():
+        if isinstance(text, str) and text not in team.repositories:
+            start = re.split(r"[^!-~]|[*?\[\]{}!\\#]|(?<!:)//", text, maxsplit=1)[0]
+            yield from filter(None, [repository_key(start).rstrip("/")])
 
 
 def _overlap_message(grant: Grant, other: Grant) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from generator.argocd.strings import quoted_excerpt
 from generator.argocd.urls import OPT_IN_SCHEMES, url_scheme
@@ -170,7 +170,7 @@ def _sync_policy_privileges(layer: Layer, argocd_version: str) -> Iterator[tuple
 
 
 class TenancyValidator:
-    """Validates that apps use only what their team owns."""
+    """Validates that apps use only what their team owns; `data` is the root file as written."""
 
     def __init__(
         self,
@@ -178,13 +178,14 @@ class TenancyValidator:
         settings: RootFile,
         team_by_app: Mapping[str, str],
         environments: Collection[str],
+        data: Mapping[str, Any],
     ) -> None:
         self._teams = teams
         self._team_by_app = team_by_app
         self._environments = environments
         self._reserved_namespaces = reserved_namespaces(settings.argocd)
         self._namespaces = NamespaceGrants(teams, settings.namespaces)
-        self._repositories = RepositoryGrants(teams, settings.repositories)
+        self._repositories = RepositoryGrants(teams, settings.repositories, data)
         self._owner_by_project = {project: name for name, team in teams.items() for project in team.projects}
 
     def find_violations(self, app: EffectiveApp) -> Iterator[Finding]:

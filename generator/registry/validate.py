@@ -235,7 +235,8 @@ class _AppValidator:
         self._builder = builder
         self._base_layer = build_base_layer(builder.defaults)
         team_by_app = {name: str(app.layer["team"]) for name, app in builder.apps.items()}
-        self._tenancy = TenancyValidator(builder.teams, builder.settings, team_by_app, builder.environments)
+        data = builder.root.data if builder.root else {}
+        self._tenancy = TenancyValidator(builder.teams, builder.settings, team_by_app, builder.environments, data)
 
     def validate_app(self, name: str) -> Iterator[IdentityClaim]:
         """Validate an app in each environment that lists it or that it overrides, or without an environment."""

@@ -165,6 +165,53 @@ def test_teams_that_both_need_a_repository_are_told_how() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "grant",
+    [
+        "https://git.example.com/",
+        "https://git.example.com/org/*",
+        "https://git.example.com/org/mono.git//../apps",
+        "https://git.example.com/org/mono.git//",
+        "https://user:secret@git.example.com/org/",
+        "https://git.example.com/org/mono.git?ref=main",
+        "https://git.example.com/org//",
+    ],
+)
+def test_an_invalid_grant_is_reported_once_and_not_where_it_is_used(grant: str) -> None:
+    boat = {"path": "apps/sea/boat"}
+    elsewhere = {"repoURL": "https://charts.example.com/stable", "chart": "redis", "targetRevision": "1.0.0"}
+    registry = data(boat=boat, cache=elsewhere)
+    registry["teams"]["sea"]["repositories"] = [grant]
+    found, unrelated = problems(registry)
+    assert found.startswith("teams.sea.repositories: ")
+    assert unrelated.startswith('apps.cache.repoURL: "https://charts.example.com/stable" is not granted to team "sea"')
+
+
+def test_an_invalid_folder_is_reported_once_and_not_where_it_is_used() -> None:
+    values = {"repoURL": MONO, "ref": "values"}
+    chart = {"repoURL": MONO, "path": "apps/ship", "helm": {"valueFiles": ["$values/apps/ship/values.yaml"]}}
+    registry = data(boat={"path": "apps/ship"}, ship={"sources": [chart, values]})
+    del registry["apps"]["ship"]["repoURL"]
+    registry["teams"]["sea"]["repositories"] += [f"{MONO}//apps/./ship"]
+    (found,) = problems(registry)
+    assert found.startswith("teams.sea.repositories: ")
+
+
+def test_a_grant_that_is_no_list_is_reported_once_and_not_where_it_is_used() -> None:
+    registry = data(boat={"path": "apps/sea/boat"})
+    registry["teams"]["sea"]["repositories"] = MONO
+    (found,) = problems(registry)
+    assert found.startswith("teams.sea.repositories: is a string")
+
+
+def test_an_invalid_grant_hides_no_use_by_another_team() -> None:
+    registry = data(plane={"team": "sky", "namespace": "sky", "path": "apps/sky"})
+    registry["teams"]["sea"]["repositories"] = ["https://git.example.com/"]
+    registry["teams"]["sky"]["repositories"] = []
+    _, used = problems(registry)
+    assert used.startswith("apps.plane.repoURL: ")
+
+
 def shared(**repository: Any) -> dict[str, Any]:
     registry = data(cache={"repoURL": CHARTS, "chart": "redis", "targetRevision": "20.0.0"})
     registry["repositories"] = {"stable": {"url": CHARTS, **repository}}
