@@ -138,7 +138,7 @@ class _VersionSearch:
         return self._find_newest_tag(app, refs.tags)
 
     def _find_newest_tag(self, app: EffectiveApp, tags: Iterable[str]) -> str | None:
-        """Find the newest tag that an app tracks; report the tags that match its pattern but are no versions."""
+        """Find the newest tag that an app tracks; report the tags that match its pattern but are not versions."""
         allowed = parse_version_range(app.track["semver"]) if "semver" in app.track else None
         found = find_newest_tag(tags, _pattern(app), app.version_order, allowed.allows if allowed else None)
         if found.skipped:

@@ -162,7 +162,7 @@ class SeparateEdit:
         except RemoteFaultError as fault:
             raise NetworkError(f"{redact(clone.url)} cannot be read: {fault.failure.message}") from fault
         if base.commit is None:
-            raise ConflictError(f"{redact(clone.url)} has no branch {self.registry.branch} any more")
+            raise ConflictError(f"the branch {self.registry.branch} of {redact(clone.url)} was deleted")
         files = BranchFiles(base, self.working.prefix, self.working.path.name)
         registry = read_registry_from(files, files.name, files.display_folder)
         return base, RegistryToPublish(registry, "", {}, self._edit)

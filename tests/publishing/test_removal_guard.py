@@ -133,7 +133,7 @@ def test_the_last_app_of_an_environment_needs_its_number_confirmed() -> None:
     named = {"prod/billing"}
     with pytest.raises(RemovalError, match="the last one of the environment") as refusal:
         guard_removals(registry(), before, {}, RemovalConsent(named))
-    assert "--confirm-removals prod=1; Argo CD never deletes everything by itself" in refusal.value.remedy
+    assert "--confirm-removals prod=1; Argo CD does not prune a whole chart automatically" in refusal.value.remedy
     assert len(guard_removals(registry(), before, {}, RemovalConsent(named, {"prod": 1}))) == 1
 
 
