@@ -26,6 +26,6 @@ def unknown_version_problem(version: str) -> str | None:
     return None
 
 
-def too_new_message(since: str, version: str) -> str:
+def too_new_message(since: str, version: str, remedy: str = "remove it") -> str:
     """The message for a feature that Argo CD `version` does not have."""
-    return f"needs Argo CD {since}, and argocd.version is {version}: remove it, or raise argocd.version"
+    return f"needs Argo CD {since}, and argocd.version is {version}: {remedy}, or raise argocd.version"

@@ -68,7 +68,7 @@ def app_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Fi
             yield from _source_location_problems(at, source, app.has_multiple_sources)
             yield from _source_tool_problems(at, source)
             yield from _source_url_problems(at, source, settings)
-        yield from _file_reference_problems(at, source)
+        yield from _file_reference_problems(at, source, settings)
     yield from _source_reference_problems(app)
     yield from _hydrator_problems(app, settings)
     yield from _pinned_field_problems(app)
@@ -136,10 +136,14 @@ def _source_url_problems(at: KeyPath, source: Layer, settings: ValidationSetting
         yield Finding(where, f"{quoted_excerpt(url)} is not a repository URL: write https://host/path or git@host:path")
 
 
-def _file_reference_problems(at: KeyPath, source: Layer) -> Iterator[Finding]:
+def _file_reference_problems(at: KeyPath, source: Layer, settings: ValidationSettings) -> Iterator[Finding]:
+    version = settings.argocd_version
     for file in list_file_references(source):
         if resolve_path(file.folder, file.path) is None:
             text = f"{quoted_excerpt(file.text)} is not inside the repository: name a file of the repository"
+            yield Finding((*at, *file.key), text)
+        elif "valueFiles" in file.key and not set("*?[").isdisjoint(file.path) and major_minor(version) < (3, 4):
+            text = f"{quoted_excerpt(file.text)} is a glob, which {too_new_message('3.4', version, 'list the files')}"
             yield Finding((*at, *file.key), text)
 
 
@@ -177,7 +181,7 @@ def _hydrator_problems(app: EffectiveApp, settings: ValidationSettings) -> Itera
             yield Finding(path, "is not a Git repository: the source hydrator needs one")
         yield from _scheme_problems(path, url, settings)
     yield from _source_tool_problems(("sourceHydrator", "drySource"), hydrator["drySource"])
-    yield from _file_reference_problems(("sourceHydrator", "drySource"), hydrator["drySource"])
+    yield from _file_reference_problems(("sourceHydrator", "drySource"), hydrator["drySource"], settings)
 
 
 def pin_problems(app: EffectiveApp, policy: str) -> Iterator[tuple[str, bool]]:

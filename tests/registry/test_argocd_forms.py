@@ -111,6 +111,42 @@ def test_a_prefix_also_covers_the_repository_at_its_own_url() -> None:
     assert "is a whole host: remove the '/' at its end, or add a path" in problems(data)[0]
 
 
+def hydrator(files: list[str]) -> dict[str, Any]:
+    """An app whose source hydrator reads value files."""
+    dry = {"repoURL": URL, "path": "charts/web", "targetRevision": "main", "helm": {"valueFiles": files}}
+    return {"drySource": dry, "syncSource": {"targetBranch": "environments/dev", "path": "web"}}
+
+
+@pytest.mark.parametrize("file", ["envs/*.yaml", "envs/**/values.yaml", "values-?.yaml", "values-[ab].yaml"])
+def test_a_glob_of_value_files_needs_argo_cd_3_4(file: str) -> None:
+    one = {"repoURL": URL, "path": "charts/web", "helm": {"valueFiles": [f"$values/{file}"]}}
+    several = registry(web={"sources": [one, {"repoURL": URL, "ref": "values"}]})
+    del several["apps"]["web"]["repoURL"], several["apps"]["web"]["path"]
+    dry = registry(web={"sourceHydrator": hydrator([file])})
+    del dry["apps"]["web"]["repoURL"], dry["apps"]["web"]["path"]
+    for data, key, text in (
+        (registry(web={"helm": {"valueFiles": ["values.yaml", file]}}), "helm.valueFiles", file),
+        (several, "sources[0].helm.valueFiles", f"$values/{file}"),
+        (dry, "sourceHydrator.drySource.helm.valueFiles", file),
+    ):
+        data["argocd"]["version"] = "3.4"
+        read(data)
+        data["argocd"]["version"] = "3.3"
+        assert problems(data) == [
+            f'apps.web.{key}: "{text}" is a glob, which needs Argo CD 3.4, and argocd.version is 3.3: '
+            "list the files, or raise argocd.version"
+        ]
+
+
+def test_a_glob_of_value_files_is_refused_only_where_argo_cd_is_older() -> None:
+    data = registry({"argocd": "old"}, web={"helm": {"valueFiles": ["envs/*.yaml"]}})
+    data["argocd"]["instances"] = {"old": {"version": "3.2"}}
+    (found,) = problems(data)
+    assert "needs Argo CD 3.4, and argocd.version is 3.2" in found
+    del data["environments"]["dev"]["argocd"]
+    read(data)
+
+
 def test_sync_options_that_change_nothing_are_left_out_with_a_note() -> None:
     options = ["Validate=true", "CreateNamespace=true", "Prune=true", "ApplyOutOfSyncOnly=false"]
     found = read(registry(web={"syncPolicy": {"syncOptions": options}}))
