@@ -62,7 +62,7 @@ class RegistryError(GeneratorError):
 
 @contextmanager
 def say_what_is_not_done(text: str) -> Iterator[None]:
-    """Let an error inside say that `text` holds, unless it says itself what was not done."""
+    """Set `text` as what was not done on an error raised inside, unless the error has its own."""
     try:
         yield
     except GeneratorError as error:

@@ -178,7 +178,7 @@ def _absolute_url_problem(scheme: str, rest: str) -> str | None:
 
 
 def _is_user_needed(scheme: str, rest: str, user: str) -> bool:
-    """Whether a URL cannot do without its user name, which is no secret."""
+    """Whether a URL needs its user name, which is not a secret."""
     azure = _AZURE.fullmatch(rest)
     named_twice = azure is not None and azure["user"].lower() == azure["organisation"].lower()
     return bool(_USER_NAME.fullmatch(user)) and (scheme == "ssh" or named_twice)

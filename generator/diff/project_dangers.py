@@ -37,7 +37,7 @@ def find_project_dangers(difference: ObjectDifference, context: EnvironmentConte
 
 
 def _follows_its_apps(name: str, field: str, before: Manifest, after: Manifest, context: EnvironmentContext) -> bool:
-    """Whether a list of a project changes only with the apps that used the project before, so that no other gains.
+    """Whether a project's list changes only because its own apps changed, so that no other app gains.
 
     Then it gains no more than what no app needs any more; that may stay for a while.
     """

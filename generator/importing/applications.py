@@ -119,7 +119,7 @@ def _without_empty_fields(table: Body) -> dict[str, Any]:
 
 
 def _brief_parameters(parameters: list[Body]) -> Any:
-    """Helm parameters as a table from name to value where that says all; the last one of a name is the one in force."""
+    """Helm parameters as a table from name to value, if it loses nothing; the last parameter of a name wins."""
     last = {str(each.get("name")): each for each in parameters}
     if any(each.get("forceString") for each in last.values()):
         return [{key: value for key, value in each.items() if value is not False} for each in last.values()]

@@ -20,7 +20,7 @@ ONLY_ENVIRONMENT = "main"
 
 
 class ImportedApplication(NamedTuple):
-    """An Application of the source, and what the registry says for it."""
+    """An Application of the source, and its table in the registry."""
 
     manifest: Manifest
     translated: Translated
@@ -123,7 +123,7 @@ def _stage_order(name: str) -> tuple[int, str]:
 
 
 def _take(environment: ImportedEnvironment, manifest: Manifest, *, is_deployed_with_apps: bool) -> str | None:
-    """Add an object to its environment, or return why it is not taken; None for one that does not matter here."""
+    """Add an object to its environment, or return why it is not imported; None if it was added or needs no import."""
     if not manifest.is_argocd:
         reason = "is not an Application or AppProject: keep it in the chart as a file of your own"
         return reason if is_deployed_with_apps else None

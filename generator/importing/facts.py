@@ -15,7 +15,7 @@ _MIN_APPS = 3
 
 
 def choose_facts(tables: AppTables) -> dict[str, dict[str, str]]:
-    """Choose facts by environment: what most apps say for a Helm parameter that differs between environments.
+    """Choose facts by environment: the values that most apps have for a Helm parameter that differs by environment.
 
     A fact is named like the last part of its parameter: `host` for `global.host`.
     """

@@ -136,7 +136,7 @@ def _most_frequent(values: Iterable[Any]) -> Any:
 
 
 def without_defaults(app: FoldedApp, defaults: Table) -> FoldedApp:
-    """The app without what the defaults say."""
+    """The app without the fields that are equal to the defaults."""
     common = _without_defaults(app.common, defaults)
     overrides = {
         env: _without_defaults(table, defaults) if _is_untouched(table, app.common) else table

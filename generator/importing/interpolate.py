@@ -66,7 +66,7 @@ def _unify_tables(values: Mapping[str, Table]) -> dict[str, Table]:
 
 
 def _with_placeholder(value: str, environment: str) -> str:
-    """The value with a placeholder for the environment's name where it is a word of its own."""
+    """The value with a placeholder wherever the environment's name is a whole word."""
     return re.sub(rf"(?<![A-Za-z0-9]){re.escape(environment)}(?![A-Za-z0-9])", _NAME, value)
 
 

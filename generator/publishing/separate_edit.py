@@ -119,7 +119,7 @@ class SeparateEdit:
         return Proposal(published.files_to_commit, message, self.author)
 
     def _repeated_edit(self, base: BranchSnapshot) -> RegistryToPublish | None:
-        """Return this edit if it is the branch's last commit already, by a run that ended before it pushed the charts.
+        """Return this edit if an earlier run committed it last on the branch, and ended before it pushed the charts.
 
         So `rollback`, for one, does not go back twice.
         """

@@ -33,7 +33,7 @@ class Grant(NamedTuple):
 
     @property
     def is_shared(self) -> bool:
-        """Whether nobody owns what is granted."""
+        """Whether the grant is shared, so that no team owns it."""
         return self.place[0] == "repositories"
 
     @property

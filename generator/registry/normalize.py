@@ -1,4 +1,4 @@
-"""Rewrite what an app's table may say in several ways to the one way that reaches Argo CD. Pure."""
+"""Rewrite equivalent forms in an app's table to the one form that Argo CD gets. Pure."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _CODEOWNERS_FILE = {"github": ".github/CODEOWNERS", "gitlab": "CODEOWNERS"}
 
 @dataclass(frozen=True)
 class StarterRequest:
-    """What a first registry says: its environments with their clusters, and its first team.
+    """What a first registry contains: its environments with their clusters, and its first team.
 
     An environment is promoted from the one before it. A cluster is the URL of a server, or a name; "" is Argo CD's own.
     """

@@ -99,7 +99,7 @@ def app_destination(app: EffectiveApp, environment: Environment) -> tuple[str, s
 
 
 def find_identity_conflicts(claims: Iterable[IdentityClaim]) -> Iterator[tuple[IdentityClaim, str]]:
-    """Yield claims of an Application, or of objects in a cluster and namespace, that an earlier claim has too.
+    """Yield each claim of an Application's name, or of objects in a cluster and namespace, that repeats an earlier one.
 
     Objects are known by their Helm release, or by the place of manifests that no Helm renders. Each claim is for one
     object in one Argo CD. The text says which app has it, and what to do.

@@ -23,7 +23,7 @@ class VersionSource(NamedTuple):
 
 
 def find_version_source(app: EffectiveApp) -> VersionSource | None:
-    """Find where the versions are listed that a pin of the app can be; None if the app does not say it."""
+    """Find where the versions that the app can be pinned to are listed; None if its table does not name it."""
     if app.pinned_sources:
         return _find_versions_of(app.pinned_sources[0])
     named = (field.read_image_name(app.fields) for field in app.pinned_fields if field.image)
