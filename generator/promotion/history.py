@@ -14,8 +14,9 @@ from generator.argocd.revisions import shorten_commit
 from generator.errors import UsageError
 from generator.git.checkout import missing_checkout_remedy
 from generator.git.commit_log import CommitLog, LoggedCommit, open_head_log
-from generator.promotion.snapshots import ListedHolds, ListedRevisions, RevisionReader
-from generator.promotion.trailers import PolicyOverride, parse_override_trailers, parse_reason_trailer
+from generator.promotion.fixed_sources import FixedSourcesChange
+from generator.promotion.snapshots import ListedFixedSources, ListedHolds, ListedRevisions, RevisionReader
+from generator.promotion.trailers import ChangeOrigins, describe_origins
 from generator.registry.files import RegistryLocation, filter_by_pattern
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class History:
     commit_tags: Mapping[tuple[str, str], str] = field(default_factory=dict)
     is_cut_off: bool = False
     hold_changes: tuple[HoldChange, ...] = ()
+    fixed_sources_changes: tuple[FixedSourcesChange, ...] = ()
 
     def find_hold_start(self, environment: str, app: str, note: str) -> HoldChange | None:
         """Return who holds an app with this note, and since when; None if the hold is not committed."""
@@ -200,7 +202,12 @@ def read_history(commit_log: CommitLog, location: RegistryLocation, now: datetim
     ):
         _read_new_blobs(commit_log, revisions, reader.list_registry_blobs(batch), alone=len(batch) == 1)
         reader.record_changes(batch)
-    return History(tuple(reader.revision_changes), revisions.tag_by_commit, hold_changes=tuple(reader.hold_changes))
+    return History(
+        tuple(reader.revision_changes),
+        revisions.tag_by_commit,
+        hold_changes=tuple(reader.hold_changes),
+        fixed_sources_changes=tuple(reader.fixed_sources_changes),
+    )
 
 
 def _read_new_blobs(
@@ -250,26 +257,6 @@ def require_history(working: WorkingRegistry, now: datetime, report: Callable[[s
     return open_history(working, now, report)
 
 
-class _Origins(NamedTuple):
-    """What the commits that made a change say about it."""
-
-    author: str
-    subject: str
-    reason: str
-    overrides: Sequence[PolicyOverride]
-
-
-def _describe_origins(commits: Sequence[LoggedCommit], version: LoggedCommit) -> _Origins:
-    """Who made the changes of `version`, and why, from the commits that made them; their overrides and its own."""
-    told = {each.commit: each for each in (*commits, version)}.values()
-    return _Origins(
-        ", ".join(dict.fromkeys(each.author for each in commits)),
-        commits[-1].message.partition("\n")[0],
-        "; ".join(dict.fromkeys(filter(None, (parse_reason_trailer(each.message) for each in commits)))),
-        [override for each in told for override in parse_override_trailers(each.message)],
-    )
-
-
 class _HistoryReader:
     """Reads registry versions, oldest first, and collects the revision changes between them."""
 
@@ -284,6 +271,8 @@ class _HistoryReader:
         self.revision_changes: list[RevisionChange] = []
         self.hold_changes: list[HoldChange] = []
         self._holds: ListedHolds = {}
+        self.fixed_sources_changes: list[FixedSourcesChange] = []
+        self._fixed_sources: ListedFixedSources = {}
         self._commit_log = commit_log
         self._locations = locations
         self._revisions = revisions
@@ -305,6 +294,7 @@ class _HistoryReader:
                 self.revision_changes += self._list_changes(version, after)
                 self._previous_revisions = after
                 self._record_holds(version, self._revisions.find_holds(oids))
+                self._record_fixed_sources(version, self._revisions.find_fixed_sources(oids))
 
     def _registry_blobs(self, version: LoggedCommit) -> list[str] | None:
         """List the blob IDs of the root file and its includes; None if the root file cannot be read."""
@@ -323,12 +313,12 @@ class _HistoryReader:
         before = self._previous_revisions
         changed = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
         arrived = self._arrived.get(version.commit, version.committed_at)
-        found: dict[tuple[str, ...], _Origins] = {}
+        found: dict[tuple[str, ...], ChangeOrigins] = {}
         for key in changed:
             commits = self._find_origins(version, key)
             ids = tuple(commit.commit for commit in commits)
             if ids not in found:
-                found[ids] = _describe_origins(commits, version)
+                found[ids] = describe_origins(commits, version)
             origins = found[ids]
             yield RevisionChange(
                 *key,
@@ -346,11 +336,18 @@ class _HistoryReader:
         """Record the holds that a version places, changes or lifts."""
         before = self._holds
         for key in sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key)):
-            origins = _describe_origins(self._find_origins(version, (*key, "hold")), version)
+            origins = describe_origins(self._find_origins(version, (*key, "hold")), version)
             arrived = self._arrived.get(version.commit, version.committed_at)
             ends = before.get(key), after.get(key)
             self.hold_changes.append(HoldChange(*key, *ends, arrived, origins.author, version.commit, origins.subject))
         self._holds = after
+
+    def _record_fixed_sources(self, version: LoggedCommit, after: ListedFixedSources) -> None:
+        """Record the changes of fixed sources that a version makes."""
+        before, arrived = self._fixed_sources, self._arrived.get(version.commit, version.committed_at)
+        for key in sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key)):
+            self.fixed_sources_changes.append(FixedSourcesChange(*key, after.get(key, ()), arrived))
+        self._fixed_sources = after
 
     def _find_origins(self, version: LoggedCommit, key: tuple[str, ...]) -> Sequence[LoggedCommit]:
         """Find the commits that say who made a change, and why: of a merge, the merged commits that made it."""

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.argocd.revisions import CONTENT_ID_PATTERN, shorten_commit
 from generator.errors import RefusedError, UsageError
+from generator.promotion.fixed_sources import FixedSource, find_fixed_source_start, list_fixed_sources
 from generator.promotion.history import History
 from generator.promotion.pins import RemoteLookup, names_tag
 from generator.promotion.policy_rules import (
     Candidate,
-    FixedSource,
     Refusal,
     find_refusals,
     find_source_states,
-    list_fixed_sources,
 )
+from generator.promotion.times import format_time, parse_duration_seconds
 from generator.promotion.trailers import PolicyOverride
 from generator.registry.effective import EffectiveApp
 from generator.registry.model import PromotionPolicy
@@ -190,7 +190,7 @@ def _check_moved_app(
         candidate = Candidate(app.app, app.revision, app.revision_kind, states, app.takes_commits, fixed)
         for refusal in (
             *find_refusals(candidate, environment, context.now, exempt),
-            *_check_fixed_source_order(base, new, environment, app, exempt),
+            *_check_fixed_sources(base, new, environment, app, context, exempt),
             *_check_remote_tag(environment, app, context.remotes),
         ):
             found.setdefault((refusal.rule, refusal.text), refusal)
@@ -231,23 +231,54 @@ def _verified_revision_names(
     return {app.revision, tag} if names_tag(app, tag, context.remotes) else {app.revision}
 
 
-def _check_fixed_source_order(
-    base: EditableRegistry, new: EditableRegistry, environment: Environment, app: EffectiveApp, exempt: Collection[str]
+def _check_fixed_sources(
+    base: EditableRegistry,
+    new: EditableRegistry,
+    environment: Environment,
+    app: EffectiveApp,
+    context: PromotionContext,
+    exempt: Collection[str],
 ) -> Iterator[Refusal]:
-    """Refuse a new revision of a fixed source that no source environment deploys, or with a soak time not before."""
+    """Refuse a new revision of a fixed source that no source environment deploys, or not for the soak time."""
     listed = app.environment in base.registry.environments
     before = base.registry.find_effective_app(app.environment, app.app) if listed else None
     kept = list_fixed_sources(before) if before else ()
     for source in list_fixed_sources(app):
         if source in kept or not environment.promotes_from:
             continue
-        for rule, registry in (("order", new.registry), ("soak", base.registry)):
-            needed = rule not in exempt and (rule == "order" or environment.policy.soak is not None)
-            if needed and not _deploys_fixed_source(registry, environment.promotes_from, app.app, source):
-                below = " or ".join(environment.promotes_from)
-                text = f"{source.repository} at {shorten_commit(source.revision)} does not run in {below} yet"
-                yield Refusal(rule, text)
-                break
+        if "order" not in exempt and not _deploys_fixed_source(
+            new.registry, environment.promotes_from, app.app, source
+        ):
+            yield Refusal("order", _missing_fixed_source(source, environment))
+        elif "soak" not in exempt and environment.policy.soak is not None:
+            yield from _check_fixed_source_soak(base.registry, environment, app.app, source, context)
+
+
+def _missing_fixed_source(source: FixedSource, environment: Environment) -> str:
+    where = " or ".join(environment.promotes_from)
+    return f"{source.repository} at {shorten_commit(source.revision)} does not run in {where} yet"
+
+
+def _check_fixed_source_soak(
+    base: Registry, environment: Environment, app: str, source: FixedSource, context: PromotionContext
+) -> Iterator[Refusal]:
+    starts: dict[datetime, str] = {}
+    for name in environment.promotes_from:
+        running = base.find_effective_app(name, app) if name in base.environments else None
+        sources = list_fixed_sources(running) if running else ()
+        if source in sources:
+            changes = context.history.fixed_sources_changes
+            start = find_fixed_source_start(changes, name, app, sources.index(source))
+            starts |= {start: name} if start else {}
+    if not starts:
+        yield Refusal("soak", _missing_fixed_source(source, environment))
+        return
+    since, soak = min(starts), str(environment.policy.soak)
+    ready = since + timedelta(seconds=parse_duration_seconds(soak))
+    if context.now < ready:
+        what = f"{source.repository} at {shorten_commit(source.revision)}"
+        text = f"{what} in {starts[since]} since {format_time(since)}, soak {soak}, ready {format_time(ready)}"
+        yield Refusal("soak", text, ready)
 
 
 def _deploys_fixed_source(registry: Registry, environments: Iterable[str], app: str, source: FixedSource) -> bool:

@@ -12,6 +12,7 @@ from generator.argocd.revisions import required_kind, required_kind_name, revisi
 from generator.promotion.times import format_day, format_time, parse_duration_seconds
 
 if TYPE_CHECKING:
+    from generator.promotion.fixed_sources import FixedSource
     from generator.promotion.history import History, RunInterval
     from generator.registry.editable import EditableRegistry
     from generator.registry.effective import EffectiveApp
@@ -47,14 +48,6 @@ class Hold(NamedTuple):
     def is_active(self, now: datetime) -> bool:
         """Whether the hold still refuses promotions."""
         return self.until is None or now < self.until
-
-
-class FixedSource(NamedTuple):
-    """A source of an app whose targetRevision no pin changes."""
-
-    repository: str
-    chart: str
-    revision: str
 
 
 @dataclass(frozen=True)
@@ -210,16 +203,6 @@ def _check_hold(candidate: Candidate, environment: Environment, now: datetime) -
     return [
         Refusal("hold", f'held: "{hold.note}"; workloads unhold {candidate.app} --in {environment.name}', hold.until)
     ]
-
-
-def list_fixed_sources(app: EffectiveApp) -> tuple[FixedSource, ...]:
-    """List the sources of an app whose revision a pin does not set, `ref` sources included."""
-    return tuple(
-        FixedSource(
-            str(source.get("repoURL", "")), str(source.get("chart", "")), str(source.get("targetRevision", "HEAD"))
-        )
-        for source in app.fixed_sources
-    )
 
 
 def find_source_states(

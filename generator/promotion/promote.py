@@ -17,16 +17,11 @@ from generator.promotion.app_edits import (
     require_environment,
 )
 from generator.promotion.direction import Direction, compare_phrase, compare_revisions, describe_listed_revision
+from generator.promotion.fixed_sources import list_fixed_sources
 from generator.promotion.history import History
 from generator.promotion.pins import Pin, WantedRevision, choose_pin, list_repositories_to_query, verify_version
 from generator.promotion.policy import PromotionContext, require_allowed_overrides
-from generator.promotion.policy_rules import (
-    Candidate,
-    Refusal,
-    find_refusals,
-    find_source_states,
-    list_fixed_sources,
-)
+from generator.promotion.policy_rules import Candidate, Refusal, find_refusals, find_source_states
 from generator.promotion.trailers import PolicyOverride
 from generator.registry.editable import EditableRegistry
 from generator.registry.effective import EffectiveApp

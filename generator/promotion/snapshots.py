@@ -15,6 +15,7 @@ from typing import Any
 
 import tomli
 
+from generator.promotion.fixed_sources import FixedSource, list_fixed_sources
 from generator.registry.effective import (
     BUILT_IN_DEFAULTS,
     AppContext,
@@ -26,6 +27,8 @@ from generator.registry.files import TEAM_PLACEHOLDER
 
 #: The revision of each listed app, by (environment, app).
 ListedRevisions = Mapping[tuple[str, str], str]
+#: The fixed sources of each listed app that has some, by (environment, app).
+ListedFixedSources = Mapping[tuple[str, str], tuple[FixedSource, ...]]
 #: The note of each hold, by (environment, app).
 ListedHolds = Mapping[tuple[str, str], str]
 _PIN_WITH_TAG = re.compile(
@@ -61,6 +64,7 @@ class RevisionReader:
         self.tag_by_commit: dict[tuple[str, str], str] = {}
         self._fragment_cache: dict[str, _Fragment | None] = {}
         self._revision_cache: dict[Any, str] = {}
+        self._fixed_sources_cache: dict[Any, tuple[FixedSource, ...]] = {}
 
     def read_blobs(self, content_by_blob: Mapping[str, bytes], *, whole: bool = False) -> None:
         """Parse registry files, given as content by blob id; a file that was read before is skipped.
@@ -123,10 +127,7 @@ class RevisionReader:
             if known is None:
                 return None
             pieces += known
-        layers: dict[str, tuple[_Layer, ...]] = {}
-        for piece in pieces:
-            for app, layer in piece.apps.items():
-                layers[app] = (*layers.get(app, ()), layer)
+        layers = _collect_layers(pieces)
         defaults = tuple(piece.defaults for piece in pieces if piece.defaults)
         base, marks = _merge_layers(defaults), tuple(map(id, defaults))
         return {
@@ -135,6 +136,26 @@ class RevisionReader:
             for env, entries in piece.entries_by_environment.items()
             for app, pin in entries
         }
+
+    def find_fixed_sources(self, blob_ids: Iterable[str]) -> ListedFixedSources:
+        """Find the fixed sources of every listed app, without facts, in the files of one version of the registry.
+
+        An app with a single source has no repository here. `read_blobs` has read the files before.
+        """
+        pieces = [piece for oid in blob_ids for piece in self.fragments_by_blob[oid] or ()]
+        defaults = [piece.defaults for piece in pieces if piece.defaults]
+        base, marks, layers = _merge_layers(defaults), tuple(map(id, defaults)), _collect_layers(pieces)
+        found: dict[tuple[str, str], tuple[FixedSource, ...]] = {}
+        for piece in pieces:
+            for env, entries in piece.entries_by_environment.items():
+                for app, _ in entries:
+                    own = layers.get(app, ())
+                    key = (env, marks, *map(id, own))
+                    if key not in self._fixed_sources_cache:
+                        self._fixed_sources_cache[key] = _decide_fixed_sources(app, env, _merge_layers(own), base)
+                    if sources := self._fixed_sources_cache[key]:
+                        found[env, app] = sources
+        return found
 
     def _cached_revision(
         self,
@@ -154,7 +175,7 @@ class RevisionReader:
 def _decide_unpinned_revision(app: str, env: str, layer: _Layer, defaults: _Layer) -> str:
     narrower = layer.get("environments", {}).get(env, {})
     try:
-        if any(key in part for part in (narrower, layer, defaults) for key in _SOURCE_KEYS):
+        if _has_source_keys(env, layer, defaults):
             return build_effective_app(build_base_layer(defaults), app, layer, AppContext(env), None).revision
         # The usual case, an app with one source: the first layer that sets targetRevision decides.
         told = (narrower, layer, defaults, BUILT_IN_DEFAULTS)
@@ -162,6 +183,30 @@ def _decide_unpinned_revision(app: str, env: str, layer: _Layer, defaults: _Laye
     # An old version need not be a valid registry.
     except (AttributeError, LookupError, TypeError, ValueError, RecursionError):
         return "HEAD"
+
+
+def _has_source_keys(env: str, layer: _Layer, defaults: _Layer) -> bool:
+    narrower = layer.get("environments", {}).get(env, {})
+    return any(key in part for part in (narrower, layer, defaults) for key in _SOURCE_KEYS)
+
+
+def _decide_fixed_sources(app: str, env: str, layer: _Layer, defaults: _Layer) -> tuple[FixedSource, ...]:
+    if not _has_source_keys(env, layer, defaults):
+        return ()
+    try:
+        return list_fixed_sources(build_effective_app(build_base_layer(defaults), app, layer, AppContext(env), None))
+    # An old version need not be a valid registry.
+    except (AttributeError, LookupError, TypeError, ValueError, RecursionError):
+        return ()
+
+
+def _collect_layers(pieces: Iterable[_Fragment]) -> dict[str, tuple[_Layer, ...]]:
+    """The layers of each app, from all fragments of a version."""
+    layers: dict[str, tuple[_Layer, ...]] = {}
+    for piece in pieces:
+        for app, layer in piece.apps.items():
+            layers[app] = (*layers.get(app, ()), layer)
+    return layers
 
 
 def _merge_layers(layers: Sequence[_Layer]) -> _Layer:

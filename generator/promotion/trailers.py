@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from generator.git.commit_plan import read_trailers
+
+if TYPE_CHECKING:
+    from generator.git.commit_log import LoggedCommit
 
 _OVERRIDE_TRAILER = re.compile(r"Policy-Override: (\S+) ([^\s/]+)/(\S+) (\S.*)")
 _REASON_TRAILER = "Reason: "
@@ -44,3 +47,23 @@ def parse_reason_trailer(message: str) -> str:
     """Return the reason that the `Reason:` trailer of a commit message gives; empty if it has none."""
     found = (line for line in read_trailers(message) if line.startswith(_REASON_TRAILER))
     return next(found, "").removeprefix(_REASON_TRAILER)
+
+
+class ChangeOrigins(NamedTuple):
+    """What the commits that made a change say about it."""
+
+    author: str
+    subject: str
+    reason: str
+    overrides: Sequence[PolicyOverride]
+
+
+def describe_origins(commits: Sequence[LoggedCommit], version: LoggedCommit) -> ChangeOrigins:
+    """Who made the changes of `version`, and why, from the commits that made them; their overrides and its own."""
+    told = {each.commit: each for each in (*commits, version)}.values()
+    return ChangeOrigins(
+        ", ".join(dict.fromkeys(each.author for each in commits)),
+        commits[-1].message.partition("\n")[0],
+        "; ".join(dict.fromkeys(filter(None, (parse_reason_trailer(each.message) for each in commits)))),
+        [override for each in told for override in parse_override_trailers(each.message)],
+    )

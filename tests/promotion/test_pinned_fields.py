@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.artifacts import http_client
+from generator.promotion.fixed_sources import FixedSource
 from generator.promotion.snapshots import RevisionReader
 from generator.registry.effective import merge_layers
 from generator.registry.pinned_fields import UnknownFieldError, find_pinned_field, write_pin
@@ -225,6 +226,26 @@ def _leaves(value: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any
     if not isinstance(value, dict):
         return {path: value}
     return {at: leaf for key, inner in value.items() for at, leaf in _leaves(inner, (*path, key)).items()}
+
+
+def test_history_reads_the_sources_whose_revision_no_pin_sets() -> None:
+    text = """version = 1
+[environments.dev]
+apps = ["one@1", "two@1", "plain@1"]
+[apps.one]
+repoURL = "https://git.example.com/a/one.git"
+targetRevision = "v3"
+pins = ["helm.valuesObject.tag"]
+helm.valuesObject.tag = "1"
+[apps.two]
+sources = [{ repoURL = "a", path = "b" }, { repoURL = "c", chart = "d", targetRevision = "2" }]
+[apps.plain]
+targetRevision = "v1"
+"""
+    reader = RevisionReader()
+    reader.read_blobs({"blob": text.encode()})
+    wanted = {("dev", "one"): (FixedSource("", "", "v3"),), ("dev", "two"): (FixedSource("c", "d", "2"),)}
+    assert reader.find_fixed_sources(["blob"]) == wanted
 
 
 def test_a_digest_of_an_image_follows_an_at_sign() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -104,6 +104,56 @@ def test_a_wrong_tag_behind_a_commit_is_not_believed(running: World) -> None:
     commit = running.commit_of("billing", "v1.1.0")
     edit(running, f'"billing@{running.commit_of("billing", "v1.0.0")}", # v1.0.0', f'"billing@{commit}", # v1.2.0')
     assert f"prod/billing: order: {commit[:12]} never ran in test" in refusals(running, "check")
+
+
+PAGES = """
+[apps.pages]
+team = "payments"
+namespace = "money"
+"""
+SOURCES = """
+[[apps.pages.environments.ENV.sources]]
+repoURL = "GIT/billing.git"
+path = "chart"
+[[apps.pages.environments.ENV.sources]]
+repoURL = "GIT/REPOSITORY.git"
+targetRevision = "REVISION"
+ref = "values"
+"""
+
+
+@pytest.mark.parametrize("repository", ["ledger", "${facts.values}"])
+def test_a_fixed_source_soaks_in_the_source_environment(world: World, repository: str) -> None:
+    """The time runs from when the source environment came back to the revision; other changes do not count."""
+    facts = 'facts = { values = "ledger" }\n'
+    start = world.text.replace("version = 1\n", "version = 1\ninterpolate = true\n")
+    start = start.replace('  "billing", # the money\n', '  "billing", # the money\n  "pages@v1.0.0",\n')
+    start = start.replace("apps = []\n", f'apps = ["pages@v1.0.0"]\n{facts}')
+    start = start.replace("createProjects", f"{facts}createProjects").replace('pin = "commit"', 'pin = "tag"') + PAGES
+
+    def write(**revisions: str) -> None:
+        text = start
+        for env, revision in revisions.items():
+            sources = SOURCES.replace("ENV", env).replace("REPOSITORY", repository).replace("REVISION", revision)
+            text += sources.replace("GIT", world.git_url)
+        (world.checkout / "apps.toml").write_text(text)
+        world.ok("render")
+
+    for hour, revision in ((0, "v1.0.0"), (10, "v1.1.0"), (30, "v1.0.0"), (40, "v1.1.0")):
+        world.at = at("2026-11-12 09:00") + timedelta(hours=hour)
+        write(dev=revision, test=revision, prod="v1.0.0")
+        world.commit(f"{revision} in dev and test")
+        world.push()
+    start += "# another change\n"
+    world.at += timedelta(hours=23)
+    write(dev="v1.1.0", test="v1.1.0", prod="v1.0.0")
+    world.commit("another change")
+    world.push()
+    write(dev="v1.1.0", test="v1.1.0", prod="v1.1.0")
+    shown = f"prod/pages: soak: {world.git_url}/ledger.git at v1.1.0 in test since 2026-11-14 01:00 UTC, soak 24h"
+    assert f"{shown}, ready 2026-11-15 01:00 UTC" in refusals(world, "check")
+    world.at += timedelta(hours=1)
+    world.ok("check")
 
 
 def test_what_policy_allows_passes_by_hand_too(running: World) -> None:
