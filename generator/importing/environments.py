@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from generator.importing.applications import Translated, TranslationError, explain_owner, translate_application
 from generator.importing.manifests import Manifest, NotTaken, Unit
+from generator.importing.shapes import find_shape_problem
 from generator.importing.teams import make_name
 
 #: Words in the names of environments, in the order of releases.
@@ -53,7 +54,7 @@ def name_environments(units: Sequence[tuple[str, Unit]]) -> list[str]:
 
 def _find_distinguishing_level(units: Sequence[Unit]) -> int | None:
     """The depth of the folders whose names keep Applications of one name apart; None if all names differ."""
-    counts = Counter((each.body["metadata"].get("namespace"), each.name) for unit in units for each in _apps(unit))
+    counts = Counter(each.name for unit in units for each in _apps(unit))
     if all(count == 1 for count in counts.values()):
         return None
     depths = range(max((len(PurePosixPath(unit.folder).parts) for unit in units), default=0))
@@ -127,6 +128,8 @@ def _take(environment: ImportedEnvironment, manifest: Manifest, *, is_deployed_w
     if not manifest.is_argocd:
         reason = "is not an Application or AppProject: keep it in the chart as a file of your own"
         return reason if is_deployed_with_apps else None
+    if manifest.kind in ("Application", "AppProject") and (wrong := find_shape_problem(manifest.kind, manifest.body)):
+        return wrong
     if manifest.kind == "Application":
         return _take_application(environment, manifest)
     if manifest.kind == "AppProject":

@@ -87,7 +87,7 @@ def _drop_project_fields(environments: Mapping[str, ImportedEnvironment], error:
 def _find_refused(error: RegistryError, tables: NewRegistry) -> dict[tuple[str, str], str]:
     """The Applications, by environment and name, that problems are about, each with the first problem.
 
-    Raises the error itself if none of its problems is an app's.
+    Raises RefusedError if none of its problems is an app's.
     """
     reasons: dict[str, str] = {}
     for problem in error.problems:
@@ -99,7 +99,12 @@ def _find_refused(error: RegistryError, tables: NewRegistry) -> dict[tuple[str, 
         (env, name): reasons[key] for env, keys in tables.keys.items() for name, key in keys.items() if key in reasons
     }
     if not refused:
-        raise error
+        lines = "".join(f"\n  {problem.key}: {problem.text}" for problem in error.problems[:10])
+        raise RefusedError(
+            f"the source has values that a registry cannot hold:{lines}",
+            remedy="correct them in the source, or import the other Applications alone",
+            not_done="nothing was written",
+        ) from error
     return refused
 
 

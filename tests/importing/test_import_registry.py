@@ -298,3 +298,29 @@ def test_projects_of_their_own_are_listed_as_changes(tmp_path: Path) -> None:
     path = dump(tmp_path, layouts.application("root", project="default"))
     result = imported(path, options=ImportOptions("3.4", own_projects=True))
     assert [(each.kind, each.name) for each in result.changed] == [("Application", "root"), ("AppProject", "root")]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("metadata.labels", "x"),
+        ("metadata.finalizers", [1]),
+        ("spec.source", []),
+        ("spec.source.helm", "x"),
+        ("spec.source.repoURL", 1),
+        ("spec.syncPolicy.automated", True),
+        ("spec.syncPolicy.syncOptions", [{}]),
+        ("spec.destination.namespace", {}),
+        ("spec.project", False),
+    ],
+)
+def test_a_field_of_another_kind_is_named(field: str, value: Any, tmp_path: Path) -> None:
+    odd = layouts.application("odd", syncPolicy={})
+    *above, last = field.split(".")
+    table = odd
+    for key in above:
+        table = table[key]
+    table[last] = value
+    result = imported(dump(tmp_path, layouts.application("web"), odd))
+    (refused,) = result.not_taken
+    assert refused.reason.startswith(f"{field} holds ")
