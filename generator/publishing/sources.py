@@ -174,11 +174,11 @@ class WorkloadsRepositorySource:
         return self._checkout.merge_base(fetched, self._head) if fetched and self._head else None
 
     def _refuse_edits_git_ignores(self) -> None:
-        """Raise RefusedError if Git is told to ignore changes of an edited file: `git diff` would not show them."""
+        """Raise RefusedError if Git is set to ignore changes of an edited file: `git diff` would not show them."""
         found = sorted(self._checkout.flagged_files(self._prefix + name for name in self._edits))
         if found:
             raise RefusedError(
-                f"{found[0]} differs from the commit, but Git is told to ignore its changes",
+                f"{found[0]} differs from the commit, but Git is set to ignore its changes",
                 remedy=f"git update-index --no-skip-worktree --no-assume-unchanged {found[0]}, then look at git diff",
             )
 

@@ -98,7 +98,7 @@ def test_an_edit_that_git_does_not_show_is_not_published(
     before = server.head()
     done = workloads("publish", cwd=clone)
     assert (done.code, server.head()) == (4, before)
-    assert "apps.toml differs from the commit, but Git is told to ignore its changes" in done.err
+    assert "apps.toml differs from the commit, but Git is set to ignore its changes" in done.err
 
 
 def test_an_edit_of_a_file_that_is_not_checked_out_is_refused(server: Remote, workloads: Run, tmp_path: Path) -> None:
