@@ -6,7 +6,7 @@ Argo CD waits with such a deletion until no Application uses the project, and th
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from generator.charts.layout import Chart
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from generator.registry.registry import Registry
 
 _CREATES = "\n      createProject: true\n"
+#: Apps, each with its chart, by environment and project.
+_AppsByProject = dict[tuple[str, str], list[tuple[str, Chart]]]
 #: What a template says of a project that Argo CD does not delete; older charts have the second form.
 _KEEPS = ('"keepProject" true', '"handedOver" true')
 
@@ -35,22 +37,21 @@ def refuse_dropped_projects(registry: Registry, before: ChartFolder) -> None:
             used.setdefault((env.argocd, app.project), f"{env.name}/{app.app}")
             if env.creates_project(app):
                 created.add((env.name, app.project))
-    for (name, project), apps in _group_by_project(registry, before.inventory.applications).items():
-        user = used.get((registry.environments[name].argocd, project))
-        if user and (name, project) not in created and _is_deleted_with_its_chart(before, apps):
-            raise RefusedError(
-                f"the chart of {name} no longer creates project {project}, and {user} uses it: "
-                "Argo CD would wait for ever to delete the project",
-                remedy=f"set handOver = true in [environments.{name}], publish, let Argo CD sync that, and make this "
-                "change then; remove handOver in the end",
-            )
+    applications = _group_by_project(registry, before.inventory.applications)
+    users = {(name, project): used.get((registry.environments[name].argocd, project)) for name, project in applications}
+    dropped = {key: apps for key, apps in applications.items() if users[key] and key not in created}
+    for name, project in _list_deleted_projects(before, dropped):
+        raise RefusedError(
+            f"the chart of {name} no longer creates project {project}, and {users[name, project]} uses it: "
+            "Argo CD would wait for ever to delete the project",
+            remedy=f"set handOver = true in [environments.{name}], publish, let Argo CD sync that, and make this "
+            "change then; remove handOver in the end",
+        )
 
 
-def _group_by_project(
-    registry: Registry, applications: Mapping[str, Mapping[str, str]]
-) -> dict[tuple[str, str], list[tuple[str, Chart]]]:
+def _group_by_project(registry: Registry, applications: Mapping[str, Mapping[str, str]]) -> _AppsByProject:
     """The apps, each with its chart, by environment and project."""
-    found = defaultdict(list)
+    found: _AppsByProject = defaultdict(list)
     for key, identity in applications.items():
         environment, _, app = key.partition("/")
         if environment in registry.environments:
@@ -59,12 +60,21 @@ def _group_by_project(
     return found
 
 
-def _is_deleted_with_its_chart(before: ChartFolder, apps: list[tuple[str, Chart]]) -> bool:
-    """Whether the charts of these apps, which share a project, create it, and Argo CD may delete it."""
-    values = {chart: f"{chart.folder}/{VALUES_FILE}" for _, chart in apps}
-    templates = [f"{chart.folder}/templates/{app}.yaml" for app, chart in apps]
-    files = before.read_files([*values.values(), *templates])
-    blocks = {chart: split_values(files[path]).apps for chart, path in values.items() if path in files}
-    creates = any(_CREATES in f"{blocks.get(chart, {}).get(helm_values_key(app), '')}\n" for app, chart in apps)
-    texts = [files[path].decode("utf-8", "replace") for path in templates if path in files]
-    return creates and not any(mark in text for text in texts for mark in _KEEPS)
+def _list_deleted_projects(before: ChartFolder, apps_by_project: _AppsByProject) -> Iterator[tuple[str, str]]:
+    """List the projects that the charts of these apps create and Argo CD may delete, by environment and name.
+
+    The files of all projects are read at once: a chart of many apps is read and split a single time.
+    """
+    charts = {chart: f"{chart.folder}/{VALUES_FILE}" for apps in apps_by_project.values() for _, chart in apps}
+    values = before.read_files(charts.values())
+    blocks = {chart: split_values(values[path]).apps for chart, path in charts.items() if path in values}
+    templates = {
+        project: [f"{chart.folder}/templates/{app}.yaml" for app, chart in apps]
+        for project, apps in apps_by_project.items()
+        if any(_CREATES in f"{blocks.get(chart, {}).get(helm_values_key(app), '')}\n" for app, chart in apps)
+    }
+    files = before.read_files([path for paths in templates.values() for path in paths])
+    for project, paths in templates.items():
+        texts = [files[path].decode("utf-8", "replace") for path in paths if path in files]
+        if not any(mark in text for text in texts for mark in _KEEPS):
+            yield project

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import pytest
 
 from generator.charts.chart_folder import ChartFolder
@@ -65,3 +67,17 @@ def test_a_project_that_would_be_deleted_under_an_app_is_refused(after: str) -> 
 )
 def test_a_project_that_is_not_deleted_or_not_used_may_go(before: str, after: str) -> None:
     refuse_dropped_projects(registry_of(after), _folder(before))
+
+
+def test_the_files_of_all_projects_are_read_at_once() -> None:
+    folder, asked = _folder(_BOTH), list[int]()
+
+    def read_files(paths: Collection[str]) -> Mapping[str, bytes]:
+        asked.append(len(paths))
+        return folder.read_files(paths)
+
+    counted = ChartFolder("", folder.chart_paths, read_files)
+    counted.inventory  # noqa: B018 - it is read on first use
+    before = len(asked)
+    refuse_dropped_projects(registry_of(_NOT_CREATED), counted)
+    assert len(asked) - before <= 2
