@@ -48,6 +48,7 @@ COMMANDS = {
     "shard": "Split an environment's chart into shards without deleting workloads.",
     "site": "Write a static site with deployed revisions, pending promotions, history and metrics.",
     "status": "Show the revision of every app in each environment, and pending promotions.",
+    "teardown": "Delete an environment from its Argo CD, in an order that leaves nothing behind.",
     "unhold": "Allow promotions of held apps again.",
     "update": "Update tracked apps to their newest revision.",
     "why": "Explain what one app runs, what waits for which rule, and what to do next.",

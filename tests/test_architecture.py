@@ -22,11 +22,13 @@ ROOMS = {
     "artifacts": {"", "argocd", "charts", "errors", "git", "registry"},
     "__main__": {"cli"},
     "cli": {"", "commands", "console", "errors", "git", "registry"},
+    "cluster": {"argocd", "charts", "errors", "git", "registry"},
     "commands": {
         "argocd",
         "artifacts",
         "cache",
         "charts",
+        "cluster",
         "console",
         "diff",
         "errors",

@@ -61,7 +61,7 @@ def _team_problems(
         if wrong:
             yield Finding(("files", index), wrong)
     for index, namespace in enumerate(team.namespaces):
-        if _is_reserved_namespace(namespace, reserved) and not team.platform:
+        if is_reserved_namespace(namespace, reserved) and not team.platform:
             text = f'namespace "{namespace}" is reserved for teams with platform = true: remove it'
             yield Finding(("namespaces", index), text, True)
     for index, project in enumerate(team.projects):
@@ -87,7 +87,7 @@ def _sharing_problems(teams: Mapping[str, Team], settings: RootFile, reserved: f
     for name, namespace in settings.namespaces.items():
         users.append((("namespaces", name, "teams"), namespace.teams))
         for index, team in enumerate(namespace.teams):
-            if team in teams and _is_reserved_namespace(name, reserved) and not teams[team].platform:
+            if team in teams and is_reserved_namespace(name, reserved) and not teams[team].platform:
                 text = f'namespace "{name}" is reserved for teams with platform = true: remove "{team}"'
                 yield Finding(("namespaces", name, "teams", index), text, True)
     for path, names in users:
@@ -110,7 +110,8 @@ def _reserved_project_problem(project: str, team: Team, environments: Collection
     return None
 
 
-def _is_reserved_namespace(namespace: str, reserved: frozenset[str]) -> bool:
+def is_reserved_namespace(namespace: str, reserved: frozenset[str]) -> bool:
+    """Whether a namespace is for platform teams; `reserved` are those of Argo CD."""
     return namespace in reserved or namespace.startswith("kube-")
 
 
@@ -234,7 +235,7 @@ class TenancyValidator:
         )
 
     def _namespace_violations(self, team: str, path: KeyPath, namespace: str) -> Iterator[Finding]:
-        if _is_reserved_namespace(namespace, self._reserved_namespaces) and not self._teams[team].platform:
+        if is_reserved_namespace(namespace, self._reserved_namespaces) and not self._teams[team].platform:
             text = f'namespace "{namespace}" is reserved for teams with platform = true: choose another namespace'
             yield Finding(path, text, True)
         elif not self._namespaces.is_granted(namespace, team):

@@ -1,0 +1,1 @@
+"""Live clusters through kubectl: the teardown of an environment."""
