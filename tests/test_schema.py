@@ -57,7 +57,7 @@ def test_a_registry_of_its_own_keeps_it(validator: jsonschema.Draft202012Validat
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        (("version",), 2),
+        (("version",), 3),
         (("verzion",), 1),
         (("environments", "dev", "lables"), {}),
         (("environments", "dev", "apps"), "ecsdemo-nodejs"),

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 #: `billing` runs everywhere, `ledger` in dev and test.
 REGISTRY = """\
 version = 1
+defaults = { finalizer = "foreground", syncPolicy.automated.prune = true }
 
 [environments.dev]
 labels = { env = "dev" }

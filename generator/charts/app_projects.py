@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator.argocd.versions import NAMED_KINDS_SINCE, major_minor
 from generator.charts.layout import project_path
+from generator.registry.effective import BUILT_IN_DEFAULTS
 from generator.registry.shards import bootstrap_name
 from generator.registry.uniqueness import app_destination
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 #: An AppProject is created before, and deleted after, its Applications; below this wave if they are in an earlier one.
 PROJECT_WAVE, APPLICATION_WAVE = 1, 2
 FINALIZER, NO_FINALIZER = "resources-finalizer.argocd.argoproj.io", "none"
+#: The policy that the Applications of a chart have unless values.yaml gives them one of their own.
+USUAL_SYNC_POLICY = BUILT_IN_DEFAULTS[1]["syncPolicy"]
 #: Sync options of an AppProject. Argo CD deletes it after everything else: until its last Application is gone or has
 #: another project, its finalizer holds up the sync. Options of one that Applications of another chart need.
 PROJECT_OPTIONS, KEPT_PROJECT_OPTIONS = "PruneLast=true", "Delete=false,Prune=false"

@@ -14,6 +14,7 @@ from generator.charts.app_projects import (
     APPLICATION_WAVE,
     FINALIZER,
     NO_FINALIZER,
+    USUAL_SYNC_POLICY,
     build_project_manifests,
     build_shards_project,
     compute_project_fields,
@@ -22,7 +23,7 @@ from generator.charts.app_projects import (
 from generator.charts.former_destinations import FormerDestination, find_former_destinations
 from generator.charts.inventory import Inventory
 from generator.charts.layout import SHARDS_FOLDER, Chart, OutputLocation, project_path
-from generator.registry.effective import BUILT_IN_DEFAULTS, SOURCE_KEYS
+from generator.registry.effective import SOURCE_KEYS
 from generator.registry.metadata_rules import SYNC_OPTIONS_ANNOTATION
 from generator.registry.shards import bootstrap_name, find_app_shard
 from generator.registry.uniqueness import app_destination, helm_values_key
@@ -295,7 +296,7 @@ def _plan_app(env: Environment, app: EffectiveApp, members: tuple[ProjectMember,
     app, handed_over = _apply_retirement(app) if app.app in env.retired else app, env.hands_over(app.app)
     fields = app.fields
     sync_options = _PREVENT_DELETION if handed_over else _CONFIRM_DELETION if env.policy.confirm_deletion else ""
-    own_sync_policy = fields["syncPolicy"] != BUILT_IN_DEFAULTS["syncPolicy"]
+    own_sync_policy = fields["syncPolicy"] != USUAL_SYNC_POLICY
     return AppPlan(
         chart=Chart(env.name, find_app_shard(env, app.team, app.project)),
         name=app.app,
@@ -304,7 +305,7 @@ def _plan_app(env: Environment, app: EffectiveApp, members: tuple[ProjectMember,
         project=app.project,
         namespace=app.namespace,
         wave=fields.get("syncWave", APPLICATION_WAVE),
-        finalizer=NO_FINALIZER if handed_over else _FINALIZERS[fields.get("finalizer", "foreground")],
+        finalizer=NO_FINALIZER if handed_over else _FINALIZERS[fields["finalizer"]],
         sync_options=_merge_sync_options(sync_options, fields.get("annotations", {}).get(SYNC_OPTIONS_ANNOTATION, "")),
         own_destination=_has_own_destination(app),
         by_name=_names_cluster(app, env),

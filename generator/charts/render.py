@@ -18,13 +18,14 @@ from generator.charts.app_projects import (
     KEPT_PROJECT_OPTIONS,
     PROJECT_OPTIONS,
     PROJECT_WAVE,
+    USUAL_SYNC_POLICY,
 )
 from generator.charts.digests import digest_file
 from generator.charts.layout import HELPERS_FILE, NOTICE, OVERRIDES_SUITE, SHARDS_TEMPLATE, Chart
 from generator.charts.unittest_suites import render_app_suite, render_overrides_suite, render_shards_suite
 from generator.charts.values_file import VALUES_FILE, join_blocks
 from generator.charts.values_schema import VALUES_SCHEMA_FILE, build_definitions, select_app_definition
-from generator.registry.effective import BUILT_IN_DEFAULTS, SOURCE_KEYS, SOURCE_TOOLS
+from generator.registry.effective import SOURCE_KEYS, SOURCE_TOOLS
 from generator.registry.shards import bootstrap_name, shard_application_name
 
 if TYPE_CHECKING:
@@ -224,7 +225,7 @@ def _render_helpers(env: EnvironmentPlan) -> str:
         finalizer=FINALIZER,
         source_names=_quote_words(field for field in SOURCE_KEYS if field not in ("repoURL", *SOURCE_TOOLS)),
         source_tools=_quote_words(SOURCE_TOOLS),
-        sync_policy=yaml.dump(BUILT_IN_DEFAULTS["syncPolicy"], "    "),
+        sync_policy=yaml.dump(USUAL_SYNC_POLICY, "    "),
     )
 
 

@@ -10,9 +10,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from generator.charts import yaml
-from generator.charts.app_projects import NO_FINALIZER
+from generator.charts.app_projects import NO_FINALIZER, USUAL_SYNC_POLICY
 from generator.charts.layout import SHARDS_TEMPLATE
-from generator.registry.effective import BUILT_IN_DEFAULTS, SOURCE_KEYS
+from generator.registry.effective import SOURCE_KEYS
 from generator.registry.shards import bootstrap_name, shard_application_name
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def _assert_given(path: str, value: Any) -> str:
 
 @functools.cache
 def _assert_usual_policy() -> str:
-    return _assert_equal("spec.syncPolicy", BUILT_IN_DEFAULTS["syncPolicy"])
+    return _assert_equal("spec.syncPolicy", USUAL_SYNC_POLICY)
 
 
 def _assert_labels(labels: Mapping[str, str]) -> str:

@@ -16,7 +16,6 @@ from generator.commands.policy_options import open_remotes
 from generator.errors import LocalError, UsageError
 from generator.promotion.new_apps import FORMATS, read_new_apps
 from generator.promotion.onboarding import NewApp, OnboardOptions, onboard_apps, suggest_app_fields
-from generator.registry.effective import build_base_layer
 from generator.registry.registry import Registry
 from generator.working_registry import WorkingRegistry
 
@@ -129,7 +128,7 @@ def _build_table(app: str, flags: dict[str, Any]) -> dict[str, Any]:
 
 
 def _prunes_by_default(registry: Registry) -> bool:
-    automated = build_base_layer(registry.defaults)["syncPolicy"].get("automated")
+    automated = registry.base_layer["syncPolicy"].get("automated")
     return isinstance(automated, dict) and bool(automated.get("prune"))
 
 

@@ -14,7 +14,7 @@ TEAM_FILES = "teams/{team}.toml"
 
 def write_registry_files(registry: NewRegistry, *, split_by_team: bool = False) -> dict[str, bytes]:
     """The registry's files by name: one root file, and with `split_by_team` one file with the apps of each team."""
-    head: Table = {"version": 1} | ({"include": [TEAM_FILES]} if split_by_team else {})
+    head: Table = {"version": 2} | ({"include": [TEAM_FILES]} if split_by_team else {})
     head |= {"interpolate": True} if registry.interpolate else {}
     blocks = [
         SCHEMA_LINE + format_entries(head),

@@ -22,7 +22,7 @@ from generator.promotion.app_edits import (
 from generator.promotion.pins import Pin, RemoteLookup, WantedRevision, choose_pin, suggest_revisions
 from generator.promotion.times import format_day
 from generator.registry.editable import EditableRegistry
-from generator.registry.effective import AppContext, build_base_layer, build_effective_app
+from generator.registry.effective import AppContext, build_effective_app
 from generator.registry.problems import require_known_name
 from generator.registry.promotion_lists import ListEntry
 from generator.registry.registry import Registry
@@ -157,8 +157,7 @@ def _choose_first_pin(
 ) -> Pin:
     if editable.registry.environments[environment].policy.pin == "any" or remotes is None:
         return Pin(None)
-    base = build_base_layer(editable.registry.defaults)
-    app = build_effective_app(base, new_app.name, new_app.table, AppContext(environment), None)
+    app = build_effective_app(editable.registry.base_layer, new_app.name, new_app.table, AppContext(environment), None)
     return choose_pin(WantedRevision(app, app.revision), editable.registry.environments[environment], "", remotes)
 
 

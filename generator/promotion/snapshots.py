@@ -176,9 +176,9 @@ def _decide_unpinned_revision(app: str, env: str, layer: _Layer, defaults: _Laye
     narrower = layer.get("environments", {}).get(env, {})
     try:
         if _has_source_keys(env, layer, defaults):
-            return build_effective_app(build_base_layer(defaults), app, layer, AppContext(env), None).revision
+            return build_effective_app(build_base_layer(defaults, 2), app, layer, AppContext(env), None).revision
         # The usual case, an app with one source: the first layer that sets targetRevision decides.
-        told = (narrower, layer, defaults, BUILT_IN_DEFAULTS)
+        told = (narrower, layer, defaults, BUILT_IN_DEFAULTS[2])
         return str(next(part["targetRevision"] for part in told if "targetRevision" in part))
     # An old version need not be a valid registry.
     except (AttributeError, LookupError, TypeError, ValueError, RecursionError):
@@ -194,7 +194,7 @@ def _decide_fixed_sources(app: str, env: str, layer: _Layer, defaults: _Layer) -
     if not _has_source_keys(env, layer, defaults):
         return ()
     try:
-        return list_fixed_sources(build_effective_app(build_base_layer(defaults), app, layer, AppContext(env), None))
+        return list_fixed_sources(build_effective_app(build_base_layer(defaults, 2), app, layer, AppContext(env), None))
     # An old version need not be a valid registry.
     except (AttributeError, LookupError, TypeError, ValueError, RecursionError):
         return ()

@@ -93,6 +93,7 @@ class CommitBuilder:
         if published.change and self._choices.policy:
             report = published.change.check(self._choices.policy)
             report.raise_if_refused()
+        moved = describe_moved_charts(published.charts_before, published.output_folder) if old else ""
         environments = find_touched_apps(change, before, published.registry.environments)
         self.summary = PublishSummary(
             change,
@@ -100,7 +101,7 @@ class CommitBuilder:
             environments,
             published.edit,
             override_trailers=report.format_trailers(),
-            notes=(describe_moved_charts(published.charts_before, published.output_folder),) if old else (),
+            notes=tuple(filter(None, (moved, "" if published.edit else published.registry.deprecation))),
         )
         prefix = folder_prefix(published.output_folder)
         files: dict[str, bytes | None] = {prefix + path: data for path, data in change.files_to_write.items()}

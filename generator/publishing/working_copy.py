@@ -54,13 +54,15 @@ ShowProgress = Callable[[int], contextlib.AbstractContextManager[Callable[[int],
 class RenderOutcome:
     """What `render` changes below `folder`, and the Applications of the last commit that are deleted.
 
-    `charts_elsewhere` is the repository with the charts, if they are not in this checkout.
+    `charts_elsewhere` is the repository with the charts, if they are not in this checkout; `deprecation` is that of the
+    registry.
     """
 
     folder: Path
     change: ChangeSet
     removals: tuple[Removal, ...] = ()
     charts_elsewhere: str = ""
+    deprecation: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def render_working_copy(
         if charts.change and not dry_run:
             with show_progress(len(charts.change.files_to_write)) as step:
                 folder.apply_changes(charts.change, charts.before.inventory, step)
-    return RenderOutcome(folder.root, charts.change, removals, elsewhere)
+    return RenderOutcome(folder.root, charts.change, removals, elsewhere, registry.deprecation)
 
 
 def render_manifests(
@@ -202,7 +204,7 @@ def check_working_copy(
     report = moves.check(policy) if moves else PolicyReport()
     report.raise_if_refused()
     large = describe_large_charts(charts.verified.sizes, charts.tree.applications, registry)
-    warnings = [*registry.notes, *large]
+    warnings = [*filter(None, [registry.deprecation]), *registry.notes, *large]
     elsewhere = find_charts_elsewhere(working, registry)
     if not elsewhere:
         warnings += _describe_checkout_problems(working, registry, charts)

@@ -53,7 +53,7 @@ class RegistryBuilder:
         self.documents: list[Document] = []
         self.is_complete = True
         self.digest = ""
-        self.settings = RootFile(version=1)
+        self.settings = RootFile(version=2)
         self.defaults: Layer = {}
         sections = "environments", "teams", "projects", "apps"
         self.declared_names: dict[str, dict[str, Document]] = {section: {} for section in sections}

@@ -20,10 +20,16 @@ from generator.registry.source_tables import Layer, set_values
 if TYPE_CHECKING:
     from generator.toml.syntax import KeyPath
 
-#: Fields of every Application, unless the registry sets them.
-BUILT_IN_DEFAULTS: Layer = {
-    "targetRevision": "HEAD",
-    "syncPolicy": {"automated": {"prune": True}, "syncOptions": ["CreateNamespace=false"]},
+
+def _build_defaults(*, prune: bool, finalizer: str) -> Layer:
+    policy = {"automated": {"prune": prune}, "syncOptions": ["CreateNamespace=false"]}
+    return {"targetRevision": "HEAD", "syncPolicy": policy, "finalizer": finalizer}
+
+
+#: Fields of every Application, unless the registry sets them, by the version of the registry.
+BUILT_IN_DEFAULTS: Mapping[int, Layer] = {
+    1: _build_defaults(prune=True, finalizer="foreground"),
+    2: _build_defaults(prune=False, finalizer="none"),
 }
 #: Two keys for one setting: if a narrower layer sets one, it replaces the other.
 _EXCLUSIVE_KEYS = {"server": "cluster", "cluster": "server"}
@@ -252,9 +258,9 @@ def _apply_layer(base: Layer, layer: Layer) -> dict[str, Any]:
     return merged
 
 
-def build_base_layer(defaults: Layer) -> Layer:
-    """Merge `defaults` over the built-in defaults: the layer that every app starts from."""
-    return _apply_layer(BUILT_IN_DEFAULTS, _normalize_layer(defaults))
+def build_base_layer(defaults: Layer, version: int) -> Layer:
+    """Merge `defaults` over the built-in ones of a version of the registry: the layer that every app starts from."""
+    return _apply_layer(BUILT_IN_DEFAULTS[version], _normalize_layer(defaults))
 
 
 def build_effective_app(base: Layer, app: str, declared: Layer, context: AppContext, pin: str | None) -> EffectiveApp:

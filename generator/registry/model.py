@@ -232,7 +232,7 @@ class ArgoCDSettings(ArgoCD):
 
 
 class RootFile(Table):
-    version: Literal[1]
+    version: Literal[1, 2]
     include: list[strings.SingleLineText] = []
     interpolate: bool = False
     allow_schemes: list[Literal["file", "http"]] = []

@@ -138,7 +138,7 @@ class ProblemCollector:
                 known = _keys_of_table_at(model, path[:-1])
                 self.add_key_problem(document, table_path + path, unknown_key_message(str(last), known))
             elif finding["type"] == "missing":
-                text = f"{format_key_path(path[-1:])} is missing: add {'it' if path != ('version',) else 'version = 1'}"
+                text = f"{format_key_path(path[-1:])} is missing: add {'it' if path != ('version',) else 'version = 2'}"
                 self.add_problem_at_path(document, table_path + path[:-1], text)
             elif last == "[key]":
                 self.add_key_problem(document, table_path + path[:-1], finding["msg"])

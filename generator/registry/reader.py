@@ -16,6 +16,7 @@ from generator.cache import ResultCache, digest_data
 from generator.errors import GeneratorError, LocalError, Problem, RefusedError, RegistryError
 from generator.registry import model
 from generator.registry.builder import RegistryBuilder
+from generator.registry.deprecations import describe_unset_deletion
 from generator.registry.files import FileOwners, FolderFiles, RegistryFiles, resolve_includes
 from generator.registry.problems import TooManyProblemsError, suggest_name, toml_type_name, unknown_key_message
 from generator.registry.registry import Registry
@@ -123,7 +124,7 @@ def _read_root_tables(builder: RegistryBuilder, root: Document) -> None:
     builder.documents.append(root)
     rest = {key: value for key, value in root.data.items() if key not in {*_SECTIONS, "defaults"}}
     settings = builder.validate_table(root, (), model.RootFile, rest)
-    builder.settings = settings.table or model.RootFile.model_validate({**settings.data, "version": 1})
+    builder.settings = settings.table or model.RootFile.model_validate({**settings.data, "version": 2})
     _note_unknown_versions(builder, root)
     builder.is_complete = not any(path[:1] == ("include",) for path in settings.invalid_paths)
     defaults = root.data.get("defaults", {})
@@ -254,11 +255,13 @@ def build_registry(builder: RegistryBuilder) -> Registry:
         teams=builder.teams,
         projects=builder.projects,
         apps={name: app.layer for name, app in builder.apps.items()},
+        version=settings.version,
         defaults=builder.defaults,
         include=tuple(settings.include),
         digest=builder.digest,
         interpolate=settings.interpolate,
         notes=tuple(map(str, sorted(builder.report.notes))),
+        deprecation=describe_unset_deletion(builder),
     )
     registry.effective_app_cache.update(builder.effective_by_listing)
     return registry

@@ -82,7 +82,8 @@ class Environment:
 class Registry:
     """The contents of `apps.toml` and its included files. `projects` maps names to AppProject fields.
 
-    `digest` is that of the names and bytes of the files, "" for a registry without files.
+    `version` decides the built-in defaults. `digest` is that of the names and bytes of the files, "" for a registry
+    without files. `deprecation` is what the next release refuses, with its position, else "".
     `notes` are what `check` prints about a valid registry, each with its position.
     `effective_app_cache` holds the merged apps requested so far, by environment and entry.
     """
@@ -93,11 +94,13 @@ class Registry:
     teams: Mapping[str, Team]
     projects: Mapping[str, Mapping[str, Any]]
     apps: Mapping[str, Layer]
+    version: int = 2
     defaults: Layer = field(default_factory=dict)
     include: tuple[str, ...] = ()
     digest: str = field(default="", compare=False)
     interpolate: bool = False
     notes: tuple[str, ...] = field(default=(), compare=False)
+    deprecation: str = field(default="", compare=False)
     effective_app_cache: dict[tuple[str, Listing], EffectiveApp] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -129,11 +132,12 @@ class Registry:
     def build_effective_app(self, app: str, environment: str, pin: str | None) -> EffectiveApp:
         """Build an app with its settings for an environment, as it would run at a pin, or without one."""
         context = self.environments[environment].app_context(interpolate=self.interpolate)
-        return build_effective_app(self._base_layer, app, self.apps[app], context, pin)
+        return build_effective_app(self.base_layer, app, self.apps[app], context, pin)
 
     @cached_property
-    def _base_layer(self) -> Layer:
-        return build_base_layer(self.defaults)
+    def base_layer(self) -> Layer:
+        """The layer that every app starts from."""
+        return build_base_layer(self.defaults, self.version)
 
     @cached_property
     def _listings_by_environment(self) -> Mapping[str, Mapping[str, Listing]]:

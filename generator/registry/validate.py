@@ -233,7 +233,7 @@ class _AppValidator:
 
     def __init__(self, builder: RegistryBuilder) -> None:
         self._builder = builder
-        self._base_layer = build_base_layer(builder.defaults)
+        self._base_layer = build_base_layer(builder.defaults, builder.settings.version)
         team_by_app = {name: str(app.layer["team"]) for name, app in builder.apps.items()}
         data = builder.root.data if builder.root else {}
         self._tenancy = TenancyValidator(builder.teams, builder.settings, team_by_app, builder.environments, data)

@@ -37,7 +37,7 @@ def test_a_repository_that_only_a_variable_names_is_not_used(
 
 
 def test_an_invalid_registry_is_an_error(tmp_path: Path, workloads: Run) -> None:
-    write(tmp_path, "version = 2\n")
+    write(tmp_path, "version = 3\n")
     done = workloads("doctor", "--offline", cwd=tmp_path)
     assert (done.code, "error: registry: " in done.out) == (9, True)
 

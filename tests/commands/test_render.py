@@ -339,7 +339,7 @@ def test_a_long_list_of_files_is_cut(place: Path, workloads: Run) -> None:
     )
     listed = ", ".join(f'"{app}"' for app in apps)
     (place / "apps.toml").write_text(
-        f'version = 1\n[environments.dev]\napps = [{listed}]\n[teams.t]\nrepositories = ["https://g.com/t/"]\n'
+        f'version = 2\n[environments.dev]\napps = [{listed}]\n[teams.t]\nrepositories = ["https://g.com/t/"]\n'
         f'namespaces = ["n"]\n{tables}'
     )
     done = workloads("render", cwd=place)

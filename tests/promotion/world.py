@@ -18,9 +18,13 @@ _THEN = {"GIT_COMMITTER_DATE": "2026-11-01T00:00:00Z", "GIT_AUTHOR_DATE": "2026-
 TAGS = ("v1.0.0", "v1.1.0", "v1.2.0")
 
 REGISTRY = """\
-version = 1
+version = 2
 allowSchemes = ["file"]
 include = ["teams/{team}.toml"]
+
+[defaults]
+finalizer = "foreground"
+syncPolicy.automated.prune = true
 
 [environments.dev]
 createProjects = true

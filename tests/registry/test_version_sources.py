@@ -37,11 +37,11 @@ HELM, WEB = VersionSource("helm", "https://charts.example.com/stable", "web"), "
     ],
 )
 def test_the_versions_of_what_a_pin_sets(layer: dict[str, object], wanted: VersionSource | None) -> None:
-    app = build_effective_app(build_base_layer({}), "web", layer, AppContext("dev"), None)
+    app = build_effective_app(build_base_layer({}, 2), "web", layer, AppContext("dev"), None)
     assert find_version_source(app) == wanted
 
 
 def test_every_source_of_an_app_has_its_list_and_so_has_a_tracked_image() -> None:
     layer = {"sources": [GIT, CHART], "pins": ["sources.0.helm.valuesObject.tag"], "track": {"image": WEB}}
-    app = build_effective_app(build_base_layer({}), "web", layer, AppContext("dev"), None)
+    app = build_effective_app(build_base_layer({}, 2), "web", layer, AppContext("dev"), None)
     assert list_version_sources(app) == [VersionSource("git", GIT["repoURL"]), HELM, VersionSource("oci", WEB)]
