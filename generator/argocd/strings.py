@@ -163,7 +163,8 @@ def server_url_problem(value: str) -> str | None:
     if _SERVER.fullmatch(value):
         return None
     hint = ", or put a name into cluster" if _CLUSTER.fullmatch(value) else ""
-    return f"{quoted_excerpt(value)} is not the URL of a cluster: write https://host{hint}"
+    shown = quoted_excerpt(re.sub(r"//[^/]*@", "//***@", value))
+    return f"{shown} is not the URL of a cluster: write https://host{hint}"
 
 
 def _cluster_name_problem(value: str) -> str | None:

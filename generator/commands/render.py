@@ -71,8 +71,8 @@ def render_command(
             show_progress=progress,
             today=current_time().date(),
         )
-    if outcome.deprecation:
-        console.print_message(f"warning: {outcome.deprecation}")
+    for warning in outcome.warnings:
+        console.print_message(f"warning: {warning}")
     _print_removals(outcome.removals)
     if as_json:
         console.print_json({**change_set_as_json(outcome), "written": not dry_run})

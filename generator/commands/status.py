@@ -65,6 +65,8 @@ def status_command(registry_path: str | None, as_json: bool, environments: tuple
         found = {"environments": list(columns), "apps": apps, "waiting": [wait.to_json_object() for wait in waiting]}
         console.print_json({**found, "holds": [each.to_json_object(moment) for each in holds]})
         return
+    for warning in book.registry.warnings:
+        console.print_message(f"warning: {warning}")
     _print_status(columns, rows, waiting, moment, with_matrix=not flags["blocked"])
     for hold in holds:
         console.print_wrapped(hold.describe(moment))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -54,7 +54,7 @@ ShowProgress = Callable[[int], contextlib.AbstractContextManager[Callable[[int],
 class RenderOutcome:
     """What `render` changes below `folder`, and the Applications of the last commit that are deleted.
 
-    `charts_elsewhere` is the repository with the charts, if they are not in this checkout; `deprecation` is that of the
+    `charts_elsewhere` is the repository with the charts, if they are not in this checkout; `warnings` are those of the
     registry.
     """
 
@@ -62,7 +62,7 @@ class RenderOutcome:
     change: ChangeSet
     removals: tuple[Removal, ...] = ()
     charts_elsewhere: str = ""
-    deprecation: str = ""
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def render_working_copy(
         if charts.change and not dry_run:
             with show_progress(len(charts.change.files_to_write)) as step:
                 folder.apply_changes(charts.change, charts.before.inventory, step)
-    return RenderOutcome(folder.root, charts.change, removals, elsewhere, registry.deprecation)
+    return RenderOutcome(folder.root, charts.change, removals, elsewhere, registry.warnings)
 
 
 def render_manifests(
@@ -204,7 +204,7 @@ def check_working_copy(
     report = moves.check(policy) if moves else PolicyReport()
     report.raise_if_refused()
     large = describe_large_charts(charts.verified.sizes, charts.tree.applications, registry)
-    warnings = [*filter(None, [registry.deprecation]), *registry.notes, *large]
+    warnings = [*registry.warnings, *registry.notes, *large]
     elsewhere = find_charts_elsewhere(working, registry)
     if not elsewhere:
         warnings += _describe_checkout_problems(working, registry, charts)

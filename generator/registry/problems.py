@@ -139,6 +139,8 @@ class ProblemCollector:
                 self.add_key_problem(document, table_path + path, unknown_key_message(str(last), known))
             elif finding["type"] == "missing":
                 text = f"{format_key_path(path[-1:])} is missing: add {'it' if path != ('version',) else 'version = 2'}"
+                if not document.data:
+                    text = "is empty: remove it, and run 'workloads init', or 'workloads import' for what exists"
                 self.add_problem_at_path(document, table_path + path[:-1], text)
             elif last == "[key]":
                 self.add_key_problem(document, table_path + path[:-1], finding["msg"])

@@ -105,6 +105,18 @@ class Registry:
         default_factory=dict, init=False, repr=False, compare=False
     )
 
+    @property
+    def warnings(self) -> list[str]:
+        """What the next release refuses, and what is missing for a first chart."""
+        missing = ""
+        if not self.environments:
+            missing = (
+                "there are no environments: remove this registry and run 'workloads init', or add [environments.dev]"
+            )
+        elif not self.apps:
+            missing = "there are no apps: run 'workloads add APP'"
+        return [text for text in (self.deprecation, missing) if text]
+
     def find_own_argocd(self, environment: Environment) -> str:
         """The name of an environment's Argo CD if it has settings of its own, else ""."""
         return environment.argocd if environment.argocd in self.argocd.instances else ""

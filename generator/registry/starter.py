@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from generator.argocd.urls import IN_CLUSTER_SERVER
+from generator.errors import Problem, RegistryError, UsageError
 from generator.registry.codeowners import generate_codeowners_lines, update_codeowners_block
 from generator.registry.editable import read_editable_registry
 from generator.registry.files import REGISTRY_NAME, MemoryFiles
@@ -22,13 +23,23 @@ _CI_FILES = {
     "gitlab": {"gitlab/workloads.yml": ".gitlab-ci.yml"},
 }
 _CODEOWNERS_FILE = {"github": ".github/CODEOWNERS", "gitlab": "CODEOWNERS"}
+#: The option of `workloads init` that sets the key with this end, or with this start.
+_OPTIONS_BY_KEY = (
+    ("owners", "--owner"),
+    ("repositories", "--repository"),
+    ("namespaces", "--namespace"),
+    ("argocd", "--argocd-version"),
+    ("environments", "--env"),
+    ("teams", "--team"),
+)
 
 
 @dataclass(frozen=True)
 class StarterRequest:
     """What a first registry contains: its environments with their clusters, and its first team.
 
-    An environment is promoted from the one before it. A cluster is the URL of a server, or a name; "" is Argo CD's own.
+    An environment is promoted from the one before it. A cluster is the URL or ARN of a server, or a name; "" is Argo
+    CD's own. `branch` is what Argo CD reads. `target` is the kind of Argo CD; `forge` is "" for no CI and CODEOWNERS.
     """
 
     environments: Sequence[tuple[str, str]]
@@ -37,27 +48,40 @@ class StarterRequest:
     repositories: Sequence[str]
     namespaces: Sequence[str]
     argocd_version: str
+    target: str
     forge: str
+    branch: str = "main"
 
 
 def build_starter_files(request: StarterRequest) -> dict[str, bytes]:
-    """The files of a first registry by name, apps.toml first. Raises RegistryError for a value that is not valid."""
-    files = {REGISTRY_NAME: _format_registry(request).encode()}
-    editable = read_editable_registry(MemoryFiles(files), REGISTRY_NAME)
-    owners = generate_codeowners_lines(editable, "", include_charts=True, forge=request.forge)
+    """The files of a first registry by name, apps.toml first. Raises UsageError for an option that is not valid."""
+    files = {REGISTRY_NAME: _format_registry(request).encode(errors="surrogateescape")}
+    try:
+        editable = read_editable_registry(MemoryFiles(files), REGISTRY_NAME)
+    except RegistryError as error:
+        raise UsageError("\n".join(dict.fromkeys(map(_describe_option, error.problems)))) from error
     files[SCHEMA_FILE] = format_registry_schema()
-    if owners:
+    if not request.forge:
+        return files
+    if owners := generate_codeowners_lines(editable, "", include_charts=True, forge=request.forge):
         files[_CODEOWNERS_FILE[request.forge]] = update_codeowners_block("", owners).encode()
     return files | {target: _read_ci_file(name) for name, target in _CI_FILES[request.forge].items()}
 
 
+def _describe_option(problem: Problem) -> str:
+    option = next((o for part, o in _OPTIONS_BY_KEY if problem.key.endswith(part) or problem.key.startswith(part)), "")
+    return f"{option or problem.key}: {problem.text}"
+
+
 def _format_registry(request: StarterRequest) -> str:
+    kind = {"kind": request.target} if request.target != "self-managed" else {}
     blocks = [
-        SCHEMA_LINE + format_entries({"version": 1}),
-        format_table(("workloads",), {"branch": "main", "path": "multi-repo", **_owners(request.owners)}),
-        format_table(("argocd",), {"version": request.argocd_version, "namespace": "argocd"}),
-        "# Argo CD syncs apps automatically. To delete resources that leave the source, set prune = true.\n"
-        + format_table(("defaults",), {"syncPolicy": {"automated": {"prune": False}}}),
+        SCHEMA_LINE + format_entries({"version": 2}),
+        format_table(("workloads",), {"branch": request.branch, "path": "multi-repo", **_owners(request.owners)}),
+        format_table(("argocd",), {**kind, "version": request.argocd_version, "namespace": "argocd"}),
+        "# Argo CD syncs every app automatically. Two settings delete, and are off: prune what leaves the source, and\n"
+        '# finalizer = "foreground" the workload of an Application that is removed.\n'
+        + format_table(("defaults",), {"finalizer": "none", "syncPolicy": {"automated": {"prune": False}}}),
     ]
     previous = ""
     for name, cluster in request.environments:
@@ -71,7 +95,7 @@ def _format_registry(request: StarterRequest) -> str:
 
 
 def _environment_table(cluster: str, previous: str) -> dict[str, Any]:
-    key = "server" if not cluster or "://" in cluster else "cluster"
+    key = "server" if not cluster or "://" in cluster or cluster.startswith("arn:") else "cluster"
     promoted = {"promotesFrom": [previous]} if previous else {}
     return {key: cluster or IN_CLUSTER_SERVER, **promoted, "createProjects": True, "apps": Lines()}
 

@@ -151,7 +151,7 @@ def test_a_change_of_the_workloads_branch_is_compared_with_the_branch_before(
 ) -> None:
     git(tmp_path, "clone", "--quiet", f"file://{server}", "clone")
     registry = tmp_path / "clone" / "apps.toml"
-    text = registry.read_text().replace("version = 1\n", 'version = 1\n[workloads]\nbranch = "gitops"\n', 1)
+    text = registry.read_text().replace("version = 1\n", 'version = 1\nworkloads.branch = "gitops"\n', 1)
     registry.write_text(without(text, "ledger", "test"))
     done = workloads("diff", cwd=tmp_path / "clone")
     assert done.code == 0
@@ -160,7 +160,7 @@ def test_a_change_of_the_workloads_branch_is_compared_with_the_branch_before(
 
 def _move_charts(folder: Path) -> None:
     registry = folder / "apps.toml"
-    registry.write_text(registry.read_text().replace("version = 1\n", 'version = 1\n[workloads]\npath = "gitops"\n', 1))
+    registry.write_text(registry.read_text().replace("version = 1\n", 'version = 1\nworkloads.path = "gitops"\n', 1))
 
 
 def test_moved_charts_are_compared_with_the_folder_before_which_is_named(
