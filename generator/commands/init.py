@@ -117,7 +117,7 @@ def _refuse_existing_registry(output: Path) -> None:
     if os.path.lexists(place):
         raise RefusedError(
             f"{place} already exists",
-            remedy="run 'workloads add APP' to add an app to it; to start anew, remove it, or use --output DIR",
+            remedy="run 'workloads add APP' to add an app to it; to write another one, remove it, or use --output DIR",
         )
 
 
@@ -183,7 +183,7 @@ def _ask_for_cluster(name: str, answers: Mapping[str, Any], *, asks: bool) -> st
         return ""
     if not asks:
         raise UsageError(
-            f"{name} needs a cluster, because the EKS Capability for Argo CD has none of its own",
+            f"{name} needs a cluster, because the EKS Capability for Argo CD does not know its own",
             remedy=f"write --env {name}={_ARN} or the name by which the cluster is registered",
         )
     given: str = click.prompt(f"The cluster of {name} (its ARN, or the name by which it is registered)", err=True)
