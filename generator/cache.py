@@ -154,6 +154,7 @@ def create_private_folder(name: str, purpose: str) -> Path:
             return candidate / name
         tried.append(str(candidate / name))
     raise LocalError(
+        "WL6007",
         f"no folder for {purpose}: tried {', '.join(tried)}",
         remedy="set XDG_CACHE_HOME to a folder outside of any checkout",
     )

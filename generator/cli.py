@@ -17,7 +17,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from generator import __version__, console
-from generator.errors import GeneratorError, LocalError
+from generator.errors import GeneratorError, LocalError, UsageError
 
 # Pydantic would read the metadata of every installed package, in search of plugins.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
@@ -30,6 +30,7 @@ COMMANDS = {
     "completion": "Print the completion script of a shell: commands, options, apps, environments.",
     "diff": "Show what Argo CD would change, dangers first, rendered by Helm.",
     "doctor": "Check Git, Helm, credentials and the checkout, and say how to fix what is wrong.",
+    "explain": "Explain the errors that have a code, such as WL2101.",
     "graph": "Print the promotion graph, or the app-of-apps tree, as Mermaid, DOT or SVG.",
     "history": "List who changed which revision, when, why and in which commit.",
     "hold": "Stop promotions of apps into an environment.",
@@ -213,15 +214,17 @@ def _run_command_line() -> int:
 
 
 def _report_usage_error(error: click.ClickException) -> int:
-    """Print click's error with control characters escaped, and return its exit code."""
-    said = io.StringIO()
-    error.show(said)
-    console.print_problem(said.getvalue().rstrip("\n"))
+    """Print click's error, after the usage of the command, and return its exit code."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context:
+        console.print_problem(context.get_usage())
+    remedy = f"run {context.command_path} --help" if context else ""
+    console.print_error(UsageError("WL1001", error.format_message(), remedy=remedy), as_json="--json" in sys.argv)
     return error.exit_code
 
 
 def _report_system_error(error: OSError) -> int:
-    console.print_error(LocalError(f"{error.filename or 'the system'}: {error.strerror or error}"))
+    console.print_error(LocalError("WL6001", f"{error.filename or 'the system'}: {error.strerror or error}"))
     return LocalError.exit_code
 
 

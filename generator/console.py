@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from generator.errors import GeneratorError, RegistryError
+from generator.errors import GeneratorError, RegistryError, error_url
 
 #: The text column of a table is not made narrower than this.
 _MIN_TEXT_WIDTH = 12
 #: With fewer steps, the work ends before a progress bar is readable.
 _MIN_TOTAL_FOR_BAR = 2_000
+#: An invalid registry names the explanations of its first kinds of problems.
+_MAX_EXPLAINED = 3
 # Unicode categories that reorder, hide or move text: controls, invisible characters, line separators.
 _ESCAPED_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
@@ -100,26 +102,33 @@ def print_problem(text: str) -> None:
 
 
 def print_error(error: GeneratorError, *, as_json: bool = False) -> None:
-    """Print an error: what is wrong, what to do, and what was not done."""
+    """Print an error: what is wrong, what to do, where its code is explained, and what was not done."""
     if as_json:
         print_json({"error": _error_json(error)})
+    codes = [error.code]
     if isinstance(error, RegistryError):
+        codes = list(dict.fromkeys(problem.code for problem in error.problems))[:_MAX_EXPLAINED]
         for problem in error.problems:
-            print_problem(str(problem).replace("\n", "\\n"))
+            print_problem(f"{problem} [{problem.code}]".replace("\n", "\\n"))
         print_problem(error.message)
     else:
-        print_problem(f"error: {error.message}")
+        print_problem(f"error[{error.code}]: {error.message}")
     if error.remedy:
         print_problem(f"hint: {error.remedy}")
+    if error_url(error.code):
+        print_problem("\n".join(f"see: {error_url(code)}" for code in codes))
+    elif sys.stderr.isatty():
+        print_problem(f"see: workloads explain {' '.join(codes)}")
     if error.not_done:
         print_problem(error.not_done)
 
 
 def _error_json(error: GeneratorError) -> dict[str, Any]:
-    data: dict[str, Any] = {"exitCode": error.exit_code, "message": error.message}
-    data |= {key: value for key, value in (("remedy", error.remedy), ("undone", error.not_done)) if value}
+    data: dict[str, Any] = {"exitCode": error.exit_code, "code": error.code, "message": error.message}
+    optional = {"remedy": error.remedy, "undone": error.not_done, "url": error_url(error.code)}
+    data |= {key: value for key, value in optional.items() if value}
     if isinstance(error, RegistryError):
-        keys = ("file", "line", "column", "key", "text")
+        keys = ("file", "line", "column", "key", "text", "code")
         data["problems"] = [{key: getattr(problem, key) for key in keys} for problem in error.problems]
     return data
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,13 +11,15 @@ from dataclasses import dataclass
 class GeneratorError(Exception):
     """An error that the user can act on: `message` is what is wrong, `remedy` is what to do.
 
-    `not_done` is what was not done ("nothing was pushed"); it is printed last.
+    `code` is its kind, a key of `error_codes.toml`, which explains it. `not_done` is what was not done
+    ("nothing was pushed"); it is printed last.
     """
 
     exit_code = 70
 
-    def __init__(self, message: str, *, remedy: str = "", not_done: str = "") -> None:
+    def __init__(self, code: str, message: str, *, remedy: str = "", not_done: str = "") -> None:
         super().__init__(message)
+        self.code = code
         self.message = message
         self.remedy = remedy
         self.not_done = not_done
@@ -33,8 +36,8 @@ class Problem:
     """A problem in a registry file, at 1-based `line` and `column`.
 
     `file_order` is the file's index among the files read (the root registry is 0), so that sorting
-    gives file order. `key` is the dotted key, empty if the TOML itself is invalid.
-    `is_violation` marks a violated policy or tenancy rule, as opposed to invalid content.
+    gives file order. `key` is the dotted key, empty if the TOML itself is invalid. `code` is the kind of
+    problem, as in `GeneratorError`; notes have none.
     """
 
     file_order: int
@@ -43,7 +46,12 @@ class Problem:
     file: str
     key: str
     text: str
-    is_violation: bool = False
+    code: str
+
+    @property
+    def is_violation(self) -> bool:
+        """Whether a policy or tenancy rule is violated, as opposed to invalid content."""
+        return self.code.startswith("WL3")
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}:{self.column}"
@@ -56,7 +64,7 @@ class RegistryError(GeneratorError):
     def __init__(self, problems: Sequence[Problem], name: str) -> None:
         self.problems = tuple(sorted(set(problems)))
         count = len(self.problems)
-        super().__init__(f"{count} problem{'' if count == 1 else 's'} in {name}")
+        super().__init__("WL2000", f"{count} problem{'' if count == 1 else 's'} in {name}")
         self.exit_code = 4 if all(p.is_violation for p in self.problems) else 3
 
 
@@ -104,3 +112,9 @@ class LocalError(GeneratorError):
     """The local machine failed: disk, permissions, a missing or outdated program, or a key."""
 
     exit_code = 9
+
+
+def error_url(code: str) -> str:
+    """The URL of a code's section below WORKLOADS_DOCS_URL, where the documentation is published; empty if not set."""
+    site = os.environ.get("WORKLOADS_DOCS_URL", "").rstrip("/")
+    return f"{site}/errors.html#{code.lower()}" if site else ""

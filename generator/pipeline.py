@@ -120,6 +120,7 @@ def refuse_files_in_the_way(folder: ChartFolder, change: ChangeSet) -> None:
     """Raise RefusedError if foreign files have the paths of generated files."""
     if change.foreign_in_the_way:
         raise RefusedError(
+            "WL7003",
             list_paths(
                 "files that workloads did not write are in the way", map(folder.display, change.foreign_in_the_way)
             ),
@@ -131,6 +132,7 @@ def refuse_edited_files(folder: ChartFolder, change: ChangeSet) -> None:
     """Raise RefusedError if files are not as the inventory says, which only claims that they are generated."""
     if change.edited_by_hand:
         raise RefusedError(
+            "WL7004",
             list_paths("generated files were edited by hand", map(folder.display, change.edited_by_hand)),
             remedy="put the edits into apps.toml, or discard them with --overwrite",
         )

@@ -67,6 +67,7 @@ class WorkingRegistry:
             root_path = real.relative_to(self.checkout.top.resolve()).as_posix() if self.checkout else real.name
         except ValueError:
             raise UsageError(
+                "WL2004",
                 f"{self.path.name} is a link to {real}, outside of this repository, so its history is not here",
                 remedy=f"run the command on the file itself: --registry {real}",
             ) from None
@@ -92,7 +93,7 @@ class WorkingRegistry:
     def files_at(self, commit: str) -> CommittedFiles:
         """The registry files at a commit of the checkout, of which there must be one. Raises LocalError."""
         if self.checkout is None:
-            raise LocalError(f"{self.path} is not in a Git repository")
+            raise LocalError("WL5011", f"{self.path} is not in a Git repository")
         return CommittedFiles(self.checkout, self.path.parent, commit)
 
     def find_index_blob_id(self, name: str) -> str | None:
@@ -145,8 +146,9 @@ class CheckoutFiles(FolderFiles):
             return self._checkout.objects.read_blobs([oid])[oid]
         except UnreadableObjectError as error:
             raise LocalError(
+                "WL6010",
                 f"{self._prefix}{name} is not checked out, and this partial clone does not have its content: run "
-                f"git sparse-checkout add {Path(self._prefix + name).parent}"
+                f"git sparse-checkout add {Path(self._prefix + name).parent}",
             ) from error
 
     def list_matching(self, pattern: str) -> list[str]:
@@ -203,7 +205,7 @@ def _explain_missing_objects(revision: str) -> Iterator[None]:
         yield
     except UnreadableObjectError:
         raise LocalError(
-            f"this clone lacks files of {revision[:12]}", remedy="clone without --filter, or fetch them"
+            "WL5010", f"this clone lacks files of {revision[:12]}", remedy="clone without --filter, or fetch them"
         ) from None
 
 
@@ -234,6 +236,7 @@ def refuse_charts_not_checked_out(checkout: Checkout | None, folder: Path) -> No
     found = sorted(find_files_not_checked_out(checkout, path))
     if found:
         raise RefusedError(
+            "WL6010",
             f"{len(found)} generated files are not checked out, {found[0]} for one (a sparse or partial checkout)",
             remedy=f"check them out: git sparse-checkout add {path}; 'workloads publish' does not need them",
         )

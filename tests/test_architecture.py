@@ -31,6 +31,7 @@ ROOMS = {
         "cluster",
         "console",
         "diff",
+        "error_codes",
         "errors",
         "forges",
         "git",
@@ -90,6 +91,7 @@ ROOMS = {
     "registry": {"argocd", "cache", "errors", "toml"},
     "argocd": {"errors", "toml"},
     "toml": {"errors"},
+    "error_codes": set(),
     "errors": set(),
 }
 #: Each third party, and the rooms that may import it.

@@ -48,11 +48,14 @@ def test_a_json_result_is_ascii(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_problems_are_a_line_each_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    problems = [Problem(0, 2, 1, "b.toml", "k", "two\nlines"), Problem(0, 1, 1, "b.toml", "", "first")]
+    problems = [
+        Problem(0, 2, 1, "b.toml", "k", "two\nlines", "WL2101"),
+        Problem(0, 1, 1, "b.toml", "", "first", "WL2001"),
+    ]
     console.print_error(RegistryError(problems, "b.toml"))
     assert capsys.readouterr().err.splitlines() == [
-        "b.toml:1:1: first",
-        "b.toml:2:1: k: two\\nlines",
+        "b.toml:1:1: first [WL2001]",
+        "b.toml:2:1: k: two\\nlines [WL2101]",
         "2 problems in b.toml",
     ]
 

@@ -128,6 +128,7 @@ _RUNS: list[tuple[str, tuple[str, ...]]] = [
     ("diff", ("diff", "--base", "HEAD", "--head", "HEAD~8")),
     ("publish", ("hold", "web", "--in", "test", "--reason", "x", "--pull-request")),
     ("history", ("history",)),
+    ("explain", ("explain", "WL3101")),
     ("metrics", ("metrics",)),
     ("site", ("site", "SITE", "--dry-run")),
     ("init", ("init", "--team", "shop", "--dry-run", "--output", "SITE")),

@@ -21,14 +21,18 @@ def list_chart_versions(url: str, chart: str) -> list[str]:
     response = fetch(index, authorization=credentials.basic_authorization if credentials else "")
     if response.status in (401, 403):
         remedy = f"store credentials for it: helm repo add NAME {url} --username USER --password-stdin"
-        raise NetworkError(f"{url} denies access ({response.status})", remedy=remedy)
+        raise NetworkError("WL5201", f"{url} denies access ({response.status})", remedy=remedy)
     if response.status != 200:
-        raise NetworkError(f"{index} cannot be read ({response.status})", remedy="check the URL of the repository")
+        raise NetworkError(
+            "WL5201", f"{index} cannot be read ({response.status})", remedy="check the URL of the repository"
+        )
     entries = _read_entries(response.body.decode("utf-8", "replace"), chart)
     if entries is None:
-        raise NetworkError(f"{index} is not the index of a Helm repository", remedy="check the URL of the repository")
+        raise NetworkError(
+            "WL5201", f"{index} is not the index of a Helm repository", remedy="check the URL of the repository"
+        )
     if chart not in entries:
-        raise NetworkError(f"{url} has no chart {chart}", remedy="check the name of the chart")
+        raise NetworkError("WL5201", f"{url} has no chart {chart}", remedy="check the name of the chart")
     listed = entries[chart] if isinstance(entries[chart], list) else []
     versions = (str(each.get("version", "")) for each in listed if isinstance(each, dict))
     return [version for version in versions if _VERSION.fullmatch(version)]

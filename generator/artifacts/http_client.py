@@ -62,10 +62,10 @@ def fetch(
         target = urljoin(current, response.headers.get("Location", ""))
         if urlsplit(target).scheme not in ("https", urlsplit(current).scheme) or data is not None:
             raise NetworkError(
-                f"{redact_url(current)} redirects to an address that is not allowed: {redact_url(target)}"
+                "WL5201", f"{redact_url(current)} redirects to an address that is not allowed: {redact_url(target)}"
             )
         current = target
-    raise NetworkError(f"{redact_url(url)} redirects more than {_MAX_REDIRECTS} times")
+    raise NetworkError("WL5201", f"{redact_url(url)} redirects more than {_MAX_REDIRECTS} times")
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:
@@ -88,7 +88,7 @@ def _request_with_retries(
             if last:
                 reason = str(error.reason if isinstance(error, URLError) else error) or type(error).__name__
                 remedy = "check the address and the connection"
-                raise NetworkError(f"{redact_url(url)} cannot be reached: {reason}", remedy=remedy) from None
+                raise NetworkError("WL5201", f"{redact_url(url)} cannot be reached: {reason}", remedy=remedy) from None
         sleep(pause)
     raise AssertionError("the last attempt returns or raises")
 
@@ -113,7 +113,7 @@ def _read_body(url: str, read: Callable[[int], bytes]) -> bytes:
     while chunk := read(_CHUNK):
         body += chunk
         if len(body) > _MAX_BYTES:
-            raise NetworkError(f"{redact_url(url)} sends more than {_MAX_BYTES // 2**20} MiB")
+            raise NetworkError("WL5201", f"{redact_url(url)} sends more than {_MAX_BYTES // 2**20} MiB")
         if time.monotonic() > deadline:
             raise TimeoutError(f"no complete answer within {_DEADLINE_SECONDS:.0f} seconds")
     return bytes(body)

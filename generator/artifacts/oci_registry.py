@@ -37,8 +37,8 @@ def list_tags(repository: str) -> list[str]:
             return tags
         target = urljoin(target, following[1])
         if urlsplit(target)[:2] != urlsplit(connection.url)[:2]:
-            raise NetworkError(f"{repository}: the registry continues its list of tags on another host")
-    raise NetworkError(f"{repository} has more than {_MAX_PAGES * _PAGE_SIZE} tags")
+            raise NetworkError("WL5201", f"{repository}: the registry continues its list of tags on another host")
+    raise NetworkError("WL5201", f"{repository} has more than {_MAX_PAGES * _PAGE_SIZE} tags")
 
 
 def resolve_digest(repository: str, tag: str) -> str | None:
@@ -67,16 +67,20 @@ class _Repository:
             response = fetch(url, headers, self._authorization)
         if response.status in (401, 403):
             remedy = f"log in with access to it: helm registry login {self.host}, or docker login {self.host}"
-            raise NetworkError(f"{self.name}: {self.host} denies access ({response.status})", remedy=remedy)
+            raise NetworkError("WL5201", f"{self.name}: {self.host} denies access ({response.status})", remedy=remedy)
         if response.status == 404 and not missing_is_fine:
-            raise NetworkError(f"{self.host} has no repository {quoted_excerpt(self.name)}", remedy="check its name")
+            raise NetworkError(
+                "WL5201", f"{self.host} has no repository {quoted_excerpt(self.name)}", remedy="check its name"
+            )
         if response.status not in (200, 404):
             raise self.unreadable(response)
         return response
 
     def unreadable(self, response: Response) -> NetworkError:
         """The error for an answer that no registry gives."""
-        return NetworkError(f"{self.name}: {self.host} does not answer as an OCI registry ({response.status})")
+        return NetworkError(
+            "WL5201", f"{self.name}: {self.host} does not answer as an OCI registry ({response.status})"
+        )
 
 
 def _read_tags(repository: _Repository, response: Response) -> list[str]:

@@ -127,6 +127,7 @@ def _refuse_case_clashes(folder: ChartFolder, foreign_paths: Iterable[str], tree
     for path in sorted(foreign_paths):
         if path.casefold() in generated:
             raise RefusedError(
+                "WL7008",
                 f"{folder.display(path)} differs only in case from the generated file {generated[path.casefold()]}",
                 remedy="rename or delete it",
             )

@@ -153,13 +153,16 @@ def _parse_inventory_data(data: bytes, display_path: str, is_generated: Callable
     except (ValueError, RecursionError) as error:
         raise _damaged_inventory_error(display_path) from error
     if isinstance(body, dict) and isinstance(body.get("version"), int) and body["version"] > _FORMAT_VERSION:
-        raise RefusedError(f"{display_path} was written by a newer version of workloads", remedy="upgrade workloads")
+        raise RefusedError(
+            "WL7005", f"{display_path} was written by a newer version of workloads", remedy="upgrade workloads"
+        )
     if not _is_valid_inventory(body):
         raise _damaged_inventory_error(display_path)
     inventory = _read_valid_inventory(body)
     others = [path for path in inventory.files if not is_generated(path)]
     if others:
         raise RefusedError(
+            "WL7005",
             f"{display_path} lists {others[0]!r}, which workloads does not generate",
             remedy="restore it from git, or remove that entry",
         )
@@ -264,6 +267,7 @@ def _all_have_types(values: Iterable[Any], *kinds: type) -> bool:
 
 def _damaged_inventory_error(display_path: str) -> RefusedError:
     return RefusedError(
+        "WL7005",
         f"{display_path} is damaged, so generated files cannot be distinguished from other files",
         remedy="restore it from git (after a merge conflict, either side will do) and render again",
     )

@@ -63,12 +63,12 @@ class OutputFolder:
         try:
             entries = sorted(os.scandir(place), key=lambda entry: entry.name)
         except OSError as error:
-            raise LocalError(f"{place} cannot be read: {error.strerror}") from error
+            raise LocalError("WL6001", f"{place} cannot be read: {error.strerror}") from error
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 yield from self._list_files(f"{folder}/{entry.name}")
             elif entry.is_symlink():
-                raise RefusedError(f"{entry.path} is a link", remedy="move it away, then run this again")
+                raise RefusedError("WL7006", f"{entry.path} is a link", remedy="move it away, then run this again")
             elif not _TEMPORARY_NAME.fullmatch(entry.name):
                 yield f"{folder}/{entry.name}"
 
@@ -88,11 +88,11 @@ class OutputFolder:
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.ENXIO):
                 raise _irregular_file_error(target) from error
-            raise LocalError(f"{target} cannot be read: {error.strerror}") from error
+            raise LocalError("WL6001", f"{target} cannot be read: {error.strerror}") from error
         try:
             return _read_all_bytes(handle, target)
         except OSError as error:
-            raise LocalError(f"{target} cannot be read: {error.strerror}") from error
+            raise LocalError("WL6001", f"{target} cannot be read: {error.strerror}") from error
         finally:
             os.close(handle)
 
@@ -107,11 +107,13 @@ class OutputFolder:
         while parent not in self._checked_parents:
             try:
                 if not stat.S_ISDIR(os.lstat(parent).st_mode):
-                    raise RefusedError(f"{parent} is not a folder", remedy="move it away, then run this again")
+                    raise RefusedError(
+                        "WL7006", f"{parent} is not a folder", remedy="move it away, then run this again"
+                    )
             except (FileNotFoundError, NotADirectoryError):
                 self._missing_parents.add(parent)  # A parent that is not a folder is found further up.
             except OSError as error:
-                raise LocalError(f"{parent} cannot be read: {error.strerror}") from error
+                raise LocalError("WL6001", f"{parent} cannot be read: {error.strerror}") from error
             self._checked_parents.add(parent)
             if parent == self._root:
                 return
@@ -141,6 +143,7 @@ class OutputFolder:
             self._replace_file(INVENTORY_FILE, change.inventory.to_json_bytes())
         except OSError as error:
             raise LocalError(
+                "WL6001",
                 f"{error.filename or self.root} cannot be written: {error.strerror}",
                 not_done="the charts are not complete; run 'workloads render' again",
             ) from error
@@ -153,6 +156,7 @@ class OutputFolder:
             unchanged = self.read_digest(path) == change.compared_digests.get(path)
         if not unchanged:
             raise ConflictError(
+                "WL6009",
                 f"{self.root / path} changed while this command ran",
                 remedy="run it again",
                 not_done="the charts are not complete; run 'workloads render' again",
@@ -235,4 +239,4 @@ def _read_all_bytes(handle: int, target: str) -> bytes:
 
 
 def _irregular_file_error(target: str) -> RefusedError:
-    return RefusedError(f"{target} is not a regular file", remedy="move it away, then run this again")
+    return RefusedError("WL7006", f"{target} is not a regular file", remedy="move it away, then run this again")

@@ -43,7 +43,9 @@ class Kubectl:
     def run(self, *args: str) -> str:
         """Run kubectl and return what it prints. Raises LocalError, and NetworkError if no API server answers."""
         if shutil.which("kubectl") is None:
-            raise LocalError("kubectl is not on PATH", remedy="install kubectl, or follow the printed steps by hand")
+            raise LocalError(
+                "WL6011", "kubectl is not on PATH", remedy="install kubectl, or follow the printed steps by hand"
+            )
         command = [*self.command, *args]
         _LOGGER.debug("%s", shlex.join(command))
         try:
@@ -52,11 +54,11 @@ class Kubectl:
                     command, capture_output=True, text=True, timeout=_SECONDS, check=False
                 )
         except subprocess.TimeoutExpired:
-            raise NetworkError(f"kubectl {args[0]} got no answer in {_SECONDS} seconds") from None
+            raise NetworkError("WL5301", f"kubectl {args[0]} got no answer in {_SECONDS} seconds") from None
         if done.returncode != 0:
             text = done.stderr.strip() or f"kubectl ended with {done.returncode}"
             lost = any(words in text.lower() for words in _NO_ANSWER)
-            raise (NetworkError if lost else KubectlError)(f"kubectl {args[0]}: {text}")
+            raise (NetworkError if lost else KubectlError)("WL5301", f"kubectl {args[0]}: {text}")
         return done.stdout
 
     def list_objects(self, kind: str, namespace: str = "") -> dict[str, KubernetesObject]:

@@ -81,6 +81,7 @@ def _refuse_foreign_parent(registry: Registry, plan: TeardownPlan, live: _Object
         return
     if parent not in _find_parents(registry, plan.environment, live):
         raise RefusedError(
+            "WL4201",
             f"Application {parent} does not deploy the chart of {plan.environment}",
             remedy="check --context and --parent",
         )
@@ -90,6 +91,7 @@ def _refuse_foreign_parent(registry: Registry, plan: TeardownPlan, live: _Object
         owners.append(f"Application {tracker}")
     if owners:
         raise RefusedError(
+            "WL4202",
             f"{owners[0]} would recreate Application {parent}",
             remedy=f"remove {parent} from it first, without deleting what {parent} deploys",
         )
@@ -104,6 +106,7 @@ def _refuse_foreign_objects(plan: TeardownPlan, live: _Objects, projects: _Objec
         if tracker not in plan.parents and (kind == "Application" or tracker):
             by = f"Application {tracker}" if tracker else "no Application"
             raise RefusedError(
+                "WL4201",
                 f"{kind} {name} is deployed by {by}, and not by {plan.parents[0]}",
                 remedy=f"check --context; if {tracker} deployed the chart of {plan.environment}: --parent {tracker}"
                 if tracker
@@ -118,6 +121,7 @@ def _refuse_other_users(plan: TeardownPlan, live: _Objects) -> None:
     if users:
         more = f", and {len(users) - 3} more" if len(users) > 3 else ""
         raise RefusedError(
+            "WL4203",
             f"Applications outside of {plan.environment} use its projects: {', '.join(sorted(users)[:3])}{more}",
             remedy="tear down their environments first, or have another environment create the projects",
         )
@@ -149,6 +153,7 @@ class TeardownRun:
         for step in self._plan.steps:
             if step.deletes and (left := sorted(self._list_present(step))):
                 raise ConflictError(
+                    "WL4202",
                     f"{', '.join(left)} came back: something else creates it",
                     remedy="find out what (see metadata.managedFields), stop that, and run this again",
                 )
@@ -180,6 +185,7 @@ class TeardownRun:
         while left := self._list_unfinished(step):
             if time.monotonic() > until:
                 raise ConflictError(
+                    "WL4204",
                     f"after {self._seconds:.0f} seconds, this step is not done: {step.title}\n"
                     + "\n".join(f"  {name}: {_describe(item)}" for name, item in sorted(left.items())),
                     remedy="see why, and run this again: it continues from here",

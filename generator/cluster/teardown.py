@@ -109,6 +109,7 @@ def plan_teardown(registry: Registry, environment: str, choices: TeardownChoices
     env, apps = registry.environments[environment], registry.list_effective_apps(environment)
     if any(env.hands_over(app.app) for app in apps):
         raise RefusedError(
+            "WL4205",
             f"{environment} hands apps over to another chart (handOver)",
             remedy="finish that first: publish the next step, and let Argo CD sync it",
         )

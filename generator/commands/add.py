@@ -67,7 +67,7 @@ def add_command(app: str | None, registry_path: str | None, **flags: Any) -> Non
     ask = None if flags["no_verify_remote"] else open_remotes(working)
     if (app is None) == (flags["source"] is None):
         raise UsageError(
-            "add needs either the name of an app or --from FILE", remedy="workloads add APP, or --from FILE"
+            "WL1003", "add needs either the name of an app or --from FILE", remedy="workloads add APP, or --from FILE"
         )
     new_apps = [_complete_new_app(working, app, flags, ask)] if app else _read_file(flags["source"], flags["form"])
     options = OnboardOptions(new_teams=flags["new_team"], grants=flags["grant"])
@@ -78,7 +78,7 @@ def _read_file(source: str, form: str | None) -> list[NewApp]:
     try:
         content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
     except OSError as error:
-        raise LocalError(f"{source}: {error.strerror or error}") from error
+        raise LocalError("WL6001", f"{source}: {error.strerror or error}") from error
     suffix = Path(source).suffix.lstrip(".")
     guessed = {"yml": "yaml", "json": "yaml"}.get(suffix, suffix if suffix in FORMATS else "toml")
     return read_new_apps("<stdin>" if source == "-" else source, content, form or guessed)
@@ -92,13 +92,15 @@ def _complete_new_app(working: WorkingRegistry, app: str, flags: dict[str, Any],
     if registry is not None and not (sys.stdin.isatty() and sys.stderr.isatty()):
         hints = _suggest_values(registry, app, given["team"])
         wanted = (f"--{key} {hints.get(key, _METAVARS[key])}" for key in missing)
-        raise UsageError(f"{app} needs {', '.join(f'--{key}' for key in missing)}", remedy=f"add {' '.join(wanted)}")
+        raise UsageError(
+            "WL1003", f"{app} needs {', '.join(f'--{key}' for key in missing)}", remedy=f"add {' '.join(wanted)}"
+        )
     for key in missing if registry else ():
         hints = _suggest_values(registry, app, given["team"])
         given[key] = click.prompt(_PROMPTS[key], default=hints.get(key), err=True)
     revision = flags["revision"]
     if revision is None and flags["chart"]:
-        raise UsageError(f"--chart {flags['chart']} needs its version", remedy="add --revision VERSION")
+        raise UsageError("WL1003", f"--chart {flags['chart']} needs its version", remedy="add --revision VERSION")
     if revision is None and missing and remotes is not None:
         revision = _prompt_for_revision(remotes, given["repository"])
     prune = flags["prune"]

@@ -61,17 +61,21 @@ def codeowners_command(registry_path: str | None, as_json: bool, dry_run: bool, 
 
 def _read_codeowners(path: Path) -> str:
     if path.is_symlink():
-        raise RefusedError(f"{path} is a link", remedy="write to the file itself", not_done="nothing was written")
+        raise RefusedError(
+            "WL7006", f"{path} is a link", remedy="write to the file itself", not_done="nothing was written"
+        )
     try:
         return path.read_bytes().decode("utf-8", "surrogateescape")
     except FileNotFoundError:
         return ""
     except OSError as error:
-        raise LocalError(f"{path} cannot be read: {error.strerror}") from error
+        raise LocalError("WL6001", f"{path} cannot be read: {error.strerror}") from error
 
 
 def _write_codeowners(path: Path, text: str) -> None:
     try:
         replace_file(path, text.encode("utf-8", "surrogateescape"))
     except OSError as error:
-        raise LocalError(f"{path} cannot be written: {error.strerror}", not_done="nothing was written") from error
+        raise LocalError(
+            "WL6001", f"{path} cannot be written: {error.strerror}", not_done="nothing was written"
+        ) from error

@@ -72,7 +72,9 @@ def diff_command(
     command; 'workloads check' fails on them.
     """
     if remote and (base or head):
-        raise UsageError("--remote names both sides", remedy="leave out --base and --head, or leave out --remote")
+        raise UsageError(
+            "WL1002", "--remote names both sides", remedy="leave out --base and --head, or leave out --remote"
+        )
     working = WorkingRegistry.find(registry_path)
     if remote:
         with open_remote_registry(working) as found:
@@ -91,6 +93,7 @@ def _load_sides(working: WorkingRegistry, base: str | None, head: str | None) ->
     checkout = working.checkout
     if checkout is None:
         raise UsageError(
+            "WL5011",
             f"{working.path} is not in a Git repository: there is nothing to compare with",
             remedy=missing_checkout_remedy(),
         )

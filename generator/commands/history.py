@@ -35,6 +35,7 @@ def history_command(
     if not changes and app is not None and not history.filter_changes(app):
         names = {change.app for change in history.revision_changes}
         raise UsageError(
+            "WL1005",
             f"{app} has no history in {working.path}{suggest_nearest(app, names)}",
             remedy="check the spelling, or commit the registry first",
         )

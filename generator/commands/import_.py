@@ -101,6 +101,7 @@ def import_command(
     if strict and (result.changed or result.not_taken):
         _print_details(result)
         raise RefusedError(
+            "WL8004",
             f"{len(result.changed)} Applications would change and {len(result.not_taken)} objects are not imported",
             remedy="resolve the lines above, or import without --strict",
             not_done="nothing was written",
@@ -116,7 +117,7 @@ def import_command(
 def _split_pair(text: str, option: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not key or not equals:
-        raise UsageError(f'{option} "{text}" has no "="', remedy=f"write {option} KEY=VALUE")
+        raise UsageError("WL1004", f'{option} "{text}" has no "="', remedy=f"write {option} KEY=VALUE")
     return key, value
 
 
@@ -141,14 +142,15 @@ def _read_team_globs(path: Path) -> list[tuple[str, str]]:
     except TomlError as error:
         position, _, text = error.problems[0]
         raise UsageError(
+            "WL1007",
             f"{path}:{position.line}:{position.column}: {text}",
             remedy='write lines such as payments = ["billing-*"]',
         ) from error
     except OSError as error:
-        raise LocalError(f"{path}: {error.strerror or error}") from error
+        raise LocalError("WL6001", f"{path}: {error.strerror or error}") from error
     wrong = next((team for team, globs in table.items() if not isinstance(globs, list)), None)
     if wrong is not None:
-        raise UsageError(f"{path}: {wrong} is not a list", remedy=f'write {wrong} = ["APP", "APP-*"]')
+        raise UsageError("WL1007", f"{path}: {wrong} is not a list", remedy=f'write {wrong} = ["APP", "APP-*"]')
     return [(str(glob), team) for team, globs in table.items() for glob in globs]
 
 
@@ -156,7 +158,7 @@ def _write_report(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise LocalError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise LocalError("WL6001", f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def _print_details(result: ImportResult) -> None:

@@ -116,6 +116,7 @@ def _refuse_existing_registry(output: Path) -> None:
     place = output / REGISTRY_NAME
     if os.path.lexists(place):
         raise RefusedError(
+            "WL8005",
             f"{place} already exists",
             remedy="run 'workloads add APP' to add an app to it; to write another one, remove it, or use --output DIR",
         )
@@ -142,7 +143,7 @@ def _complete_request(answers: dict[str, Any], checkout: Checkout | None, output
     """Build the request from the flags and, on a terminal, prompts. Raises UsageError for what is missing or wrong."""
     asks = sys.stdin.isatty() and sys.stderr.isatty()
     if not answers["team"] and not asks:
-        raise UsageError("init needs the name of the first team", remedy="add --team TEAM")
+        raise UsageError("WL1003", "init needs the name of the first team", remedy="add --team TEAM")
     origin = (checkout and checkout.origin_url()) or ""
     if asks:
         _ask_for_missing(answers)
@@ -150,7 +151,7 @@ def _complete_request(answers: dict[str, Any], checkout: Checkout | None, output
     environments = [(name, cluster or _ask_for_cluster(name, answers, asks=asks)) for name, cluster in environments]
     for name, count in Counter(name for name, _ in environments).items():
         if count > 1:
-            raise UsageError(f"--env {name} is given {count} times", remedy="give each environment once")
+            raise UsageError("WL1004", f"--env {name} is given {count} times", remedy="give each environment once")
     forge = answers.pop("forge") or _detect_forge(origin)
     is_top = checkout is None or checkout.top.resolve() == output.resolve()
     # The branch of a new repository; in any other, the checkout may be on a branch for this change only.
@@ -172,6 +173,7 @@ def _refuse_organisation(url: str) -> None:
     if parts and parts.host and is_one_name and detect_forge(HostedRepository(parts.host, path), os.environ):
         shown = redact(url)
         raise UsageError(
+            "WL1004",
             f"--repository: {shown} is not a repository",
             remedy=f"write {shown}/ for all repositories there, or {shown}/NAME.git for one",
         )
@@ -183,6 +185,7 @@ def _ask_for_cluster(name: str, answers: Mapping[str, Any], *, asks: bool) -> st
         return ""
     if not asks:
         raise UsageError(
+            "WL2312",
             f"{name} needs a cluster, because the EKS Capability for Argo CD does not know its own",
             remedy=f"write --env {name}={_ARN} or the name by which the cluster is registered",
         )

@@ -36,7 +36,9 @@ def merge_driver_command(
     if install:
         return _install_merge_driver(find_registry(registry_path).absolute())
     if base is None or ours is None or theirs is None:
-        raise UsageError("the three files are missing", remedy="run 'workloads merge-driver --install', then merge")
+        raise UsageError(
+            "WL1003", "the three files are missing", remedy="run 'workloads merge-driver --install', then merge"
+        )
     return _merge_files(base, ours, theirs, name)
 
 
@@ -57,7 +59,7 @@ def _merge_files(base: Path, ours: Path, theirs: Path, name: str) -> int:
 def _install_merge_driver(path: Path) -> int:
     working = WorkingRegistry(path)
     if working.checkout is None:
-        raise UsageError(f"{path.parent} is not in a Git repository", remedy=missing_checkout_remedy())
+        raise UsageError("WL5011", f"{path.parent} is not in a Git repository", remedy=missing_checkout_remedy())
     patterns = [path.name]
     with suppress(TomlError):  # if the file is invalid, its includes are added by the next installation
         include = parse_document(path.name, read_regular_file(path) or b"").data.get("include")

@@ -37,7 +37,7 @@ def metrics_command(
     deployments that were rolled back, and the median time until the rollback.
     """
     if as_json and as_csv:
-        raise UsageError("--json and --csv exclude each other", remedy="choose one of them")
+        raise UsageError("WL1002", "--json and --csv exclude each other", remedy="choose one of them")
     working, until = WorkingRegistry.find(registry_path), current_time()
     editable, history = read_registry_and_history(working, until, remote=remote, in_git=True)
     registry = editable.registry

@@ -42,11 +42,11 @@ def promote_command(apps: tuple[str, ...], registry_path: str | None, **flags: A
     requires --revision. --ready moves only apps that the environment lists, and only to a newer revision.
     """
     if bool(apps) + bool(flags["every"]) + bool(flags["team"]) > 1:
-        raise UsageError("apps, --all and --team exclude each other", remedy="give one of them")
+        raise UsageError("WL1002", "apps, --all and --team exclude each other", remedy="give one of them")
     if not (apps or flags["every"] or flags["team"] or flags["ready"]):
-        raise UsageError("no app is named", remedy="name apps, or use --all, --team TEAM or --ready")
+        raise UsageError("WL1003", "no app is named", remedy="name apps, or use --all, --team TEAM or --ready")
     if flags["revision"] is not None and len(apps) != 1:
-        raise UsageError("--revision is for one app", remedy="name one app")
+        raise UsageError("WL1002", "--revision is for one app", remedy="name one app")
     request = PromotionRequest(
         apps=apps,
         target_environments=flags["targets"],

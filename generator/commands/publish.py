@@ -97,6 +97,7 @@ def _refuse_options_of_publish(request: PublishRequest, overrides: object) -> No
     about_changes = (request.pull_request, request.removals, request.ceilings, request.adopt, request.overwrite)
     if any(about_changes) or overrides or request.create_branch or request.allow_rewound:
         raise UsageError(
+            "WL1002",
             "--refresh-requests applies the edits of pull requests as they are, without options about a change",
             remedy="give such options to the command that opened the pull request, and run it again",
         )
@@ -116,6 +117,7 @@ def _refresh_requests(working: WorkingRegistry, request: PublishRequest, forge: 
     stuck = [each.branch for each in found if each.outcome in ("conflict", "refused")]
     if stuck:
         raise ConflictError(
+            "WL5102",
             f"{len(stuck)} of {len(found)} pull requests cannot be refreshed: {', '.join(stuck)}",
             remedy="run the command that opened each of them again, or close it",
             not_done="they stay as they were",

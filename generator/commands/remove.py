@@ -30,7 +30,7 @@ def remove_command(
     Without --in, --forget removes an app that no environment lists from the registry.
     """
     if environment is None and not forget:
-        raise UsageError("no environment is named", remedy="name it with --in ENV")
+        raise UsageError("WL1003", "no environment is named", remedy="name it with --in ENV")
     moment = current_time()
 
     def remove_app(context: EditContext) -> RegistryEdit:

@@ -55,7 +55,7 @@ def teardown_command(
     registry = WorkingRegistry.find(registry_path).read()
     require_known_names([environment], registry.environments, "environment")
     if confirm not in ("", environment):
-        raise UsageError(f"--confirm {confirm} is not the environment {environment}")
+        raise UsageError("WL1004", f"--confirm {confirm} is not the environment {environment}")
     kubectl, choices = Kubectl(kubeconfig, context), TeardownChoices(keep_workloads, delete_namespaces, parent)
     plan = (
         prepare_teardown(registry, environment, choices, kubectl)
@@ -85,5 +85,8 @@ def _confirm(plan: TeardownPlan, confirmed: str) -> None:
         confirmed = click.prompt(f"Type {name} to delete it", default="", show_default=False, err=True)
     if confirmed != name:
         raise RemovalError(
-            f"the deletion of {name} is not confirmed", remedy=f"--confirm {name}", not_done="nothing was deleted"
+            "WL4206",
+            f"the deletion of {name} is not confirmed",
+            remedy=f"--confirm {name}",
+            not_done="nothing was deleted",
         )

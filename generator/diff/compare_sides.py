@@ -178,6 +178,7 @@ def _render_objects(side: Side, environment_name: str, charts: ChartFiles) -> di
     except helm.HelmRefusal as refusal:
         where = f"at {side.revision[:12]}" if side.revision else "of the working copy"
         raise ChartError(
+            "WL7001",
             f"chart {environment_name} {where}: Helm refuses it: {refusal}",
             remedy="compare with a revision whose chart renders: --base REF",
         ) from None
@@ -271,7 +272,7 @@ def _read_plain_manifests(side: Side, files: list[str]) -> dict[ObjectKey, Manif
             found += [item for item in yaml.load_all(data.decode("utf-8", "replace")) if isinstance(item, Mapping)]
         except yaml.YamlError as error:
             raise ChartError(
-                f"{path}: {error}", remedy="compare with a revision whose files are valid: --base REF"
+                "WL7001", f"{path}: {error}", remedy="compare with a revision whose files are valid: --base REF"
             ) from None
     return index_objects(found)
 

@@ -23,7 +23,7 @@ from generator.working_registry import WorkingRegistry, refuse_charts_not_checke
 def _resolve_commit(checkout: Checkout, revision: str) -> str:
     commit = checkout.resolve_commit(revision)
     if commit is None:
-        raise UsageError(f"no commit {revision} in this clone", remedy="fetch it, or name another revision")
+        raise UsageError("WL5014", f"no commit {revision} in this clone", remedy="fetch it, or name another revision")
     return commit
 
 
@@ -37,12 +37,15 @@ def split_range(checkout: Checkout, base: str | None, head: str | None) -> tuple
     if not dots:
         return base, head
     if head is not None:
-        raise UsageError(f"--base {base} names both sides", remedy="leave out --head, or name one revision as the base")
+        raise UsageError(
+            "WL1002", f"--base {base} names both sides", remedy="leave out --head, or name one revision as the base"
+        )
     three, second = second.startswith("."), second.removeprefix(".") or "HEAD"
     commits = [_resolve_commit(checkout, revision) for revision in (first or "HEAD", second)]
     merge_base = checkout.merge_base(*commits) if three else commits[0]
     if merge_base is None:
         raise UsageError(
+            "WL5010",
             f"{first or 'HEAD'} and {second} have no common commit in this clone",
             remedy="fetch the whole history: git fetch --unshallow",
         )

@@ -46,7 +46,7 @@ def open_forge(url: str, chosen_forge: str, environment: Mapping[str, str]) -> F
     if not token:
         return None
     if where is None:
-        raise UsageError("a pull request needs a repository with an https or ssh URL")
+        raise UsageError("WL5101", "a pull request needs a repository with an https or ssh URL")
     api = _api_url(name, where, environment)
     address.allowed_protocols(api)
     return _FORGES[name](RepositoryAccess(api, where.path, token))

@@ -17,6 +17,7 @@ class GitHub:
             import github
         except ImportError:
             raise LocalError(
+                "WL6006",
                 "PyGithub is not installed",
                 remedy="pip install 'gitops-workloads[github]', or push without --pull-request",
             ) from None

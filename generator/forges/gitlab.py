@@ -21,6 +21,7 @@ class GitLab:
             import gitlab
         except ImportError:
             raise LocalError(
+                "WL6006",
                 "python-gitlab is not installed",
                 remedy="pip install 'gitops-workloads[gitlab]', or push without --pull-request",
             ) from None

@@ -62,10 +62,10 @@ def forge_error(forge_name: str, status: int | None, message: str, token: str) -
     shown = escape_for_terminal(redact(message, [token]))[:_MAX_MESSAGE_LENGTH]
     again = "run the command again; the pushed branch stays"
     if status is None:
-        return NetworkError(f"{forge_name} could not be reached: {shown}", remedy=again)
+        return NetworkError("WL5101", f"{forge_name} could not be reached: {shown}", remedy=again)
     if status in (401, 403, 404):
         remedy = "give the token read access to the repository and write access to pull requests"
-        return NetworkError(f"{forge_name} denies access ({status}): {shown}", remedy=remedy)
+        return NetworkError("WL5101", f"{forge_name} denies access ({status}): {shown}", remedy=remedy)
     if status == 429 or status >= 500:
-        return NetworkError(f"{forge_name} failed ({status}): {shown}", remedy=again)
-    return RemoteRefusedError(f"{forge_name} refused the pull request ({status}): {shown}")
+        return NetworkError("WL5101", f"{forge_name} failed ({status}): {shown}", remedy=again)
+    return RemoteRefusedError("WL5101", f"{forge_name} refused the pull request ({status}): {shown}")

@@ -90,6 +90,7 @@ class BranchSnapshot:
         for path, entry in found.items():
             if not entry.mode.startswith("100"):
                 raise RefusedError(
+                    "WL5017",
                     f"{path} is a link or a submodule, not a file",
                     remedy="for a link to the registry, name the file itself: --registry FILE",
                     not_done="nothing was pushed",

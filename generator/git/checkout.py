@@ -289,7 +289,7 @@ class Checkout:
             # Resolve the parent only: to git, a symbolic link is a file of its own.
             return str((whole.parent.resolve() / whole.name).relative_to(self.top.resolve()))
         except ValueError:
-            raise LocalError(f"{path} is outside of {self.top}") from None
+            raise LocalError("WL2004", f"{path} is outside of {self.top}") from None
 
 
 @lru_cache(maxsize=4)
@@ -308,7 +308,7 @@ def _working_tree_content(path: Path) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise LocalError(f"{path} cannot be read: {error.strerror}") from error
+        raise LocalError("WL6001", f"{path} cannot be read: {error.strerror}") from error
 
 
 def _normalize_line_endings(content: bytes | None) -> bytes | None:

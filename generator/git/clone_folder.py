@@ -51,7 +51,7 @@ def discard_folder(folder: Path) -> None:
     try:
         folder.rename(grave)
     except OSError as error:
-        raise LocalError(f"{folder} cannot be removed: {error.strerror}", remedy="remove it") from error
+        raise LocalError("WL6001", f"{folder} cannot be removed: {error.strerror}", remedy="remove it") from error
     _remove_path(grave)
 
 

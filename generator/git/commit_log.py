@@ -184,6 +184,7 @@ class CommitLog:
             if self.checkout is None or not self.checkout.is_partial():
                 raise
             raise LocalError(
+                "WL5010",
                 "this partial clone (--filter) does not have the registry's older versions",
                 remedy="clone without --filter to see the history",
             ) from error
@@ -307,7 +308,7 @@ def open_branch_log(checkout: Checkout, commit: str, url: str, branch: str) -> I
         )
         fetched = git.run_git("fetch", "--quiet", "--no-tags", REMOTE_NAME, f"+refs/heads/{branch}:refs/past")
         if not fetched.succeeded:
-            raise NetworkError(f"the history of {redact(url)} cannot be read: {git_message(fetched.stderr)}")
+            raise NetworkError("WL5010", f"the history of {redact(url)} cannot be read: {git_message(fetched.stderr)}")
         reader = ObjectReader(git, f"the history of {redact(url)}")
         yield CommitLog(git, commit, reader, _read_fast_forwards(checkout, branch))
         reader.close()

@@ -36,9 +36,11 @@ class GitIdentity:
         object.__setattr__(self, "email", self.email.strip())
         for what, value in (("name", self.name), ("email", self.email)):
             if not value.strip(_TRIMMED_CHARACTERS):
-                raise UsageError(f"no {what} for the commit", remedy=f"set git's user.{what}")
+                raise UsageError("WL5018", f"no {what} for the commit", remedy=f"set git's user.{what}")
             if any(c in "<>" or unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for c in value):
-                raise UsageError(f"{value!a} cannot be the {what} in a commit", remedy=f"correct git's user.{what}")
+                raise UsageError(
+                    "WL5018", f"{value!a} cannot be the {what} in a commit", remedy=f"correct git's user.{what}"
+                )
 
 
 class TreeEntry(NamedTuple):
@@ -208,4 +210,6 @@ def _parent_folders(path: str) -> Iterator[str]:
 
 
 def _refused_path_error(path: str, *reason: str) -> RefusedError:
-    return RefusedError(f"{path} {' '.join(reason)}", remedy="move it away by hand", not_done="nothing was pushed")
+    return RefusedError(
+        "WL5017", f"{path} {' '.join(reason)}", remedy="move it away by hand", not_done="nothing was pushed"
+    )

@@ -72,7 +72,9 @@ class GitConfig:
         output = GitRunner(folder).list_config()
         if not output.succeeded:
             raise LocalError(
-                f"git cannot read its configuration: {git_message(output.stderr)}", remedy="correct the configuration"
+                "WL6003",
+                f"git cannot read its configuration: {git_message(output.stderr)}",
+                remedy="correct the configuration",
             )
         return cls(tuple(_parse_config_listing(output.stdout)), folder)
 

@@ -104,13 +104,16 @@ def read_config_variables() -> tuple[tuple[str, str], ...]:
     """
     count = os.environ.get("GIT_CONFIG_COUNT", "") or "0"
     if not (count.isascii() and count.isdigit() and int(count) <= _MAX_CONFIG_COUNT):
-        raise LocalError(f"GIT_CONFIG_COUNT is {count!r}, not a number of settings", remedy="correct or unset it")
+        raise LocalError(
+            "WL6003", f"GIT_CONFIG_COUNT is {count!r}, not a number of settings", remedy="correct or unset it"
+        )
     pairs = []
     for number in range(int(count)):
         key, value = (os.environ.get(f"GIT_CONFIG_{kind}_{number}") for kind in ("KEY", "VALUE"))
         if not key or value is None:
             raise LocalError(
-                f"GIT_CONFIG_COUNT is {count}, but GIT_CONFIG_KEY_{number} or GIT_CONFIG_VALUE_{number} is not set"
+                "WL6003",
+                f"GIT_CONFIG_COUNT is {count}, but GIT_CONFIG_KEY_{number} or GIT_CONFIG_VALUE_{number} is not set",
             )
         pairs.append((key, value))
     return (*pairs, *_parse_config_parameters(os.environ.get("GIT_CONFIG_PARAMETERS", "")))

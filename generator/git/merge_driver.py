@@ -26,7 +26,7 @@ def install_merge_driver(top: Path, patterns: Iterable[str]) -> list[str]:
     target = top / _ATTRIBUTES_FILE
     if target.is_symlink():
         raise LocalError(
-            f"{target} is a symbolic link, which Git does not read", remedy="replace it with a regular file"
+            "WL7006", f"{target} is a symbolic link, which Git does not read", remedy="replace it with a regular file"
         )
     git = GitRunner(top)
     for key, value in _DRIVER_SETTINGS:
@@ -39,7 +39,7 @@ def install_merge_driver(top: Path, patterns: Iterable[str]) -> list[str]:
             gap = "" if not text or text.endswith("\n") else "\n"
             target.write_text(text + gap + "".join(f"{line}\n" for line in missing), encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise LocalError(f"{target} cannot be changed: {error}") from error
+        raise LocalError("WL6001", f"{target} cannot be changed: {error}") from error
     return missing
 
 
@@ -57,4 +57,4 @@ def merge_text_files(base: Path, ours: Path, theirs: Path) -> None:
     files = [str(path.absolute()) for path in (ours, base, theirs)]
     output = GitRunner(Path("/")).run_git("merge-file", "--quiet", *labels, "--", *files)
     if output.exit_code < 0 or output.exit_code > 127:
-        raise LocalError(f"Git cannot merge the file: {output.stderr.strip()}")
+        raise LocalError("WL6003", f"Git cannot merge the file: {output.stderr.strip()}")

@@ -111,7 +111,7 @@ class ObjectReader:
         found = {}
         for oid, each in zip(wanted, self.read_objects(wanted, max_bytes), strict=True):
             if each is None or each.kind != "blob":
-                raise UnreadableObjectError(f"{self._where} lacks the object {oid}")
+                raise UnreadableObjectError("WL6008", f"{self._where} lacks the object {oid}")
             if not each.truncated:
                 found[oid] = each.content
         return found
@@ -127,7 +127,7 @@ class ObjectReader:
                 if each is None or each.kind != "tree":
                     if inside == prefix:
                         return {}
-                    raise UnreadableObjectError(f"{self._where} lacks the folder {inside} of {tree[:12]}")
+                    raise UnreadableObjectError("WL6008", f"{self._where} lacks the folder {inside} of {tree[:12]}")
                 for mode, name, oid in _TREE_ENTRIES[len(each.oid)].findall(each.content):
                     path = inside + os.fsdecode(name)
                     if mode == b"40000":
@@ -223,7 +223,9 @@ class ObjectReader:
             self._process.errors.seek(0)
             said = git_message(redact(self._process.errors.read(65536).decode("utf-8", "replace")))
         self.close()
-        return UnreadableObjectError(f"{self._where} cannot be read: {reason or said or 'git cat-file ended'}")
+        return UnreadableObjectError(
+            "WL6008", f"{self._where} cannot be read: {reason or said or 'git cat-file ended'}"
+        )
 
 
 def _object_id(kind: str, content: bytes, length: int) -> str:

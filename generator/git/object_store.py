@@ -53,7 +53,7 @@ class ObjectStore:
         with _report_damage():
             found = self._reader.read_object(oid)
         if found is None or found.kind != "commit":
-            raise DamagedCloneError(f"{self._folder} lacks the commit {oid}")
+            raise DamagedCloneError("WL6008", f"{self._folder} lacks the commit {oid}")
         header, _, message = found.content.partition(b"\n\n")
         parents = [line[len(b"parent ") :] for line in header.splitlines() if line.startswith(b"parent ")]
         return tuple(p.decode("ascii", "replace") for p in parents), message.decode("utf-8", "replace")
@@ -145,8 +145,8 @@ class ObjectStore:
             self.close()
             with suppress(LocalError):  # free the space when the disk is full
                 cache.discard_folder(self._folder)
-            raise LocalError(text, remedy="is the disk full?", not_done="nothing was pushed")
-        raise DamagedCloneError(text)
+            raise LocalError("WL6003", text, remedy="is the disk full?", not_done="nothing was pushed")
+        raise DamagedCloneError("WL6008", text)
 
 
 @contextmanager
@@ -154,13 +154,13 @@ def _report_damage() -> Iterator[None]:
     try:
         yield
     except UnreadableObjectError as error:
-        raise DamagedCloneError(error.message) from error
+        raise DamagedCloneError("WL6008", error.message) from error
 
 
 def parse_object_id(printed: bytes) -> str:
     """Return the object id in git's output. Raises `LocalError` if the output is anything else."""
     if not re.fullmatch(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?\n?", printed):
-        raise LocalError("git printed something other than an object id", remedy="is git a wrapper script?")
+        raise LocalError("WL6003", "git printed something other than an object id", remedy="is git a wrapper script?")
     return printed.decode("ascii").strip()
 
 

@@ -131,16 +131,18 @@ def error_for_failure(failure: RemoteFailure, url: str, target: PublishTarget) -
     """Return the error that reports a failure of the remote to the user."""
     shown = redact(url)
     if failure.fault is Fault.NO_REPOSITORY:
-        return UsageError(f"{shown} is not a git repository: {failure.message}")
+        return UsageError("WL5004", f"{shown} is not a git repository: {failure.message}")
     if failure.fault is Fault.LOCAL:
-        return LocalError(f"git failed on this machine: {failure.message}", remedy="is the disk full?")
+        return LocalError("WL6003", f"git failed on this machine: {failure.message}", remedy="is the disk full?")
     if failure.fault is Fault.REFUSED:
-        return RemoteRefusedError(f"{shown} refused the commit on {target.push_branch}:\n{failure.message}")
+        return RemoteRefusedError("WL5003", f"{shown} refused the commit on {target.push_branch}:\n{failure.message}")
     if failure.fault is Fault.ACCESS:
-        return NetworkError(f"{shown} denies access: {failure.message}", remedy=access_remedy(url, target.config))
+        return NetworkError(
+            "WL5002", f"{shown} denies access: {failure.message}", remedy=access_remedy(url, target.config)
+        )
     if failure.fault is Fault.STALLED:
-        return NetworkError(f"{shown} does not send any data", remedy="try again later")
-    return NetworkError(f"{shown} could not be reached: {failure.message}", remedy="try again later")
+        return NetworkError("WL5001", f"{shown} does not send any data", remedy="try again later")
+    return NetworkError("WL5001", f"{shown} could not be reached: {failure.message}", remedy="try again later")
 
 
 class _Publisher:
@@ -199,6 +201,7 @@ class _Publisher:
         there = clone.fetch_current_push_branch(self._idle_budget)
         if there.commit and not is_sealed(there.message, there.read_content()):
             raise EditedRequestError(
+                "WL5009",
                 f"the last commit on {self.target.push_branch}, {there.commit[:12]}, was not made by workloads, "
                 "or was changed since",
                 remedy="merge or close that pull request and delete its branch, then run this command again",
@@ -210,6 +213,7 @@ class _Publisher:
         head = clone.base_branch_head(self._idle_budget)
         if head is None and not self.target.create_branch and not clone.is_remote_empty(self._idle_budget):
             raise UsageError(
+                "WL5005",
                 f"{redact(clone.url)} has no branch {self.target.branch}",
                 remedy="name another, or allow it to be created (--create-branch)",
             )

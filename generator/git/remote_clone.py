@@ -102,7 +102,7 @@ class RemoteClone:
         self.objects = ObjectStore(self._git, folder)
         for name in dict.fromkeys((target.branch, target.push_branch)):
             if not is_branch_name(name):
-                raise UsageError(f"{name!r} cannot be the name of a branch")
+                raise UsageError("WL1004", f"{name!r} cannot be the name of a branch")
 
     def base_branch_head(self, idle_budget: IdleBudget) -> str | None:
         """Return the current commit of the remote base branch; None if there is none. Raises `RemoteFaultError`."""

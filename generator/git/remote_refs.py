@@ -81,7 +81,7 @@ class RemoteRepositories:
         except NetworkError as error:
             return error
         except UsageError as error:  # A URL that cannot be read must not stop the other apps.
-            return NetworkError(error.message, remedy=error.remedy)
+            return NetworkError("WL5001", error.message, remedy=error.remedy)
 
     def read_refs(self, url: str) -> RemoteRefs:
         """Return the refs of a repository. Raises NetworkError with the server's message if it cannot be read."""
@@ -133,7 +133,7 @@ def _access_error(url: str, problem: str, output: GitResult, config: GitConfig) 
     remedy = "check the URL and access"
     if classify_fetch_failure(output).fault is Fault.ACCESS:
         remedy = access_remedy(config.fetch_url(url), config, for_app=True)
-    return NetworkError(f"{redact(url)} {problem}: {said}", remedy=remedy)
+    return NetworkError("WL5001", f"{redact(url)} {problem}: {said}", remedy=remedy)
 
 
 def _remote_has_commit(url: str, commit: str, config: GitConfig) -> bool:

@@ -24,7 +24,7 @@ def absolute_url(url: str, folder: Path | None = None) -> str:
     Raises `UsageError` if it cannot name a remote.
     """
     if not url.strip() or url.startswith("-") or not url.isprintable():
-        raise UsageError(f"{escape_for_terminal(redact(url))!r} is not the URL of a repository")
+        raise UsageError("WL5004", f"{escape_for_terminal(redact(url))!r} is not the URL of a repository")
     if transport_scheme(url):
         return url
     # Git takes this form of a URL for a local path, and Argo CD does not.
@@ -50,7 +50,7 @@ def url_host(url: str) -> str:
 def _parse_url(url: str) -> RemoteUrl:
     parts = parse_remote_url(url)
     if parts is None:
-        raise UsageError(f"{escape_for_terminal(redact(url))!r} is not the URL of a repository")
+        raise UsageError("WL5004", f"{escape_for_terminal(redact(url))!r} is not the URL of a repository")
     return parts
 
 
@@ -76,10 +76,12 @@ def allowed_protocols(url: str, *, insecure: bool = False) -> tuple[str, ...]:
     if scheme in _SAFE_PROTOCOLS:
         return _SAFE_PROTOCOLS
     if scheme not in _PLAINTEXT_PROTOCOLS:
-        raise UsageError(f"{redact(url)}: git may not use {scheme!r} here", remedy="use https, ssh or file")
+        raise UsageError("WL5004", f"{redact(url)}: git may not use {scheme!r} here", remedy="use https, ssh or file")
     if insecure or _is_loopback(url):
         return (*_SAFE_PROTOCOLS, scheme)
-    raise UsageError(f"{redact(url)}: anybody on the network can read and change {scheme}", remedy="use https or ssh")
+    raise UsageError(
+        "WL5004", f"{redact(url)}: anybody on the network can read and change {scheme}", remedy="use https or ssh"
+    )
 
 
 def split_credentials(url: str) -> tuple[str, tuple[tuple[str, str], ...]]:

@@ -36,7 +36,9 @@ def create_bare_repository(folder: Path, kind: str) -> None:
         write_config(folder, kind)
         (folder / "HEAD").write_text(_HEAD)
     except OSError as error:
-        raise LocalError(f"{folder} cannot be created: {error.strerror}", not_done="nothing was pushed") from error
+        raise LocalError(
+            "WL6001", f"{folder} cannot be created: {error.strerror}", not_done="nothing was pushed"
+        ) from error
 
 
 def write_config(folder: Path, kind: str) -> None:

@@ -47,6 +47,7 @@ class RetrySchedule:
         took = self._clock() - self._started
         if self._lost_races >= self._budget.race_attempts or self._clock() >= self._deadline:
             raise ConflictError(
+                "WL5006",
                 f"others pushed to {branch} {self._lost_races} times while this commit was prepared",
                 remedy="run it again; your change is kept",
             )

@@ -122,7 +122,7 @@ class GitRunner:
         output = self.run_git(*args, stdin=stdin, variables=variables)
         if not output.succeeded:
             raise LocalError(
-                f"git {args[0]} failed in {self._folder}: {git_message(output.stderr) or output.exit_code}"
+                "WL6003", f"git {args[0]} failed in {self._folder}: {git_message(output.stderr) or output.exit_code}"
             )
         return output.stdout
 
@@ -162,7 +162,9 @@ def _git_executable() -> str:
     found = shutil.which("git")
     if found is None:
         raise LocalError(
-            f"git is not installed, or not executable: {_MINIMUM_VERSION_TEXT} or newer is needed", remedy=_REMEDY
+            "WL6002",
+            f"git is not installed, or not executable: {_MINIMUM_VERSION_TEXT} or newer is needed",
+            remedy=_REMEDY,
         )
     executable = os.path.abspath(found)
     _require_git_version(executable)
@@ -182,11 +184,13 @@ def _require_git_version(executable: str) -> None:
     if found is None:
         said = git_message((err or out).decode("utf-8", "replace"))
         raise LocalError(
-            f"{executable} is not a working git ({_MINIMUM_VERSION_TEXT} is needed): {said}", remedy=_REMEDY
+            "WL6002", f"{executable} is not a working git ({_MINIMUM_VERSION_TEXT} is needed): {said}", remedy=_REMEDY
         )
     if (int(found[1]), int(found[2])) < MINIMUM_GIT_VERSION:
         have = f"{int(found[1])}.{int(found[2])}"
-        raise LocalError(f"{executable} is git {have}; {_MINIMUM_VERSION_TEXT} or newer is needed", remedy=_REMEDY)
+        raise LocalError(
+            "WL6002", f"{executable} is git {have}; {_MINIMUM_VERSION_TEXT} or newer is needed", remedy=_REMEDY
+        )
 
 
 def _start_git(
@@ -210,7 +214,7 @@ def _start_git(
         )
     except (OSError, ValueError) as error:
         raise LocalError(
-            f"{executable} cannot be started ({_MINIMUM_VERSION_TEXT} is needed): {error}", remedy=_REMEDY
+            "WL6002", f"{executable} cannot be started ({_MINIMUM_VERSION_TEXT} is needed): {error}", remedy=_REMEDY
         ) from error
 
 

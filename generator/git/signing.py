@@ -30,7 +30,7 @@ class SigningConfig:
     def git_config_pairs(self) -> tuple[tuple[str, str], ...]:
         """Return the git settings for a signing command. Raises `LocalError` for an unknown format."""
         if self.format not in PROGRAM_KEYS:
-            raise LocalError(f"gpg.format {self.format!r} is unknown to git", not_done="nothing was pushed")
+            raise LocalError("WL6004", f"gpg.format {self.format!r} is unknown to git", not_done="nothing was pushed")
         pairs = (
             ("gpg.format", self.format),
             ("user.signingKey", self.key),
@@ -57,4 +57,4 @@ def verify_signature(git: GitRunner, signing: SigningConfig, commit: str) -> Non
 def signing_error(reason: str) -> LocalError:
     """Return the error for a commit that must be signed but cannot be."""
     remedy = "unlock or configure the key (user.signingKey, gpg.format), or turn commit.gpgSign off"
-    return LocalError(f"commits must be signed: {reason}", remedy=remedy, not_done="nothing was pushed")
+    return LocalError("WL6004", f"commits must be signed: {reason}", remedy=remedy, not_done="nothing was pushed")

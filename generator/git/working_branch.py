@@ -41,7 +41,7 @@ def read_working_branch(top: Path) -> WorkingBranch:
         with git.Repo(top, expand_vars=False) as repo:
             return _describe(repo)
     except (git.GitError, configparser.Error, OSError, TypeError, ValueError) as error:
-        raise LocalError(f"{top} cannot be read: {_message(error)}", remedy="run git status there") from error
+        raise LocalError("WL6003", f"{top} cannot be read: {_message(error)}", remedy="run git status there") from error
 
 
 def _describe(repo: git.Repo) -> WorkingBranch:

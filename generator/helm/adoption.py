@@ -28,6 +28,7 @@ def refuse_orphaned_templates(before: ChartFolder, after: OverlaidFolder, change
     orphaned = [path for chart in sorted(charts) for path in _find_orphaned_templates(before, after, chart)]
     if orphaned:
         raise RefusedError(
+            "WL7007",
             "these templates would render something else with the generated values.yaml:\n"
             + "\n".join(f"  {after.display(path)}" for path in orphaned),
             remedy="list their apps in apps.toml, or move the templates to another chart",

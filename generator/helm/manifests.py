@@ -30,7 +30,7 @@ def _render_object_files(charts: ChartFiles, environment: str) -> dict[str, byte
     try:
         found = [item for _, items in render_environment_objects(charts, environment) for item in items]
     except helm.HelmRefusal as refusal:
-        raise ChartError(f"chart {environment}: Helm refuses it: {refusal}") from refusal
+        raise ChartError("WL7001", f"chart {environment}: Helm refuses it: {refusal}") from refusal
     folder = Chart(environment).folder
     return {
         f"{folder}/{item['kind'].lower()}-{item['metadata']['name']}.yaml": _format_manifest(item) for item in found

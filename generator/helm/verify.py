@@ -97,16 +97,20 @@ def verify_charts(
     sizes = measure_charts(folder.tree, registry)
     too_large = describe_oversized_charts(sizes, folder.tree.applications, registry)
     if too_large:
-        raise ChartError("\n".join(too_large))
+        raise ChartError("WL7009", "\n".join(too_large))
     if scope is HelmScope.NONE:
         return Verified(sizes, [])
     verdicts = _FolderVerification(folder, registry, cache, scope).verify_all()
     refusals = list(dict.fromkeys(text for verdict in verdicts for text in verdict.refusals))
     problems = list(dict.fromkeys(text for verdict in verdicts for text in verdict.problems))
     if problems:
-        raise ChartError("\n".join([*problems, *refusals]), remedy="correct the registry; nothing of this is written")
+        raise ChartError(
+            "WL7001", "\n".join([*problems, *refusals]), remedy="correct the registry; nothing of this is written"
+        )
     if refusals:
-        raise RefusedError("\n".join(refusals), remedy="change or delete the files that workloads did not write")
+        raise RefusedError(
+            "WL7002", "\n".join(refusals), remedy="change or delete the files that workloads did not write"
+        )
     return Verified(sizes, sorted(item for verdict in verdicts for item in verdict.foreign_objects))
 
 

@@ -101,6 +101,7 @@ def _find_refused(error: RegistryError, tables: NewRegistry) -> dict[tuple[str, 
     if not refused:
         lines = "".join(f"\n  {problem.key}: {problem.text}" for problem in error.problems[:10])
         raise RefusedError(
+            "WL8003",
             f"the source has values that a registry cannot hold:{lines}",
             remedy="correct them in the source, or import the other Applications alone",
             not_done="nothing was written",
@@ -134,6 +135,7 @@ def _nothing_to_import(not_taken: Sequence[NotTaken]) -> RefusedError:
     by_kind = sorted(not_taken, key=lambda each: not each.what.startswith("Application "))
     lines = "".join(f"\n  {each.file}:{each.line}: {each.what}: {each.reason}" for each in by_kind[:10])
     return RefusedError(
+        "WL8002",
         f"no Application could be imported{':' if lines else ''}{lines}",
         remedy="name the file, the folder or the chart that holds the Applications",
         not_done="nothing was written",

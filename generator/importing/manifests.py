@@ -81,7 +81,7 @@ class ReadOptions:
         try:
             return self.replace(path.read_bytes()).decode("utf-8-sig", errors="replace")
         except OSError as error:
-            raise LocalError(f"{path}: {error.strerror or error}") from error
+            raise LocalError("WL6001", f"{path}: {error.strerror or error}") from error
 
     def replace(self, data: bytes) -> bytes:
         """The content of a file with its replacements."""
@@ -101,7 +101,7 @@ def read_units(source: Path, options: ReadOptions) -> list[Unit]:
     if source.is_file():
         return [_read_plain_files("", [source], options)]
     if not source.is_dir():
-        raise UsageError(f"{source} does not exist", remedy="name a file or a folder with Applications")
+        raise UsageError("WL8001", f"{source} does not exist", remedy="name a file or a folder with Applications")
     units = list(_read_folder_units(source, options))
     return [unit for unit in units if unit.not_taken or any(manifest.is_argocd for manifest in unit.manifests)]
 

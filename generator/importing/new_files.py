@@ -18,6 +18,7 @@ def write_new_files(folder: Path, files: Mapping[str, bytes]) -> None:
     for name in files:
         if os.path.lexists(folder / name):
             raise RefusedError(
+                "WL8005",
                 f"{folder / name} already exists",
                 remedy="move it away, or write into another folder with --output DIR",
                 not_done="nothing was written",
@@ -28,6 +29,7 @@ def write_new_files(folder: Path, files: Mapping[str, bytes]) -> None:
             _write_new_file(folder / name, files[name])
     except OSError as error:
         raise LocalError(
+            "WL6001",
             f"{error.filename} cannot be written: {error.strerror or error}",
             not_done=f"{folder / first} was not written",
         ) from error

@@ -78,28 +78,33 @@ def _find_rollback_target(history: History, current: EffectiveApp, requested_rev
     earlier = history.list_earlier_revisions(environment, name, current.revision)
     if history.is_cut_off and not earlier:
         raise ConflictError(
+            "WL5010",
             f"cannot tell what ran in {environment} before: this clone is shallow, so older changes are missing",
             remedy="git fetch --unshallow",
         )
     if requested_revision is None:
         if not earlier:
-            raise UsageError(f"{name} has no earlier revision in {environment}, by the Git history")
+            raise UsageError("WL1103", f"{name} has no earlier revision in {environment}, by the Git history")
         return earlier[0]
     ran = {change.new_revision for change in history.filter_changes(name, environment)} - {None}
     names = {str(revision): history.format_revision(name, revision) for revision in ran}
     found = next((revision for revision in names if requested_revision in (revision, names[revision])), None)
     if current.revision in (found, requested_revision):
-        raise UsageError(f"{environment} has {history.format_revision(name, requested_revision)} of {name} already")
+        raise UsageError(
+            "WL1104", f"{environment} has {history.format_revision(name, requested_revision)} of {name} already"
+        )
     by_promotion = f"workloads promote {name} --to {environment} --revision {shorten_commit(requested_revision)}"
     if found is None:
         known = ", ".join(history.format_revision(name, revision) for revision in earlier[:5])
         raise RefusedError(
+            "WL3108",
             f"{name} never ran {shorten_commit(requested_revision)} in {environment}"
             + (f"; earlier revisions: {known}" if known else ""),
             remedy=f"to deploy a revision that never ran there: {by_promotion}",
         )
     if found not in earlier:
         raise RefusedError(
+            "WL3108",
             f"{names[found]} of {name} ran in {environment} after the current revision, so this is no rollback",
             remedy=by_promotion,
         )
@@ -118,9 +123,9 @@ def hold_apps(
     require_environment(editable, environment)
     reason = collapse_whitespace(reason)
     if not reason:
-        raise UsageError("a hold needs a reason", remedy="give the reason with --reason TEXT")
+        raise UsageError("WL1003", "a hold needs a reason", remedy="give the reason with --reason TEXT")
     if until is not None and until <= now:
-        raise UsageError(f"--until {format_time(until)} is in the past")
+        raise UsageError("WL1004", f"--until {format_time(until)} is in the past")
     after, messages = editable, []
     for name in dict.fromkeys(names):
         require_app(editable, name)
@@ -138,7 +143,7 @@ def unhold_apps(editable: EditableRegistry, names: Sequence[str], environment: s
     for name in dict.fromkeys(names):
         if name not in require_environment(editable, environment).holds:
             require_app(editable, name)
-            raise UsageError(f"{name} is not held in {environment}")
+            raise UsageError("WL1102", f"{name} is not held in {environment}")
         after = after.with_note(environment, "holds", name, None)
         messages.append(f"{name} may be promoted to {environment} again")
     return RegistryEdit(after, f"unhold {_join_names(names)}: {environment}", (), tuple(messages))
@@ -185,6 +190,7 @@ def _refuse_only_source(editable: EditableRegistry, name: str, environment: str)
         others = [each for each in env.promotes_from if each != environment and registry.find_listing(each, name)]
         if environment in env.promotes_from and registry.find_listing(env.name, name) and not others:
             raise RefusedError(
+                "WL4106",
                 f"{name} still runs in {env.name}, which promotes from {environment}",
                 remedy=f"retire it there first: workloads retire {name} --in {env.name}",
             )
@@ -194,7 +200,7 @@ def unretire_app(editable: EditableRegistry, name: str, environment: str) -> Reg
     """Undo a retirement. Raises UsageError if the app is not retired."""
     if name not in require_environment(editable, environment).retired:
         require_app(editable, name)
-        raise UsageError(f"{name} is not retired in {environment}")
+        raise UsageError("WL1102", f"{name} is not retired in {environment}")
     after = editable.with_note(environment, "retired", name, None)
     return RegistryEdit(after, f"keep {name}: {environment}", (), (f"{name} is no longer retired in {environment}",))
 
@@ -236,7 +242,9 @@ def remove_retired_app(
     registry = editable.registry
     elsewhere = [env for env in registry.environments if env != environment and registry.find_listing(env, name)]
     if forget and elsewhere:
-        raise RefusedError(f"{name} still runs in {', '.join(elsewhere)}", remedy="retire and remove it there first")
+        raise RefusedError(
+            "WL4106", f"{name} still runs in {', '.join(elsewhere)}", remedy="retire and remove it there first"
+        )
     if forget:
         after = _remove_app_table(after, name)
         messages.append(f"{name} is no longer in the registry")
@@ -271,6 +279,7 @@ def _refuse_unpublished_retirement(
         retired = name in require_environment(editable, environment).retired
         first = "" if retired else f"workloads retire {name} --in {environment}, "
         raise RefusedError(
+            "WL4104",
             f"{name} in {environment} was never published as retired: removing it would delete its workload",
             remedy=f"{first}publish the retirement, let Argo CD sync it, then remove it",
         )
@@ -287,6 +296,7 @@ def _refuse_unsynced_retirement(
     since = f"was published {format_time(proof.published_at)}" if proof.published_at else "has no known publish time"
     later = f"run this again after {format_time(ready)}, or " if ready else ""
     raise RefusedError(
+        "WL4105",
         f"the retirement of {name} in {environment} {since}, and Argo CD may not have synced it yet",
         remedy=f"{later}check in Argo CD that it is synced and add --synced",
     )
@@ -328,7 +338,7 @@ def require_listed_app(editable: EditableRegistry, environment: str, name: str) 
     require_app(editable, name)
     app = editable.registry.find_effective_app(environment, name)
     if app is None:
-        raise UsageError(f"{name} is not in {environment}")
+        raise UsageError("WL1101", f"{name} is not in {environment}")
     return app
 
 

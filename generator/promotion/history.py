@@ -251,6 +251,7 @@ def require_history(working: WorkingRegistry, now: datetime, report: Callable[[s
     """Read the history of a registry. Raises UsageError if it is not in a Git repository."""
     if working.checkout is None:
         raise UsageError(
+            "WL5011",
             f"{working.path.parent.absolute()} is not in a Git repository, so there is no history",
             remedy=missing_checkout_remedy(),
         )

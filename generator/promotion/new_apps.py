@@ -26,7 +26,7 @@ def read_new_apps(name: str, content: bytes, form: str) -> list[NewApp]:
     data = _read_csv(content) if form == "csv" else _read_tables(name, content, form)
     apps, environments = data.get("apps"), data.get("environments", {})
     if not isinstance(apps, dict) or not apps or not all(isinstance(table, dict) for table in apps.values()):
-        raise UsageError(f"{name} has no apps", remedy=_FORM)
+        raise UsageError("WL1007", f"{name} has no apps", remedy=_FORM)
     entries = _group_entries(name, environments, apps)
     return [NewApp(app, table, entries.get(app, {})) for app, table in apps.items()]
 
@@ -36,16 +36,18 @@ def _read_tables(name: str, content: bytes, form: str) -> Mapping[str, Any]:
         return parse_document(name, content).data if form == "toml" else parse_values(content.decode())
     except TomlError as error:
         position, _, text = error.problems[0]
-        raise UsageError(f"{name}:{position.line}:{position.column}: {text}", remedy=_FORM) from error
+        raise UsageError("WL1007", f"{name}:{position.line}:{position.column}: {text}", remedy=_FORM) from error
     except (HelmRefusal, UnicodeDecodeError) as error:
-        raise UsageError(f"{name} is not YAML: {str(error).strip().splitlines()[0]}", remedy=_FORM) from error
+        raise UsageError("WL1007", f"{name} is not YAML: {str(error).strip().splitlines()[0]}", remedy=_FORM) from error
 
 
 def _group_entries(name: str, environments: Any, apps: Mapping[str, Any]) -> dict[str, dict[str, str | None]]:
     found: dict[str, dict[str, str | None]] = {}
     for env, app, pin in _list_entries(environments):
         if app not in apps:
-            raise UsageError(f"{name} lists {app} in {env}, but has no table for it", remedy=f"add [apps.{app}]")
+            raise UsageError(
+                "WL1007", f"{name} lists {app} in {env}, but has no table for it", remedy=f"add [apps.{app}]"
+            )
         found.setdefault(app, {})[env] = pin
     return found
 

@@ -137,9 +137,11 @@ def _list_missing_grants(editable: EditableRegistry, team: str, new_app: NewApp)
 
 def _require_new_name(editable: EditableRegistry, name: str) -> None:
     if wrong := name_problem(name, MAX_APP_NAME_LENGTH):
-        raise UsageError(wrong, remedy="choose another name for the app")
+        raise UsageError("WL1006", wrong, remedy="choose another name for the app")
     if name in editable.registry.apps:
-        raise UsageError(f'app "{name}" already exists, in {editable.documents[editable.app_files[name]].name}')
+        raise UsageError(
+            "WL1006", f'app "{name}" already exists, in {editable.documents[editable.app_files[name]].name}'
+        )
 
 
 def _refuse_unknown_revision(repository: str, revision: str, remotes: RemoteLookup) -> None:
@@ -149,7 +151,7 @@ def _refuse_unknown_revision(repository: str, revision: str, remotes: RemoteLook
     ):
         names = ", ".join([*list(refs.branches)[:5], *list(refs.tags)[-5:]])
         hint = suggest_revisions(revision, refs) or (f" (it has {names})" if names else "")
-        raise RefusedError(f"{redact(repository)} has no branch, tag or commit {revision}{hint}")
+        raise RefusedError("WL3105", f"{redact(repository)} has no branch, tag or commit {revision}{hint}")
 
 
 def _choose_first_pin(

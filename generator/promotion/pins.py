@@ -93,6 +93,7 @@ def choose_pin(wanted: WantedRevision, environment: Environment, unpinned_revisi
     if environment.policy.pin == "commit" and repositories:
         if len(repositories) > 1:
             raise RefusedError(
+                "WL3106",
                 f"a commit pin is for one repository, and this app has {' and '.join(repositories)}",
                 remedy="set targetRevision in all sources but one",
             )
@@ -101,7 +102,7 @@ def choose_pin(wanted: WantedRevision, environment: Environment, unpinned_revisi
     if environment.policy.pin == "commit" and wanted.app.takes_commits and source and source.kind == "oci":
         digest = remotes.resolve_digest(source, wanted.revision)
         if digest is None:
-            raise RefusedError(f"{source.location} has no tag {wanted.revision}")
+            raise RefusedError("WL3105", f"{source.location} has no tag {wanted.revision}")
         return Pin(digest, wanted.revision)
     for repository in repositories:
         if environment.policy.pin == "tag" and wanted.wanted_kind == "tag":
@@ -127,7 +128,7 @@ def verify_version(wanted: WantedRevision, remotes: RemoteLookup) -> str:
         close = difflib.get_close_matches(wanted.revision, versions, n=3, cutoff=0.6)
         hint = f" (did you mean {', '.join(close)}?)" if close else ""
         what = f"chart {source.chart} of {source.location}" if source.kind == "helm" else source.location
-        raise RefusedError(f"{what} has no version {wanted.revision}{hint}")
+        raise RefusedError("WL3105", f"{what} has no version {wanted.revision}{hint}")
     return ""
 
 
@@ -140,8 +141,9 @@ def list_repositories_to_query(wanted: WantedRevision, environment: Environment)
 def _require_pinnable_repositories(app: EffectiveApp) -> list[str]:
     if not app.has_pinnable_field:
         raise RefusedError(
+            "WL3106",
             "each source has its own targetRevision, and a pin does not change that: "
-            'name the source that it is for, pins = ["sources.NAME"]'
+            'name the source that it is for, pins = ["sources.NAME"]',
         )
     return list_pinned_repositories(app)
 
@@ -171,15 +173,16 @@ def _verify_tag(wanted: WantedRevision, repositories: list[str], remotes: Remote
     if wanted.user_chosen:
         found = [url for url in repositories if remotes.has_commit(url, wanted.revision)]
         if repositories and not found:
-            raise RefusedError(f"{' and '.join(repositories)} has no commit {wanted.revision[:12]}")
+            raise RefusedError("WL3105", f"{' and '.join(repositories)} has no commit {wanted.revision[:12]}")
         return remotes.read_refs(found[0]).find_tag(wanted.revision) if found else ""
     for repository, now in _resolve_tag(wanted.app, wanted.tag, remotes) if wanted.tag else ():
         # A word that is not a tag is the commit's branch or a remark.
         if now is not None and now != wanted.revision:
             raise RefusedError(
+                "WL3107",
                 f"tag {wanted.tag} of {repository} has moved from {shorten_commit(wanted.revision)} to "
                 f"{shorten_commit(now)} since it was pinned: find out why, then promote what was tested with "
-                "--revision COMMIT"
+                "--revision COMMIT",
             )
     return wanted.tag
 
@@ -189,14 +192,14 @@ def _require_tag(repository: str, revision: str, remotes: RemoteLookup) -> None:
     if not refs.has_tag(revision):
         kind = "also a branch" if revision in refs.tags else "a branch" if revision in refs.branches else "unknown"
         hint = suggest_revisions(revision, refs) if kind == "unknown" else ""
-        raise RefusedError(f"{repository} has no tag {revision}: it is {kind} there{hint}")
+        raise RefusedError("WL3105", f"{repository} has no tag {revision}: it is {kind} there{hint}")
 
 
 def _resolve_to_commit(repository: str, revision: str, remotes: RemoteLookup) -> str:
     refs = remotes.read_refs(repository)
     commit = refs.resolve_ref(revision)
     if commit is None:
-        raise RefusedError(f"{repository} has no branch or tag {revision}{suggest_revisions(revision, refs)}")
+        raise RefusedError("WL3105", f"{repository} has no branch or tag {revision}{suggest_revisions(revision, refs)}")
     return commit
 
 

@@ -73,6 +73,7 @@ class PolicyReport(NamedTuple):
         """Raise RefusedError with every violation, if there is one."""
         if self.violations:
             raise RefusedError(
+                "WL3101",
                 "the environment's policy refuses this change:\n" + "\n".join(map(str, self.violations)),
                 remedy="wait until the rule allows it, or override it where policy.overrides allows that: "
                 "--override RULE --reason TEXT, or the commit trailer 'Policy-Override: RULE ENV/APP REASON'",
@@ -317,8 +318,9 @@ def require_allowed_overrides(environment: Environment, overrides: Collection[Po
     if denied:
         allowed = ", ".join(environment.policy.overrides) or "none"
         raise RefusedError(
+            "WL3103",
             f"{environment.name} does not allow overriding {', '.join(denied)}; it allows {allowed}",
             remedy=f"an owner of the root file can allow it in environments.{environment.name}.policy.overrides",
         )
     if any(not override.reason.strip() for override in overrides):
-        raise UsageError("an override needs a reason", remedy="give the reason with --reason TEXT")
+        raise UsageError("WL1003", "an override needs a reason", remedy="give the reason with --reason TEXT")

@@ -103,7 +103,7 @@ def promote_apps(editable: EditableRegistry, request: PromotionRequest, context:
     if refused and not request.ready_only:
         names = ", ".join(dict.fromkeys(step.environment.name for step, _ in refused))
         lines = (_format_refusal(step, refusal, environments) for step, refusal in refused)
-        raise RefusedError(f"not promoted to {names}:\n" + "\n".join(lines))
+        raise RefusedError("WL3102", f"not promoted to {names}:\n" + "\n".join(lines))
     going = [step for step in steps if step.is_promoted]
     after = editable
     for environment in environments:
@@ -133,6 +133,7 @@ def _refuse_chained_targets(environments: Sequence[Environment]) -> None:
         source = next((name for name in environment.promotes_from if name in names), None)
         if source is not None:
             raise UsageError(
+                "WL1105",
                 f"{environment.name} promotes from {source}, so one change cannot promote to both",
                 remedy=f"promote to {source} first",
             )
@@ -151,9 +152,11 @@ def _validate_promotion_request(editable: EditableRegistry, request: PromotionRe
         require_environment(editable, request.source_environment)
     if request.source_environment is not None and request.source_environment not in environment.promotes_from:
         sources = ", ".join(environment.promotes_from) or "no environment"
-        raise UsageError(f"{environment.name} promotes from {sources}, not from {request.source_environment}")
+        raise UsageError("WL1105", f"{environment.name} promotes from {sources}, not from {request.source_environment}")
     if not environment.promotes_from and request.revision is None and not request.app_revisions:
-        raise UsageError(f"{environment.name} is a first environment", remedy="choose the revision with --revision REV")
+        raise UsageError(
+            "WL1106", f"{environment.name} is a first environment", remedy="choose the revision with --revision REV"
+        )
     require_allowed_overrides(environment, request.overrides)
     return environment
 

@@ -102,6 +102,7 @@ def _infer_published_shards(
         return env.shards
     _refuse_changed_teams(editable, env, shards)
     raise RefusedError(
+        "WL4107",
         f"environments.{env.name}.shards was changed, and the number of published shards is unknown",
         remedy="put shards back to what is published, and run this again",
     )
@@ -114,6 +115,7 @@ def _refuse_changed_teams(editable: EditableRegistry, env: Environment, shards: 
         return
     names = ", ".join(f"{app} (published as {shards[app]}'s)" for app in others[:10])
     raise RefusedError(
+        "WL4107",
         f"apps changed their team, and with it their shard, since they were published: {names}",
         remedy=f"keep the app in its team until environments.{env.name}.handOver = "
         f"[{', '.join(map(quote_toml_string, others[:10]))}] is published and synced; then change the team",
@@ -126,7 +128,7 @@ def parse_shard_setting(text: str) -> ShardSetting:
         return SHARD_BY_TEAM if text == SHARD_BY_TEAM else None
     if text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_SHARDS:
         return int(text)
-    raise UsageError(f"--by {text!r} is neither team, a number from 1 to {MAX_SHARDS}, nor none")
+    raise UsageError("WL1004", f"--by {text!r} is neither team, a number from 1 to {MAX_SHARDS}, nor none")
 
 
 def _describe_sharding(target_shards: ShardSetting) -> str:

@@ -41,7 +41,7 @@ def parse_moment(option: str, text: str, now: datetime, *, future: bool = False)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         example = "7d, tomorrow, 2026-11-20 or 2026-11-20T09:00Z" if future else "7d, yesterday or 2026-11-20"
-        raise UsageError(f"{option} {text!r} is not a time", remedy=f"use a time such as {example}") from None
+        raise UsageError("WL1004", f"{option} {text!r} is not a time", remedy=f"use a time such as {example}") from None
 
 
 def format_time(moment: datetime) -> str:

@@ -76,7 +76,9 @@ def _list_tracked_apps(editable: EditableRegistry, apps: tuple[str, ...]) -> lis
     for name in apps:
         require_app(editable, name)
         if "track" not in editable.registry.apps[name]:
-            raise UsageError(f"{name} is not tracked", remedy=f'apps.{name}.track = {{ tags = "v*" }} makes it so')
+            raise UsageError(
+                "WL1107", f"{name} is not tracked", remedy=f'apps.{name}.track = {{ tags = "v*" }} makes it so'
+            )
     return sorted(apps or (name for name, app in editable.registry.apps.items() if "track" in app))
 
 

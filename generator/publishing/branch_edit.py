@@ -55,6 +55,7 @@ class BranchEdit:
         files = BranchFiles(base, prefix, name)
         if files.read_bytes(name) is None:
             raise UsageError(
+                "WL5015",
                 f"the branch {self._target.branch} has no {self._working.root_path}",
                 remedy="publish it first (workloads publish), or push the commit that moved it",
             )

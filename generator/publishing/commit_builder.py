@@ -118,6 +118,7 @@ class CommitBuilder:
         before = open_branch_folder(base, published.output_folder)
         if before.chart_paths and not before.has_inventory and not self._choices.adopt:
             raise RefusedError(
+                "WL7005",
                 list_paths(
                     f"{before.display(INVENTORY_FILE)} is missing, and there are charts",
                     map(before.display, sorted(before.chart_paths)),
@@ -167,6 +168,7 @@ class CommitBuilder:
             if commit.is_cut_off:
                 remedy = f"this checkout's history is cut off: fetch all of it (git fetch --unshallow), or {remedy}"
             raise ConflictError(
+                "WL5008",
                 f"the branch carries charts of registry commit {newer[:12]}, "
                 f"which is not an ancestor of {commit.id[:12]}",
                 remedy=remedy,

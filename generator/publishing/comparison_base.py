@@ -55,15 +55,18 @@ def _no_base_error(checkout: Checkout, branch: str, *, known: bool) -> UsageErro
     explicit = "or name the commit to compare with: --base REV"
     if checkout.is_shallow():
         return ConflictError(
+            "WL5010",
             "there is no commit to compare with: this checkout's history is cut off (a shallow clone)",
             remedy=f"fetch all of it: git fetch --unshallow origin '+refs/heads/*:refs/remotes/origin/*'; {explicit}",
         )
     if known:
         return UsageError(
+            "WL5010",
             f"there is no commit to compare with: HEAD has no history in common with {branch}",
             remedy=f"rebase onto {branch}, {explicit}",
         )
     return UsageError(
+        "WL5010",
         f"there is no commit to compare with: the branch {branch} is not known in this checkout",
         remedy=f"fetch it: git fetch origin '+refs/heads/{branch}:refs/remotes/origin/{branch}'; {explicit}",
     )

@@ -221,6 +221,7 @@ def require_workloads_repository(registry: Registry, origin: str | None, environ
     repository = registry.workloads.repository or (to_https_url(origin) if origin else "")
     if not repository:
         raise UsageError(
+            "WL5012",
             f"environments.{environment}.shards: Argo CD reads shards from the workloads repository, and nobody names it",  # noqa: E501
             remedy="set workloads.repository in the registry, or give the checkout an origin",
         )
@@ -251,5 +252,5 @@ def read_remote_applications(target: PublishTarget, registry: Registry) -> Publi
             return parse_inventory(base.read_branch_file(place), place).applications
     except RemoteFaultError as fault:
         raise NetworkError(
-            f"{redact(target.url)} cannot be read: {fault.failure.message}", remedy="check the URL and access"
+            "WL5001", f"{redact(target.url)} cannot be read: {fault.failure.message}", remedy="check the URL and access"
         ) from fault

@@ -72,7 +72,7 @@ def read_change(
         new = read_editable_registry(files, path.name, str(path.parent))
         old = read_editable_registry(committed, path.name, f"{start[:12]}:{path.parent}")
     except ConflictError as error:
-        raise ConflictError(f"policy cannot be checked: {error.message}", remedy=error.remedy) from error
+        raise ConflictError("WL3104", f"policy cannot be checked: {error.message}", remedy=error.remedy) from error
     except (RegistryError, UsageError) as error:
         hint = f"; {error.remedy}" if error.remedy else ""
         warn(f"warning: policy was not checked: {error.message}{hint}")
@@ -120,5 +120,5 @@ def _locate_violation(violation: PolicyViolation, new: EditableRegistry) -> Prob
         document.name,
         f"environments.{violation.environment}.apps",
         f"{violation.app}: {violation.refusal}",
-        is_violation=True,
+        "WL3101",
     )

@@ -42,6 +42,7 @@ def refuse_dropped_projects(registry: Registry, before: ChartFolder) -> None:
     dropped = {key: apps for key, apps in applications.items() if users[key] and key not in created}
     for name, project in _list_deleted_projects(before, dropped):
         raise RefusedError(
+            "WL4103",
             f"the chart of {name} no longer creates project {project}, and {users[name, project]} uses it: "
             "Argo CD would wait for ever to delete the project",
             remedy=f"set handOver = true in [environments.{name}], publish, let Argo CD sync that, and make this "

@@ -162,6 +162,7 @@ def _publish_separate_registry(
         _refuse_unpublished_commits(setup, checkout, branch)
     if operation:
         raise UsageError(
+            "WL5012",
             "the registry's repository has no remote origin to push the edit to",
             remedy="run it without --publish, commit the edit, then run 'workloads publish'",
         )
@@ -175,6 +176,7 @@ def _refuse_fork(setup: _Setup, checkout: Checkout, workloads: Workloads) -> Non
     """Raise UsageError in a fork of the workloads repository, whose charts would not follow its own registry."""
     if has_committed_charts(setup.working, checkout, workloads.path):
         raise UsageError(
+            "WL5012",
             f"this checkout has the charts, but its origin is not the workloads repository {redact(setup.charts.url)}",
             remedy="in a fork, push your commits and request to merge them; otherwise publish from a clone of that "
             "repository, or correct workloads.repository",
@@ -267,6 +269,7 @@ def _refuse_unpublished_commits(setup: _Setup, checkout: Checkout, branch: str) 
     if unknown or setup.request.from_this_branch or checkout.is_ancestor(str(head), str(fetched)):
         return
     raise UsageError(
+        "WL5013",
         f"the registry's commit {str(head)[:12]} is not on {branch}, and its charts would be ahead of the registry",
         remedy=f"merge it into {branch} and run git fetch, or publish its charts now with --from-this-branch",
     )
@@ -277,6 +280,7 @@ def _refuse_edits_of_another_branch(checkout: Checkout, branch: str) -> None:
     current = checkout.current_branch()
     if current not in (None, branch):
         raise UsageError(
+            "WL5013",
             f"the registry has uncommitted edits on the branch {current}, and publish would push them to {branch}",
             remedy=f"request to merge them with --pull-request, or push them to {branch} now with --from-this-branch",
         )
@@ -308,6 +312,7 @@ def find_workloads_url(working: WorkingRegistry, asked: str | None, registered: 
     url = url or origin  # As git reaches it, where the registry names the checkout's own repository.
     if not url:
         raise UsageError(
+            "WL5012",
             "there is no workloads repository to publish to",
             remedy="set workloads.repository in the registry, give the checkout an origin, or use --repository URL"
             + ("" if working.checkout else f"; {missing_checkout_remedy()}"),

@@ -58,6 +58,7 @@ def refresh_requests(
     url = find_workloads_url(working, asked.repository, workloads.repository)
     if working.checkout is None or not is_same_repository(url, working.origin):
         raise UsageError(
+            "WL5102",
             "the registry is not in the workloads repository, so its pull requests hold no edit to refresh",
             remedy="run the command that opened the request again",
         )
@@ -213,5 +214,5 @@ def _refuse_other_files(before: BranchSnapshot, request: BranchSnapshot, registr
     other = sorted(path for path in changed if path not in registry_files and not path.startswith(folders))
     if other:
         raise EditedRequestError(
-            f"its commit changes {other[0]}, which is neither a registry file nor a generated file"
+            "WL5009", f"its commit changes {other[0]}, which is neither a registry file nor a generated file"
         )

@@ -24,7 +24,7 @@ def list_changes_since(
     """
     if base is None:
         if team is not None:
-            raise UsageError("--team needs a revision to compare with", remedy="add --base REF")
+            raise UsageError("WL1003", "--team needs a revision to compare with", remedy="add --base REF")
         return []
     changes = _compare_registries(working, base, team)
     for change in changes:
@@ -32,6 +32,7 @@ def list_changes_since(
     others = changes_outside_team(changes, team) if team is not None else []
     if others:
         raise RefusedError(
+            "WL3301",
             f'the change is not team "{team}"\'s alone:\n'
             + "\n".join(f"  {describe_change(change)}" for change in others),
             remedy="take these out of the change, or ask their owners to make them",
@@ -49,7 +50,7 @@ def _compare_registries(working: WorkingRegistry, base: str, team: str | None) -
     path, checkout = working.path, working.checkout
     commit = checkout.resolve_commit(base) if checkout else None
     if checkout is None or commit is None:
-        raise UsageError(f"unknown revision {base!r} here", remedy="fetch it, or name another one")
+        raise UsageError("WL5014", f"unknown revision {base!r} here", remedy="fetch it, or name another one")
     new = working.read_editable()
     files = working.files_at(commit)
     existed = files.read_bytes(path.name) is not None

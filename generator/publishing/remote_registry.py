@@ -52,7 +52,7 @@ def open_remote_registry(working: WorkingRegistry) -> Iterator[RemoteRegistry]:
     """
     path, checkout, origin = working.path, working.checkout, working.origin
     if checkout is None or not origin:
-        raise UsageError("this checkout has no remote origin to read", remedy="leave out --remote")
+        raise UsageError("WL5012", "this checkout has no remote origin to read", remedy="leave out --remote")
     branch = find_registry_branch(working, checkout, working.read_workloads())
     target = PublishTarget(origin, branch, config=checkout.git_config)
     try:
@@ -61,6 +61,7 @@ def open_remote_registry(working: WorkingRegistry) -> Iterator[RemoteRegistry]:
             files = BranchFiles(base, working.prefix, path.name)
             if files.read_bytes(path.name) is None:
                 raise UsageError(
+                    "WL5015",
                     f"the branch {branch} of {redact(origin)} has no {files.prefix}{path.name}",
                     remedy="publish the registry first, or leave out --remote",
                 )

@@ -42,7 +42,9 @@ class RemovalConsent:
 def _parse_confirmed_count(text: str) -> tuple[str, int]:
     env, _, count = text.partition("=")
     if not (count.isascii() and count.isdigit()):
-        raise UsageError(f"--confirm-removals {text} is not ENV=N", remedy="name the environment and the number")
+        raise UsageError(
+            "WL1004", f"--confirm-removals {text} is not ENV=N", remedy="name the environment and the number"
+        )
     return env, int(count)
 
 
@@ -115,6 +117,7 @@ def guard_removals(
     ]
     if unnamed:
         raise RemovalError(
+            "WL4101",
             f"this deletes Applications; confirm each with --allow-removal:\n{_format_removals(unnamed)}",
             remedy=_removal_remedy(registry, unnamed),
         )
@@ -176,6 +179,7 @@ def _refuse_mass_removal(
         why = f"more than a quarter of the {running} that run there"
     if why and consent.confirmed_counts.get(env) != len(removed):
         raise RemovalError(
+            "WL4102",
             f"{env}: {len(removed)} removals in one change, {why}:\n{_format_removals(removed)}",
             remedy=f"split the change, or confirm the number: --confirm-removals {env}={len(removed)}{then}",
         )

@@ -160,9 +160,9 @@ class SeparateEdit:
         try:
             base = clone.fetch_current_base_branch(IdleBudget())
         except RemoteFaultError as fault:
-            raise NetworkError(f"{redact(clone.url)} cannot be read: {fault.failure.message}") from fault
+            raise NetworkError("WL5001", f"{redact(clone.url)} cannot be read: {fault.failure.message}") from fault
         if base.commit is None:
-            raise ConflictError(f"the branch {self.registry.branch} of {redact(clone.url)} was deleted")
+            raise ConflictError("WL5005", f"the branch {self.registry.branch} of {redact(clone.url)} was deleted")
         files = BranchFiles(base, self.working.prefix, self.working.path.name)
         registry = read_registry_from(files, files.name, files.display_folder)
         return base, RegistryToPublish(registry, "", {}, self._edit)

@@ -178,6 +178,7 @@ class WorkloadsRepositorySource:
         found = sorted(self._checkout.flagged_files(self._prefix + name for name in self._edits))
         if found:
             raise RefusedError(
+                "WL5016",
                 f"{found[0]} differs from the commit, but Git is set to ignore its changes",
                 remedy=f"git update-index --no-skip-worktree --no-assume-unchanged {found[0]}, then look at git diff",
             )
@@ -199,6 +200,7 @@ class WorkloadsRepositorySource:
         """
         if base.commit is None and self._head is not None:
             raise UsageError(
+                "WL5013",
                 f"the remote has no branch {self._target.branch} yet, and it would begin without your commits",
                 remedy=f"push them first: git push --set-upstream origin HEAD:{self._target.branch}",
             )
@@ -224,6 +226,7 @@ class WorkloadsRepositorySource:
             if known and not (self._checkout.top / path).exists() and not self._checkout.flagged_files([path]):
                 now = self._working.root_path
                 raise ConflictError(
+                    "WL5015",
                     f"the branch still has the registry at {path}, which this checkout moved to {now}",
                     remedy=f"commit the move and push it to {self._target.branch}, then publish",
                 )
@@ -285,6 +288,7 @@ def _merge_file(path: str, edit: FileEdit, branch_content: bytes | None, editor:
         return branch_content if there == now else _match_line_endings(now, branch_content or edit.before)
     if now is None or there is None:
         raise ConflictError(
+            "WL5007",
             f"{path} was {'deleted' if there is None else 'changed'} on the branch since {editor} started to edit it",
             remedy="pull, and run this again",
         )
@@ -303,6 +307,7 @@ def _merge_three_ways(path: str, before: bytes, mine: bytes, theirs: bytes, edit
     merged = merge_texts(*(data.decode("utf-8", "surrogateescape") for data in (before, mine, theirs)))
     if merged.conflicts:
         raise ConflictError(
+            "WL5007",
             f"{path}: the branch changed the same entries that {editor} edited:\n"
             + "\n".join(map(str, merged.conflicts)),
             remedy="commit or stash your edit, run 'git pull', resolve the conflict, then publish again",
@@ -357,6 +362,7 @@ class BranchFiles:
             depth = link.count("/") + 1
             if depth < len(parts) and filter_by_pattern("/".join(parts[:depth]), [link]):
                 raise RefusedError(
+                    "WL2006",
                     f"include: {pattern} leads through the link {self.prefix}{link}, and Git has no files below a link",
                     remedy="include the files at their own path",
                 )

@@ -161,7 +161,7 @@ def render_manifests(
     require_known_names(environments, registry.environments, "environment")
     charts = open_output_folder(working, registry)
     if target.resolve().is_relative_to(charts.root.resolve()):
-        raise UsageError(f"{target} is in the folder of the charts", remedy="name another folder")
+        raise UsageError("WL1008", f"{target} is in the folder of the charts", remedy="name another folder")
     tree = render_plan(plan_charts(registry, find_chart_location(working, registry)))
     manifests = render_manifest_files(tree, environments or tuple(registry.environments))
     folder = OutputFolder(target)
@@ -307,6 +307,7 @@ def _refuse_edits_not_checked_out(path: Path, names: Iterable[str]) -> None:
     for name in names:
         if not (path.parent / name).exists():
             raise RefusedError(
+                "WL6010",
                 f"{path.parent / name} is not checked out, so it cannot be edited here",
                 remedy=f"check it out (git sparse-checkout add {Path(name).parent}), or edit the branch with --publish",
             )
@@ -323,7 +324,7 @@ def _write_registry_files(folder: Path, files: Mapping[str, bytes], read_before:
             target = folder / name
             before = target.read_bytes()
             if before != read_before[name]:
-                raise ConflictError(f"{target} changed while this command ran", remedy="run it again")
+                raise ConflictError("WL6009", f"{target} changed while this command ran", remedy="run it again")
             replace_file(target, data)
             done.append((target, before))
     except (OSError, ConflictError) as error:
@@ -331,5 +332,5 @@ def _write_registry_files(folder: Path, files: Mapping[str, bytes], read_before:
             with contextlib.suppress(OSError):
                 replace_file(target, before)
         if isinstance(error, OSError):
-            raise LocalError(f"{error.filename or folder} cannot be written: {error.strerror}") from error
+            raise LocalError("WL6001", f"{error.filename or folder} cannot be written: {error.strerror}") from error
         raise

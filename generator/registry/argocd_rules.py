@@ -74,7 +74,7 @@ def app_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Fi
     yield from _pinned_field_problems(app)
     yield from _name_problems(app)
     if "server" in app.fields and "cluster" in app.fields:
-        yield Finding(("cluster",), "an app has both a server and a cluster: keep one")
+        yield Finding(("cluster",), "WL2302", "an app has both a server and a cluster: keep one")
     yield from _sync_policy_problems(app, settings)
     yield from _app_metadata_problems(app)
     yield from _object_size_problems(app)
@@ -86,41 +86,41 @@ def _source_form_problems(app: EffectiveApp) -> Iterator[Finding]:
     form = "sourceHydrator" if "sourceHydrator" in fields else "sources" if "sources" in fields else ""
     if not form:
         if "repoURL" not in fields:
-            yield Finding((), "repoURL is missing: add the repository that holds the chart")
+            yield Finding((), "WL2301", "repoURL is missing: add the repository that holds the chart")
         return
     # `targetRevision` and `tagPrefix` may come from the defaults, and sources inherit `targetRevision`.
     for key in sorted(fields.keys() & (set(SOURCE_KEYS) - {"targetRevision", "tagPrefix"}) - {form}):
-        yield Finding((key,), f"is ignored by Argo CD beside {form}: move it into {form}")
+        yield Finding((key,), "WL2302", f"is ignored by Argo CD beside {form}: move it into {form}")
     if "sources" in fields and form != "sources":
-        yield Finding(("sources",), f"is ignored by Argo CD beside {form}: remove one of them")
+        yield Finding(("sources",), "WL2302", f"is ignored by Argo CD beside {form}: remove one of them")
 
 
 def _source_location_problems(at: KeyPath, source: Layer, multiple_sources: bool) -> Iterator[Finding]:
     if "path" in source and "chart" in source:
         text = "a source has both a path and a chart: keep path for Git and OCI, chart for a Helm repository"
-        yield Finding((*at, "chart"), text)
+        yield Finding((*at, "chart"), "WL2302", text)
     elif not source.keys() & ({"path", "chart", "ref"} if multiple_sources else {"path", "chart"}):
-        yield Finding(at, "path is missing: add the folder of the chart or manifests")
+        yield Finding(at, "WL2301", "path is missing: add the folder of the chart or manifests")
     wanted = source.get("targetRevision", "")
     if "chart" in source:
         if wanted in ("", "HEAD"):
-            yield Finding((*at, "chart"), "a chart has no targetRevision: add its version or a version range")
+            yield Finding((*at, "chart"), "WL2301", "a chart has no targetRevision: add its version or a version range")
         if "ref" in source:
-            yield Finding((*at, "ref"), "a chart cannot have a ref: put it on a Git source")
+            yield Finding((*at, "ref"), "WL2302", "a chart cannot have a ref: put it on a Git source")
     if "tagPrefix" in source and not is_written_as_range(wanted):
         text = 'needs a version range: write one as targetRevision, such as ">=1.0 <2.0"'
-        yield Finding((*at, "tagPrefix"), text)
+        yield Finding((*at, "tagPrefix"), "WL2301", text)
 
 
 def _source_tool_problems(at: KeyPath, source: Layer) -> Iterator[Finding]:
     tools = [tool for tool in _TOOLS if tool in source]
     if len(tools) > 1:
-        yield Finding((*at, tools[1]), f"a source has the tools {' and '.join(tools)}: keep one")
+        yield Finding((*at, tools[1]), "WL2302", f"a source has the tools {' and '.join(tools)}: keep one")
     if "chart" in source and set(tools) - {"helm"}:
-        yield Finding((*at, tools[-1]), "only Helm renders a chart: remove it")
+        yield Finding((*at, tools[-1]), "WL2302", "only Helm renders a chart: remove it")
     helm = source.get("helm", {})
     if "values" in helm and "valuesObject" in helm:
-        yield Finding((*at, "helm", "values"), "is ignored by Argo CD beside valuesObject: keep one of them")
+        yield Finding((*at, "helm", "values"), "WL2302", "is ignored by Argo CD beside valuesObject: keep one of them")
 
 
 def _source_url_problems(at: KeyPath, source: Layer, settings: ValidationSettings) -> Iterator[Finding]:
@@ -129,11 +129,13 @@ def _source_url_problems(at: KeyPath, source: Layer, settings: ValidationSetting
     yield from _scheme_problems(where, url, settings)
     if scheme == "oci" and url.startswith("oci://"):
         if major_minor(settings.argocd_version) < (3, 1):
-            yield Finding(where, f"an oci:// source {too_new_message('3.1', settings.argocd_version)}")
+            yield Finding(where, "WL2310", f"an oci:// source {too_new_message('3.1', settings.argocd_version)}")
         if "chart" in source:
-            yield Finding(where, "a chart has an oci:// URL: remove oci://")
+            yield Finding(where, "WL2303", "a chart has an oci:// URL: remove oci://")
     elif scheme == "oci" and "chart" not in source:
-        yield Finding(where, f"{quoted_excerpt(url)} is not a repository URL: write https://host/path or git@host:path")
+        yield Finding(
+            where, "WL2303", f"{quoted_excerpt(url)} is not a repository URL: write https://host/path or git@host:path"
+        )
 
 
 def _file_reference_problems(at: KeyPath, source: Layer, settings: ValidationSettings) -> Iterator[Finding]:
@@ -141,17 +143,17 @@ def _file_reference_problems(at: KeyPath, source: Layer, settings: ValidationSet
     for file in list_file_references(source):
         if resolve_path(file.folder, file.path) is None:
             text = f"{quoted_excerpt(file.text)} is not inside the repository: name a file of the repository"
-            yield Finding((*at, *file.key), text)
+            yield Finding((*at, *file.key), "WL2304", text)
         elif "valueFiles" in file.key and not set("*?[").isdisjoint(file.path) and major_minor(version) < (3, 4):
             text = f"{quoted_excerpt(file.text)} is a glob, which {too_new_message('3.4', version, 'list the files')}"
-            yield Finding((*at, *file.key), text)
+            yield Finding((*at, *file.key), "WL2310", text)
 
 
 def _scheme_problems(path: KeyPath, url: str, settings: ValidationSettings) -> Iterator[Finding]:
     scheme = url_scheme(url)
     if scheme in OPT_IN_SCHEMES - settings.allowed_schemes:
         text = f"{quoted_excerpt(url)}: {scheme} is not allowed: add it to allowSchemes in the root file"
-        yield Finding(path, text, True)
+        yield Finding(path, "WL3209", text)
 
 
 def _source_reference_problems(app: EffectiveApp) -> Iterator[Finding]:
@@ -159,14 +161,16 @@ def _source_reference_problems(app: EffectiveApp) -> Iterator[Finding]:
     for at, source in app.sources_with_paths():
         for key in names.keys() & source.keys():
             if source[key] in names[key]:
-                yield Finding((*at, key), f"{quoted_excerpt(source[key])} is the {key} of two sources: rename one")
+                yield Finding(
+                    (*at, key), "WL2304", f"{quoted_excerpt(source[key])} is the {key} of two sources: rename one"
+                )
             names[key].add(source[key])
     dry = app.fields.get("sourceHydrator", {}).get("drySource", {})
     for at, source in (*app.sources_with_paths(), (("sourceHydrator", "drySource"), dry)):
         for file in list_file_references(source):
             if file.ref and file.ref not in names["ref"]:
                 text = f'{quoted_excerpt(file.text)}: none of this app\'s sources has ref = "{file.ref}"'
-                yield Finding((*at, *file.key), text)
+                yield Finding((*at, *file.key), "WL2304", text)
 
 
 def _hydrator_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
@@ -174,41 +178,41 @@ def _hydrator_problems(app: EffectiveApp, settings: ValidationSettings) -> Itera
     if not hydrator:
         return
     if all(part in ("", ".") for part in hydrator["syncSource"]["path"].split("/")):
-        yield Finding(("sourceHydrator", "syncSource", "path"), "is the root of the repository: name a folder")
+        yield Finding(
+            ("sourceHydrator", "syncSource", "path"), "WL2301", "is the root of the repository: name a folder"
+        )
     for name in ("drySource", "syncSource"):
         url, path = hydrator[name].get("repoURL", "https://"), ("sourceHydrator", name, "repoURL")
         if url_scheme(url) == "oci":
-            yield Finding(path, "is not a Git repository: the source hydrator needs one")
+            yield Finding(path, "WL2303", "is not a Git repository: the source hydrator needs one")
         yield from _scheme_problems(path, url, settings)
     yield from _source_tool_problems(("sourceHydrator", "drySource"), hydrator["drySource"])
     yield from _file_reference_problems(("sourceHydrator", "drySource"), hydrator["drySource"], settings)
 
 
-def pin_problems(app: EffectiveApp, policy: str) -> Iterator[tuple[str, bool]]:
-    """Yield the problems of an app's pin, and for each whether it violates the promotion policy."""
+def pin_problems(app: EffectiveApp, policy: str) -> Iterator[tuple[str, str]]:
+    """Yield the code and text of each problem of an app's pin."""
     known = len(app.pinned_fields) == len(app.pins)
     if app.pin is not None and known and not app.has_pinnable_field:
         text = f'the pin of "{app.app}" has no effect, because each source has a targetRevision'
-        yield (
-            f'{text}: name the source that the pin is for, pins = ["sources.NAME"], or remove its targetRevision',
-            False,
-        )
+        remedy = 'name the source that the pin is for, pins = ["sources.NAME"], or remove its targetRevision'
+        yield "WL2305", f"{text}: {remedy}"
     if app.pin is None and not app.revision:
         text = f'"{app.app}" has no value for {app.pins[0]}, which a pin sets'
-        yield f'{text}: pin it here, "{app.app}@TAG", or set a value in the app', False
+        yield "WL2305", f'{text}: pin it here, "{app.app}@TAG", or set a value in the app'
     if policy == "any":
         return
     if app.revision and app.revision_kind not in ("commit", required_kind(policy, app.takes_commits)):
         wanted = required_kind_name(policy, app.takes_commits)
         text = f"environment {app.environment} runs {wanted} only, and {quoted_excerpt(app.revision)} is not one"
-        yield f'{text}: pin it here, "{app.app}@<{wanted.split()[-1][:-1]}>"', True
+        yield "WL3109", f'{text}: pin it here, "{app.app}@<{wanted.split()[-1][:-1]}>"'
     for source in app.fixed_sources:
         wanted = str(source.get("targetRevision", "HEAD"))
         # A chart has versions and no commits.
         kind = required_kind(policy, "chart" not in source)
         if revision_kind(wanted, False, in_git="chart" not in source) not in ("commit", kind):
             text = f"environment {app.environment} runs {policy}s only, and source {quoted_excerpt(source['repoURL'])}"
-            yield f"{text} follows {quoted_excerpt(wanted)}: write a {policy} as its targetRevision", True
+            yield "WL3109", f"{text} follows {quoted_excerpt(wanted)}: write a {policy} as its targetRevision"
 
 
 def _pinned_field_problems(app: EffectiveApp) -> Iterator[Finding]:
@@ -216,11 +220,11 @@ def _pinned_field_problems(app: EffectiveApp) -> Iterator[Finding]:
         try:
             field = find_pinned_field(app.fields, name)
         except UnknownFieldError as error:
-            yield Finding(("pins", index), str(error))
+            yield Finding(("pins", index), "WL2305", str(error))
             continue
         if field.image and app.pin is not None and not _IMAGE_TAG.fullmatch(app.pin):
             text = f"{quoted_excerpt(app.pin)} in {app.environment} is not the tag or digest of an image"
-            yield Finding(("pins", index), f"{text}: pin another one")
+            yield Finding(("pins", index), "WL2305", f"{text}: pin another one")
 
 
 def _name_problems(app: EffectiveApp) -> Iterator[Finding]:
@@ -228,11 +232,11 @@ def _name_problems(app: EffectiveApp) -> Iterator[Finding]:
     name, place = app.application, ("name",) if "name" in app.fields else ()
     if len(name) > _MAX_APPLICATION_LENGTH:
         text = f"{quoted_excerpt(name)} is longer than {_MAX_APPLICATION_LENGTH} characters: shorten it"
-        yield Finding(place, text)
+        yield Finding(place, "WL2309", text)
     elif any(release == name and len(name) > _MAX_RELEASE_LENGTH for _, release in app.releases):
         remedy = f"set helm.releaseName, at most {_MAX_RELEASE_LENGTH} characters"
         text = f"{quoted_excerpt(name)} is too long for a Helm release: {remedy}"
-        yield Finding(place, f"{text}, or kustomize or directory = {{}} where Helm does not render it")
+        yield Finding(place, "WL2309", f"{text}, or kustomize or directory = {{}} where Helm does not render it")
 
 
 def _sync_policy_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
@@ -243,27 +247,29 @@ def _sync_policy_problems(app: EffectiveApp, settings: ValidationSettings) -> It
         since = SYNC_OPTIONS.get(option)
         if since and major_minor(since) > major_minor(settings.argocd_version):
             text = f'"{option}" {too_new_message(since, settings.argocd_version)}'
-            yield Finding(("syncPolicy", "syncOptions", index), text)
+            yield Finding(("syncPolicy", "syncOptions", index), "WL2310", text)
         other = seen.setdefault(option.partition("=")[0], option)
         if index != options.index(other):
-            yield Finding(("syncPolicy", "syncOptions", index), f'"{option}" and "{other}" are one option: keep one')
+            yield Finding(
+                ("syncPolicy", "syncOptions", index), "WL2307", f'"{option}" and "{other}" are one option: keep one'
+            )
     if "managedNamespaceMetadata" in policy and "CreateNamespace=true" not in options:
         text = "has no effect: add the sync option CreateNamespace=true, or remove it"
-        yield Finding(("syncPolicy", "managedNamespaceMetadata"), text)
+        yield Finding(("syncPolicy", "managedNamespaceMetadata"), "WL2307", text)
     for kind, table in policy.get("managedNamespaceMetadata", {}).items():
-        for path, text, is_violation in managed_namespace_problems(table, kind, app):
-            yield Finding(("syncPolicy", "managedNamespaceMetadata", kind, *path), text, is_violation)
+        for path, code, text in managed_namespace_problems(table, kind, app):
+            yield Finding(("syncPolicy", "managedNamespaceMetadata", kind, *path), code, text)
 
 
 def _app_metadata_problems(app: EffectiveApp) -> Iterator[Finding]:
     for table in ("labels", "annotations"):
-        for path, text, is_violation in metadata_problems(app.fields.get(table, {}), table):
-            yield Finding((table, *path), text, is_violation)
+        for path, code, text in metadata_problems(app.fields.get(table, {}), table):
+            yield Finding((table, *path), code, text)
     annotations = app.fields.get("annotations", {})
     size = sum(len(f"{key}{value}".encode()) for key, value in annotations.items())
     if size > _MAX_ANNOTATIONS_BYTES:
         limit = f"Kubernetes accepts {_MAX_ANNOTATIONS_BYTES:,} bytes in all annotations of an object"
-        yield Finding(("annotations",), f"has {size:,} bytes, and {limit}: remove some of them")
+        yield Finding(("annotations",), "WL2309", f"has {size:,} bytes, and {limit}: remove some of them")
 
 
 def _object_size_problems(app: EffectiveApp) -> Iterator[Finding]:
@@ -274,7 +280,9 @@ def _object_size_problems(app: EffectiveApp) -> Iterator[Finding]:
     if sum(sizes.values()) > _MAX_OBJECT_BYTES:
         largest = max(sizes, key=sizes.__getitem__)
         limit = f"etcd accepts objects of {_MAX_OBJECT_BYTES:,} bytes"
-        yield Finding((largest,), f"makes the Application {sum(sizes.values()):,} bytes large, and {limit}: shorten it")
+        yield Finding(
+            (largest,), "WL2309", f"makes the Application {sum(sizes.values()):,} bytes large, and {limit}: shorten it"
+        )
 
 
 def _raw_spec_problems(app: EffectiveApp, settings: ValidationSettings) -> Iterator[Finding]:
@@ -282,27 +290,29 @@ def _raw_spec_problems(app: EffectiveApp, settings: ValidationSettings) -> Itera
     keys = {field.lower(): key for field, key in _SPEC_FIELDS_WITH_KEYS.items()}
     for key in sorted(app.fields.get("spec", {})):
         if key.lower() in keys:  # Go reads the names of fields in any case.
-            yield Finding(("spec", key), f"has its own key in the registry: use {keys[key.lower()]}")
+            yield Finding(("spec", key), "WL2311", f"has its own key in the registry: use {keys[key.lower()]}")
         elif not _FIELD_NAME.fullmatch(key):
-            yield Finding(("spec", key), f"{quoted_excerpt(key)} is not the name of a field: use letters and digits")
+            yield Finding(
+                ("spec", key), "WL2311", f"{quoted_excerpt(key)} is not the name of a field: use letters and digits"
+            )
         elif major_minor(settings.argocd_version) <= major_minor(NEWEST_KNOWN_ARGOCD):
             text = f"is not a field of an Application in Argo CD {settings.argocd_version}: remove it"
-            yield Finding(("spec", key), text)
+            yield Finding(("spec", key), "WL2311", text)
 
 
 def project_problems(name: str, fields: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield each problem of project `name`: what Argo CD rejects, or silently reads differently."""
-    for path, text, is_violation in metadata_problems(fields.get("labels", {}), "labels"):
-        yield Finding(("labels", *path), text, is_violation)
+    for path, code, text in metadata_problems(fields.get("labels", {}), "labels"):
+        yield Finding(("labels", *path), code, text)
     yield from _project_destination_problems(fields)
     for index, window in enumerate(fields.get("syncWindows", ())):
         if not any(map(window.get, _WINDOW_SELECTORS)):
             text = f"a sync window selects nothing: add one of {', '.join(_WINDOW_SELECTORS)}"
-            yield Finding(("syncWindows", index), text)
+            yield Finding(("syncWindows", index), "WL2313", text)
     yield from _role_problems(name, fields)
     yield from _service_account_problems(fields)
     if "signatureKeys" in fields and "sourceIntegrity" in fields:
-        yield Finding(("signatureKeys",), "is ignored by Argo CD beside sourceIntegrity: keep one")
+        yield Finding(("signatureKeys",), "WL2302", "is ignored by Argo CD beside sourceIntegrity: keep one")
 
 
 def find_project_denials(
@@ -330,19 +340,19 @@ def _project_destination_problems(fields: Mapping[str, Any]) -> Iterator[Finding
     for index, destination in enumerate(fields.get("destinations", ())):
         at: KeyPath = ("destinations", index)
         if "server" not in destination and "name" not in destination:
-            yield Finding(at, "a destination needs a server or a name: add one")
+            yield Finding(at, "WL2313", "a destination needs a server or a name: add one")
         for key, value in destination.items():
             if value == "!*":
-                yield Finding((*at, key), _DENIES_ALL_MESSAGE)
+                yield Finding((*at, key), "WL2313", _DENIES_ALL_MESSAGE)
         # Argo CD does not distinguish the server "a" from the cluster named "a" here.
         place = destination.get("server") or destination.get("name", ""), destination["namespace"]
         if place in seen and destination not in fields["destinations"][:index]:
             text = f"{quoted_excerpt(place[0])} with namespace {quoted_excerpt(place[1])}"
-            yield Finding(at, f"Argo CD has {text} twice: remove one")
+            yield Finding(at, "WL2313", f"Argo CD has {text} twice: remove one")
         seen.add(place)
     for index, repository in enumerate(fields.get("sourceRepos", ())):
         if repository == "!*":
-            yield Finding(("sourceRepos", index), _DENIES_ALL_MESSAGE)
+            yield Finding(("sourceRepos", index), "WL2313", _DENIES_ALL_MESSAGE)
 
 
 def _service_account_problems(fields: Mapping[str, Any]) -> Iterator[Finding]:
@@ -351,10 +361,10 @@ def _service_account_problems(fields: Mapping[str, Any]) -> Iterator[Finding]:
         at: KeyPath = ("destinationServiceAccounts", index)
         for key in ("server", "namespace", "defaultServiceAccount"):
             if "!" in account.get(key, ""):
-                yield Finding((*at, key), "cannot deny: remove '!'")
+                yield Finding((*at, key), "WL2313", "cannot deny: remove '!'")
         place = account["server"], account.get("namespace", "")
         if place in seen and account not in fields["destinationServiceAccounts"][:index]:
-            yield Finding(at, "the server and namespace of another entry: keep one")
+            yield Finding(at, "WL2313", "the server and namespace of another entry: keep one")
         seen.add(place)
 
 
@@ -363,14 +373,14 @@ def _role_problems(name: str, fields: Mapping[str, Any]) -> Iterator[Finding]:
     for index, role in enumerate(fields.get("roles", ())):
         if role["name"] in seen:
             text = f"{quoted_excerpt(role['name'])} is the name of two roles: rename one"
-            yield Finding(("roles", index, "name"), text)
+            yield Finding(("roles", index, "name"), "WL2313", text)
         seen.add(role["name"])
         for place, policy in enumerate(role.get("policies", ())):
             parts = [part.strip() for part in policy.split(",")]
             at: KeyPath = ("roles", index, "policies", place)
             if parts[1] != f"proj:{name}:{role['name']}":
                 text = f'the second field must be "proj:{name}:{role["name"]}"'
-                yield Finding(at, f"{quoted_excerpt(policy)} names another role: {text}")
+                yield Finding(at, "WL2313", f"{quoted_excerpt(policy)} names another role: {text}")
             if not re.fullmatch(rf"{re.escape(name)}(?:/[*a-zA-Z0-9_.-]+){{1,2}}", parts[4]):
                 text = f'the fifth field must be "{name}/<application>" or "{name}/*"'
-                yield Finding(at, f"{quoted_excerpt(policy)} names another project: {text}")
+                yield Finding(at, "WL2313", f"{quoted_excerpt(policy)} names another project: {text}")

@@ -68,10 +68,10 @@ class RegistryBuilder:
         self.effective_by_listing: dict[tuple[str, registry.Listing], EffectiveApp] = {}
         self._built_environments: dict[str, registry.Environment] = {}
 
-    def add_root_problem(self, path: KeyPath, text: str, *, is_violation: bool = False) -> None:
+    def add_root_problem(self, path: KeyPath, code: str, text: str) -> None:
         """Report a problem with the root file's value at `path`."""
         if self.root is not None:
-            self.report.add_value_problem(self.root, path, text, is_violation=is_violation)
+            self.report.add_value_problem(self.root, path, code, text)
 
     @property
     def newest_version(self) -> str:
@@ -123,7 +123,7 @@ class RegistryBuilder:
         if first is not document:
             where = format_position(first, first.key_position(("apps", name)))
             text = f"defined twice: first in {where}; keep one of them"
-            self.report.add_key_problem(document, ("apps", name), text)
+            self.report.add_key_problem(document, ("apps", name), "WL2108", text)
         elif shaped.table is not None:
             # The name of an app is also its default namespace and project.
             also: tuple[KeyPath, ...] = () if NAME_PATTERN.fullmatch(name) else (("namespace",), ("project",))
@@ -177,12 +177,12 @@ class RegistryBuilder:
         team, app = self.team_by_file.get(document.name), self.apps.get(name)
         if team and app and app.document is document and app.layer["team"] != team:
             text = f'{quoted_excerpt(app.layer["team"])} in a file of team "{team}": move the app to a file of its team'
-            self.report.add_value_problem(document, ("apps", name, "team"), text, is_violation=True)
+            self.report.add_value_problem(document, ("apps", name, "team"), "WL3207", text)
 
-    def add_entry_problem(self, app: str, environment: str, text: str, *, is_violation: bool = False) -> None:
+    def add_entry_problem(self, app: str, environment: str, code: str, text: str) -> None:
         """Report a problem with an app's entry in an environment's promotion list."""
         entry = self.entries_by_app[app][environment]
-        self.report.add_problem_at_path(entry.document, entry.path, text, is_violation=is_violation)
+        self.report.add_problem_at_path(entry.document, entry.path, code, text)
 
     def add_finding(self, app: str, environment: str, finding: Finding) -> None:
         """Report a problem of an effective app where the best matching layer sets the value."""
@@ -194,7 +194,7 @@ class RegistryBuilder:
             layers.append((self.root, ("defaults",), self.defaults))
         depths = [_matching_depth(values, finding.path) for _, _, values in layers]
         best, at, _ = layers[depths.index(max(depths))] if any(depths) else (document, own, layer)
-        self.report.add_value_problem(best, at + finding.path, finding.text, is_violation=finding.is_violation)
+        self.report.add_value_problem(best, at + finding.path, finding.code, finding.text)
 
 
 def _matching_depth(value: Any, path: KeyPath) -> int:

@@ -106,6 +106,7 @@ def _escape_pattern(pattern: str) -> str:
     if _WRITABLE_PATTERN.fullmatch(pattern):
         return re.sub("[ #]", r"\\\g<0>", pattern)
     raise RefusedError(
+        "WL3302",
         f"{pattern} cannot be written in CODEOWNERS",
         remedy="rename the file or folder: letters, digits, spaces, '.', '_', '-'",
         not_done="nothing was written",
@@ -146,6 +147,7 @@ def _split_at_block(lines: list[str]) -> tuple[list[str], list[str]]:
         return lines, []
     if len(begins) != 1 or len(ends) != 1 or ends[0] < begins[0]:
         raise RefusedError(
+            "WL3302",
             "CODEOWNERS does not have exactly one pair of the lines that mark what workloads writes",
             remedy=f'leave one "{BLOCK_BEGIN}" and, below it, one "{BLOCK_END}"',
             not_done="nothing was written",

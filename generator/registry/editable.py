@@ -150,7 +150,7 @@ class EditableRegistry:
         except edit.EditError as error:
             text = "cannot be edited in this layout: edit it by hand, or write the table with a [header]"
             key = format_key_path(error.path)
-            problem = Problem(0, error.position.line, error.position.column, document.name, key, text)
+            problem = Problem(0, error.position.line, error.position.column, document.name, key, text, "WL2005")
             raise RegistryError([problem], document.name) from error
         if after.text == document.text:
             return self

@@ -44,10 +44,13 @@ def find_registry(explicit_path: str | None, start: Path | None = None) -> Path:
         root = _find_including_registry(path)
         if root:
             raise UsageError(
-                f"{path} is not a root file: {root} includes it", remedy=f"pass the root file: --registry {root}"
+                "WL2004",
+                f"{path} is not a root file: {root} includes it",
+                remedy=f"pass the root file: --registry {root}",
             )
         return path
     raise LocalError(
+        "WL2003",
         f"no {REGISTRY_NAME} here or in any folder above",
         remedy="change into the repository that holds it, or name it with --registry FILE; to write a first one, run "
         "workloads init, or workloads import for Applications that exist",
@@ -112,7 +115,7 @@ class FolderFiles:
         real = Path(os.path.realpath(path))
         if not real.is_relative_to(self._resolved_root):
             remedy = "it is a link, or below one, that leads out of the folder: put the file itself there"
-            raise UsageError(f"{path} is outside of {self._root}", remedy=remedy)
+            raise UsageError("WL2004", f"{path} is outside of {self._root}", remedy=remedy)
         return read_regular_file(path)
 
     def list_matching(self, pattern: str) -> list[str]:
@@ -258,13 +261,13 @@ def read_regular_file(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise LocalError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise LocalError("WL6001", f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise LocalError(f"{path} is not a regular file", remedy="name the registry file itself")
+            raise LocalError("WL6001", f"{path} is not a regular file", remedy="name the registry file itself")
         with os.fdopen(handle, "rb", closefd=False) as file:
             return file.read(_MAX_BYTES + 1)
     except OSError as error:
-        raise LocalError(f"{path} cannot be read: {error.strerror}") from error
+        raise LocalError("WL6001", f"{path} cannot be read: {error.strerror}") from error
     finally:
         os.close(handle)

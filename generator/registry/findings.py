@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
 
 class Finding(NamedTuple):
-    """A problem at a path of some table; `is_violation` marks a violation of tenancy or policy."""
+    """A problem of the kind `code` at a path of some table."""
 
     path: KeyPath
+    code: str
     text: str
-    is_violation: bool = False

@@ -92,7 +92,7 @@ class RepositoryGrants:
                 others = (other for other in grants[:index] if not grant.agrees_with(other))
                 other = next((other for other in others if grant.overlaps(other)), None)
                 if other is not None:
-                    yield Finding(grant.place, _overlap_message(grant, other), True)
+                    yield Finding(grant.place, "WL3206", _overlap_message(grant, other))
 
     def find_violations(self, team: str, path: KeyPath, source: Layer, url: str) -> Iterator[Finding]:
         """Yield what a source uses that its team may not use; `path` is that of the source in the app."""
@@ -100,18 +100,18 @@ class RepositoryGrants:
         if not any(grant_covers_url(grant.url, url) for grant in self._by_team[team]):
             if not self._has_invalid_grant(team, url):
                 remedy = f"add it to teams.{team}.repositories in the root file"
-                yield Finding(place, f'{shown} is not granted to team "{team}": {remedy}', True)
+                yield Finding(place, "WL3201", f'{shown} is not granted to team "{team}": {remedy}')
             return
         nearest = self._find_nearest(repository_key(url))
         usable = [grant for grant in nearest if grant.is_for(team)]
         chart = source.get("chart")
         if not usable:
             text = f"{shown} {nearest[0].owner}, whose grant is more specific: use another repository"
-            yield Finding(place, text, True)
+            yield Finding(place, "WL3201", text)
         elif all(grant.charts is not None and chart not in grant.charts for grant in usable):
             charts = ", ".join(chart for grant in usable for chart in grant.charts or ())
             text = f"only these charts of {shown} are shared: {charts}"
-            yield Finding((*path, "chart") if chart else place, f"{text}: use one of them", True)
+            yield Finding((*path, "chart") if chart else place, "WL3201", f"{text}: use one of them")
         elif all(grant.folder is not None for grant in usable) and not self._has_invalid_grant(team, url):
             yield from _folder_violations(team, path, source, [str(grant.folder) for grant in usable])
 
@@ -158,12 +158,12 @@ def _folder_violations(team: str, path: KeyPath, source: Layer, folders: Sequenc
     remedy = f'use a path below {" or ".join(folders)}, which team "{team}" is granted'
     folder = source.get("path")
     if "chart" in source:
-        yield Finding((*path, "chart"), f"a chart is in no folder: {remedy}", True)
+        yield Finding((*path, "chart"), "WL3204", f"a chart is in no folder: {remedy}")
     elif (folder is not None or "ref" not in source) and not is_in_granted_folder("", folder or ".", folders):
-        yield Finding((*path, "path"), f"{quoted_excerpt(folder or '.')} is not granted: {remedy}", True)
+        yield Finding((*path, "path"), "WL3204", f"{quoted_excerpt(folder or '.')} is not granted: {remedy}")
     for file in list_file_references(source):
         if not file.ref and not is_in_granted_folder(file.folder, file.path, folders):
-            yield Finding((*path, *file.key), f"{quoted_excerpt(file.text)} is not granted: {remedy}", True)
+            yield Finding((*path, *file.key), "WL3204", f"{quoted_excerpt(file.text)} is not granted: {remedy}")
 
 
 def is_in_granted_folder(base: str, path: str, folders: Sequence[str]) -> bool:
@@ -204,9 +204,9 @@ class NamespaceGrants:
             )
             if other is not None and other[1] != place[1]:
                 text = f'namespace {quoted_excerpt(entry)} belongs to team "{other[1]}": remove it from one of the two teams'  # noqa: E501
-                yield Finding(place, f"{text}, or share it: [namespaces.{entry}] teams", True)
+                yield Finding(place, "WL3206", f"{text}, or share it: [namespaces.{entry}] teams")
             elif shared := next((name for name in self._shared if _compile(entry).fullmatch(name)), None):
-                yield Finding(place, f'namespace "{shared}" is shared: remove it here or in namespaces', True)
+                yield Finding(place, "WL3206", f'namespace "{shared}" is shared: remove it here or in namespaces')
             exact.setdefault(entry, place)
             if "*" in entry:
                 globs.append((place, entry))

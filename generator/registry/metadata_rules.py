@@ -48,17 +48,21 @@ def metadata_problems(table: Mapping[str, str], kind: str) -> Iterator[Finding]:
     """Yield the labels or annotations that Kubernetes or this generator does not accept."""
     for key, value in table.items():
         if key in _FORBIDDEN_ANNOTATIONS or key.startswith("helm.sh/hook"):
-            yield Finding((key,), _FORBIDDEN_ANNOTATIONS.get(key, _FORBIDDEN_ANNOTATIONS["helm.sh/hook"]), True)
+            yield Finding((key,), "WL3208", _FORBIDDEN_ANNOTATIONS.get(key, _FORBIDDEN_ANNOTATIONS["helm.sh/hook"]))
         elif key == SYNC_OPTIONS_ANNOTATION and not _SYNC_OPTIONS_VALUE.fullmatch(value):
-            yield Finding((key,), f'{quoted_excerpt(value)} is not a list of options: write "Delete=false,Prune=false"')
+            yield Finding(
+                (key,), "WL2308", f'{quoted_excerpt(value)} is not a list of options: write "Delete=false,Prune=false"'
+            )
         elif key == SYNC_OPTIONS_ANNOTATION and "Force=true" in value:
             text = f"{quoted_excerpt(value)} would delete and recreate the object with each sync: remove Force=true"
-            yield Finding((key,), text, True)
+            yield Finding((key,), "WL3208", text)
         elif not _QUALIFIED_NAME.fullmatch(key):
-            yield Finding((key,), f"{quoted_excerpt(key)} is not a Kubernetes {kind[:-1]} key: write [prefix/]name")
+            yield Finding(
+                (key,), "WL2308", f"{quoted_excerpt(key)} is not a Kubernetes {kind[:-1]} key: write [prefix/]name"
+            )
         elif kind == "labels" and not _LABEL_VALUE.fullmatch(value):
             text = f"{quoted_excerpt(value)} is not a label value: use at most 63 letters, digits, '-', '_' and '.'"
-            yield Finding((key,), text)
+            yield Finding((key,), "WL2308", text)
 
 
 def managed_namespace_problems(table: Mapping[str, str], kind: str, app: EffectiveApp) -> Iterator[Finding]:
@@ -68,8 +72,8 @@ def managed_namespace_problems(table: Mapping[str, str], kind: str, app: Effecti
             yield finding
     if "app.kubernetes.io/instance" in table:
         text = "would make Argo CD take the namespace for an object of that name: remove it"
-        yield Finding(("app.kubernetes.io/instance",), text, True)
+        yield Finding(("app.kubernetes.io/instance",), "WL3208", text)
     # Since 3.4, Argo CD tracks a namespace that it creates only by this annotation.
     tracked = f"{app.application}:/Namespace:{app.namespace}/{app.namespace}"
     if table.get(_TRACKING_ANNOTATION, tracked) != tracked:
-        yield Finding((_TRACKING_ANNOTATION,), f'names another Application or namespace: write "{tracked}"', True)
+        yield Finding((_TRACKING_ANNOTATION,), "WL3208", f'names another Application or namespace: write "{tracked}"')

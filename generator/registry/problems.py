@@ -51,6 +51,13 @@ _BOUND_MESSAGES = {
     "too_long": "has {actual_length} characters: shorten it to {max_length}",
     "too_short": "is an empty list, which differs from no list: remove it",
 }
+#: The code of each type of finding; of all others it is WL2106, the form of a value.
+_CODES = {
+    WRONG_TYPE_ERROR: "WL2103",
+    **dict.fromkeys(_EXPECTED_TYPES, "WL2103"),
+    **dict.fromkeys(_BOUND_MESSAGES, "WL2104"),
+    "literal_error": "WL2105",
+}
 
 
 class TooManyProblemsError(Exception):
@@ -76,24 +83,22 @@ class ProblemCollector:
         """The position of a file in reading order; the first file requested is the root."""
         return self._file_order.setdefault(name, len(self._file_order))
 
-    def add_problem(
-        self, name: str, line: int, column: int, text: str, key: str = "", is_violation: bool = False
-    ) -> None:
+    def add_problem(self, name: str, line: int, column: int, code: str, text: str, key: str = "") -> None:
         """Add a problem at a 1-based position of a file. Raises TooManyProblemsError at the limit."""
         if len(self.problems) >= MAX_PROBLEMS:
             raise TooManyProblemsError
-        self.problems.append(Problem(self.file_order(name), line, column, name, key, text, is_violation))
+        self.problems.append(Problem(self.file_order(name), line, column, name, key, text, code))
 
     def add_note(self, document: Document, path: KeyPath, text: str) -> None:
         """Add a note about a valid value."""
         line, column = document.value_position(path)
         order = self.file_order(document.name)
-        self.notes.append(Problem(order, line, column, document.name, _displayed_key(path), text))
+        self.notes.append(Problem(order, line, column, document.name, _displayed_key(path), text, ""))
 
     def add_syntax_errors(self, name: str, error: TomlError) -> None:
         """Add the problems of a file that is not valid TOML."""
         for position, key, text in error.problems:
-            self.add_problem(name, position.line, position.column, text, key)
+            self.add_problem(name, position.line, position.column, "WL2001", text, key)
 
     def record_removed_elements(self, document: Document, paths: Iterable[KeyPath]) -> None:
         """Record elements removed from lists before validation, so that later indexes map to the file."""
@@ -101,27 +106,27 @@ class ProblemCollector:
             if isinstance(path[-1], int):
                 self._removed_indexes[document.name, path[:-1]].append(path[-1])
 
-    def add_value_problem(self, document: Document, path: KeyPath, text: str, *, is_violation: bool = False) -> None:
+    def add_value_problem(self, document: Document, path: KeyPath, code: str, text: str) -> None:
         """Add a problem of the value at `path`, or of the nearest enclosing table in the file."""
         place: KeyPath = ()
         for part in path:
             place += (self._index_in_file(document, place, part) if isinstance(part, int) else part,)
-        self.add_problem_at_path(document, place, text, is_violation=is_violation)
+        self.add_problem_at_path(document, place, code, text)
 
     def _index_in_file(self, document: Document, path: KeyPath, index: int) -> int:
         for left_out in sorted(self._removed_indexes.get((document.name, path), ())):
             index += left_out <= index
         return index
 
-    def add_problem_at_path(self, document: Document, path: KeyPath, text: str, *, is_violation: bool = False) -> None:
+    def add_problem_at_path(self, document: Document, path: KeyPath, code: str, text: str) -> None:
         """Like `add_value_problem`, for a path in the file itself instead of in the validated data."""
         position = document.value_position(path)
-        self.add_problem(document.name, position.line, position.column, text, _displayed_key(path), is_violation)
+        self.add_problem(document.name, position.line, position.column, code, text, _displayed_key(path))
 
-    def add_key_problem(self, document: Document, path: KeyPath, text: str) -> None:
+    def add_key_problem(self, document: Document, path: KeyPath, code: str, text: str) -> None:
         """Add a problem of the key at `path`."""
         position = document.key_position(path)
-        self.add_problem(document.name, position.line, position.column, text, _displayed_key(path))
+        self.add_problem(document.name, position.line, position.column, code, text, _displayed_key(path))
 
     def add_validation_error(
         self, document: Document, table_path: KeyPath, model: type[BaseModel], raw: Any, error: ValidationError
@@ -129,24 +134,24 @@ class ProblemCollector:
         """Add every pydantic error of the table `raw` at `table_path`, which was validated as `model`."""
         if error.error_count() > MAX_PROBLEMS:
             text = f"has {error.error_count()} problems: is this meant to be a registry?"
-            self.add_problem_at_path(document, table_path, text)
+            self.add_problem_at_path(document, table_path, "WL2002", text)
             return
         for finding in error.errors(include_url=False):
             path = resolve_error_path(raw, finding["loc"])
             last = path[-1] if path else ""
             if finding["type"] == "extra_forbidden":
                 known = _keys_of_table_at(model, path[:-1])
-                self.add_key_problem(document, table_path + path, unknown_key_message(str(last), known))
+                self.add_key_problem(document, table_path + path, "WL2101", unknown_key_message(str(last), known))
             elif finding["type"] == "missing":
                 text = f"{format_key_path(path[-1:])} is missing: add {'it' if path != ('version',) else 'version = 2'}"
                 if not document.data:
                     text = "is empty: remove it, and run 'workloads init', or 'workloads import' for what exists"
-                self.add_problem_at_path(document, table_path + path[:-1], text)
+                self.add_problem_at_path(document, table_path + path[:-1], "WL2102", text)
             elif last == "[key]":
-                self.add_key_problem(document, table_path + path[:-1], finding["msg"])
+                self.add_key_problem(document, table_path + path[:-1], "WL2106", finding["msg"])
             else:
                 text = _finding_message(finding, document, table_path + path)
-                self.add_problem_at_path(document, table_path + path, text)
+                self.add_problem_at_path(document, table_path + path, _CODES.get(finding["type"], "WL2106"), text)
 
 
 def _literal_text(document: Document, path: KeyPath) -> str:
@@ -244,7 +249,7 @@ def suggest_name(word: str, candidates: Collection[str]) -> str:
 def require_known_name(name: str, names: Collection[str], kind: str) -> None:
     """Raise UsageError, with the nearest match or a few choices, if `name` is not among `names`."""
     if name not in names:
-        raise UsageError(f'unknown {kind} "{name}"{suggest_name(name, names)}')
+        raise UsageError("WL1005", f'unknown {kind} "{name}"{suggest_name(name, names)}')
 
 
 def require_known_names(chosen: Iterable[str], names: Collection[str], kind: str) -> None:
@@ -320,7 +325,7 @@ def find_model_problems(model: type[BaseModel], data: Any, argocd_version: str) 
         model.model_validate(data, context={"argocd_version": argocd_version})
     except ValidationError as error:
         for finding in error.errors(include_url=False):
-            yield Finding(resolve_error_path(data, finding["loc"]), str(finding["msg"]))
+            yield Finding(resolve_error_path(data, finding["loc"]), "WL2106", str(finding["msg"]))
 
 
 def _existing_path(data: Any, path: KeyPath) -> KeyPath:

@@ -81,7 +81,9 @@ def read_declarations(
     raw = files.read_bytes(root_name)
     prefix = "" if display_folder == "." else f"{display_folder}/"
     if raw is None:
-        raise LocalError(f"{prefix}{root_name} does not exist", remedy="name the registry with --registry FILE")
+        raise LocalError(
+            "WL2003", f"{prefix}{root_name} does not exist", remedy="name the registry with --registry FILE"
+        )
     draft = RegistryBuilder(parsed)
     report, stopped = draft.report, ""
     try:
@@ -152,21 +154,21 @@ def _named_tables(builder: RegistryBuilder, document: Document, section: str) ->
     entries = document.data.get(section, {})
     if not isinstance(entries, dict):
         text = f"is {toml_type_name(entries)}, but must be a table of tables, [{section}.NAME]"
-        builder.report.add_value_problem(document, (section,), text)
+        builder.report.add_value_problem(document, (section,), "WL2103", text)
         return
     for name, raw in entries.items():
         wrong = name_problem(name, MAX_APP_NAME_LENGTH if section == "apps" else 63)
         if wrong:
             named = section == "apps" and APPLICATION_NAME.fullmatch(name)
             hint = f'; for the name of the Application, write name = "{name}"' if named else ""
-            builder.report.add_key_problem(document, (section, name), wrong + hint)
+            builder.report.add_key_problem(document, (section, name), "WL2106", wrong + hint)
         yield name, raw
 
 
 def _read_included_tables(builder: RegistryBuilder, document: Document) -> None:
     for key in sorted(document.data.keys() - model.IncludedFile.model_fields.keys()):
-        text = _misplaced_key_message(key, model.RootFile, *model.IncludedFile.model_fields)
-        builder.report.add_key_problem(document, (key,), text)
+        code, text = _misplaced_key_problem(key, model.RootFile, *model.IncludedFile.model_fields)
+        builder.report.add_key_problem(document, (key,), code, text)
     for name, raw in _named_tables(builder, document, "apps"):
         builder.declare_app(document, name, builder.validate_table(document, ("apps", name), model.App, raw))
         builder.check_app_owner(document, name)
@@ -174,23 +176,27 @@ def _read_included_tables(builder: RegistryBuilder, document: Document) -> None:
         _read_list_table(builder, document, name, raw)
 
 
-def _misplaced_key_message(key: str, root_model: type[BaseModel], *allowed_keys: str) -> str:
-    """The message for a key that an included file cannot have; says so if the root file can have it."""
+def _misplaced_key_problem(key: str, root_model: type[BaseModel], *allowed_keys: str) -> tuple[str, str]:
+    """The code and message for a key that an included file cannot have; says so if the root file can have it."""
     if key in {info.alias for info in root_model.model_fields.values()}:
-        return "is allowed only in the root file: move it there"
-    return unknown_key_message(key, allowed_keys)
+        return "WL2107", "is allowed only in the root file: move it there"
+    return "WL2101", unknown_key_message(key, allowed_keys)
 
 
 def _read_list_table(builder: RegistryBuilder, document: Document, name: str, raw: Any) -> None:
     at = ("environments", name)
     if name not in builder.declared_names["environments"]:
         hint = suggest_name(name, builder.declared_names["environments"])
-        builder.report.add_key_problem(document, at, f"unknown environment{hint}: declare it in the root file")
+        builder.report.add_key_problem(
+            document, at, "WL2109", f"unknown environment{hint}: declare it in the root file"
+        )
     own = raw
     if isinstance(raw, dict):
         own = {key: value for key, value in raw.items() if key == "apps"}
         for key in raw.keys() - {"apps"}:
-            builder.report.add_key_problem(document, (*at, key), _misplaced_key_message(key, model.Environment, "apps"))
+            builder.report.add_key_problem(
+                document, (*at, key), *_misplaced_key_problem(key, model.Environment, "apps")
+            )
     builder.validate_table(document, at, model.IncludedEnvironment, own)
     builder.add_list_entries(document, name, raw)
 
@@ -212,7 +218,7 @@ def _read_included_documents(
             except GeneratorError as error:
                 wrong = error.message
         if wrong:
-            builder.add_root_problem(("include", index), wrong)
+            builder.add_root_problem(("include", index), "WL2006", wrong)
         document = None if raw is None else builder.parse(display_prefix + name, raw)
         if document is None:
             builder.is_complete = False
@@ -222,7 +228,7 @@ def _read_included_documents(
             builder.team_by_file[document.name] = teams[0]
         else:
             text = _file_owner_problem(builder, name, teams, document)
-            builder.add_root_problem(("include", index), text, is_violation=True)
+            builder.add_root_problem(("include", index), "WL3207", text)
         yield document
 
 

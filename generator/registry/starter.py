@@ -59,7 +59,7 @@ def build_starter_files(request: StarterRequest) -> dict[str, bytes]:
     try:
         editable = read_editable_registry(MemoryFiles(files), REGISTRY_NAME)
     except RegistryError as error:
-        raise UsageError("\n".join(dict.fromkeys(map(_describe_option, error.problems)))) from error
+        raise UsageError("WL1004", "\n".join(dict.fromkeys(map(_describe_option, error.problems)))) from error
     files[SCHEMA_FILE] = format_registry_schema()
     if not request.forge:
         return files

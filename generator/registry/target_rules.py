@@ -22,11 +22,11 @@ MAX_CAPABILITY_APPLICATIONS = 1000
 def argocd_problems(argocd: ArgoCD) -> Iterator[Finding]:
     """Yield the problems of an Argo CD's settings, with paths relative to its table."""
     if argocd.server and argocd.cluster:
-        yield Finding(("cluster",), "an Argo CD has both a server and a cluster: keep one")
+        yield Finding(("cluster",), "WL2302", "an Argo CD has both a server and a cluster: keep one")
     yield from _destination_problems({"server": argocd.server, "cluster": argocd.cluster}, argocd)
     if argocd.is_eks_capability and argocd.namespaces[0] != argocd.namespaces[1]:
         text = f"{_CAPABILITY} has one namespace for Applications and projects: remove projectNamespace"
-        yield Finding(("projectNamespace",), text)
+        yield Finding(("projectNamespace",), "WL2312", text)
 
 
 def environment_problems(environment: Environment) -> Iterator[Finding]:
@@ -37,11 +37,13 @@ def environment_problems(environment: Environment) -> Iterator[Finding]:
         return
     wanted = f'write server = {_ARN_EXAMPLE}, or cluster = "NAME"'
     if not environment.server and not environment.cluster:
-        yield Finding((), f"has no server or cluster, and {_CAPABILITY} does not know {IN_CLUSTER_SERVER}: {wanted}")
+        yield Finding(
+            (), "WL2312", f"has no server or cluster, and {_CAPABILITY} does not know {IN_CLUSTER_SERVER}: {wanted}"
+        )
     elif environment.shards is not None and environment.argocd_destination == ("server", IN_CLUSTER_SERVER):
         text = f"{_CAPABILITY} does not know {IN_CLUSTER_SERVER}"
         remedy = f"set server or cluster in [argocd.instances.{environment.argocd}]"
-        yield Finding(("shards",), f"{text}: {remedy}, to the cluster that it runs in")
+        yield Finding(("shards",), "WL2312", f"{text}: {remedy}, to the cluster that it runs in")
 
 
 def app_problems_of_target(app: EffectiveApp, argocd: ArgoCD) -> Iterator[Finding]:
@@ -54,7 +56,7 @@ def app_problems_of_target(app: EffectiveApp, argocd: ArgoCD) -> Iterator[Findin
     for at, source in sources.items():
         if "plugin" in source:
             text = f"{_CAPABILITY} has no config management plugins: use helm, kustomize or directory"
-            yield Finding((*at, "plugin"), text)
+            yield Finding((*at, "plugin"), "WL2312", text)
 
 
 def project_problems_of_target(fields: Mapping[str, Any], argocd: ArgoCD) -> Iterator[Finding]:
@@ -62,18 +64,18 @@ def project_problems_of_target(fields: Mapping[str, Any], argocd: ArgoCD) -> Ite
     for index, namespace in enumerate(fields.get("sourceNamespaces", ())):
         if argocd.is_eks_capability and namespace != argocd.namespace:
             text = f'{_CAPABILITY} has Applications in its own namespace only, "{argocd.namespace}": remove'
-            yield Finding(("sourceNamespaces", index), f"{text} {quoted_excerpt(namespace)}")
+            yield Finding(("sourceNamespaces", index), "WL2312", f"{text} {quoted_excerpt(namespace)}")
         elif not argocd.is_eks_capability and namespace == argocd.namespace:
             text = f"Argo CD's own namespace {quoted_excerpt(namespace)} is always allowed: remove it"
-            yield Finding(("sourceNamespaces", index), text)
+            yield Finding(("sourceNamespaces", index), "WL2313", text)
     for index, role in enumerate(fields.get("roles", ())):
         for place, policy in enumerate(role.get("policies", ())):
             if policy.split(",")[3].strip() == "rollback" and major_minor(argocd.version) < (3, 6):
                 text = f"the action rollback {too_new_message('3.6', argocd.version)}"
-                yield Finding(("roles", index, "policies", place), text)
+                yield Finding(("roles", index, "policies", place), "WL2310", text)
     for index, destination in enumerate(fields.get("destinations", ()) if argocd.is_eks_capability else ()):
         for finding in _destination_problems({"server": destination.get("server")}, argocd):
-            yield Finding(("destinations", index, *finding.path), finding.text)
+            yield Finding(("destinations", index, *finding.path), finding.code, finding.text)
 
 
 def hidden_children_note(fields: Mapping[str, Any], argocd_version: str) -> str | None:
@@ -90,10 +92,10 @@ def _destination_problems(fields: Mapping[str, Any], argocd: ArgoCD) -> Iterator
     if not argocd.is_eks_capability:
         wrong = server_url_problem(server) if server else None
         if wrong and EKS_CLUSTER_ARN.fullmatch(str(server)):
-            yield Finding(("server",), f'{wrong}, or set kind = "eks-capability" in argocd')
+            yield Finding(("server",), "WL2312", f'{wrong}, or set kind = "eks-capability" in argocd')
     elif server and not EKS_CLUSTER_ARN.fullmatch(server) and not {"*", "?"} & set(server):
         text = f"{quoted_excerpt(server)} is not a cluster of {_CAPABILITY}: write {_ARN_EXAMPLE}"
-        yield Finding(("server",), text)
+        yield Finding(("server",), "WL2312", text)
     elif cluster == "in-cluster":
         text = f'"in-cluster" is not a cluster of {_CAPABILITY}: write the name by which it is registered'
-        yield Finding(("cluster",), text)
+        yield Finding(("cluster",), "WL2312", text)

@@ -59,15 +59,15 @@ def _team_problems(
     for index, entry in enumerate(team.files):
         wrong = file_entry_problem(entry, root_name) or _uncovered_file_problem(entry, settings.include)
         if wrong:
-            yield Finding(("files", index), wrong)
+            yield Finding(("files", index), "WL2006", wrong)
     for index, namespace in enumerate(team.namespaces):
         if is_reserved_namespace(namespace, reserved) and not team.platform:
             text = f'namespace "{namespace}" is reserved for teams with platform = true: remove it'
-            yield Finding(("namespaces", index), text, True)
+            yield Finding(("namespaces", index), "WL3202", text)
     for index, project in enumerate(team.projects):
         wrong = _reserved_project_problem(project, team, environments)
         if wrong:
-            yield Finding(("projects", index), wrong, True)
+            yield Finding(("projects", index), "WL3203", wrong)
     for index, url in enumerate(team.repositories):
         yield from _scheme_problems(("repositories", index), url, settings)
 
@@ -75,7 +75,7 @@ def _team_problems(
 def _scheme_problems(path: KeyPath, url: str, settings: RootFile) -> Iterator[Finding]:
     if url_scheme(url) in OPT_IN_SCHEMES - set(settings.allow_schemes):
         text = f'{quoted_excerpt(url)} needs allowSchemes = ["{url_scheme(url)}"] in the root file'
-        yield Finding(path, text, True)
+        yield Finding(path, "WL3209", text)
 
 
 def _sharing_problems(teams: Mapping[str, Team], settings: RootFile, reserved: frozenset[str]) -> Iterator[Finding]:
@@ -89,11 +89,13 @@ def _sharing_problems(teams: Mapping[str, Team], settings: RootFile, reserved: f
         for index, team in enumerate(namespace.teams):
             if team in teams and is_reserved_namespace(name, reserved) and not teams[team].platform:
                 text = f'namespace "{name}" is reserved for teams with platform = true: remove "{team}"'
-                yield Finding(("namespaces", name, "teams", index), text, True)
+                yield Finding(("namespaces", name, "teams", index), "WL3202", text)
     for path, names in users:
         for index, team in enumerate(names):
             if team not in teams:
-                yield Finding((*path, index), f"unknown team {quoted_excerpt(team)}{suggest_name(team, teams)}")
+                yield Finding(
+                    (*path, index), "WL2109", f"unknown team {quoted_excerpt(team)}{suggest_name(team, teams)}"
+                )
 
 
 def _uncovered_file_problem(entry: str, include: Collection[str]) -> str | None:
@@ -123,7 +125,7 @@ def _shared_ownership_problems(owners: dict[tuple[str, str], str], name: str, te
             if other != name:
                 shown = f"{key[:-1]} {quoted_excerpt(value)}"
                 text = f'{shown} belongs to team "{other}": remove it from one of the two teams'
-                yield Finding(("teams", name, key, index), text, True)
+                yield Finding(("teams", name, key, index), "WL3206", text)
 
 
 def find_privilege_violations(app_layer: Layer, name: str, team: Team, argocd_version: str) -> Iterator[Finding]:
@@ -131,7 +133,7 @@ def find_privilege_violations(app_layer: Layer, name: str, team: Team, argocd_ve
     for path, privilege in find_privileges(app_layer, argocd_version):
         if privilege not in team.allow:
             text = f'is not allowed for team "{name}": add "{privilege}" to teams.{name}.allow in the root file'
-            yield Finding(path, text, True)
+            yield Finding(path, "WL3205", text)
 
 
 def find_privileges(app_layer: Layer, argocd_version: str) -> Iterator[tuple[KeyPath, str]]:
@@ -193,7 +195,7 @@ class TenancyValidator:
         """Yield everything that `app` uses and its team does not own."""
         wrong = self._project_problem(app.team, app.project)
         if wrong:
-            yield Finding(("project",), wrong, True)
+            yield Finding(("project",), "WL3203", wrong)
         yield from self._namespace_violations(app.team, ("namespace",), app.namespace)
         sources = dict(app.sources_with_paths())
         hydrator = app.fields.get("sourceHydrator", {})
@@ -219,7 +221,7 @@ class TenancyValidator:
                 folders = self._repositories.find_folders(team, urls[file.ref]) if file.ref in urls else None
                 if folders is not None and not is_in_granted_folder(file.folder, file.path, folders):
                     remedy = f'use a path below {" or ".join(folders)}, which team "{team}" is granted'
-                    yield Finding((*at, *file.key), f"{quoted_excerpt(file.text)} is not granted: {remedy}", True)
+                    yield Finding((*at, *file.key), "WL3204", f"{quoted_excerpt(file.text)} is not granted: {remedy}")
 
     def _project_problem(self, team: str, project: str) -> str | None:
         """Why a team may not use a project: it has those named like its apps, and those granted to it."""
@@ -237,7 +239,7 @@ class TenancyValidator:
     def _namespace_violations(self, team: str, path: KeyPath, namespace: str) -> Iterator[Finding]:
         if is_reserved_namespace(namespace, self._reserved_namespaces) and not self._teams[team].platform:
             text = f'namespace "{namespace}" is reserved for teams with platform = true: choose another namespace'
-            yield Finding(path, text, True)
+            yield Finding(path, "WL3202", text)
         elif not self._namespaces.is_granted(namespace, team):
             text = f'namespace "{namespace}" is not granted to team "{team}": add it to teams.{team}.namespaces in the root file'  # noqa: E501
-            yield Finding(path, text, True)
+            yield Finding(path, "WL3202", text)

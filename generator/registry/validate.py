@@ -73,29 +73,31 @@ def _validate_settings(builder: RegistryBuilder) -> None:
     places |= {("argocd", "instances", name): argocd.find_instance(name) for name in argocd.instances}
     for path, one in places.items():
         for finding in argocd_problems(one):
-            builder.add_root_problem((*path, *finding.path), finding.text)
+            builder.add_root_problem((*path, *finding.path), finding.code, finding.text)
     for at, table in find_free_form_tables(builder.defaults):
         for path, text in find_lossy_values(table):
-            builder.add_root_problem(("defaults", *at, *path), text)
+            builder.add_root_problem(("defaults", *at, *path), "WL2110", text)
     if builder.root is not None:
         for path, text in find_duplicates({key: value for key, value in builder.root.data.items() if key != "apps"}):
-            builder.report.add_problem_at_path(builder.root, path, text)
+            builder.report.add_problem_at_path(builder.root, path, "WL2108", text)
 
 
 def _validate_environments(builder: RegistryBuilder) -> None:
     for name, env in builder.environments.items():
         at: KeyPath = ("environments", name)
         if env.server and env.cluster:
-            builder.add_root_problem((*at, "cluster"), "an environment has both a server and a cluster: keep one")
-        for path, text, is_violation in metadata_problems(env.labels, "labels"):
-            builder.add_root_problem((*at, "labels", *path), text, is_violation=is_violation)
+            builder.add_root_problem(
+                (*at, "cluster"), "WL2302", "an environment has both a server and a cluster: keep one"
+            )
+        for path, code, text in metadata_problems(env.labels, "labels"):
+            builder.add_root_problem((*at, "labels", *path), code, text)
         known = builder.declared_names["environments"]
         for index, source in enumerate(env.promotes_from):
             if source not in known:
                 _report_unknown_name(builder, (*at, "promotesFrom", index), "environment", source, known)
             elif source in env.promotes_from[:index]:
                 text = f'environment "{source}" is listed twice: remove one'
-                builder.add_root_problem((*at, "promotesFrom", index), text)
+                builder.add_root_problem((*at, "promotesFrom", index), "WL2108", text)
         _validate_target(builder, at, builder.build_environment(name))
         _validate_noted_apps(builder, at, env, {entry.listing.app for entry in builder.entries_by_environment[name]})
         _validate_freezes(builder, at, env)
@@ -103,7 +105,7 @@ def _validate_environments(builder: RegistryBuilder) -> None:
             _validate_shard_name_length(builder, name, env)
     for way in find_promotion_cycles({name: env.promotes_from for name, env in builder.environments.items()}):
         text = f"the promotion order has the cycle {' → '.join(way)}: remove one promotesFrom"
-        builder.add_root_problem(("environments", way[0], "promotesFrom"), text)
+        builder.add_root_problem(("environments", way[0], "promotesFrom"), "WL2202", text)
 
 
 def _validate_target(builder: RegistryBuilder, parent_path: KeyPath, env: registry.Environment) -> None:
@@ -111,7 +113,7 @@ def _validate_target(builder: RegistryBuilder, parent_path: KeyPath, env: regist
     if instances and env.argocd not in {env.name, *instances}:
         _report_unknown_name(builder, (*parent_path, "argocd"), "Argo CD", env.argocd, instances)
     for finding in environment_problems(env):
-        builder.add_root_problem((*parent_path, *finding.path), finding.text)
+        builder.add_root_problem((*parent_path, *finding.path), finding.code, finding.text)
 
 
 def _validate_shard_name_length(builder: RegistryBuilder, name: str, env: Environment) -> None:
@@ -120,7 +122,9 @@ def _validate_shard_name_length(builder: RegistryBuilder, name: str, env: Enviro
         if len(application) > _MAX_LABEL_LENGTH:
             text = f'Application "{application}" would have {len(application)} characters, but Argo CD allows'
             remedy = "shorten the name of the environment or team"
-            builder.add_root_problem(("environments", name, "shards"), f"{text} {_MAX_LABEL_LENGTH}: {remedy}")
+            builder.add_root_problem(
+                ("environments", name, "shards"), "WL2204", f"{text} {_MAX_LABEL_LENGTH}: {remedy}"
+            )
 
 
 def _validate_noted_apps(builder: RegistryBuilder, parent_path: KeyPath, env: Environment, running: set[str]) -> None:
@@ -136,7 +140,7 @@ def _validate_noted_apps(builder: RegistryBuilder, parent_path: KeyPath, env: En
         if app not in builder.declared_names["apps"]:
             _report_unknown_name(builder, (*parent_path, *place), "app", app, builder.declared_names["apps"])
         elif text and app not in running and builder.is_complete:
-            builder.add_root_problem((*parent_path, *place), text)
+            builder.add_root_problem((*parent_path, *place), "WL2205", text)
 
 
 def _report_unknown_name(
@@ -144,7 +148,9 @@ def _report_unknown_name(
 ) -> None:
     # The name may be declared in a file that could not be read.
     if builder.is_complete:
-        builder.add_root_problem(parent_path, f"unknown {kind} {quoted_excerpt(name)}{suggest_name(name, known)}")
+        builder.add_root_problem(
+            parent_path, "WL2109", f"unknown {kind} {quoted_excerpt(name)}{suggest_name(name, known)}"
+        )
 
 
 def _validate_freezes(builder: RegistryBuilder, parent_path: KeyPath, env: Environment) -> None:
@@ -152,9 +158,9 @@ def _validate_freezes(builder: RegistryBuilder, parent_path: KeyPath, env: Envir
         place = (*parent_path, "policy", "freeze", index)
         if freeze.from_.tzinfo is None or freeze.until.tzinfo is None:
             text = "a freeze has a time without an offset: write one such as 2026-12-19T00:00:00Z"
-            builder.add_root_problem(place, text)
+            builder.add_root_problem(place, "WL2203", text)
         elif freeze.until <= freeze.from_:
-            builder.add_root_problem(place, "until is not after from: correct one of them")
+            builder.add_root_problem(place, "WL2203", "until is not after from: correct one of them")
 
 
 def _validate_promotion_list(builder: RegistryBuilder, name: str) -> None:
@@ -162,8 +168,8 @@ def _validate_promotion_list(builder: RegistryBuilder, name: str) -> None:
     lower = {entry.listing.app for source in env.promotes_from for entry in listed.get(source, ())}
     seen: dict[str, DeclaredEntry] = {}
     for entry in listed[name]:
-        for text in _promotion_entry_problems(builder, env, lower, seen, entry):
-            builder.report.add_problem_at_path(entry.document, entry.path, text)
+        for code, text in _promotion_entry_problems(builder, env, lower, seen, entry):
+            builder.report.add_problem_at_path(entry.document, entry.path, code, text)
         _validate_entry_owner(builder, entry)
 
 
@@ -173,23 +179,26 @@ def _promotion_entry_problems(
     source_apps: set[str],
     first_entries: dict[str, DeclaredEntry],
     entry: DeclaredEntry,
-) -> Iterator[str]:
+) -> Iterator[tuple[str, str]]:
     app, pin = entry.listing
     wrong = revision_problem(pin) if pin is not None else None
     if wrong:
-        yield f"{quoted_excerpt(entry.text)}: the revision after @ {wrong}"
+        yield "WL2201", f"{quoted_excerpt(entry.text)}: the revision after @ {wrong}"
     first = first_entries.setdefault(app, entry)
     if first is not entry:
         where = format_position(first.document, first.document.value_position(first.path))
-        yield f"{quoted_excerpt(app)} is listed twice: first in {where}; keep one of them"
+        yield "WL2108", f"{quoted_excerpt(app)} is listed twice: first in {where}; keep one of them"
     elif not builder.is_complete:
         return
     elif app not in builder.declared_names["apps"]:
-        yield f"unknown app {quoted_excerpt(app)}{suggest_name(app, builder.declared_names['apps'])}"
+        yield "WL2109", f"unknown app {quoted_excerpt(app)}{suggest_name(app, builder.declared_names['apps'])}"
     elif app not in source_apps and env.promotes_from:
         below = list(dict.fromkeys(env.promotes_from))
         if builder.declared_names["environments"].keys() >= set(below):
-            yield f'"{app}" is not in {", ".join(below)}, which this environment promotes from: add it there first'
+            yield (
+                "WL2201",
+                f'"{app}" is not in {", ".join(below)}, which this environment promotes from: add it there first',
+            )
 
 
 def _validate_entry_owner(builder: RegistryBuilder, entry: DeclaredEntry) -> None:
@@ -201,7 +210,7 @@ def _validate_entry_owner(builder: RegistryBuilder, entry: DeclaredEntry) -> Non
             f'{quoted_excerpt(entry.text)} is an app of team "{declared.layer["team"]}" in a file of team "{owner}": '
             "list it in the root file, or in a file of its team"
         )
-        builder.report.add_problem_at_path(entry.document, entry.path, text, is_violation=True)
+        builder.report.add_problem_at_path(entry.document, entry.path, "WL3207", text)
 
 
 def _validate_helm_keys(builder: RegistryBuilder) -> None:
@@ -212,13 +221,13 @@ def _validate_helm_keys(builder: RegistryBuilder) -> None:
             where = format_position(documents[other], documents[other].key_position((section, other)))
             shared = f"have one name in values.yaml, {helm_values_key(other)}"
             text = f'"{name}" and "{other}" ({where}) {shared}: rename one'
-            builder.report.add_key_problem(documents[name], (section, name), text)
+            builder.report.add_key_problem(documents[name], (section, name), "WL2112", text)
 
 
 def _validate_teams(builder: RegistryBuilder) -> None:
     root_name = PurePosixPath(builder.root.name).name if builder.root else ""
     for finding in team_ownership_problems(builder.teams, builder.settings, root_name, builder.environments):
-        builder.add_root_problem(finding.path, finding.text, is_violation=finding.is_violation)
+        builder.add_root_problem(finding.path, finding.code, finding.text)
 
 
 def _validate_apps(builder: RegistryBuilder) -> None:
@@ -263,11 +272,11 @@ class _AppValidator:
             if env in listed:
                 builder.effective_by_listing[env, entries[env].listing] = merged
                 environment = builder.build_environment(env)
-                for text, is_violation in pin_problems(merged, environment.policy.pin):
-                    builder.add_entry_problem(name, env, text, is_violation=is_violation)
+                for code, text in pin_problems(merged, environment.policy.pin):
+                    builder.add_entry_problem(name, env, code, text)
                 project = builder.projects.get(merged.project, {})
                 for path, text in find_project_denials(merged, app_destination(merged, environment), project):
-                    builder.add_root_problem(("projects", merged.project, *path), text, is_violation=True)
+                    builder.add_root_problem(("projects", merged.project, *path), "WL3210", text)
                 yield IdentityClaim.for_listed_app(merged, environment)
 
     def _app_context(self, environment: str) -> AppContext:
@@ -298,7 +307,7 @@ class _AppValidator:
 
 def _field_problems(app: EffectiveApp, argocd_version: str) -> Iterator[Finding]:
     """Yield the strings of an app that cannot be filled in, or the fields that are not valid in its environment."""
-    unknown = [Finding(each.key, each.problem) for each in app.interpolations if each.problem]
+    unknown = [Finding(each.key, "WL2111", each.problem) for each in app.interpolations if each.problem]
     fields = {key: value for key, value in app.fields.items() if key in _FIELD_NAMES}
     yield from unknown or find_model_problems(AppFields, fields, argocd_version)
 
@@ -306,37 +315,38 @@ def _field_problems(app: EffectiveApp, argocd_version: str) -> Iterator[Finding]
 def _validate_declaration(builder: RegistryBuilder, name: str, app: DeclaredApp) -> bool:
     """Report the problems of an app's own table, and return whether it can be validated further."""
     at: KeyPath = ("apps", name)
-    for path, text in _declaration_problems(app.layer):
-        builder.report.add_value_problem(app.document, (*at, *path), text)
+    for path, code, text in _declaration_problems(app.layer):
+        builder.report.add_value_problem(app.document, (*at, *path), code, text)
     if "${" in str(app.layer.get("track", "")):
-        builder.report.add_value_problem(app.document, (*at, "track"), "cannot have ${…}: write it out")
+        builder.report.add_value_problem(app.document, (*at, "track"), "WL2111", "cannot have ${…}: write it out")
     known = builder.declared_names["environments"]
     for env in app.layer.get("environments", {}):
         if env not in known:
             text = f"unknown environment{suggest_name(env, known)}"
-            builder.report.add_key_problem(app.document, (*at, "environments", env), text)
+            builder.report.add_key_problem(app.document, (*at, "environments", env), "WL2109", text)
     team = app.layer["team"]
     if team not in builder.declared_names["teams"]:
         text = f"unknown team {quoted_excerpt(team)}{suggest_name(team, builder.declared_names['teams'])}"
-        builder.report.add_value_problem(app.document, (*at, "team"), text)
+        builder.report.add_value_problem(app.document, (*at, "team"), "WL2109", text)
     if team not in builder.teams:
         return False
     listed = [env for env in builder.entries_by_app.get(name, {}) if env in builder.environments]
     settings = [builder.build_environment(env).argocd_settings for env in listed] or [builder.settings.argocd]
     version = min((one.version for one in settings), key=major_minor)
-    for path, text, is_violation in find_privilege_violations(app.layer, team, builder.teams[team], version):
-        builder.report.add_value_problem(app.document, (*at, *path), text, is_violation=is_violation)
+    for path, code, text in find_privilege_violations(app.layer, team, builder.teams[team], version):
+        builder.report.add_value_problem(app.document, (*at, *path), code, text)
     return True
 
 
-def _declaration_problems(layer: Layer) -> Iterator[tuple[KeyPath, str]]:
+def _declaration_problems(layer: Layer) -> Iterator[Finding]:
     """Yield the problems of an app's own table, including its environment overrides."""
-    yield from find_duplicates(dict(layer))
+    for path, text in find_duplicates(dict(layer)):
+        yield Finding(path, "WL2108", text)
     overlays = ((("environments", env), overlay) for env, overlay in layer.get("environments", {}).items())
     for at, part in (((), layer), *overlays):
         for place, table in find_free_form_tables(part):
             for path, text in find_lossy_values(table):
-                yield (*at, *place, *path), text
+                yield Finding((*at, *place, *path), "WL2110", text)
 
 
 def _validate_projects(builder: RegistryBuilder) -> None:
@@ -348,14 +358,14 @@ def _validate_projects(builder: RegistryBuilder) -> None:
         at: KeyPath = ("projects", name)
         if name not in used and builder.is_complete:
             text = f"is the project of no app{suggest_name(name, used)}: remove it, or set project in an app"
-            builder.add_root_problem(at, text)
+            builder.add_root_problem(at, "WL2314", text)
         found = [*project_problems(name, fields)]
         for argocd in _list_argocds_with_project(builder, name):
             found += project_problems_of_target(fields, argocd)
             if argocd.version != builder.newest_version:
                 found += find_model_problems(ProjectFields, fields, argocd.version)
-        for path, text, is_violation in dict.fromkeys(found):
-            builder.add_root_problem((*at, *path), text, is_violation=is_violation)
+        for path, code, text in dict.fromkeys(found):
+            builder.add_root_problem((*at, *path), code, text)
 
 
 def _list_argocds_with_project(builder: RegistryBuilder, project: str) -> list[ArgoCD]:

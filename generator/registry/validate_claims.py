@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def validate_claims(builder: RegistryBuilder, running: list[IdentityClaim]) -> None:
     """Report the conflicts between apps, `running` in every environment."""
     for claim, text in find_identity_conflicts(running):
-        builder.add_entry_problem(claim.app, claim.environment, text)
+        builder.add_entry_problem(claim.app, claim.environment, "WL2401", text)
     _validate_capability_sizes(builder, running)
     _validate_bootstrap_names(builder, running)
     _validate_project_creators(builder, running)
@@ -38,7 +38,7 @@ def _validate_capability_sizes(builder: RegistryBuilder, running: list[IdentityC
             text = f'Argo CD "{env.argocd}" would have {counts[env.argocd]:,} Applications, and the EKS Capability has'
             remedy = "run this environment in another one"
             builder.add_root_problem(
-                ("environments", name, "apps"), f"{text} {MAX_CAPABILITY_APPLICATIONS:,}: {remedy}"
+                ("environments", name, "apps"), "WL2312", f"{text} {MAX_CAPABILITY_APPLICATIONS:,}: {remedy}"
             )
 
 
@@ -48,7 +48,7 @@ def _validate_bootstrap_names(builder: RegistryBuilder, running: list[IdentityCl
     for claim in running:
         if is_bootstrap_name(claim.application, builder.environments):
             text = f'Application "{claim.application}" is reserved for the charts of the environments: rename the app'
-            builder.add_entry_problem(claim.app, claim.environment, text, is_violation=True)
+            builder.add_entry_problem(claim.app, claim.environment, "WL3211", text)
         env = builder.build_environment(claim.environment)
         if env.shards is not None:
             shard = find_app_shard(env, builder.apps[claim.app].layer["team"], claim.project)
@@ -56,7 +56,7 @@ def _validate_bootstrap_names(builder: RegistryBuilder, running: list[IdentityCl
             first = taken.setdefault((env.argocd, application), env.name)
             if first != env.name:
                 text = f'Application "{application}" is a shard of {first} too: rename the team or environment'
-                builder.add_root_problem(("environments", env.name, "shards"), text)
+                builder.add_root_problem(("environments", env.name, "shards"), "WL2204", text)
 
 
 def _validate_project_creators(builder: RegistryBuilder, running: list[IdentityClaim]) -> None:
@@ -72,9 +72,9 @@ def _validate_project_creators(builder: RegistryBuilder, running: list[IdentityC
         told.add(place)
         text = f'Argo CD "{claim.argocd}" has project "{claim.project}" from {first}: create it in one of the two environments'  # noqa: E501
         if claim.app_creates_project:
-            builder.add_finding(claim.app, env, Finding(("createProject",), text))
+            builder.add_finding(claim.app, env, Finding(("createProject",), "WL2314", text))
         else:
-            builder.add_root_problem(place, text)
+            builder.add_root_problem(place, "WL2314", text)
 
 
 def _validate_unknown_projects(builder: RegistryBuilder, running: list[IdentityClaim]) -> None:
@@ -96,7 +96,9 @@ def _validate_unknown_projects(builder: RegistryBuilder, running: list[IdentityC
                 f"{'remove createProject' if forbidden else 'set createProject = true'}, or, if something else creates "
                 "it, add it to argocd.existingProjects in the root file"
             )
-            builder.add_finding(claim.app, claim.environment, Finding(("createProject",), text, forbidden))
+            builder.add_finding(
+                claim.app, claim.environment, Finding(("createProject",), "WL3212" if forbidden else "WL2314", text)
+            )
 
 
 def _note_shared_namespaces(builder: RegistryBuilder, running: list[IdentityClaim]) -> None:

@@ -64,10 +64,10 @@ def track_problems(app: EffectiveApp) -> Iterator[Finding]:
     source = find_version_source(app)
     if source is None:
         text = f'no image is known for {app.pins[0]}: add image = "HOST/PATH", where its tags are listed'
-        yield Finding(("track",), text)
+        yield Finding(("track",), "WL2306", text)
     elif "branch" in app.track and source.kind != "git":
         text = f"{source.location} has versions and no branches: follow them with semver or tags"
-        yield Finding(("track", "branch"), text)
+        yield Finding(("track", "branch"), "WL2306", text)
     elif "image" in app.track and app.pinned_sources:
         text = f"has no effect, because the versions are those of {source.location}: remove it"
-        yield Finding(("track", "image"), text)
+        yield Finding(("track", "image"), "WL2306", text)

@@ -31,6 +31,7 @@ def compare_site_folder(folder: OutputFolder, files: Mapping[str, bytes]) -> tup
     is_site = _SITE_MARKER in owned.files and all(map(_SITE_PATH.fullmatch, owned.files))
     if not is_site and (owned.files or _contains_files(folder.root)):
         raise RefusedError(
+            "WL1008",
             f"{folder.root} is not empty and was not created by workloads site",
             remedy="name a folder that does not exist yet",
             not_done="nothing was written",
@@ -38,6 +39,7 @@ def compare_site_folder(folder: OutputFolder, files: Mapping[str, bytes]) -> tup
     change = compute_changes(RenderedTree(files, {}), owned, folder.read_digest)
     if change.foreign_in_the_way:
         raise RefusedError(
+            "WL7003",
             f"{folder.root / change.foreign_in_the_way[0]} is a foreign file where the site has a page",
             remedy="move it to another folder",
             not_done="nothing was written",
@@ -50,7 +52,7 @@ def write_site(folder: OutputFolder, change: ChangeSet, inventory: Inventory) ->
     try:
         folder.apply_changes(change, inventory)
     except LocalError as error:
-        raise LocalError(error.message, not_done="the site is incomplete: run the command again") from error
+        raise LocalError("WL6001", error.message, not_done="the site is incomplete: run the command again") from error
 
 
 def _contains_files(root: Path) -> bool:
@@ -60,4 +62,4 @@ def _contains_files(root: Path) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise LocalError(f"{root} cannot be read: {error.strerror}") from error
+        raise LocalError("WL6001", f"{root} cannot be read: {error.strerror}") from error

@@ -78,7 +78,7 @@ def test_an_unknown_environment_is_a_usage_error_with_a_suggestion(rendered: Pat
         done = workloads("render", "prd", cwd=rendered)
     assert (done.code, done.err) == (
         2,
-        'error: unknown environment "prd" (did you mean "prod"?)\nnothing was written\n',
+        'error[WL1005]: unknown environment "prd" (did you mean "prod"?)\nnothing was written\n',
     )
 
 

@@ -67,7 +67,7 @@ class Cluster:
         self.calls.append(args)
         self.calls_left -= 1
         if self.calls_left < 0:
-            raise NetworkError("kubectl: i/o timeout")
+            raise NetworkError("WL5301", "kubectl: i/o timeout")
         if verb == "patch":
             patch, names = json.loads(names[-1]), names[:-2]
         for name in names:

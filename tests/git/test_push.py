@@ -174,7 +174,7 @@ def test_what_propose_refuses_ends_it_with_nothing_pushed(remote: Remote) -> Non
     before = remote.head()
 
     def propose(base: BranchSnapshot) -> Proposal:
-        raise RefusedError("no")
+        raise RefusedError("WL3101", "no")
 
     with pytest.raises(RefusedError) as refusal:
         run(remote.url, propose)

@@ -128,4 +128,7 @@ def test_the_command_in_text_json_and_csv(world: World) -> None:
     assert rows[1]["leadTime"] == "172800"
     assert world.refused(2, "metrics", "--team", "nobody")
     both = world.run("metrics", "--json", "--csv")
-    assert (both.code, both.err) == (2, "error: --json and --csv exclude each other\nhint: choose one of them\n")
+    assert (both.code, both.err) == (
+        2,
+        "error[WL1002]: --json and --csv exclude each other\nhint: choose one of them\n",
+    )
