@@ -25,6 +25,7 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 #: Each command and its line in `--help`. A command's module is imported only when the command runs.
 COMMANDS = {
     "add": "Onboard an app: its table, and an entry for each environment.",
+    "bootstrap": "Print what starts Argo CD on an environment's chart, for kubectl, Terraform, CDK and others.",
     "check": "Validate the registry and the charts, and check that the charts are up to date.",
     "codeowners": "Generate CODEOWNERS entries for the teams.",
     "completion": "Print the completion script of a shell: commands, options, apps, environments.",

@@ -21,11 +21,13 @@ ROOMS = {
     "": set(),
     "artifacts": {"", "argocd", "charts", "errors", "git", "registry"},
     "__main__": {"cli"},
+    "bootstrap": {"argocd", "charts", "errors", "helm", "registry"},
     "cli": {"", "commands", "console", "errors", "git", "registry"},
     "cluster": {"argocd", "charts", "errors", "git", "registry"},
     "commands": {
         "argocd",
         "artifacts",
+        "bootstrap",
         "cache",
         "charts",
         "cluster",

@@ -115,6 +115,22 @@ def repository_url_problem(url: str) -> str | None:
     return f"{redact_url(url)} {wrong}" if wrong else None
 
 
+def credential_url_problem(url: str) -> str | None:
+    """Why `url` is not a repository, or a prefix of repositories that ends in `/`, or None if it is."""
+    found = _URL.fullmatch(url)
+    is_host = found is not None and "/" not in found["rest"][:-1] and found["rest"].endswith("/")
+    wrong = _url_problem(f"{url}x" if is_host else url)
+    return f"{redact_url(url)} {wrong}" if wrong else None
+
+
+def credential_kind_problem(kind: str, url: str) -> str | None:
+    """Why a credential of a kind cannot be for a URL, or None if it can."""
+    schemes = {"https-token": ("https", "http"), "github-app": ("https",), "ssh": ("ssh",), "oci": ("oci",)}
+    if kind not in schemes or url_scheme(url) in schemes[kind]:
+        return None
+    return f'has kind = "{kind}", but {quoted_excerpt(url)} is no {schemes[kind][0]} URL: correct one of them'
+
+
 def repository_grant_problem(grant: str) -> str | None:
     """Why `grant` is not a repository, a prefix of repositories or a folder in one, or None if it is."""
     url, folder = split_grant(grant)
@@ -247,4 +263,5 @@ def grant_covers_url(grant: str, url: str) -> bool:
 
 
 RepositoryUrl = Annotated[str, string_validator(repository_url_problem)]
+CredentialUrl = Annotated[str, string_validator(credential_url_problem)]
 RepositoryGrant = Annotated[str, string_validator(repository_grant_problem)]

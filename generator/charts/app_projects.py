@@ -149,14 +149,23 @@ def _wrap_project_spec(argocd: ArgoCD, name: str, spec: Mapping[str, Any], wave:
 
 
 def build_shards_project(env: Environment, repository: str) -> dict[str, Any]:
-    """Build the AppProject of an environment's shards: only Applications and AppProjects in Argo CD's namespaces."""
+    """Build the AppProject of an environment's shards."""
+    return _wrap_project_spec(env.argocd_settings, bootstrap_name(env.name), build_app_of_apps_spec(env, repository))
+
+
+def build_app_of_apps_spec(env: Environment, repository: str, namespaces: Iterable[str] = ()) -> dict[str, Any]:
+    """The fields of an AppProject that permits one repository and only Applications and AppProjects.
+
+    They may be in Argo CD's namespaces, and in `namespaces`.
+    """
     (field, cluster), argocd = env.argocd_destination, env.argocd_settings
-    spec = {
+    return {
         **({"sourceNamespaces": [argocd.namespace]} if argocd.is_eks_capability else {}),
         "sourceRepos": [repository],
-        "destinations": [{field: cluster, "namespace": namespace} for namespace in sorted({*argocd.namespaces})],
+        "destinations": [
+            {field: cluster, "namespace": namespace} for namespace in sorted({*argocd.namespaces, *namespaces})
+        ],
         "namespaceResourceWhitelist": [
             {"group": "argoproj.io", "kind": kind} for kind in ("AppProject", "Application")
         ],
     }
-    return _wrap_project_spec(argocd, bootstrap_name(env.name), spec)

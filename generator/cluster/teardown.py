@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from generator.argocd.urls import IN_CLUSTER_SERVER
 from generator.charts.app_projects import APPLICATION_WAVE, FINALIZER
 from generator.errors import RefusedError
-from generator.registry.shards import bootstrap_name, find_app_shard, shard_application_name
+from generator.registry.shards import bootstrap_name, find_app_shard, root_project_name, shard_application_name
 from generator.registry.tenancy import is_reserved_namespace, reserved_namespaces
 from generator.registry.uniqueness import app_destination
 
@@ -117,7 +117,8 @@ def plan_teardown(registry: Registry, environment: str, choices: TeardownChoices
     own = choices.parent or bootstrap_name(environment)
     shards = sorted({find_app_shard(env, app.team, app.project) for app in apps} - {""})
     parents = (own, *(shard_application_name(environment, shard) for shard in shards))
-    projects = tuple(sorted({app.project for app in apps if env.creates_project(app)} | {bootstrap_name(environment)}))
+    made = {bootstrap_name(environment), root_project_name(environment)}
+    projects = tuple(sorted({app.project for app in apps if env.creates_project(app)} | made))
     namespaces, notes = _list_namespaces(registry, env, apps)
     others = sorted({app.project for app in apps} - {*projects, "default"})
     notes += [f"project {name}: its chart does not create it" for name in others]

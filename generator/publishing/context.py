@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from generator.argocd.urls import to_https_url
+from generator.argocd.urls import repository_url_problem, to_https_url
 from generator.charts.inventory import INVENTORY_FILE, parse_inventory
 from generator.charts.layout import OutputLocation
 from generator.charts.output_folder import OutputFolder
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from generator.registry.editable import EditableRegistry
     from generator.registry.registry import Registry
     from generator.working_registry import CommittedFiles, WorkingRegistry
+
+_NAME_THE_REPOSITORY = "set workloads.repository in the registry"
 
 
 @dataclass(frozen=True)
@@ -199,12 +201,31 @@ def find_chart_location(working: WorkingRegistry, registry: Registry) -> OutputL
     Git is not run if there are no shards. Raises LocalError, and UsageError if there are shards but their
     repository is unknown.
     """
+    if working.checkout is None or all(env.shards is None for env in registry.environments.values()):
+        return chart_location(registry, None, str(PurePosixPath(registry.workloads.path)))
+    return chart_location(registry, working.origin, _find_charts_path(working, registry))
+
+
+def find_published_location(working: WorkingRegistry, registry: Registry) -> OutputLocation:
+    """Find the repository and path from which Argo CD reads the charts.
+
+    Raises LocalError, and UsageError if nothing names the repository, or only a folder of this machine does.
+    """
+    repository = require_workloads_repository(registry, working.origin)
+    if problem := repository_url_problem(repository):
+        raise UsageError(
+            "WL5012", f"Argo CD cannot read the origin of this checkout: {problem}", remedy=_NAME_THE_REPOSITORY
+        )
+    return OutputLocation(repository, _find_charts_path(working, registry))
+
+
+def _find_charts_path(working: WorkingRegistry, registry: Registry) -> str:
     checkout, output = working.checkout, registry.workloads.path
-    if checkout is None or all(env.shards is None for env in registry.environments.values()):
-        return chart_location(registry, None, str(PurePosixPath(output)))
+    if checkout is None:
+        return str(PurePosixPath(output))
     # A fork has a different origin, and its charts beside the registry.
     beside = working.has_charts_beside(registry.workloads) or has_committed_charts(working, checkout, output)
-    return chart_location(registry, working.origin, str(PurePosixPath(working.folder if beside else "", output)))
+    return str(PurePosixPath(working.folder if beside else "", output))
 
 
 def chart_location(registry: Registry, origin: str | None, path: str) -> OutputLocation:
@@ -216,14 +237,16 @@ def chart_location(registry: Registry, origin: str | None, path: str) -> OutputL
     return OutputLocation(require_workloads_repository(registry, origin, sharded) if sharded else "", path)
 
 
-def require_workloads_repository(registry: Registry, origin: str | None, environment: str) -> str:
-    """The repository from which Argo CD reads the shards of `environment`. Raises UsageError if it is unknown."""
+def require_workloads_repository(registry: Registry, origin: str | None, environment: str = "") -> str:
+    """The repository from which Argo CD reads the charts, or the shards of `environment`. Raises UsageError if it is
+    unknown."""
     repository = registry.workloads.repository or (to_https_url(origin) if origin else "")
     if not repository:
+        what = f"environments.{environment}.shards: Argo CD reads shards" if environment else "Argo CD reads the charts"
         raise UsageError(
             "WL5012",
-            f"environments.{environment}.shards: Argo CD reads shards from the workloads repository, and nobody names it",  # noqa: E501
-            remedy="set workloads.repository in the registry, or give the checkout an origin",
+            f"{what} from the workloads repository, and nobody names it",
+            remedy=f"{_NAME_THE_REPOSITORY}, or give the checkout an origin",
         )
     return repository
 

@@ -32,6 +32,7 @@ from generator.publishing.context import (
 )
 from generator.publishing.policy_check import read_change
 from generator.publishing.removal_guard import RemovalConsent, find_removals
+from generator.registry.credentials import find_credential_warnings
 from generator.registry.files import replace_file
 from generator.registry.problems import require_known_names
 from generator.working_registry import refuse_charts_not_checked_out
@@ -204,7 +205,7 @@ def check_working_copy(
     report = moves.check(policy) if moves else PolicyReport()
     report.raise_if_refused()
     large = describe_large_charts(charts.verified.sizes, charts.tree.applications, registry)
-    warnings = [*registry.warnings, *registry.notes, *large]
+    warnings = [*registry.warnings, *registry.notes, *find_credential_warnings(registry), *large]
     elsewhere = find_charts_elsewhere(working, registry)
     if not elsewhere:
         warnings += _describe_checkout_problems(working, registry, charts)

@@ -1,5 +1,6 @@
 """Pydantic models for the tables of `apps.toml`: their keys, types and allowed values."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -7,9 +8,10 @@ from pydantic import Field, model_validator
 
 from generator.argocd import strings
 from generator.argocd.application import IgnoreDifference, Info, Source, SourceFields, SourceHydrator, SyncPolicy
+from generator.argocd.credential_match import KnownHost, SecretArn
 from generator.argocd.project import ProjectFields
 from generator.argocd.table import Count, StringMap, Table, since, union_by_toml_type
-from generator.argocd.urls import RepositoryGrant
+from generator.argocd.urls import CredentialUrl, RepositoryGrant, credential_kind_problem
 from generator.registry.pinned_fields import PinnedFieldName
 from generator.registry.shards import MAX_SHARDS, SHARD_BY_TEAM
 
@@ -176,6 +178,58 @@ class SharedNamespace(Table):
     teams: list[strings.DnsLabel] = Field(min_length=1)
 
 
+#: For each origin of a credential, the keys that it needs.
+CREDENTIAL_ORIGINS: Mapping[str, tuple[str, ...]] = {
+    "external-secrets": ("store", "remoteKey"),
+    "secrets-store-csi": ("remoteKey",),
+    "secret-arn": ("secretArn",),
+    "existing": ("secret",),
+}
+
+
+class Credential(Table):
+    """How Argo CD reads a repository, or all below a URL that ends in `/`, and where the secret comes from.
+
+    The secret itself is never in the registry. Repositories of the kind "public" need none.
+    """
+
+    url: CredentialUrl
+    kind: Literal["https-token", "ssh", "github-app", "oci", "public"]
+    from_: Literal["external-secrets", "secrets-store-csi", "secret-arn", "existing"] | None = Field(
+        default=None, alias="from"
+    )
+    store: strings.ApplicationName | None = None
+    store_kind: Literal["ClusterSecretStore", "SecretStore"] | None = None
+    remote_key: strings.RequiredLine | None = None
+    secret_arn: SecretArn | None = None
+    secret: strings.ApplicationName | None = None
+    environments: list[strings.SingleLineText] | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _require_keys_of_origin(self) -> "Credential":
+        if problem := self._find_problem():
+            raise strings.build_validation_error(problem)
+        return self
+
+    def _find_problem(self) -> str | None:
+        if self.kind != "public" and self.from_ is None:
+            return "does not say where the secret comes from: add from, one of " + ", ".join(CREDENTIAL_ORIGINS)
+        needed = CREDENTIAL_ORIGINS.get(self.from_ or "", ())
+        given = {str(info.alias) for name, info in type(self).model_fields.items() if getattr(self, name) is not None}
+        if missing := [key for key in needed if key not in given]:
+            return (
+                f'has from = "{self.from_}", which needs {" and ".join(missing)}: add {"them" if missing[1:] else "it"}'
+            )
+        every = {"storeKind", *(key for keys in CREDENTIAL_ORIGINS.values() for key in keys)}
+        allowed = {*needed, "storeKind" if "store" in needed else ""}
+        if self.kind == "public" and self.from_ is not None:
+            return 'has kind = "public", which needs no secret: remove from'
+        if unused := sorted(given & every - allowed):
+            what = f'from = "{self.from_}"' if self.from_ else f'kind = "{self.kind}"'
+            return f"has {what}, which does not use {' and '.join(unused)}: remove {'them' if unused[1:] else 'it'}"
+        return credential_kind_problem(self.kind, self.url)
+
+
 class Workloads(Table):
     """Where the charts are committed, and the code owners of files that belong to no team."""
 
@@ -196,6 +250,7 @@ class ArgoCD(Table):
     namespace: strings.Namespace = "argocd"
     project_namespace: strings.Namespace | None = None
     existing_projects: list[strings.DnsLabel] = []
+    known_hosts: list[KnownHost] = []
     url: strings.ArgoCDAddress | None = None
     server: strings.ServerUrl | None = None
     cluster: strings.ClusterName | None = None
@@ -239,6 +294,7 @@ class RootFile(Table):
     workloads: Workloads = Workloads()
     argocd: ArgoCDSettings = ArgoCDSettings()
     defaults: AppDefaults = AppDefaults()
+    credentials: dict[strings.DnsLabel, Credential] = {}
     repositories: dict[strings.DnsLabel, SharedRepository] = {}
     namespaces: dict[strings.Namespace, SharedNamespace] = {}
     environments: dict[strings.DnsLabel, Environment] = {}

@@ -266,6 +266,7 @@ def build_registry(builder: RegistryBuilder) -> Registry:
         include=tuple(settings.include),
         digest=builder.digest,
         interpolate=settings.interpolate,
+        credentials=settings.credentials,
         notes=tuple(map(str, sorted(builder.report.notes))),
         deprecation=describe_unset_deletion(builder),
     )

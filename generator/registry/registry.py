@@ -12,7 +12,7 @@ from generator.registry.effective import AppContext, EffectiveApp, build_base_la
 from generator.registry.source_tables import Layer
 
 if TYPE_CHECKING:
-    from generator.registry.model import ArgoCD, ArgoCDSettings, PromotionPolicy, Team, Workloads
+    from generator.registry.model import ArgoCD, ArgoCDSettings, Credential, PromotionPolicy, Team, Workloads
 
 
 class Listing(NamedTuple):
@@ -99,6 +99,7 @@ class Registry:
     include: tuple[str, ...] = ()
     digest: str = field(default="", compare=False)
     interpolate: bool = False
+    credentials: Mapping[str, Credential] = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=(), compare=False)
     deprecation: str = field(default="", compare=False)
     effective_app_cache: dict[tuple[str, Listing], EffectiveApp] = field(

@@ -44,6 +44,11 @@ def bootstrap_name(environment: str) -> str:
     return f"{environment}-applications"
 
 
+def root_project_name(environment: str) -> str:
+    """The name of the AppProject of the Application that deploys an environment's chart."""
+    return f"{bootstrap_name(environment)}-root"
+
+
 def is_bootstrap_name(name: str, environments: Iterable[str]) -> bool:
     """Whether an Application or AppProject of an environment's charts has, or may get, this name."""
     return "-applications" in name and any(

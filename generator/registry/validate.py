@@ -18,6 +18,7 @@ from generator.registry.argocd_rules import (
     pin_problems,
     project_problems,
 )
+from generator.registry.credentials import credential_problems
 from generator.registry.effective import AppContext, EffectiveApp, build_base_layer, build_effective_app
 from generator.registry.findings import Finding
 from generator.registry.metadata_rules import metadata_problems
@@ -59,6 +60,7 @@ def validate_registry(builder: RegistryBuilder) -> None:
     """Report all problems that can only be found after every file is read."""
     _validate_settings(builder)
     _validate_environments(builder)
+    _validate_credentials(builder)
     for name in builder.environments:
         _validate_promotion_list(builder, name)
     _validate_helm_keys(builder)
@@ -106,6 +108,12 @@ def _validate_environments(builder: RegistryBuilder) -> None:
     for way in find_promotion_cycles({name: env.promotes_from for name, env in builder.environments.items()}):
         text = f"the promotion order has the cycle {' → '.join(way)}: remove one promotesFrom"
         builder.add_root_problem(("environments", way[0], "promotesFrom"), "WL2202", text)
+
+
+def _validate_credentials(builder: RegistryBuilder) -> None:
+    environments = {name: builder.build_environment(name) for name in builder.environments}
+    for finding in credential_problems(builder.settings.credentials, environments):
+        builder.add_root_problem(("credentials", *finding.path), finding.code, finding.text)
 
 
 def _validate_target(builder: RegistryBuilder, parent_path: KeyPath, env: registry.Environment) -> None:
