@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DOCS := $(VENV)/docs
 
 # Only a python that nobody chose by name may be replaced by another one.
 PYTHONS := "$(PYTHON)" $(if $(filter file,$(origin PYTHON)),python3.14 python3.13 python3.12 python3.11)
@@ -19,8 +20,12 @@ help: ## list the targets
 demo: $(STAMP) ## render, check and publish the sample registry to a local repository
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
+.PHONY: docs
+docs: $(DOCS)/.installed ## build the documentation site into build/docs, which needs no server
+	$(DOCS)/bin/zensical build --strict --clean
+
 .PHONY: test
-test: lint ## lint, types, and the tests
+test: lint $(DOCS)/.installed ## lint, types, and the tests
 	$(BIN)/pytest
 
 .PHONY: coverage
@@ -49,16 +54,18 @@ fmt: $(STAMP) ## fix what ruff can fix, and format
 
 # Not in .venv's own list: only this target needs uv.
 .PHONY: lock
-lock: $(STAMP) ## move requirements.lock to the newest versions that pyproject.toml allows
+lock: $(STAMP) ## move requirements*.lock to the newest versions that pyproject.toml allows
 	$(BIN)/python -m venv $(VENV)/lock
 	$(VENV)/lock/bin/python -m pip install --quiet 'uv>=0.13'
 	$(VENV)/lock/bin/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
 	  --extra helm --group dev --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' --output-file requirements.lock
+	$(VENV)/lock/bin/uv pip compile requirements-docs.in --quiet --upgrade --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --output-file requirements-docs.lock
 
 .PHONY: clean
 clean: ## remove .venv and everything else that git ignores here
-	rm -rf $(VENV) .demo .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist htmlcov .coverage .coverage.*
+	rm -rf $(VENV) .demo .hypothesis .mypy_cache .pytest_cache .ruff_cache .cache build dist htmlcov .coverage .coverage.*
 	find benchmarks generator tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --no-deps: the lock is whole, and where pip resolves it again it fails over an extra once a newer version is out.
@@ -78,4 +85,10 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@$(BIN)/python -m compileall -q generator
+	@touch $@
+
+# An environment of its own: Zensical needs a tomli that reads TOML 1.1, and workloads one that does not.
+$(DOCS)/.installed: requirements-docs.lock $(STAMP)
+	@$(BIN)/python -m venv --clear $(DOCS)
+	@$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-docs.lock
 	@touch $@

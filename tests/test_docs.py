@@ -37,11 +37,6 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert list(broken_links(page)) == []
 
 
-def test_every_page_is_listed_in_the_readme() -> None:
-    linked = set(_LINK.findall((ROOT / "README.md").read_text(encoding="utf-8")))
-    assert {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")} <= linked
-
-
 def test_the_tests_that_the_page_on_publishing_names_exist() -> None:
     named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "publishing.md").read_text()))
     existing = {

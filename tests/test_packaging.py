@@ -81,7 +81,7 @@ def test_the_wheel_contains_only_the_package_and_the_templates(wheel: Path) -> N
     }
     assert templates <= set(names)
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "generator").rglob("*.py")}
-    modules |= {"generator/argocd/advisories.toml", "generator/registry/schema_descriptions.toml"}
+    modules |= {str(path.relative_to(ROOT)) for path in (ROOT / "generator").rglob("*.toml")}
     pages = {
         str(path.relative_to(ROOT))
         for part in ("diff/templates", "site/assets", "site/templates")

@@ -18,6 +18,12 @@ from tests.workspace import REGISTRY, ROOT, isolate, spawn, without
 GITHUB = sorted((ROOT / "ci" / "github").glob("*.yml"))
 WORKFLOWS = [*GITHUB, *sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
 GITLAB = ROOT / "ci" / "gitlab" / "workloads.yml"
+#: What jobs may need beside reading the repository, by workflow.
+PERMISSIONS = {
+    "diff": {"pull-requests"},
+    "publish": {"pull-requests"},
+    "docs": {"pages", "id-token"},
+}
 TOKEN = "cAn4ry-w0rkflow"
 PINNED = r"^[\w-]+/[\w./-]+@[0-9a-f]{40}$"
 
@@ -44,9 +50,10 @@ def test_the_action_is_valid() -> None:
     assert_passes(find_tool("check-jsonschema"), "--builtin-schema", "vendor.github-actions", ROOT / "action.yml")
 
 
-def test_the_pipeline_is_valid() -> None:
+@pytest.mark.parametrize("path", sorted(GITLAB.parent.iterdir()), ids=lambda path: path.name)
+def test_the_pipelines_are_valid(path: Path) -> None:
     schema = ("--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci")
-    assert_passes(find_tool("check-jsonschema"), *schema, GITLAB)
+    assert_passes(find_tool("check-jsonschema"), *schema, path)
 
 
 def test_the_hooks_are_valid() -> None:
@@ -63,8 +70,7 @@ def test_workflows_have_the_least_permissions_and_a_concurrency_group(path: Path
     assert workflow["permissions"] in ({}, {"contents": "read"})
     assert "group" in workflow["concurrency"]
     for job in workflow["jobs"].values():
-        needed = {"contents", "pull-requests"} if path.stem in ("diff", "publish") else {"contents"}
-        assert job.get("permissions", {}).keys() <= needed
+        assert job.get("permissions", {}).keys() <= {"contents"} | PERMISSIONS.get(path.stem, set())
         assert job["timeout-minutes"]
 
 
