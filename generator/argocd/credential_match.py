@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Annotated
 
 from generator.argocd.strings import matching
-from generator.argocd.urls import parse_remote_url
+from generator.argocd.urls import url_scheme
 
 #: The hosts in the ConfigMap argocd-ssh-known-hosts-cm as Argo CD ships it.
 KNOWN_HOSTS = frozenset({
@@ -62,7 +62,7 @@ def select_credential(repository: str, credentials: Iterable[str]) -> str | None
 
 def find_ssh_host(repository: str) -> str | None:
     """The host of a repository that is read over SSH, with its port if that is not 22, or None."""
-    parts = parse_remote_url(repository)
-    if parts is None or parts.scheme != "ssh":
+    if url_scheme(repository) != "ssh":
         return None
-    return parts.host if parts.port in (None, 22) else parts.host_and_port
+    text = repository if "://" in repository else repository.replace(":", "/", 1)
+    return text.rpartition("://")[2].partition("/")[0].rpartition("@")[2].lower().removesuffix(":22")
