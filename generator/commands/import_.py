@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
@@ -13,11 +13,15 @@ from generator.argocd.versions import NEWEST_KNOWN_ARGOCD
 from generator.commands.options import dry_run_option, json_option
 from generator.errors import LocalError, RefusedError, UsageError
 from generator.importing.build import ImportOptions
-from generator.importing.import_registry import ImportResult, import_registry
+from generator.importing.import_registry import ImportResult, import_registry, merge_into_registry
 from generator.importing.manifests import ReadOptions
 from generator.importing.new_files import write_new_files
 from generator.importing.report import detail_lines, report_as_json, report_as_markdown, summary_rows
+from generator.publishing.working_copy import replace_registry_files
+from generator.registry.editable import EditableRegistry
+from generator.registry.files import REGISTRY_NAME
 from generator.toml.document import TomlError, parse_document
+from generator.working_registry import WorkingRegistry
 
 _NAMED_SOURCE = re.compile(r"([a-z](?:[-a-z0-9]*[a-z0-9])?)=(.+)", re.DOTALL)
 
@@ -44,6 +48,11 @@ _NAMED_SOURCE = re.compile(r"([a-z](?:[-a-z0-9]*[a-z0-9])?)=(.+)", re.DOTALL)
     type=click.Path(path_type=Path),
     metavar="FILE",
     help='A TOML file with lines such as payments = ["billing-*"]; default: a team for each project.',
+)
+@click.option(
+    "--merge",
+    is_flag=True,
+    help="Add what is new to the apps.toml that exists, and compare the other Applications with it.",
 )
 @click.option("--own-projects", is_flag=True, help='Give each app in project "default" a project of its own.')
 @click.option("--split", type=click.Choice(["team"]), help="Write the apps of each team to teams/TEAM.toml.")
@@ -74,6 +83,7 @@ def import_command(
     values: tuple[str, ...],
     replacements: tuple[str, ...],
     teams_file: Path | None,
+    merge: bool,
     own_projects: bool,
     split: str | None,
     strict: bool,
@@ -90,24 +100,25 @@ def import_command(
     values files do.
     """
     reading = ReadOptions(_parse_values_files(values), dict(_split_pair(each, "--replace") for each in replacements))
-    result = import_registry(
-        [_parse_source(source) for source in sources],
-        reading,
-        ImportOptions(argocd_version, _read_team_globs(teams_file) if teams_file else [], own_projects),
-        split_by_team=split is not None,
-    )
+    paths = [_parse_source(source) for source in sources]
+    options = ImportOptions(argocd_version, _read_team_globs(teams_file) if teams_file else [], own_projects)
+    existing = _read_existing(output, split) if merge else None
+    if existing is None:
+        result = import_registry(paths, reading, options, split_by_team=split is not None)
+    else:
+        result = merge_into_registry(existing, paths, reading, options)
     if report is not None:
         _write_report(report, report_as_markdown(result))
     if strict and (result.changed or result.not_taken):
         _print_details(result)
         raise RefusedError(
             "WL8004",
-            f"{len(result.changed)} Applications would change and {len(result.not_taken)} objects are not imported",
+            f"{console.count_noun(len(result.changed), 'object')} not exact, {len(result.not_taken)} not imported",
             remedy="resolve the lines above, or import without --strict",
             not_done="nothing was written",
         )
     if not dry_run:
-        write_new_files(output, result.files)
+        _write_files(output, result.files, existing)
     if as_json:
         console.print_json({**report_as_json(result), "written": not dry_run})
     else:
@@ -154,6 +165,18 @@ def _read_team_globs(path: Path) -> list[tuple[str, str]]:
     return [(str(glob), team) for team, globs in table.items() for glob in globs]
 
 
+def _read_existing(folder: Path, split: str | None) -> EditableRegistry:
+    if split:
+        raise UsageError("WL1002", "--split does not go with --merge: new apps go into the files that their teams have")
+    return WorkingRegistry.find(str(folder / REGISTRY_NAME)).read_editable()
+
+
+def _write_files(folder: Path, files: Mapping[str, bytes], existing: EditableRegistry | None) -> None:
+    before = existing.file_contents() if existing else {}
+    write_new_files(folder, {name: data for name, data in files.items() if name not in before})
+    replace_registry_files(folder, {name: data for name, data in files.items() if name in before}, before)
+
+
 def _write_report(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
@@ -169,11 +192,17 @@ def _print_details(result: ImportResult) -> None:
 def _print_report(result: ImportResult, output: Path, *, dry_run: bool) -> None:
     _print_details(result)
     console.print_table(["ENVIRONMENT", "EXACT", "CHANGED"], summary_rows(result))
+    for line in result.additions:
+        console.print_result(line)
+    if not result.files:
+        console.print_result("nothing to add: the registry has every Application that can be imported")
+        return
     files, teams = ", ".join(str(output / name) for name in result.files), len(result.registry.teams)
     verb = "would write" if dry_run else "wrote"
     counts = f"{console.count_noun(len(result.registry.apps), 'app')} of {console.count_noun(teams, 'team')}"
+    if result.additions:
+        counts = f"{console.count_noun(len(result.added), 'Application')} added"
     console.print_result(f"{verb} {files}: {counts}")
     if not dry_run:
-        console.print_message(
-            "next: review the teams in apps.toml, add their owners, then run 'workloads render' and 'workloads check'"
-        )
+        review = "what was added" if result.additions else "the teams in apps.toml, add their owners"
+        console.print_message(f"next: review {review}, then run 'workloads render' and 'workloads check'")

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from generator.charts.app_projects import FINALIZER
 from generator.helm.engine import HelmRefusal, parse_values
-from generator.registry.effective import SOURCE_TOOLS
+from generator.registry.effective import SOURCE_KEYS, SOURCE_TOOLS
+from generator.registry.source_tables import Layer
 
 Body = Mapping[str, Any]
 _WAVE = "argocd.argoproj.io/sync-wave"
@@ -111,6 +112,16 @@ def _translate_source(source: Body) -> dict[str, Any]:
     if "parameters" in helm:
         found["helm"] = {**helm, "parameters": _brief_parameters(helm["parameters"])}
     return found
+
+
+def restate_fields(fields: Layer) -> dict[str, Any]:
+    """The fields of an app with its sources and its sync policy in the form of a translated Application."""
+    rest = {key: value for key, value in fields.items() if key not in (*SOURCE_KEYS, "sources")}
+    if "sources" in fields:
+        sources: dict[str, Any] = {"sources": [_translate_source(source) for source in fields["sources"]]}
+    else:
+        sources = _translate_source({key: fields[key] for key in SOURCE_KEYS if key in fields})
+    return {**rest, **sources, "syncPolicy": _complete_sync_policy(fields.get("syncPolicy", {}))}
 
 
 def _without_empty_fields(table: Body) -> dict[str, Any]:

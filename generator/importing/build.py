@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from generator.argocd.urls import IN_CLUSTER_SERVER
@@ -56,7 +56,8 @@ class ImportOptions:
 class NewRegistry:
     """The tables of a new registry: each section by name, the apps, and the promotion list of each environment.
 
-    `keys` are the keys of the apps by environment and name of the Application.
+    `keys` are the keys of the apps by environment and name of the Application. Of a registry that exists already, these
+    are the tables to add to it; `extended` is what its own apps need in more environments.
     """
 
     argocd: Table
@@ -66,6 +67,7 @@ class NewRegistry:
     listings: Mapping[str, list[str]]
     interpolate: bool
     keys: Keys
+    extended: Mapping[str, FoldedApp] = field(default_factory=dict)
 
 
 class EnvironmentSettings(NamedTuple):
@@ -82,35 +84,82 @@ class EnvironmentSettings(NamedTuple):
     instance: str
 
 
-def build_tables(environments: Mapping[str, ImportedEnvironment], options: ImportOptions) -> NewRegistry:
-    """Fold the Applications of all environments into the tables of a registry."""
-    argocd = _argocd_table(environments, options)
-    keys = choose_keys({name: env.applications for name, env in environments.items()})
-    settings = {name: _settings_of(env, keys[name], argocd["namespace"]) for name, env in environments.items()}
+class EmptyRegistry:
+    """What the registry that an import adds to has decided already: nothing."""
+
+    #: The projects that are known, and the settings and the `[defaults]` that stay.
+    projects: Collection[str] = ()
+    settings: Mapping[str, EnvironmentSettings] = {}
+    defaults: Table | None = None
+
+    def argocd_table(self, environments: Mapping[str, ImportedEnvironment], options: ImportOptions) -> Table:
+        """The table `[argocd]`."""
+        namespaces = (env.argocd_namespace for env in environments.values() for _ in env.applications)
+        namespace = most_frequent(each for each in namespaces if each)
+        return {"version": options.argocd_version, "namespace": namespace or _ARGOCD_NAMESPACE}
+
+    def choose_keys(self, names: Mapping[str, Iterable[str]]) -> Keys:
+        """The keys of the apps by environment and name of the Application."""
+        return choose_keys(names)
+
+    def propose_teams(self, tables: Mapping[str, Sequence[Table]]) -> dict[str, str]:
+        """The team of each app that no option decides."""
+        return propose_teams(tables)
+
+    def extend_apps(self, tables: AppTables, settings: Mapping[str, EnvironmentSettings]) -> dict[str, FoldedApp]:
+        """What the apps that the registry has already need in more environments."""
+        return {}
+
+    def write_placeholders(self, tables: AppTables) -> tuple[AppTables, dict[str, dict[str, str]]]:
+        """Write what differs by environment alone once, and return the facts of the environments that this needs."""
+        if not may_interpolate(tables):
+            return tables, {}
+        facts = choose_facts(tables)
+        used = use_facts(tables, facts)
+        return {app: interpolate_environment(by_env) for app, by_env in used.items()}, facts
+
+    def share_grants(self, grants: dict[str, Table]) -> dict[str, dict[str, Table]]:
+        """Move what several teams use from their tables into `[repositories]` and `[namespaces]`."""
+        return _shared_sections(grants)
+
+
+def build_tables(
+    environments: Mapping[str, ImportedEnvironment], options: ImportOptions, registry: EmptyRegistry
+) -> NewRegistry:
+    """Fold the Applications of all environments into tables to add to a registry."""
+    argocd = registry.argocd_table(environments, options)
+    keys = registry.choose_keys({name: env.applications for name, env in environments.items()})
+    settings = {
+        name: registry.settings.get(name) or _settings_of(env, keys[name], argocd["namespace"])
+        for name, env in environments.items()
+    }
     tables = _group_by_app(environments, keys, settings)
     if options.own_projects:
         _give_own_projects(tables)
-    elsewhere = _find_projects_elsewhere(tables, environments)
+    elsewhere = _find_projects_elsewhere(tables, environments, settings, registry.projects)
     if elsewhere:
         argocd["existingProjects"] = elsewhere
     complete = {app: list(by_env.values()) for app, by_env in tables.items()}
-    teams = {app: _choose_team(app, options, proposed) for app, proposed in propose_teams(complete).items()}
+    teams = {app: _choose_team(app, options, proposed) for app, proposed in registry.propose_teams(complete).items()}
     grants = grant_what_apps_use(teams, complete, {argocd["namespace"], *(one.instance for one in settings.values())})
-    projects = {table["project"] for found in complete.values() for table in found}
+    projects = {table["project"] for found in complete.values() for table in found} - {*registry.projects}
 
-    short, facts = _write_placeholders(_without_implied_fields(tables, settings))
-    defaults, folded = _fold_apps(short)
+    extended = registry.extend_apps(tables, settings)
+    new_tables = {app: by_env for app, by_env in tables.items() if app not in extended}
+    short, facts = registry.write_placeholders(_without_implied_fields(new_tables, settings))
+    defaults, folded = _fold_apps(short, registry.defaults)
     apps = {app: _app_table(teams[app], one) for app, one in folded.items()}
     _grant_privileges(grants, apps, options.argocd_version)
+    new_settings = {name: one for name, one in settings.items() if name not in registry.settings}
     return NewRegistry(
         argocd,
         defaults,
         {
             "argocd.instances": {
-                one.instance: {"namespace": one.instance} for one in settings.values() if one.instance
+                one.instance: {"namespace": one.instance} for one in new_settings.values() if one.instance
             },
-            **_shared_sections(grants),
-            "environments": {name: _environment_table(one, facts.get(name, {})) for name, one in settings.items()},
+            **registry.share_grants(grants),
+            "environments": {name: _environment_table(one, facts.get(name, {})) for name, one in new_settings.items()},
             "teams": grants,
             "projects": _project_tables(environments, projects),
         },
@@ -119,8 +168,9 @@ def build_tables(environments: Mapping[str, ImportedEnvironment], options: Impor
             name: [_list_entry(app, one.pins[name]) for app, one in folded.items() if name in one.pins]
             for name in settings
         },
-        interpolate=_may_interpolate(tables) and has_placeholder(apps),
+        interpolate=may_interpolate(tables) and has_placeholder(apps),
         keys=keys,
+        extended=extended,
     )
 
 
@@ -141,17 +191,9 @@ def _without_implied_fields(tables: AppTables, settings: Mapping[str, Environmen
     }
 
 
-def _write_placeholders(tables: AppTables) -> tuple[AppTables, dict[str, dict[str, str]]]:
-    """Write what differs by environment alone once, and return the facts of the environments that this needs."""
-    if not _may_interpolate(tables):
-        return tables, {}
-    facts = choose_facts(tables)
-    used = use_facts(tables, facts)
-    return {app: interpolate_environment(by_env) for app, by_env in used.items()}, facts
-
-
-def _fold_apps(tables: AppTables) -> tuple[Table, dict[str, FoldedApp]]:
-    defaults = choose_defaults([table for by_env in tables.values() for table in by_env.values()])
+def _fold_apps(tables: AppTables, defaults: Table | None) -> tuple[Table, dict[str, FoldedApp]]:
+    if defaults is None:
+        defaults = choose_defaults([table for by_env in tables.values() for table in by_env.values()])
     implied = {"syncWave": APPLICATION_WAVE, **defaults}
     return defaults, {app: without_defaults(fold_app(by_env), implied) for app, by_env in tables.items()}
 
@@ -162,12 +204,6 @@ def _grant_privileges(grants: dict[str, Table], apps: Mapping[str, Table], argoc
         if privileges:
             team = grants[table["team"]]
             team["allow"] = sorted({*team.get("allow", ()), *privileges})
-
-
-def _argocd_table(environments: Mapping[str, ImportedEnvironment], options: ImportOptions) -> Table:
-    namespaces = (env.argocd_namespace for env in environments.values() for _ in env.applications)
-    namespace = most_frequent(each for each in namespaces if each)
-    return {"version": options.argocd_version, "namespace": namespace or _ARGOCD_NAMESPACE}
 
 
 def _group_by_app(
@@ -192,7 +228,7 @@ def _with_nulls(value: Any) -> Any:
     return [_with_nulls(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _may_interpolate(tables: AppTables) -> bool:
+def may_interpolate(tables: AppTables) -> bool:
     """Whether no text has what would be read as a placeholder."""
     return not any(has_placeholder(table) for by_env in tables.values() for table in by_env.values())
 
@@ -201,13 +237,18 @@ def _choose_team(app: str, options: ImportOptions, proposed: str) -> str:
     return next((team for glob, team in options.team_globs if fnmatch.fnmatchcase(app, glob)), proposed)
 
 
-def _find_projects_elsewhere(tables: AppTables, environments: Mapping[str, ImportedEnvironment]) -> list[str]:
+def _find_projects_elsewhere(
+    tables: AppTables,
+    environments: Mapping[str, ImportedEnvironment],
+    settings: Mapping[str, EnvironmentSettings],
+    known: Collection[str],
+) -> list[str]:
     """The projects that a source with AppProjects uses and does not create: the new chart leaves them alone too."""
     found: set[str] = set()
     for by_env in tables.values():
         for env, table in by_env.items():
-            created = environments[env].projects
-            if created and table["project"] not in ("default", *created) and "createProject" not in table:
+            created = {"default", *environments[env].projects, *known}
+            if settings[env].creates_projects and table["project"] not in created and "createProject" not in table:
                 found.add(table["project"])
                 table["createProject"] = False
     return sorted(found)
@@ -292,12 +333,17 @@ def _drop_shared(table: Table, key: str, shared: Collection[str]) -> None:
 def _name_shared_repositories(repositories: Mapping[str, list[str]]) -> dict[str, Table]:
     found: dict[str, Table] = {}
     for url, teams in repositories.items():
-        base = make_name(url.rstrip("/").rpartition("/")[2].removesuffix(".git"))
-        name, number = base, 2
-        while name in found:
-            name, number = f"{base}-{number}", number + 1
-        found[name] = {"url": url, "teams": teams}
+        found[name_shared_repository(url, found)] = {"url": url, "teams": teams}
     return found
+
+
+def name_shared_repository(url: str, taken: Collection[str]) -> str:
+    """A name for a shared repository that is not taken: the last part of its URL."""
+    base = make_name(url.rstrip("/").rpartition("/")[2].removesuffix(".git"))
+    name, number = base, 2
+    while name in taken:
+        name, number = f"{base}-{number}", number + 1
+    return name
 
 
 def _app_table(team: str, app: FoldedApp) -> Table:

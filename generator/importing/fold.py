@@ -40,7 +40,7 @@ def fold_app(tables: Mapping[str, Table]) -> FoldedApp:
     common = values[0]
     for other in values[1:]:
         common = _intersect(common, other)
-    overrides = {env: _subtract(table, common) for env, table in tables.items()}
+    overrides = {env: subtract(table, common) for env, table in tables.items()}
     return FoldedApp(common, {env: table for env, table in overrides.items() if table}, pins)
 
 
@@ -99,14 +99,14 @@ def _intersect(left: Table, right: Table) -> Table:
     return {key: found[key] for key in left if key in found}
 
 
-def _subtract(table: Table, common: Table) -> Table:
+def subtract(table: Table, common: Table) -> Table:
     """The entries of a table that merging it over `common` needs."""
     found: Table = {}
     for key, value in table.items():
         if key not in common:
             found[key] = value
         elif isinstance(value, dict) and isinstance(common[key], dict):
-            if rest := _subtract(value, common[key]):
+            if rest := subtract(value, common[key]):
                 found[key] = rest
         elif not equal_data(value, common[key]):
             found[key] = value

@@ -23,6 +23,8 @@ def write_new_files(folder: Path, files: Mapping[str, bytes]) -> None:
                 remedy="move it away, or write into another folder with --output DIR",
                 not_done="nothing was written",
             )
+    if not files:
+        return
     first, *others = files
     try:
         for name in (*others, first):

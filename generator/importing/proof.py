@@ -55,6 +55,17 @@ def prove_import(registry: Registry, environments: Mapping[str, ImportedEnvironm
     return compared
 
 
+def find_changed_applications(before: Registry, after: Registry) -> Iterator[str]:
+    """Yield the Applications, as `ENVIRONMENT/NAME`, that `after` renders otherwise than `before`."""
+    rendered = [group_by_chart(render_plan(plan_charts(registry)).files) for registry in (before, after)]
+    for env in before.environments:
+        old, new = (
+            _by_name((item for _, items in render_environment_objects(charts, env) for item in items), "Application")
+            for charts in rendered
+        )
+        yield from (f"{env}/{name}" for name in old if new.get(name) != old[name])
+
+
 def _by_name(objects: Iterable[Object], kind: str) -> dict[str, Object]:
     return {item["metadata"]["name"]: item for item in objects if item["kind"] == kind}
 

@@ -23,7 +23,9 @@ def summary_rows(result: ImportResult) -> list[list[str]]:
 def detail_lines(result: ImportResult) -> Iterator[str]:
     """What is not exact: each changed field, and each thing that is not taken, with its file and line."""
     for compared in result.changed:
-        yield f"{compared.file}:{compared.line}: {compared.kind} {compared.name} in {compared.environment} changes:"
+        differs = "differs from the registry, which stays as it is (source → registry)"
+        verb = "changes" if result.is_new(compared) else differs
+        yield f"{compared.file}:{compared.line}: {compared.kind} {compared.name} in {compared.environment} {verb}:"
         yield from (f"  {format_change(change)}" for change in compared.changes)
     for each in result.not_taken:
         yield f"{each.file}:{each.line}: {each.what} is not imported: {each.reason}"
@@ -48,6 +50,7 @@ def report_as_json(result: ImportResult) -> dict[str, Any]:
         "notTaken": [each._asdict() for each in result.not_taken],
         "environments": {name: len(env.listings) for name, env in result.registry.environments.items()},
         "teams": _apps_by_team(result),
+        "added": [{"environment": env, "name": name} for env, name in result.added],
     }
 
 

@@ -41,13 +41,17 @@ def _join(blocks: Iterable[str]) -> bytes:
 
 
 def _write_team_files(registry: NewRegistry) -> dict[str, bytes]:
-    files: dict[str, bytes] = {}
-    for team in registry.sections["teams"]:
-        apps = {name: table for name, table in registry.apps.items() if table["team"] == team}
-        blocks = []
-        for env, entries in registry.listings.items():
-            own = [entry for entry in entries if entry.partition("@")[0] in apps]
-            if own:
-                blocks.append(format_table(("environments", env), {"apps": Lines(own)}))
-        files[TEAM_FILES.format(team=team)] = _join([*blocks, *_format_apps(apps)])
-    return files
+    return {
+        TEAM_FILES.format(team=team): format_team_file(registry, team).encode() for team in registry.sections["teams"]
+    }
+
+
+def format_team_file(registry: NewRegistry, team: str) -> str:
+    """The file with the apps of a team, and with its entries in the promotion lists."""
+    apps = {name: table for name, table in registry.apps.items() if table["team"] == team}
+    blocks = []
+    for env, entries in registry.listings.items():
+        own = [entry for entry in entries if entry.partition("@")[0] in apps]
+        if own:
+            blocks.append(format_table(("environments", env), {"apps": Lines(own)}))
+    return "\n".join([*blocks, *_format_apps(apps)])

@@ -91,7 +91,7 @@ def _with_new_app(
     editable: EditableRegistry, new_app: NewApp, remotes: RemoteLookup | None, messages: list[str]
 ) -> EditableRegistry:
     new_app = new_app.with_known_revision(remotes) if remotes is not None else new_app
-    after = editable.with_app(new_app.name, new_app.table, _choose_app_file(editable, str(new_app.table.get("team"))))
+    after = editable.with_app(new_app.name, new_app.table, editable.choose_app_file(str(new_app.table.get("team"))))
     for env in _list_environments(editable, new_app):
         require_environment(editable, env)
         given = new_app.entries.get(env)
@@ -161,13 +161,6 @@ def _choose_first_pin(
         return Pin(None)
     app = build_effective_app(editable.registry.base_layer, new_app.name, new_app.table, AppContext(environment), None)
     return choose_pin(WantedRevision(app, app.revision), editable.registry.environments[environment], "", remotes)
-
-
-def _choose_app_file(editable: EditableRegistry, team: str) -> str:
-    """Choose the file that holds most of the team's apps; the root file if the team has no apps."""
-    known = editable.registry.apps
-    counts = Counter(file for app, file in editable.app_files.items() if app in known and known[app]["team"] == team)
-    return counts.most_common(1)[0][0] if counts else editable.root
 
 
 def suggest_app_fields(registry: Registry, name: str, team: str) -> Mapping[str, str]:

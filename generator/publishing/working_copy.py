@@ -283,7 +283,7 @@ def _edit_and_render(
     check_working_copy_removals(working, charts, consent, with_helm=verify_with_helm)
     elsewhere = find_charts_elsewhere(working, registry)
     if not dry_run:
-        _write_registry_files(working.path.parent, files, context.editable.file_contents())
+        replace_registry_files(working.path.parent, files, context.editable.file_contents())
         if not elsewhere:
             folder.apply_changes(charts.change, charts.before.inventory)
     return EditOutcome(edited, charts.change, tuple(files), elsewhere)
@@ -314,7 +314,7 @@ def _refuse_edits_not_checked_out(path: Path, names: Iterable[str]) -> None:
             )
 
 
-def _write_registry_files(folder: Path, files: Mapping[str, bytes], read_before: Mapping[str, bytes]) -> None:
+def replace_registry_files(folder: Path, files: Mapping[str, bytes], read_before: Mapping[str, bytes]) -> None:
     """Replace registry files; restore the earlier ones if one cannot be written.
 
     Raises ConflictError if a file is no longer what was read before the edit.

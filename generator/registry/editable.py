@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Concatenate, ParamSpec
@@ -15,7 +16,9 @@ from generator.registry.promotion_lists import ListEntry, read_entries, remove_e
 from generator.registry.reader import build_registry, read_declarations
 from generator.registry.registry import Registry
 from generator.toml import edit
-from generator.toml.document import Document, format_key_path
+from generator.toml.array import edit_list
+from generator.toml.data import list_leaves, value_at
+from generator.toml.document import Document, KeyPath, format_key_path, parse_document
 from generator.toml.write import format_value, quote_toml_string
 
 _Arguments = ParamSpec("_Arguments")
@@ -121,8 +124,43 @@ class EditableRegistry:
 
     def with_grant(self, team: str, key: str, value: str) -> EditableRegistry:
         """The registry with one more value in a list of a team's table in the root file."""
-        granted = self.documents[self.root].data["teams"][team].get(key, [])
-        return self._edited(self.root, edit.set_value, ("teams", team, key), format_value([*granted, value]))
+        return self.with_list(("teams", team, key), add=[value])
+
+    def with_list(self, path: KeyPath, *, add: Sequence[str] = (), remove: Collection[str] = ()) -> EditableRegistry:
+        """The registry with values added to and removed from a list in the root file; an emptied list is removed."""
+        edited = self._edited(self.root, edit_list, path, add=add, remove=remove)
+        is_empty = remove and not value_at(edited.documents[self.root].data, path)
+        return edited._edited(self.root, edit.remove_value, path, keep_table=True) if is_empty else edited
+
+    def with_table(self, path: KeyPath, values: Mapping[str, Any]) -> EditableRegistry:
+        """The registry with a new table in the root file."""
+        return self._edited(self.root, edit.add_table, path, values)
+
+    def with_override(self, app: str, environment: str, values: Mapping[str, Any]) -> EditableRegistry:
+        """The registry with fields that an app has of its own in an environment."""
+        path = ("apps", app, "environments", environment)
+        if environment not in self.documents[self.app_files[app]].data["apps"][app].get("environments", {}):
+            return self._edited(self.app_files[app], edit.add_table, path, values)
+        edited = self
+        for inner, value in list_leaves(values):
+            edited = edited._edited(self.app_files[app], edit.set_value, (*path, *inner), format_value(value))
+        return edited
+
+    def choose_app_file(self, team: str) -> str:
+        """The file that holds most of a team's apps; the root file if the team has none."""
+        known = self.registry.apps
+        counts = Counter(file for app, file in self.app_files.items() if app in known and known[app]["team"] == team)
+        return counts.most_common(1)[0][0] if counts else self.root
+
+    def with_new_file(self, name: str, text: str) -> EditableRegistry:
+        """The registry with one more file, which the root file includes."""
+        document = parse_document(self._folder_prefix + name, text.encode())
+        return replace(self, documents={**self.documents, name: document})
+
+    @property
+    def _folder_prefix(self) -> str:
+        """What precedes the files' names in messages: their folder, or nothing."""
+        return self.documents[self.root].name.removesuffix(self.root)
 
     def with_copied_app(self, app: str, new_name: str, namespace: str) -> EditableRegistry:
         """The registry with a copy of an app beside it, under a new name and with its own namespace."""
@@ -163,11 +201,11 @@ class EditableRegistry:
     def changed_files(self, original: EditableRegistry) -> dict[str, bytes]:
         """The content of every file that differs from `original`."""
         before = original.file_contents()
-        return {name: data for name, data in self.file_contents().items() if before[name] != data}
+        return {name: data for name, data in self.file_contents().items() if before.get(name) != data}
 
     def revalidate(self, cache: ResultCache | None = None) -> EditableRegistry:
         """Validate the edited text. Raises RegistryError if an edit made it invalid."""
-        folder = self.documents[self.root].name.removesuffix(self.root).rstrip("/") or "."
+        folder = self._folder_prefix.rstrip("/") or "."
         files = MemoryFiles(self.file_contents())
         return read_editable_registry(files, self.root, folder, cache=cache, parsed=self.documents.values())
 

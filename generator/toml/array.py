@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import tomli
 from tree_sitter import Node
 
 from generator.toml.data import with_value
 from generator.toml.document import Document, KeyPath
-from generator.toml.edit import EditError, apply_splices
+from generator.toml.edit import EditError, apply_splices, set_value
 from generator.toml.splices import Splice, find_line_end, find_line_start, line_break_at
 from generator.toml.syntax import EntryKind
+from generator.toml.write import MAX_LINE_WIDTH, format_value
 
 
 @dataclass(frozen=True)
@@ -236,6 +238,16 @@ class Array:
             lines.append(f"{indent}{_format_line(element)}")
         lines += [f"{indent}{line}" if line else "" for line in trailing_lines]
         return line_break.join([*lines, f"{self._outer_indent()}]"])
+
+
+def edit_list(document: Document, path: KeyPath, *, add: Sequence[Any] = (), remove: Collection[Any] = ()) -> Document:
+    """Add values to the end of a list, and remove others. A list that is missing is added."""
+    if document.syntax.find(path) is None:
+        return set_value(document, path, format_value(list(add))) if add else document
+    array = Array(document, path)
+    kept = [element for element in array.elements if element.value not in remove]
+    elements = [*kept, *(Element(format_value(value)) for value in add)]
+    return array.replace(elements, one_per_line=sum(len(element.literal) + 2 for element in elements) > MAX_LINE_WIDTH)
 
 
 def _format_line(element: Element) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from generator.toml.syntax import KeyPath
@@ -43,3 +43,12 @@ def without_empty_tables(data: Any, path: KeyPath) -> Any:
         return data
     inner = without_empty_tables(data[path[0]], path[1:])
     return {key: inner if key == path[0] else value for key, value in data.items() if key != path[0] or inner != {}}
+
+
+def list_leaves(table: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    """Yield the values of a table and of the tables in it that are not tables themselves, each with its path."""
+    for key, value in table.items():
+        if isinstance(value, Mapping) and value:
+            yield from list_leaves(value, (*path, key))
+        else:
+            yield (*path, key), value

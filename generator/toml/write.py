@@ -11,7 +11,7 @@ from generator.toml.document import KeyPath, format_key_path
 from generator.toml.limits import MAX_KEY_PARTS
 
 #: A table or array that fits into this many columns is written on one line.
-_LINE_WIDTH = 110
+MAX_LINE_WIDTH = 110
 _LONGEST_DOTTED_KEY = 2
 #: Parts of the longest header: the same file may be read again, which limits them.
 _DEEPEST_HEADER = MAX_KEY_PARTS - 1
@@ -71,7 +71,7 @@ def _format_entry(path: KeyPath, value: Any) -> str:
 def _fits_one_line(key: str, table: Mapping[str, Any]) -> bool:
     if any(_has_line_break(value) for value in table.values()):
         return False
-    return len(f"{format_key_path((key,))} = {format_value(table)}") <= _LINE_WIDTH
+    return len(f"{format_key_path((key,))} = {format_value(table)}") <= MAX_LINE_WIDTH
 
 
 def _has_line_break(value: Any) -> bool:
@@ -87,7 +87,7 @@ def _format_lines(value: Any, key: str) -> str:
         return _format_text(value)
     if isinstance(value, (list, tuple)):
         inline = format_value(value)
-        if isinstance(value, Lines) or len(key) + len(inline) + 3 > _LINE_WIDTH:
+        if isinstance(value, Lines) or len(key) + len(inline) + 3 > MAX_LINE_WIDTH:
             return "[\n" + "".join(f"  {format_value(each)},\n" for each in value) + "]"
         return inline
     return format_value(value)

@@ -70,3 +70,32 @@ def test_teams_are_read_from_a_file(workloads: Run, tmp_path: Path) -> None:
     (tmp_path / "teams.toml").write_text('checkout = "cart*"\n')
     done = workloads("import", "chart", "--teams", "teams.toml", "-o", "other", cwd=tmp_path)
     assert (done.code, "checkout is not a list" in done.err) == (2, True)
+
+
+def test_a_second_import_adds_what_is_new(workloads: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    source = folder / "apps.json"
+    source.write_text(json.dumps(layouts.application("web")))
+    workloads("import", "dev=apps.json", cwd=folder)
+    with untouched(folder):
+        assert workloads("import", "--merge", "dev=apps.json", cwd=folder).out.splitlines()[-1] == (
+            "nothing to add: the registry has every Application that can be imported"
+        )
+    web = layouts.application("web", syncPolicy={"automated": {"prune": True}})
+    source.write_text(json.dumps({"kind": "List", "items": [web, layouts.application("pay")]}))
+    with untouched(folder):
+        done = workloads("import", "--merge", "dev=apps.json", "--dry-run", "--json", cwd=folder)
+        assert json.loads(done.out)["added"] == [{"environment": "dev", "name": "pay"}]
+        assert workloads("import", "--merge", "dev=apps.json", "--strict", cwd=folder).code == 4
+    done = workloads("import", "--merge", "dev=apps.json", cwd=folder)
+    assert "Application web in dev differs from the registry, which stays as it is" in done.err
+    assert done.out.splitlines()[-2:] == ["new in dev: pay", "wrote apps.toml: 1 Application added"]
+
+
+def test_a_merge_needs_a_registry(workloads: Run, tmp_path: Path) -> None:
+    layouts.write(tmp_path / "chart", layouts.HELM_CHART)
+    done = workloads("import", "--merge", "chart", "-o", "here", cwd=tmp_path)
+    assert (done.code, "here/apps.toml" in done.err) == (9, True)
+    done = workloads("import", "--merge", "--split", "team", "chart", cwd=tmp_path)
+    assert (done.code, "--split does not go with --merge" in done.err) == (2, True)
