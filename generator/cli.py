@@ -31,6 +31,7 @@ COMMANDS = {
     "completion": "Print the completion script of a shell: commands, options, apps, environments.",
     "diff": "Show what Argo CD would change, dangers first, rendered by Helm.",
     "doctor": "Check Git, Helm, credentials and the checkout, and say how to fix what is wrong.",
+    "drift": "Show where the live Applications of Argo CD differ from the registry.",
     "explain": "Explain the errors that have a code, such as WL2101.",
     "graph": "Print the promotion graph, or the app-of-apps tree, as Mermaid, DOT or SVG.",
     "history": "List who changed which revision, when, why and in which commit.",

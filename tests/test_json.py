@@ -14,8 +14,10 @@ import pytest
 
 from generator.cli import workloads as command_group
 from generator.diff.context import DANGERS
+from generator.registry.reader import read_registry
 from tests.importing import layouts
 from tests.json_pages import PAGE, read_schema, render_page
+from tests.live.sample import healthy, set_field, write_state
 from tests.promotion.world import World
 from tests.workspace import Run, isolate, runner
 
@@ -127,6 +129,9 @@ _RUNS: list[tuple[str, tuple[str, ...]]] = [
     ("edit", ("shard", "dev", "--by", "team", "--dry-run")),
     ("diff", ("diff", "--base", "HEAD", "--head", "HEAD~8")),
     ("publish", ("hold", "web", "--in", "test", "--reason", "x", "--pull-request")),
+    ("drift", ("drift", "--live", "LIVE")),
+    ("status", ("status", "--live", "LIVE")),
+    ("why", ("why", "billing", "--live", "LIVE", "--in", "dev")),
     ("history", ("history",)),
     ("explain", ("explain", "WL3101")),
     ("metrics", ("metrics",)),
@@ -151,6 +156,15 @@ def _write_applications(folder: Path) -> Path:
     return path
 
 
+def _write_live_state(world: World) -> str:
+    """A live state in which an app of dev was edited by hand."""
+    registry = read_registry(world.checkout / "apps.toml")
+    app = registry.find_effective_app("dev", "billing")
+    assert app
+    item = healthy(registry.environments["dev"], app, "1" * 40)
+    return write_state(world.folder / "live.json", [set_field(item, "spec/source/path", "other")])
+
+
 def test_the_output_of_every_command_keeps_its_schema(world: World) -> None:
     validated, reached = set(), set[str]()
     extra = world.checkout / "multi-repo" / "argo-app-of-apps" / "dev" / "templates" / "extra.yaml"
@@ -161,7 +175,11 @@ def test_the_output_of_every_command_keeps_its_schema(world: World) -> None:
             world.commit("change")
             world.push()
             continue
-        places = {"SITE": str(world.folder / "site"), "APPLICATIONS": str(_write_applications(world.folder))}
+        places = {
+            "SITE": str(world.folder / "site"),
+            "APPLICATIONS": str(_write_applications(world.folder)),
+            "LIVE": f"dev={_write_live_state(world)}",
+        }
         given = [places.get(each, each.replace("GIT", world.git_url)) for each in arguments]
         done = world.run(*given, "--json")
         assert (done.code != 0) == (name == "failure"), (arguments, done)

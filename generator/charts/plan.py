@@ -205,7 +205,7 @@ def _plan_environment(
         planned_members = [_plan_project_member(env, app, is_shared=bool(others)) for app in members]
         planned_members += [_plan_former_member(each) for each in near]
         of[members[0].app] = tuple(planned_members)
-    planned = tuple(_plan_app(env, app, of.get(app.app, ())) for app in apps)
+    planned = tuple(plan_app(env, app, of.get(app.app, ())) for app in apps)
     projects: dict[Chart, dict[str, Mapping[str, Any]]] = {one.chart: {} for one in planned}
     for one in sorted(planned, key=lambda app: app.project):
         if extra[one.project]:
@@ -292,7 +292,8 @@ def _names_cluster(app: EffectiveApp, env: Environment) -> bool:
     return app_destination(app, env)[0] == "name"
 
 
-def _plan_app(env: Environment, app: EffectiveApp, members: tuple[ProjectMember, ...]) -> AppPlan:
+def plan_app(env: Environment, app: EffectiveApp, members: tuple[ProjectMember, ...] = ()) -> AppPlan:
+    """Plan one Application; `members` are the apps of the AppProject that its template renders."""
     app, handed_over = _apply_retirement(app) if app.app in env.retired else app, env.hands_over(app.app)
     fields = app.fields
     sync_options = _PREVENT_DELETION if handed_over else _CONFIRM_DELETION if env.policy.confirm_deletion else ""

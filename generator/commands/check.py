@@ -17,7 +17,7 @@ from generator.commands.options import (
     removals_option,
     without_helm_option,
 )
-from generator.commands.policy_options import policy_inputs
+from generator.commands.policy_options import live_options, policy_inputs
 from generator.publishing.registry_changes import describe_change, list_changes_since
 from generator.publishing.removal_guard import RemovalConsent
 from generator.publishing.working_copy import CheckOutcome, check_working_copy
@@ -37,6 +37,7 @@ _MAX_FOREIGN_OBJECTS = 40
 @click.option("--team", metavar="TEAM", help="With --base: refuse changes that belong to other teams.")
 @click.option("--advisories", is_flag=True, help="Also name known vulnerabilities of the Argo CD versions in use.")
 @override_options
+@live_options
 @removals_option
 @click.option(
     "--confirm-removals", "ceilings", multiple=True, metavar="ENV=N", help="Delete N Applications, above the limit."
@@ -50,8 +51,7 @@ def check_command(
     team: str | None,
     removals: tuple[str, ...],
     ceilings: tuple[str, ...],
-    rules: tuple[str, ...],
-    reason: str,
+    **flags: Any,
 ) -> int:
     """Validate the registry and the charts, and check that the committed charts are up to date.
 
@@ -65,7 +65,7 @@ def check_command(
     working = WorkingRegistry.find(registry_path)
     changes = list_changes_since(working, base, team, _print_change)
     consent = RemovalConsent.from_options(removals, ceilings)
-    policy = policy_inputs(working, {"rules": rules, "reason": reason})
+    policy = policy_inputs(working, flags)
     outcome = check_working_copy(working, consent, base, policy, console.print_message, without_helm=without_helm)
     for overridden in outcome.overridden:
         console.print_message(f"overridden: {overridden} ({overridden.override_reason})")

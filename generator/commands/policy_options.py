@@ -1,7 +1,10 @@
-"""What commands hand to the checks of policy: the time, the apps' repositories, and overrides."""
+"""What commands hand to the checks of policy: the time, the apps' repositories, the live state, and overrides."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -9,19 +12,58 @@ import click
 from generator import console
 from generator.artifacts.artifact_versions import AppRemotes
 from generator.commands.options import current_time
+from generator.errors import UsageError
+from generator.live.registry_state import LiveRegistry
+from generator.live.sources import LiveSources
 from generator.promotion.policy import PolicyInputs
+from generator.promotion.times import parse_duration_seconds
 from generator.promotion.trailers import PolicyOverride
 from generator.publishing.comparison_base import find_registry_branch
 from generator.registry.model import Workloads
 from generator.working_registry import WorkingRegistry
 
-_REMOTES = f"{__name__}.remotes"
+_REMOTES, _LIVE = f"{__name__}.remotes", f"{__name__}.live"
+_LIVE_VARIABLE, _MAX_AGE_VARIABLE, _MAX_AGE = "WORKLOADS_LIVE", "WORKLOADS_LIVE_MAX_AGE", "30m"
+
+
+def live_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say where the live state is, and when it is old: see `open_live`."""
+    live = click.option(
+        "--live",
+        "live_sources",
+        multiple=True,
+        metavar="[ARGOCD=]SOURCE",
+        help="Where to read live Applications: kubeconfig[:CONTEXT], an argocd-server's URL, or a file "
+        f"(repeatable; default: {_LIVE_VARIABLE}).",
+    )
+    max_age = click.option(
+        "--live-max-age", metavar="DURATION", help=f"The age at which Argo CD's verdict is old; default: {_MAX_AGE}."
+    )
+    return live(max_age(function))
+
+
+def open_live(working: WorkingRegistry, flags: dict[str, Any]) -> LiveRegistry | None:
+    """Open the live state where the options of the command or the environment say; None if nothing does.
+
+    Each Argo CD is read once in a command, when something about it is asked.
+    """
+    opened = click.get_current_context().meta
+    if _LIVE not in opened:
+        sources = flags.get("live_sources") or os.environ.get(_LIVE_VARIABLE, "").split()
+        text = flags.get("live_max_age") or os.environ.get(_MAX_AGE_VARIABLE) or _MAX_AGE
+        seconds = parse_duration_seconds(text)
+        if not seconds:
+            raise UsageError(f"--live-max-age {text!r} is not a duration", remedy="use a duration such as 30m or 2h")
+        live = LiveRegistry(LiveSources(sources, os.environ), open_remotes(working), timedelta(seconds=seconds))
+        opened[_LIVE] = live if sources else None
+    found: LiveRegistry | None = opened[_LIVE]
+    return found
 
 
 def policy_inputs(working: WorkingRegistry, flags: dict[str, Any]) -> PolicyInputs:
-    """What checks of policy need: the time, the app repositories, and the rules that the user overrides."""
+    """What checks of policy need: the time, the app repositories, the live state, and the user's overrides."""
     overrides = tuple(PolicyOverride(rule, flags["reason"]) for rule in flags.get("rules", ()))
-    return PolicyInputs(current_time(), open_remotes(working), overrides)
+    return PolicyInputs(current_time(), open_remotes(working), overrides, open_live(working, flags))
 
 
 def open_remotes(working: WorkingRegistry) -> AppRemotes:

@@ -8,7 +8,7 @@ import click
 
 from generator.commands.edit_options import edit_options, run_edit
 from generator.commands.options import current_time, override_options
-from generator.commands.policy_options import open_remotes
+from generator.commands.policy_options import live_options, open_live, open_remotes
 from generator.errors import UsageError
 from generator.promotion.policy import PromotionContext
 from generator.promotion.promote import PromotionRequest, promote_apps
@@ -33,12 +33,13 @@ from generator.working_registry import WorkingRegistry
 @click.option("--team", metavar="TEAM", help="All apps of a team in the source environment.")
 @click.option("--ready", is_flag=True, help="Only what a schedule may promote; the rest waits, with the reason.")
 @override_options
+@live_options
 @edit_options
 def promote_command(apps: tuple[str, ...], registry_path: str | None, **flags: Any) -> None:
     """Promote the revision of the source environment into an environment.
 
-    The environment's policy applies: order, pin kind, soak time, freezes and holds. A refusal states the rule, the
-    reason and when it expires. Several apps and environments are one change, all or none. A first environment
+    The environment's policy applies: order, pin kind, health, soak time, freezes and holds. A refusal states the rule,
+    the reason and when it expires. Several apps and environments are one change, all or none. A first environment
     requires --revision. --ready moves only apps that the environment lists, and only to a newer revision.
     """
     if bool(apps) + bool(flags["every"]) + bool(flags["team"]) > 1:
@@ -58,10 +59,10 @@ def promote_command(apps: tuple[str, ...], registry_path: str | None, **flags: A
         reason=flags["reason"],
     )
     working = WorkingRegistry.find(registry_path)
-    moment, ask = current_time(), open_remotes(working)
+    moment, ask, live = current_time(), open_remotes(working), open_live(working, flags)
     run_edit(
         working,
-        lambda context: promote_apps(context.editable, request, PromotionContext(context.history, moment, ask)),
+        lambda context: promote_apps(context.editable, request, PromotionContext(context.history, moment, ask, live)),
         flags,
         reads_history=True,
     )

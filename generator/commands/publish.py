@@ -17,7 +17,7 @@ from generator.commands.options import (
     registry_option,
     without_helm_option,
 )
-from generator.commands.policy_options import policy_inputs
+from generator.commands.policy_options import live_options, policy_inputs
 from generator.commands.pull_request_options import read_pull_request_options
 from generator.errors import ConflictError, UsageError
 from generator.publishing.publish import PublishRequest
@@ -45,6 +45,7 @@ from generator.working_registry import WorkingRegistry
 @click.option("--adopt", is_flag=True, help="Replace foreign files that are in the way of generated files.")
 @click.option("--overwrite", is_flag=True, help="Discard edits made by hand to generated files.")
 @click.option("--from-this-branch", is_flag=True, help="Publish uncommitted edits made on another branch.")
+@live_options
 @checkout_options
 @click.option("--refresh-requests", is_flag=True, help="Update the open pull requests of workloads instead.")
 @click.option(
@@ -64,6 +65,8 @@ def publish_command(
     reason: str,
     yes: bool,
     refresh_requests: bool,
+    live_sources: tuple[str, ...],
+    live_max_age: str | None,
     **flags: Any,
 ) -> None:
     """Render all charts and commit them to the workloads repository's branch.
@@ -76,7 +79,8 @@ def publish_command(
     now, and its own branch is updated. Pull requests with commits of people stay as they are.
     """
     working = WorkingRegistry.find(registry_path)
-    inputs = policy_inputs(working, {"rules": rules, "reason": reason})
+    live = {"live_sources": live_sources, "live_max_age": live_max_age}
+    inputs = policy_inputs(working, {"rules": rules, "reason": reason, **live})
     request = PublishRequest(
         repository,
         branch,

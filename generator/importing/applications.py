@@ -12,9 +12,9 @@ from generator.registry.effective import SOURCE_KEYS, SOURCE_TOOLS
 from generator.registry.source_tables import Layer
 
 Body = Mapping[str, Any]
-_WAVE = "argocd.argoproj.io/sync-wave"
+WAVE_ANNOTATION = "argocd.argoproj.io/sync-wave"
 #: What a cluster, kubectl and Argo CD add to an object.
-_ADDED_ANNOTATIONS = frozenset(
+ADDED_ANNOTATIONS = frozenset(
     {
         "kubectl.kubernetes.io/last-applied-configuration",
         "argocd.argoproj.io/tracking-id",
@@ -171,7 +171,7 @@ def _translate_finalizers(finalizers: list[str]) -> str:
 
 def _translate_metadata(metadata: Body) -> dict[str, Any]:
     annotations = dict(metadata.get("annotations") or {})
-    wave = annotations.pop(_WAVE, None)
+    wave = annotations.pop(WAVE_ANNOTATION, None)
     found: dict[str, Any] = {}
     if wave is not None:
         try:
@@ -190,7 +190,7 @@ def _without_cluster_fields(body: Body) -> dict[str, Any]:
     metadata = dict(body.get("metadata") or {})
     is_live = "uid" in metadata or "status" in body
     annotations = {
-        key: value for key, value in (metadata.get("annotations") or {}).items() if key not in _ADDED_ANNOTATIONS
+        key: value for key, value in (metadata.get("annotations") or {}).items() if key not in ADDED_ANNOTATIONS
     }
     labels = dict(metadata.get("labels") or {})
     if is_live:
@@ -235,7 +235,7 @@ def comparable_application(body: Body, argocd_namespace: str) -> dict[str, Any]:
     """
     found = _without_cluster_fields(body)
     metadata, spec = found["metadata"], dict(found["spec"])
-    annotations = {key: value for key, value in metadata.get("annotations", {}).items() if key != _WAVE}
+    annotations = {key: value for key, value in metadata.get("annotations", {}).items() if key != WAVE_ANNOTATION}
     sources = "sources" if spec.get("sources") else "source"
     if spec.get("sources"):
         spec.pop("source", None)
@@ -288,12 +288,15 @@ def _effective_values(helm: Body) -> Any:
 
 def _comparable_sync_policy(policy: Body) -> dict[str, Any]:
     found = _complete_sync_policy(policy)
+    if found["automated"]:
+        without = {"allowEmpty": False, "enabled": True}
+        found["automated"] = {key: value for key, value in found["automated"].items() if without.get(key) is not value}
     return found | {"syncOptions": sorted(found["syncOptions"])}
 
 
 def sync_wave(body: Body) -> int:
     """The sync wave of an object; 0 if it has none."""
-    value = str(((body.get("metadata") or {}).get("annotations") or {}).get(_WAVE, 0))
+    value = str(((body.get("metadata") or {}).get("annotations") or {}).get(WAVE_ANNOTATION, 0))
     return int(value) if re.fullmatch(r"-?[0-9]+", value) else 0
 
 

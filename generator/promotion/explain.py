@@ -20,7 +20,8 @@ from generator.toml.document import format_key_path
 class AppExplanation:
     """The state of an app in one environment; `next_step` is a command, or empty.
 
-    `filled_in` are its fields that depend on the environment's facts, with what they are there.
+    `filled_in` are its fields that depend on the environment's facts, with what they are there. `live` are lines on
+    what Argo CD has; empty if nobody asked.
     """
 
     environment: str
@@ -30,6 +31,7 @@ class AppExplanation:
     reasons: tuple[str, ...]
     next_step: str
     filled_in: tuple[str, ...] = ()
+    live: tuple[str, ...] = ()
 
     def format_lines(self, now: datetime) -> Iterator[str]:
         """Format the explanation for people."""
@@ -38,6 +40,7 @@ class AppExplanation:
             change, age = self.last_change, format_age(now - self.last_change.changed_at)
             yield f"  since {format_time(change.changed_at)} ({age}), by {change.author} in {change.commit[:9]}"
             yield f"  {change.reason or change.subject}"
+        yield from (f"  {line}" for line in self.live)
         if self.comparison:
             yield f"  {self.comparison}"
         yield from (f"    {reason}" for reason in self.reasons)
@@ -59,6 +62,7 @@ class AppExplanation:
             "reasons": list(self.reasons),
             "next": self.next_step or None,
             "filledIn": list(self.filled_in),
+            **({"live": list(self.live)} if self.live else {}),
         }
 
 

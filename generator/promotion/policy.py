@@ -18,6 +18,7 @@ from generator.promotion.history import History
 from generator.promotion.pins import RemoteLookup, names_tag
 from generator.promotion.policy_rules import (
     Candidate,
+    HealthLookup,
     Refusal,
     find_refusals,
     find_source_states,
@@ -32,16 +33,20 @@ if TYPE_CHECKING:
     from generator.registry.editable import EditableRegistry
 
 #: The order in which the refusals of an app are listed.
-_RULE_ORDER = ("order", "pin", "retired", "soak", "freeze", "hold")
+_RULE_ORDER = ("order", "pin", "retired", "health", "soak", "freeze", "hold")
 
 
 @dataclass(frozen=True)
 class PromotionContext:
-    """What a decision needs besides the registry: its history on the branch, the time, and the app repositories."""
+    """What a decision needs besides the registry: its history on the branch, the time, and the app repositories.
+
+    `live` checks live Applications; None if nothing says where to read them.
+    """
 
     history: History
     now: datetime
     remotes: RemoteLookup
+    live: HealthLookup | None = None
 
 
 class PolicyViolation(NamedTuple):
@@ -82,11 +87,15 @@ class PolicyReport(NamedTuple):
 
 @dataclass(frozen=True)
 class PolicyInputs:
-    """What a policy check needs besides the registries: the time, the app repositories, and the user's overrides."""
+    """What a policy check needs besides the registries: the time, the app repositories, and the user's overrides.
+
+    `live` checks live Applications; None if nothing says where to read them.
+    """
 
     now: datetime
     remotes: RemoteLookup
     overrides: tuple[PolicyOverride, ...] = ()
+    live: HealthLookup | None = None
 
 
 class RegistryChange(NamedTuple):
@@ -109,7 +118,7 @@ class RegistryChange(NamedTuple):
             require_allowed_overrides(self.new.registry.environments[environment], inputs.overrides)
         registries = self.old.registry, self.new.registry
         ruled = any(_depends_on_history(each.environments.get(app.environment)) for app in moved for each in registries)
-        context = PromotionContext(self.load_history() if ruled else History(), inputs.now, inputs.remotes)
+        context = PromotionContext(self.load_history() if ruled else History(), inputs.now, inputs.remotes, inputs.live)
         return check_policy(self.old, self.new, context, (*inputs.overrides, *self.overrides))
 
 
@@ -175,10 +184,10 @@ def _check_moved_app(
     names = _verified_revision_names(base, new, app, context)
     exempt: set[str] = set()
     if _runs_already(base.registry, app):
-        exempt = {"order", "soak"}
+        exempt = {"order", "health", "soak"}
     elif _ran_before(base.registry, app, names, context.history):
         notes = [editable.registry.environments[app.environment].holds.get(app.app) for editable in (base, new)]
-        exempt = {"order", "soak", "freeze", "hold"} if notes[1] not in (None, notes[0]) else {"order", "soak"}
+        exempt = {"order", "health", "soak"} | ({"freeze", "hold"} if notes[1] not in (None, notes[0]) else set())
     environments = [
         editable.registry.environments[app.environment]
         for editable in (base, new)
@@ -186,7 +195,7 @@ def _check_moved_app(
     ]
     found: dict[tuple[str, str], Refusal] = {}
     for environment in environments:
-        states = find_source_states(new, environment, app.app, names, context.history)
+        states = find_source_states(new, environment, app.app, names, context)
         fixed = list_fixed_sources(app)
         candidate = Candidate(app.app, app.revision, app.revision_kind, states, app.takes_commits, fixed)
         for refusal in (

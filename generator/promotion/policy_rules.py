@@ -1,4 +1,4 @@
-"""The rules of an environment's policy: order, pin kind, retirement, soak, freeze and hold."""
+"""The rules of an environment's policy: order, pin kind, retirement, health, soak, freeze and hold."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from generator.argocd.revisions import required_kind, required_kind_name, revision_kind, shorten_commit
 from generator.promotion.times import format_day, format_time, parse_duration_seconds
@@ -14,6 +14,7 @@ from generator.promotion.times import format_day, format_time, parse_duration_se
 if TYPE_CHECKING:
     from generator.promotion.fixed_sources import FixedSource
     from generator.promotion.history import History, RunInterval
+    from generator.promotion.policy import PromotionContext
     from generator.registry.editable import EditableRegistry
     from generator.registry.effective import EffectiveApp
     from generator.registry.registry import Environment
@@ -50,18 +51,47 @@ class Hold(NamedTuple):
         return self.until is None or now < self.until
 
 
+class UnmetTerm(NamedTuple):
+    """A term of the health rule that a live Application does not meet, and what is so instead."""
+
+    name: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.text}"
+
+
+class HealthVerdict(NamedTuple):
+    """The terms that a live Application does not meet, and since when nothing interrupted its health, if known."""
+
+    unmet: tuple[UnmetTerm, ...]
+    since: datetime | None = None
+
+
+class HealthLookup(Protocol):
+    """Checks live Applications. The method raises nothing: what is not known is an unmet term."""
+
+    def check_health(
+        self, environment: Environment, app: EffectiveApp, revision_names: Collection[str], now: datetime
+    ) -> HealthVerdict:
+        """Check the health of an app in an environment at a revision, whose names are `revision_names`."""
+        ...
+
+
 @dataclass(frozen=True)
 class SourceState:
     """The state of an app in a source environment.
 
     `runs_candidate` is True if `current_revision` is the candidate's, `follows_branch` if it is a branch.
     `run_interval` is when the candidate's revision ran there; None if it never did, by the committed history.
+    `health` is None where the target's policy does not ask for it.
     """
 
     current_revision: str
     runs_candidate: bool
     run_interval: RunInterval | None
     follows_branch: bool = False
+    health: HealthVerdict | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +118,7 @@ def find_refusals(
         *_check_order(candidate, environment),
         *_check_pin_kind(candidate, environment),
         *_check_retired(candidate, environment),
+        *_check_health(candidate, environment, now),
         *_check_soak(candidate, environment, now),
         *_check_freeze(environment, now),
         *_check_hold(candidate, environment, now),
@@ -155,6 +186,33 @@ def _check_retired(candidate: Candidate, environment: Environment) -> list[Refus
     return [Refusal("retired", f'"{environment.retired[candidate.app]}"; {undo}')]
 
 
+def _check_health(candidate: Candidate, environment: Environment, now: datetime) -> list[Refusal]:
+    """Check that every source environment has been healthy at the candidate's revision for the whole time."""
+    return [
+        refusal
+        for source, state in candidate.source_states.items()
+        if state.health is not None
+        for refusal in _check_source_health(candidate, source, state, str(environment.policy.health), now)
+    ]
+
+
+def _check_source_health(
+    candidate: Candidate, source: str, state: SourceState, health: str, now: datetime
+) -> list[Refusal]:
+    verdict = state.health or HealthVerdict(())
+    if not (state.runs_candidate or state.follows_branch):
+        runs = shorten_commit(state.current_revision)
+        text = f"{source} runs {runs} now, which does not show that {shorten_commit(candidate.revision)} is healthy"
+        return [Refusal("health", text)]
+    if verdict.unmet or verdict.since is None:
+        return [Refusal("health", f"in {source}, {term}") for term in verdict.unmet]
+    ready = verdict.since + timedelta(seconds=parse_duration_seconds(health))
+    if now >= ready:
+        return []
+    text = f"healthy in {source} since {format_time(verdict.since)}, health {health}, ready {format_time(ready)}"
+    return [Refusal("health", text, ready)]
+
+
 def _check_soak(candidate: Candidate, environment: Environment, now: datetime) -> list[Refusal]:
     if environment.policy.soak is None:
         return []
@@ -177,6 +235,8 @@ def _check_source_soak(
         revision = shorten_commit(candidate.revision)
         return Refusal("soak", f"{revision} is not committed in {source} yet; the soak time is {soak}")
     since, until = source_state.run_interval
+    if source_state.health and source_state.health.since:
+        since = max(since, source_state.health.since)
     ready = since + timedelta(seconds=parse_duration_seconds(soak))
     if ready <= (now if until is None else until):
         return None
@@ -206,7 +266,11 @@ def _check_hold(candidate: Candidate, environment: Environment, now: datetime) -
 
 
 def find_source_states(
-    editable: EditableRegistry, environment: Environment, app: str, revision_names: Collection[str], history: History
+    editable: EditableRegistry,
+    environment: Environment,
+    app: str,
+    revision_names: Collection[str],
+    context: PromotionContext,
 ) -> dict[str, SourceState]:
     """Return the state of an app in every source environment that lists it.
 
@@ -219,9 +283,20 @@ def find_source_states(
             continue
         same = bool({running.revision, editable.pinned_tag(name, app)} & set(revision_names) - {""})
         follows_branch = running.revision_kind == "branch"
-        interval = _find_candidate_interval(history, running, revision_names, same)
-        found[name] = SourceState(running.revision, same, interval, follows_branch)
+        interval = _find_candidate_interval(context.history, running, revision_names, same)
+        source = editable.registry.environments[name]
+        health = _check_live_health(source, running, revision_names, context) if environment.policy.health else None
+        found[name] = SourceState(running.revision, same, interval, follows_branch, health)
     return found
+
+
+def _check_live_health(
+    source: Environment, running: EffectiveApp, revision_names: Collection[str], context: PromotionContext
+) -> HealthVerdict:
+    if context.live is None:
+        text = "the live state is not known: give --live SOURCE, or set WORKLOADS_LIVE"
+        return HealthVerdict((UnmetTerm("seen", text),))
+    return context.live.check_health(source, running, revision_names, context.now)
 
 
 def _find_candidate_interval(

@@ -244,7 +244,7 @@ class StepDecider:
             return step
         direction = self._compare_with_target(wanted, here)
         names = {wanted.revision, wanted.tag} - {""}
-        states = find_source_states(self.editable, self.environment, step.app_name, names, self.context.history)
+        states = find_source_states(self.editable, self.environment, step.app_name, names, self.context)
         candidate = Candidate(step.app_name, wanted.revision, wanted.wanted_kind, states)
         overridden = {*self.request.overridden_rules, "pin"}
         refusals = find_refusals(candidate, self.environment, self.context.now, overridden)
@@ -310,7 +310,7 @@ class StepDecider:
     def _check_pin(self, step: PromotionStep, wanted: WantedRevision, pin: Pin) -> PromotionStep:
         names = {wanted.revision, *pin} - {None, ""}
         states = find_source_states(
-            self.editable, self.environment, step.app_name, {str(name) for name in names}, self.context.history
+            self.editable, self.environment, step.app_name, {str(name) for name in names}, self.context
         )
         app = self._resolve_app(step.app_name, pin.revision)
         fixed = list_fixed_sources(app)

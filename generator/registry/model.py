@@ -105,10 +105,11 @@ class PromotionPolicy(Table):
 
     pin: Literal["any", "tag", "commit"] = "any"
     soak: strings.Duration | None = None
+    health: strings.Duration | None = None
     freeze: list[Freeze] = []
     max_removals: Count | None = None
     confirm_deletion: Annotated[bool, since("2.14")] = False
-    overrides: list[Literal["order", "pin", "soak", "freeze", "hold"]] = []
+    overrides: list[Literal["order", "pin", "soak", "health", "freeze", "hold"]] = []
     onboard: Literal["manual", "auto"] = "manual"
     retire_for: strings.Duration = "15m"
 

@@ -4,7 +4,9 @@ In a `console` block `$ workloads …`, `$ sed -i …`, and `$ git add`, `commit
 follows is the output.
 `<!-- 2026-11-16 09:14 -->` sets the clock, `<!-- run promote billing --to test -->` runs a command that is not shown,
 `<!-- commit -->` commits with the message that the last command proposes, or with that of the comment, and pushes, and
-`<!-- registry: two regions -->` starts anew with another registry.
+`<!-- registry: two regions -->` starts anew with another registry. `<!-- live -->` writes live.json, in which Argo CD
+synced every app 20 minutes before the clock; `<!-- live test/billing FIELD=VALUE … -->` changes fields of an
+Application, or removes it.
 """
 
 from __future__ import annotations
@@ -14,13 +16,16 @@ import shlex
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
 import pytest
 
-from tests.promotion.world import OWNED, REGIONS, REGISTRY, World
+from generator.registry.reader import read_registry
+from tests.git.remotes import git
+from tests.live.sample import healthy, set_field, time, write_state
+from tests.promotion.world import HUB, OWNED, REGIONS, REGISTRY, World
 from tests.workspace import ROOT, Done, isolate, runner
 
 #: Each page, with the registry that its commands are run in; "" for a clone of an empty repository.
@@ -30,6 +35,7 @@ PAGES = {
     "releases.md": REGIONS,
     "incidents.md": REGIONS,
     "permissions.md": OWNED,
+    "live.md": HUB,
 }
 FOLDER = ROOT / "docs"
 _PUBLIC = "https://github.com/acme"
@@ -78,10 +84,32 @@ def _order(world: World, line: str, last: Done) -> Done:
     elif line.startswith("<!-- commit "):
         world.commit(line[12:-4])
         world.push()
+    elif line.startswith("<!-- live "):
+        _write_live_state(world, shlex.split(line[9:-4]))
     elif line.startswith("<!-- run "):
         last = world.run(*shlex.split(line[9:-4]))
         assert last.code == 0, last
     return last
+
+
+def _write_live_state(world: World, changes: list[str]) -> None:
+    """Write what an Argo CD has that synced everything; `changes` are for one Application, `ENV/APP FIELD=VALUE …`."""
+    registry = read_registry(world.checkout / "apps.toml")
+    items = {}
+    for environment in registry.environments.values():
+        for app in registry.list_effective_apps(environment.name):
+            repository = world.folder / "git" / f"{app.app}.git"
+            commit = git(repository, "rev-parse", f"{app.revision}^{{commit}}")
+            item = healthy(environment, app, commit, synced_at=world.at - timedelta(minutes=20))
+            items[f"{environment.name}/{app.app}"] = set_field(item, "status/reconciledAt", time(world.at))
+    name, *fields = changes or [""]
+    if name and not fields:
+        del items[name]
+    for path, _, value in (field.partition("=") for field in fields):
+        items[name] = set_field(items[name], path, value)
+    write_state(world.checkout / "live.json", items.values())
+    git(world.checkout, "config", "core.excludesFile", str(world.folder / "excluded"))
+    (world.folder / "excluded").write_text("live.json\n")
 
 
 def _shown(world: World, done: Done) -> list[str]:

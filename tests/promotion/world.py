@@ -82,6 +82,12 @@ REGIONS = "".join(
     [_HEAD, _MARK, *(_REGION.replace("prod", region) for region in ("prod-eu", "prod-us")), _NEXT, _TEAMS]
 )
 
+#: The same in one Argo CD, and production waits for health.
+HUB = REGISTRY.replace("[environments.dev]\n", '[environments.dev]\nargocd = "hub"\n')
+for _name in ("test", "prod"):
+    HUB = HUB.replace(f"[environments.{_name}]\n", f'[environments.{_name}]\nargocd = "hub"\nnameSuffix = "-{_name}"\n')
+HUB = HUB.replace('soak = "24h"', 'health = "15m"')
+
 SHOP = """\
 # The shop's own.
 [environments.dev]

@@ -1,0 +1,55 @@
+"""List Applications from argocd-server's API, with a token from the environment. Reads only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from generator.argocd.urls import redact_url
+from generator.artifacts.http_client import Response, fetch
+from generator.errors import NetworkError, UsageError
+from generator.live.applications import LiveState
+
+TOKEN_VARIABLE = "ARGOCD_AUTH_TOKEN"  # noqa: S105 - the name of the variable
+_REMEDIES = {
+    401: f"set {TOKEN_VARIABLE} to a token that is valid: argocd account generate-token",
+    403: "allow the account to read: p, ACCOUNT, applications, get, */*, allow",
+}
+
+
+def read_argocd_server(url: str, namespace: str, variables: Mapping[str, str], name: str) -> LiveState:
+    """List the Applications in a namespace. The token is that of the Argo CD called `name`, or of all.
+
+    Raises UsageError without a token or with an unsafe address, and NetworkError if they cannot be read.
+    """
+    own = f"{TOKEN_VARIABLE}_{name.upper().replace('-', '_')}"
+    token = variables.get(own) or variables.get(TOKEN_VARIABLE)
+    if not token:
+        raise UsageError(f"there is no token for {redact_url(url)}", remedy=f"set {TOKEN_VARIABLE}, or {own}")
+    parts = urlsplit(url)
+    if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise UsageError(f"{redact_url(url)} would send the token without TLS", remedy="use an address with https://")
+    base, place = url.rstrip("/"), redact_url(url)
+    # Without `fields`: what it selects from leaves out conditions, history and times.
+    query = urlencode({"appNamespace": namespace})
+    found = _read_json(place, fetch(f"{base}/api/v1/applications?{query}", authorization=f"Bearer {token}"))
+    # The list leaves out, without a word, what the account may not read.
+    allowed = fetch(f"{base}/api/v1/account/can-i/applications/get/*/*", authorization=f"Bearer {token}")
+    sees_all = allowed.status == 200 and _read_json(place, allowed).get("value") == "yes"
+    unseen = "" if sees_all else f"the account at {place} may not read all Applications (applications, get, */*)"
+    return LiveState.from_objects(place, found.get("items") or (), unseen)
+
+
+def _read_json(place: str, response: Response) -> Mapping[str, Any]:
+    try:
+        body = json.loads(response.body)
+    except ValueError:
+        body = None
+    if response.status == 200 and isinstance(body, dict):
+        return body
+    said = f": {body['message']}" if isinstance(body, dict) and "message" in body else ""
+    raise NetworkError(
+        f"{place} does not list its Applications ({response.status}){said}", remedy=_REMEDIES.get(response.status, "")
+    )

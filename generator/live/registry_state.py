@@ -1,0 +1,91 @@
+"""Find the live Application of each app of a registry, and check its health; each Argo CD is read once in a command."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from generator.argocd.revisions import CONTENT_ID_PATTERN
+from generator.errors import GeneratorError, NetworkError
+from generator.live.applications import ApplicationKey, LiveApplication
+from generator.live.expected import build_expected_application
+from generator.live.health import find_healthy_since, find_unmet_terms
+from generator.live.sources import LiveSources
+from generator.promotion.pins import RemoteLookup
+from generator.promotion.policy_rules import HealthVerdict, UnmetTerm
+from generator.registry.effective import EffectiveApp
+from generator.registry.registry import Environment
+from generator.registry.version_sources import find_version_source
+
+
+class Found(NamedTuple):
+    """A live Application, or None with the reason: `exists` is False where it is known not to be there."""
+
+    application: LiveApplication | None
+    reason: str = ""
+    exists: bool | None = True
+
+
+@dataclass(frozen=True)
+class LiveRegistry:
+    """What runs of a registry: `remotes` says which commit a branch or tag is, `max_age` when a verdict is old."""
+
+    sources: LiveSources
+    remotes: RemoteLookup
+    max_age: timedelta
+
+    def find(self, environment: Environment, app: EffectiveApp) -> Found:
+        """Find the live Application of an app."""
+        try:
+            state = self.sources.read(environment)
+        except GeneratorError as error:
+            return Found(None, error.message, None)
+        key = ApplicationKey(environment.argocd_settings.namespace, app.application)
+        live = state.applications.get(key)
+        if live is not None:
+            return Found(live)
+        if state.unseen:
+            return Found(None, f"{app.application} was not seen: {state.unseen}", None)
+        return Found(None, f"there is no Application {app.application} in the namespace {key.namespace}", False)
+
+    def check_health(
+        self, environment: Environment, app: EffectiveApp, revision_names: Collection[str], now: datetime
+    ) -> HealthVerdict:
+        """Check that an app is healthy in an environment at the registry's revision, and since when."""
+        found = self.find(environment, app)
+        if found.application is None:
+            return HealthVerdict((UnmetTerm("seen", found.reason),))
+        try:
+            commits = dict(self._list_commits(app, revision_names))
+        except NetworkError as error:
+            return HealthVerdict((UnmetTerm("commit", f"the commit of {app.revision} is not known: {error.message}"),))
+        expected = build_expected_application(environment, app)
+        unmet = find_unmet_terms(found.application, expected, commits, now, self.max_age)
+        return HealthVerdict(tuple(unmet), find_healthy_since(found.application))
+
+    def _list_commits(self, app: EffectiveApp, names: Collection[str]) -> Iterator[tuple[int, Collection[str]]]:
+        """Yield, for each source whose revision a pin sets, its index and the commits that it may be synced to."""
+        for index, source in enumerate(app.deployed_sources):
+            if source in app.pinned_sources:
+                yield index, self._resolve(app, source, str(source.get("targetRevision", "HEAD")), names)
+
+    def _resolve(
+        self, app: EffectiveApp, source: Mapping[str, object], revision: str, names: Collection[str]
+    ) -> Collection[str]:
+        if CONTENT_ID_PATTERN.fullmatch(revision):
+            return {revision}
+        if "chart" in source:
+            return {revision, revision.removeprefix("v")}
+        url = str(source["repoURL"])
+        if url.startswith("oci://"):
+            artifact = find_version_source(app)
+            digest = self.remotes.resolve_digest(artifact, revision) if artifact else None
+            return {digest} if digest else set()
+        commit = self.remotes.read_refs(url).resolve_ref(revision)
+        # A branch moves on: what it was at when it was promoted counts as well as its head.
+        followed = (
+            {name for name in names if CONTENT_ID_PATTERN.fullmatch(name)} if app.revision_kind == "branch" else set()
+        )
+        return followed or ({commit} if commit else set())
