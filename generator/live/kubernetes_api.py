@@ -59,10 +59,12 @@ def _connect(context: str) -> Any:
     """Open the API of the kubeconfig, or of the cluster that this process runs in if there is no kubeconfig."""
     file = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
     if not context and not Path(file).exists() and "KUBERNETES_SERVICE_HOST" in os.environ:
-        settings, load = client.Configuration(), config.load_incluster_config
-        load(client_configuration=settings)  # type: ignore[no-untyped-call]
+        settings = client.Configuration()
+        load: Any = config.load_incluster_config
+        load(client_configuration=settings)
         return client.CustomObjectsApi(client.ApiClient(settings))
-    return client.CustomObjectsApi(config.new_client_from_config(file, context or None))
+    open_client: Any = config.new_client_from_config
+    return client.CustomObjectsApi(open_client(file, context or None))
 
 
 def _list_pages(api: Any, place: str, namespace: str) -> Iterator[Mapping[str, Any]]:

@@ -35,7 +35,7 @@ def all_healthy(registry: Registry) -> dict[str, dict[str, Any]]:
 def parent(environment: str, **status: Any) -> dict[str, Any]:
     """The Application that deploys the chart of an environment."""
     source = {"repoURL": "https://github.com/acme/workloads", "path": f"multi-repo/argo-app-of-apps/{environment}"}
-    item = {
+    item: dict[str, Any] = {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Application",
         "metadata": {"name": f"parent-{environment}", "namespace": "argocd"},

@@ -73,8 +73,9 @@ def test_a_list_of_kubectl_is_complete(tmp_path: Path) -> None:
 
 
 def test_the_list_of_the_api_itself_is_read_too(tmp_path: Path) -> None:
-    body = {"apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationList", "items": [item("web")]}
-    del body["items"][0]["kind"]  # type: ignore[index]
+    bare = item("web")
+    del bare["kind"]
+    body = {"apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationList", "items": [bare]}
     (tmp_path / "live.json").write_text(json.dumps(body))
     assert [key.name for key in read_state_file(str(tmp_path / "live.json"), "argocd").applications] == ["web"]
 
@@ -296,4 +297,4 @@ def test_one_source_is_not_that_of_two_argo_cds(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="where to read the live state of dev"):
         LiveSources([f"test={path}"], {}).read(registry.environments["dev"])
     shared = registry_of(REGISTRY.replace("promotesFrom", 'argocd = "dev"\nnameSuffix = "-x"\npromotesFrom', 1))
-    assert LiveSources([path], {}).read(shared.environments["test"])
+    assert LiveSources([path], {}).read(shared.environments["test"]).place == path
