@@ -46,7 +46,7 @@ def drift_command(
     live = open_live(working, flags)
     if live is None:
         raise UsageError(
-            "nothing says where to read the live state", remedy="give --live SOURCE, or set WORKLOADS_LIVE"
+            "WL1009", "nothing says where to read the live state", remedy="give --live SOURCE, or set WORKLOADS_LIVE"
         )
     live.sources.require_known_names(registry)
     location = OutputLocation(registry.workloads.repository or working.origin or "", registry.workloads.path)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -41,6 +40,13 @@ _MAX_MOVES = 20
 environment_option = click.option("--in", "environment", required=True, metavar="ENV", help="The environment.")
 
 
+class Published(NamedTuple):
+    """The registry that is published, and the apps that were changed, by environment."""
+
+    registry: Registry
+    changed_apps: Mapping[str, list[str]]
+
+
 def edit_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of every command that edits the registry."""
     publish = click.option(
@@ -54,17 +60,17 @@ def edit_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def run_edit(
     working: WorkingRegistry, operation: EditOperation, flags: dict[str, Any], *, reads_history: bool = False
-) -> None:
-    """Edit the working copy and render, or publish, and print the result.
+) -> Published | None:
+    """Edit the working copy and render, or publish, and print the result; returns what was published.
 
     An edit of the working copy that `reads_history` reports a shallow clone; to publish, the whole history is fetched.
     """
     if flags["and_publish"] or flags["as_request"]:
-        _publish_edit(working, operation, flags)
-    else:
-        if reads_history:
-            report_missing_history(working, console.print_message)
-        _run_in_working_copy(working, operation, flags)
+        return _publish_edit(working, operation, flags)
+    if reads_history:
+        report_missing_history(working, console.print_message)
+    _run_in_working_copy(working, operation, flags)
+    return None
 
 
 def _run_in_working_copy(working: WorkingRegistry, operation: EditOperation, flags: dict[str, Any]) -> None:
@@ -118,7 +124,7 @@ def _print_edit_messages(edit: RegistryEdit) -> None:
         console.print_result(line)
 
 
-def _publish_edit(working: WorkingRegistry, operation: EditOperation, flags: dict[str, Any]) -> None:
+def _publish_edit(working: WorkingRegistry, operation: EditOperation, flags: dict[str, Any]) -> Published:
     request = PublishRequest(
         dry_run=flags["dry_run"],
         without_helm=flags["without_helm"],
@@ -127,7 +133,7 @@ def _publish_edit(working: WorkingRegistry, operation: EditOperation, flags: dic
         policy=policy_inputs(working, flags),
         pull_request=requests.read_pull_request_options(flags["as_request"], flags["forge"]),
     )
-    publish_and_print(working, request, yes=flags["yes"], as_json=flags["as_json"], operation=operation)
+    return publish_and_print(working, request, yes=flags["yes"], as_json=flags["as_json"], operation=operation)
 
 
 def checkout_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -144,15 +150,22 @@ def publish_and_print(
     yes: bool,
     as_json: bool,
     operation: EditOperation | None = None,
-) -> None:
-    """Publish, after an announcement and, on a terminal, a question; print the result."""
+) -> Published:
+    """Publish, after an announcement and, on a terminal, a question; print and return the result."""
     ask = not (yes or request.dry_run or request.pull_request)
-    request = replace(request, announce=partial(_announce, dry_run=request.dry_run, ask=ask))
+    published: list[Registry] = []
+
+    def announce(targets: Sequence[PublishTarget], summary: PublishSummary, registry: Registry) -> None:
+        published.append(registry)
+        _announce(targets, summary, registry, dry_run=request.dry_run, ask=ask)
+
+    request = replace(request, announce=announce)
     result, summary = publish_registry(working, request, console.print_message, operation)
     if as_json:
         console.print_json(_publish_result_json(result, summary, request.dry_run))
     else:
         _print_publish_result(result, summary, request.dry_run)
+    return Published(published[-1] if published else working.read(), summary.apps_by_environment if published else {})
 
 
 def _announce(

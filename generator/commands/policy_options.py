@@ -42,22 +42,30 @@ def live_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return live(max_age(function))
 
 
-def open_live(working: WorkingRegistry, flags: dict[str, Any]) -> LiveRegistry | None:
+def open_live(working: WorkingRegistry, flags: dict[str, Any], *, again: bool = False) -> LiveRegistry | None:
     """Open the live state where the options of the command or the environment say; None if nothing does.
 
-    Each Argo CD is read once in a command, when something about it is asked.
+    Each Argo CD is read once in a command, when something about it is asked, and once more with `again`.
     """
     opened = click.get_current_context().meta
-    if _LIVE not in opened:
+    if _LIVE not in opened or again:
         sources = flags.get("live_sources") or os.environ.get(_LIVE_VARIABLE, "").split()
         text = flags.get("live_max_age") or os.environ.get(_MAX_AGE_VARIABLE) or _MAX_AGE
-        seconds = parse_duration_seconds(text)
-        if not seconds:
-            raise UsageError(f"--live-max-age {text!r} is not a duration", remedy="use a duration such as 30m or 2h")
-        live = LiveRegistry(LiveSources(sources, os.environ), open_remotes(working), timedelta(seconds=seconds))
+        max_age = parse_duration_option("--live-max-age", text)
+        live = LiveRegistry(LiveSources(sources, os.environ), open_remotes(working), max_age)
         opened[_LIVE] = live if sources else None
     found: LiveRegistry | None = opened[_LIVE]
     return found
+
+
+def parse_duration_option(option: str, text: str) -> timedelta:
+    """Parse the value of an option. Raises UsageError if it is not a duration."""
+    seconds = parse_duration_seconds(text)
+    if not seconds:
+        raise UsageError(
+            "WL1004", f"{option} {text!r} is not a duration", remedy="use a duration such as 90s, 30m or 2h"
+        )
+    return timedelta(seconds=seconds)
 
 
 def policy_inputs(working: WorkingRegistry, flags: dict[str, Any]) -> PolicyInputs:

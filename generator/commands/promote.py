@@ -9,7 +9,9 @@ import click
 from generator.commands.edit_options import edit_options, run_edit
 from generator.commands.options import current_time, override_options
 from generator.commands.policy_options import live_options, open_live, open_remotes
+from generator.commands.waiting import require_live_to_wait, wait_for_argocd, wait_option
 from generator.errors import UsageError
+from generator.live.wait import FollowedApp
 from generator.promotion.policy import PromotionContext
 from generator.promotion.promote import PromotionRequest, promote_apps
 from generator.working_registry import WorkingRegistry
@@ -34,6 +36,7 @@ from generator.working_registry import WorkingRegistry
 @click.option("--ready", is_flag=True, help="Only what a schedule may promote; the rest waits, with the reason.")
 @override_options
 @live_options
+@wait_option
 @edit_options
 def promote_command(apps: tuple[str, ...], registry_path: str | None, **flags: Any) -> None:
     """Promote the revision of the source environment into an environment.
@@ -60,9 +63,14 @@ def promote_command(apps: tuple[str, ...], registry_path: str | None, **flags: A
     )
     working = WorkingRegistry.find(registry_path)
     moment, ask, live = current_time(), open_remotes(working), open_live(working, flags)
-    run_edit(
+    limit = require_live_to_wait(working, flags, publishes=flags["and_publish"] and not flags["dry_run"])
+    published = run_edit(
         working,
         lambda context: promote_apps(context.editable, request, PromotionContext(context.history, moment, ask, live)),
         flags,
         reads_history=True,
     )
+    if published and limit:
+        named = [(env, app) for env in dict.fromkeys(flags["targets"]) for app in apps]
+        changed = [(env, app) for env, names in published.changed_apps.items() for app in names]
+        wait_for_argocd(working, published.registry, [FollowedApp(*each) for each in named or changed], limit, flags)

@@ -19,9 +19,12 @@ from generator.commands.options import (
 )
 from generator.commands.policy_options import live_options, policy_inputs
 from generator.commands.pull_request_options import read_pull_request_options
+from generator.commands.waiting import require_live_to_wait, wait_for_argocd, wait_option
 from generator.errors import ConflictError, UsageError
+from generator.live.wait import FollowedApp
 from generator.publishing.publish import PublishRequest
 from generator.publishing.refresh_requests import refresh_requests as refresh_open_requests
+from generator.registry.registry import Registry
 from generator.working_registry import WorkingRegistry
 
 
@@ -46,6 +49,7 @@ from generator.working_registry import WorkingRegistry
 @click.option("--overwrite", is_flag=True, help="Discard edits made by hand to generated files.")
 @click.option("--from-this-branch", is_flag=True, help="Publish uncommitted edits made on another branch.")
 @live_options
+@wait_option
 @checkout_options
 @click.option("--refresh-requests", is_flag=True, help="Update the open pull requests of workloads instead.")
 @click.option(
@@ -67,6 +71,7 @@ def publish_command(
     refresh_requests: bool,
     live_sources: tuple[str, ...],
     live_max_age: str | None,
+    wait: str | None,
     **flags: Any,
 ) -> None:
     """Render all charts and commit them to the workloads repository's branch.
@@ -79,7 +84,8 @@ def publish_command(
     now, and its own branch is updated. Pull requests with commits of people stay as they are.
     """
     working = WorkingRegistry.find(registry_path)
-    live = {"live_sources": live_sources, "live_max_age": live_max_age}
+    live = {"live_sources": live_sources, "live_max_age": live_max_age, "wait": wait}
+    limit = require_live_to_wait(working, live, publishes=not (dry_run or as_request or refresh_requests))
     inputs = policy_inputs(working, {"rules": rules, "reason": reason, **live})
     request = PublishRequest(
         repository,
@@ -93,7 +99,17 @@ def publish_command(
         _refuse_options_of_publish(request, reason or rules)
         _refresh_requests(working, request, forge or "", as_json)
     else:
-        publish_and_print(working, request, yes=yes, as_json=as_json)
+        published = publish_and_print(working, request, yes=yes, as_json=as_json)
+        if limit:
+            changed = published.changed_apps or _list_all_apps(published.registry)
+            apps = [FollowedApp(name, app) for name, names in changed.items() for app in names]
+            wait_for_argocd(working, published.registry, apps, limit, live)
+
+
+def _list_all_apps(registry: Registry) -> dict[str, list[str]]:
+    """All apps by environment: if nothing changed, an earlier publish may still be on its way."""
+    environments = registry.environments.values()
+    return {each.name: [listing.app for listing in each.listings] for each in environments}
 
 
 def _refuse_options_of_publish(request: PublishRequest, overrides: object) -> None:

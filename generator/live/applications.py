@@ -36,6 +36,7 @@ class LiveApplication:
         version = item.get("apiVersion", API_VERSION)
         if version != API_VERSION:
             raise UsageError(
+                "WL1007",
                 f"the Application {_name(item)} has the version {version}, and only {API_VERSION} is known here",
                 remedy=f"read it in the version {API_VERSION}",
             )

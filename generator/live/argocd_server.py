@@ -27,10 +27,12 @@ def read_argocd_server(url: str, namespace: str, variables: Mapping[str, str], n
     own = f"{TOKEN_VARIABLE}_{name.upper().replace('-', '_')}"
     token = variables.get(own) or variables.get(TOKEN_VARIABLE)
     if not token:
-        raise UsageError(f"there is no token for {redact_url(url)}", remedy=f"set {TOKEN_VARIABLE}, or {own}")
+        raise UsageError("WL1009", f"there is no token for {redact_url(url)}", remedy=f"set {TOKEN_VARIABLE}, or {own}")
     parts = urlsplit(url)
     if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
-        raise UsageError(f"{redact_url(url)} would send the token without TLS", remedy="use an address with https://")
+        raise UsageError(
+            "WL1009", f"{redact_url(url)} would send the token without TLS", remedy="use an address with https://"
+        )
     base, place = url.rstrip("/"), redact_url(url)
     # Without `fields`: what it selects from leaves out conditions, history and times.
     query = urlencode({"appNamespace": namespace})
@@ -51,5 +53,7 @@ def _read_json(place: str, response: Response) -> Mapping[str, Any]:
         return body
     said = f": {body['message']}" if isinstance(body, dict) and "message" in body else ""
     raise NetworkError(
-        f"{place} does not list its Applications ({response.status}){said}", remedy=_REMEDIES.get(response.status, "")
+        "WL5302",
+        f"{place} does not list its Applications ({response.status}){said}",
+        remedy=_REMEDIES.get(response.status, ""),
     )

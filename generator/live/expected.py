@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from generator.charts.app_projects import NO_FINALIZER
+from generator.charts.app_projects import NO_FINALIZER, USUAL_SYNC_POLICY
 from generator.charts.plan import plan_app
 from generator.importing.applications import (
     ADDED_ANNOTATIONS,
@@ -14,7 +14,7 @@ from generator.importing.applications import (
     list_differences,
 )
 from generator.live.applications import API_VERSION, LiveApplication
-from generator.registry.effective import BUILT_IN_DEFAULTS, SOURCE_KEYS, EffectiveApp
+from generator.registry.effective import SOURCE_KEYS, EffectiveApp
 from generator.registry.metadata_rules import SYNC_OPTIONS_ANNOTATION
 from generator.registry.registry import Environment
 from generator.registry.uniqueness import app_destination
@@ -49,7 +49,7 @@ def build_expected_application(environment: Environment, app: EffectiveApp) -> d
         },
         "spec": {
             **(single if plan.form == "source" else {plan.form: values[plan.form]}),
-            "syncPolicy": values["syncPolicy"] if plan.own_sync_policy else BUILT_IN_DEFAULTS["syncPolicy"],
+            "syncPolicy": values["syncPolicy"] if plan.own_sync_policy else USUAL_SYNC_POLICY,
             **{key: values[key] for key in _SPEC_FIELDS if key in values},
             **values.get("spec", {}),
             "destination": {**dict([field_and_cluster]), "namespace": plan.namespace},

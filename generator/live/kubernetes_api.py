@@ -42,13 +42,16 @@ def read_cluster(context: str, namespace: str) -> LiveState:
     try:
         api = _connect(context)
     except (ConfigException, OSError) as error:
-        raise LocalError(f"{place} cannot be used: {error}", remedy="set KUBECONFIG, or name its context") from error
+        raise LocalError(
+            "WL6001", f"{place} cannot be used: {error}", remedy="set KUBECONFIG, or name its context"
+        ) from error
     for last in (False, True):
         try:
             return LiveState.from_objects(place, _list_pages(api, place, namespace))
         except _ListExpiredError:
             if last:
                 raise NetworkError(
+                    "WL5302",
                     f"{place}: the list of Applications expired before its last page, twice",
                     remedy="run it again: what was read is not all, so nothing is concluded from it",
                 ) from None
@@ -90,7 +93,7 @@ def _list_pages(api: Any, place: str, namespace: str) -> Iterator[Mapping[str, A
             raise _explain_refusal(place, namespace, error) from None
         except (HTTPError, OSError, json.JSONDecodeError) as error:
             reason = str(getattr(error, "reason", error))
-            raise NetworkError(f"{place}: the API server does not answer: {reason}") from None
+            raise NetworkError("WL5301", f"{place}: the API server does not answer: {reason}") from None
         yield from page["items"]
         token = (page.get("metadata") or {}).get("continue") or ""
         if not token:
@@ -103,4 +106,4 @@ def _explain_refusal(place: str, namespace: str, error: ApiException) -> Network
     except (KeyError, TypeError, ValueError):
         message = str(error.reason)
     text = f"{place}: the Applications in the namespace {namespace} cannot be listed ({error.status}): {message}"
-    return NetworkError(text, remedy=_REMEDIES.get(error.status, ""))
+    return NetworkError("WL5302", text, remedy=_REMEDIES.get(error.status, ""))

@@ -61,12 +61,14 @@ class LiveSources:
         source = self.find_source(environment)
         if source is None:
             raise UsageError(
+                "WL1009",
                 f"nothing says where to read the live state of {environment.name}",
                 remedy=f"give --live SOURCE or --live {environment.argocd}=SOURCE, or set WORKLOADS_LIVE",
             )
         key = source, environment.argocd_settings.namespace
         if self._owners.setdefault(key, environment.argocd) != environment.argocd:
             raise UsageError(
+                "WL1009",
                 f"{self._owners[key]} and {environment.argocd} are two Argo CDs, and {source.place} is one",
                 remedy=f"name the source of each, --live {environment.argocd}=SOURCE; or say in the registry that the "
                 'environments share one: argocd = "NAME"',
@@ -96,6 +98,7 @@ def _read_cluster(context: str, namespace: str) -> LiveState:
         from generator.live.kubernetes_api import read_cluster
     except ImportError as error:
         raise LocalError(
+            "WL6006",
             f"a kubeconfig is read with the Kubernetes client, which is not installed ({error.name})",
             remedy="pip install 'gitops-workloads[live]', or give a file or the address of argocd-server",
         ) from None

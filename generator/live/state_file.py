@@ -27,9 +27,9 @@ def read_state_file(name: str, namespace: str) -> LiveState:
     try:
         text = sys.stdin.buffer.read().decode() if name == "-" else Path(name).read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise LocalError(f"{place}: {error.strerror or error}", remedy=_HOW) from error
+        raise LocalError("WL6001", f"{place}: {error.strerror or error}", remedy=_HOW) from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"{place} is not text in UTF-8", remedy=_HOW) from error
+        raise UsageError("WL1007", f"{place} is not text in UTF-8", remedy=_HOW) from error
     items, unseen = _read_json(text, place) if text.lstrip().startswith("{") else _read_yaml(text, place)
     state = LiveState.from_objects(place, (item for item in items if item.get("kind") == "Application"), unseen)
     if not unseen and not any(key.namespace == namespace for key in state.applications):
@@ -41,7 +41,9 @@ def _read_json(text: str, place: str) -> tuple[list[Mapping[str, Any]], str]:
     try:
         body = json.loads(text)
     except json.JSONDecodeError as error:
-        raise UsageError(f"{place}:{error.lineno}:{error.colno}: is not JSON: {error.msg}", remedy=_HOW) from error
+        raise UsageError(
+            "WL1007", f"{place}:{error.lineno}:{error.colno}: is not JSON: {error.msg}", remedy=_HOW
+        ) from error
     if "items" not in body:
         return [body], _explain_single(place)
     items = body["items"] or []
@@ -55,7 +57,7 @@ def _read_yaml(text: str, place: str) -> tuple[list[Mapping[str, Any]], str]:
     found: list[Mapping[str, Any]] = []
     for each in parse_manifests(text, place):
         if not isinstance(each, Manifest):
-            raise UsageError(f"{each.file}:{each.line}: {each.what} {each.reason}", remedy=_HOW)
+            raise UsageError("WL1007", f"{each.file}:{each.line}: {each.what} {each.reason}", remedy=_HOW)
         found.append(each.body)
     if not _LIST_KIND.search(text):
         return found, _explain_single(place)
