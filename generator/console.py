@@ -112,7 +112,7 @@ def print_error(error: GeneratorError, *, as_json: bool = False) -> None:
             print_problem(f"{problem} [{problem.code}]".replace("\n", "\\n"))
         print_problem(error.message)
     else:
-        print_problem(f"error[{error.code}]: {error.message}")
+        print_problem(f"error: {_add_code(error.message, error.code)}")
     if error.remedy:
         print_problem(f"hint: {error.remedy}")
     if error_url(error.code):
@@ -121,6 +121,13 @@ def print_error(error: GeneratorError, *, as_json: bool = False) -> None:
         print_problem(f"see: workloads explain {' '.join(codes)}")
     if error.not_done:
         print_problem(error.not_done)
+
+
+def _add_code(message: str, code: str) -> str:
+    """The message with its code at the end of the first line, before a colon."""
+    first, newline, rest = message.partition("\n")
+    colon = ":" if first.endswith(":") else ""
+    return f"{first.removesuffix(':')} [{code}]{colon}{newline}{rest}"
 
 
 def _error_json(error: GeneratorError) -> dict[str, Any]:

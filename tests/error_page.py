@@ -9,8 +9,8 @@ PAGE = ROOT / "docs" / "errors.md"
 _HEAD = """\
 # Error codes
 
-Every error has a code: `error[WL3101]: …`, or `[WL2101]` at the end of a line about the registry. `workloads explain
-WL3101` prints the section of this page without a network; with `--json`, the output has the `code`. A code keeps its
+Every error has a code, at the end of its first line: `error: unknown app "shop" [WL1005]`. `workloads explain
+WL1005` prints the section of this page without a network; with `--json`, the output has the `code`. A code keeps its
 meaning. Where this documentation is published, set `WORKLOADS_DOCS_URL` to its address in your shell or CI: each error
 then ends with a link to its section.
 """

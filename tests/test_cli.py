@@ -164,7 +164,7 @@ def test_what_is_refused_is_told_with_what_was_not_done_last(
 
     monkeypatch.setattr("generator.working_registry.WorkingRegistry.read_editable", refuse)
     done = workloads("status", cwd=place)
-    assert done.err.splitlines() == ["error[WL3101]: no\\x1b", "hint: do that", "nothing was pushed"]
+    assert done.err.splitlines() == ["error: no\\x1b [WL3101]", "hint: do that", "nothing was pushed"]
     assert done.code == error.exit_code
     data = json.loads(workloads("status", "--json", cwd=place).out)
     assert data == {
@@ -195,8 +195,8 @@ def test_a_bug_ends_with_70_and_asks_for_a_report_without_secrets(
 @pytest.mark.parametrize(
     ("raised", "code", "words"),
     [
-        (OSError(28, "No space left on device", "/x"), 9, "error[WL6001]: /x: No space left on device\n"),
-        (PermissionError(13, "Permission denied"), 9, "error[WL6001]: the system: Permission denied\n"),
+        (OSError(28, "No space left on device", "/x"), 9, "error: /x: No space left on device [WL6001]\n"),
+        (PermissionError(13, "Permission denied"), 9, "error: the system: Permission denied [WL6001]\n"),
         (KeyboardInterrupt(), 130, "\ninterrupted\n"),
         (click.Abort(), 130, "interrupted\n"),
     ],

@@ -74,8 +74,8 @@ def status_command(registry_path: str | None, as_json: bool, environments: tuple
         found = {"environments": list(columns), "apps": apps, "waiting": [wait.to_json_object() for wait in waiting]}
         console.print_json({**found, "holds": [each.to_json_object(moment) for each in holds]})
         return
-    for warning in book.registry.warnings:
-        console.print_message(f"warning: {warning}")
+    if book.registry.next_step:
+        console.print_message(f"warning: {book.registry.next_step}")
     if running:
         _print_live_revisions(columns, rows, running)
     elif not flags["blocked"]:

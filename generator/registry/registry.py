@@ -107,16 +107,16 @@ class Registry:
     )
 
     @property
+    def next_step(self) -> str:
+        """What is missing for a first chart, and how to add it, else ""."""
+        if not self.environments:
+            return "there are no environments: remove this registry and run 'workloads init', or add [environments.dev]"
+        return "" if self.apps else "there are no apps: run 'workloads add APP'"
+
+    @property
     def warnings(self) -> list[str]:
         """What the next release refuses, and what is missing for a first chart."""
-        missing = ""
-        if not self.environments:
-            missing = (
-                "there are no environments: remove this registry and run 'workloads init', or add [environments.dev]"
-            )
-        elif not self.apps:
-            missing = "there are no apps: run 'workloads add APP'"
-        return [text for text in (self.deprecation, missing) if text]
+        return [text for text in (self.deprecation, self.next_step) if text]
 
     def find_own_argocd(self, environment: Environment) -> str:
         """The name of an environment's Argo CD if it has settings of its own, else ""."""

@@ -66,23 +66,23 @@ def test_files_that_exist_are_not_replaced(workloads: Run, clone: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--team", "Payments Team"), 'error[WL1004]: --team: "Payments Team" is not a name: '),
+        (("--team", "Payments Team"), 'error: --team: "Payments Team" is not a name: '),
         (("--team", "x" * 300), " (300 characters) is longer than 63 characters: shorten it"),
-        (("--env", "dev", "--env", "dev"), "error[WL1004]: --env dev is given 2 times"),
+        (("--env", "dev", "--env", "dev"), "error: --env dev is given 2 times"),
         (
             ("--env", "dev=https://ada:secret@x.example"),
-            'error[WL1004]: --env: "https://***@x.example" is not the URL of a cluster',
+            'error: --env: "https://***@x.example" is not the URL of a cluster',
         ),
-        (("--namespace", "kube-system"), 'error[WL1004]: --namespace: namespace "kube-system" is reserved'),
-        (("--owner", "acme"), 'error[WL1004]: --owner: "acme" is not an owner'),
-        (("--argocd-version", "latest"), 'error[WL1004]: --argocd-version: "latest" is not a version'),
-        (("--repository", "https://ada:secret@github.com/acme/"), "error[WL1004]: --repository: "),
+        (("--namespace", "kube-system"), 'error: --namespace: namespace "kube-system" is reserved'),
+        (("--owner", "acme"), 'error: --owner: "acme" is not an owner'),
+        (("--argocd-version", "latest"), 'error: --argocd-version: "latest" is not a version'),
+        (("--repository", "https://ada:secret@github.com/acme/"), "error: --repository: "),
         (("--repository", "https://github.com/acme"), "write https://github.com/acme/ for all repositories there, or"),
         (("--repository", "git@gitlab.com:acme"), "write git@gitlab.com:acme/ for all repositories there, or"),
         (("--target", "eks-capability"), "write --env dev=arn:aws:eks:REGION:ACCOUNT:cluster/NAME or the name"),
         (
             ("--target", "eks-capability", "--env", "dev=in-cluster"),
-            'error[WL1004]: --env: "in-cluster" is not a cluster of',
+            'error: --env: "in-cluster" is not a cluster of',
         ),
     ],
 )

@@ -78,7 +78,7 @@ def test_an_unknown_environment_is_a_usage_error_with_a_suggestion(rendered: Pat
         done = workloads("render", "prd", cwd=rendered)
     assert (done.code, done.err) == (
         2,
-        'error[WL1005]: unknown environment "prd" (did you mean "prod"?)\nnothing was written\n',
+        'error: unknown environment "prd" (did you mean "prod"?) [WL1005]\nnothing was written\n',
     )
 
 
@@ -146,7 +146,7 @@ def test_a_generated_file_edited_by_hand_is_kept_unless_told_otherwise(rendered:
     with untouched(rendered):
         done = workloads("render", cwd=rendered)
     assert (done.code, done.last) == (4, "nothing was written")
-    assert "generated files were edited by hand:\n  multi-repo/argo-app-of-apps/dev/values.yaml\n" in done.err
+    assert "generated files were edited by hand [WL7004]:\n  multi-repo/argo-app-of-apps/dev/values.yaml\n" in done.err
     assert "hint: put the edits into apps.toml, or discard them with --overwrite" in done.err
     assert workloads("render", "--overwrite", cwd=rendered).code == 0
     assert contents(rendered) == before

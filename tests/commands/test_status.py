@@ -44,7 +44,7 @@ def test_chosen_teams(place: Path, workloads: Run) -> None:
 )
 def test_an_unknown_name_is_a_usage_error(place: Path, workloads: Run, option: str, words: str) -> None:
     done = workloads("status", option, "tset", cwd=place)
-    assert (done.code, done.err) == (2, f"error[WL1005]: {words}\n")
+    assert (done.code, done.err) == (2, f"error: {words} [WL1005]\n")
 
 
 def test_the_json_document(place: Path, workloads: Run) -> None:

@@ -130,5 +130,5 @@ def test_the_command_in_text_json_and_csv(world: World) -> None:
     both = world.run("metrics", "--json", "--csv")
     assert (both.code, both.err) == (
         2,
-        "error[WL1002]: --json and --csv exclude each other\nhint: choose one of them\n",
+        "error: --json and --csv exclude each other [WL1002]\nhint: choose one of them\n",
     )

@@ -59,7 +59,7 @@ def test_what_cannot_be_is_refused(cart: World, more: list[str], code: int, word
 
 def test_what_is_missing_is_named_where_nobody_can_be_asked(world: World) -> None:
     assert world.refused(2, "add", "cart", "--team", "shop") == (
-        "error[WL1003]: cart needs --repository, --path\nhint: add --repository URL --path chart\n"
+        "error: cart needs --repository, --path [WL1003]\nhint: add --repository URL --path chart\n"
     )
     assert "unknown team" in world.refused(
         2, "add", "cart", "--team", "shopp", "--repository", "x", "--path", "x", "--no-verify-remote"

@@ -32,7 +32,7 @@ def test_a_release_with_soak_hold_rollback_freeze_and_retirement(world: World) -
     assert step(world, "promote", "billing", "--to", "test") == ('-apps = []\n+apps = [\n+  "billing@v1.0.0",\n+]\n')
     world.at = at("2026-11-15 20:00")
     assert world.refused(4, "promote", "billing", "--to", "prod") == (
-        "error[WL3102]: not promoted to prod:\n"
+        "error: not promoted to prod [WL3102]:\n"
         "billing: soak: in test since 2026-11-15 09:14 UTC, soak 24h, ready 2026-11-16 09:14 UTC\n"
         "nothing was changed\n"
     )

@@ -283,8 +283,8 @@ def test_an_app_of_another_team_is_handed_over_while_it_is_still_its_old_teams(
     world = built(tmp_path, workloads, monkeypatch, '"team"')
     moved_to_payments(world)
     assert world.refused(4, "shard", "dev", "--by", "team") == (
-        "error[WL4107]: apps changed their team, and with it their shard, since they were published: "
-        "web (published as shop's)\n"
+        "error: apps changed their team, and with it their shard, since they were published: "
+        "web (published as shop's) [WL4107]\n"
         'hint: keep the app in its team until environments.dev.handOver = ["web"] is published and synced; then '
         "change the team\nnothing was changed\n"
     )

@@ -72,7 +72,7 @@ def test_in_a_merge_ref_of_depth_1_nothing_is_concluded(server: Path, workloads:
     checkout = clone_of_merge_ref(server, tmp_path / "clone", "--depth=1", "origin", _MERGE)
     done = workloads("diff", cwd=checkout)
     assert (done.code, done.out) == (6, "")
-    assert done.err.startswith("error[WL5010]: there is no commit to compare with: this checkout's history is cut off")
+    assert done.err.startswith("error: there is no commit to compare with: this checkout's history is cut off")
     assert "git fetch --unshallow" in done.err
     assert workloads("check", "--base", "HEAD^1", cwd=checkout).code == 2
     done = workloads("check", cwd=checkout)
