@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ from generator.artifacts.artifact_versions import AppRemotes
 from generator.commands.edit_options import edit_options, run_edit
 from generator.commands.options import override_options
 from generator.commands.policy_options import open_remotes
-from generator.errors import LocalError, UsageError
+from generator.errors import GeneratorError, LocalError, RefusedError, RegistryError, UsageError
+from generator.forges.detect import refuse_organisation_url
 from generator.promotion.new_apps import FORMATS, read_new_apps
 from generator.promotion.onboarding import NewApp, OnboardOptions, onboard_apps, suggest_app_fields
 from generator.registry.registry import Registry
@@ -47,11 +50,17 @@ _PROMPTS = {
     "environments",
     multiple=True,
     metavar="ENV",
-    help="An environment that lists it (repeatable); default: the first environments.",
+    help="An environment that lists it (repeatable); default: the first environments. With --new-env, ENV=CLUSTER.",
+)
+@click.option(
+    "--finalizer",
+    type=click.Choice(["foreground", "background", "none"]),
+    help="Whether the workload is deleted when its Application is removed.",
 )
 @click.option("--from", "source", metavar="FILE", help="Onboard the apps of a file, or of standard input (-).")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="The form of --from; default: by the file's name.")
 @click.option("--new-team", is_flag=True, help="Create the team if it does not exist.")
+@click.option("--new-env", is_flag=True, help="Create the environments that do not exist.")
 @click.option("--grant", is_flag=True, help="Grant the team what the app uses: its repository and namespace.")
 @click.option("--no-verify-remote", is_flag=True, help="Do not verify that the revision exists in the repository.")
 @override_options
@@ -69,9 +78,37 @@ def add_command(app: str | None, registry_path: str | None, **flags: Any) -> Non
         raise UsageError(
             "WL1003", "add needs either the name of an app or --from FILE", remedy="workloads add APP, or --from FILE"
         )
-    new_apps = [_complete_new_app(working, app, flags, ask)] if app else _read_file(flags["source"], flags["form"])
-    options = OnboardOptions(new_teams=flags["new_team"], grants=flags["grant"])
-    run_edit(working, lambda context: onboard_apps(context.editable, new_apps, ask, options), flags)
+    new_apps = (
+        [_complete_new_app(working, app, flags, ask)] if app is not None else _read_file(flags["source"], flags["form"])
+    )
+    for new_app in new_apps:
+        refuse_organisation_url(str(new_app.table.get("repoURL", "")), os.environ, f"{new_app.name}: ")
+    clusters = dict(env.partition("=")[::2] for env in flags["environments"])
+    options = OnboardOptions(flags["new_team"], flags["new_env"], flags["grant"], clusters)
+    try:
+        run_edit(working, lambda context: onboard_apps(context.editable, new_apps, ask, options), flags)
+    except RegistryError as error:
+        raise _describe_problems(error, new_apps, working) from error
+
+
+def _describe_problems(error: RegistryError, new_apps: Sequence[NewApp], working: WorkingRegistry) -> GeneratorError:
+    """The problems of new apps alone, without their positions: what was not written has none."""
+    apps = {f"apps.{new_app.name}" for new_app in new_apps}
+    teams = {f"teams.{new_app.table.get('team')}" for new_app in new_apps}
+    tables = [(".".join(problem.key.split(".")[:2]), problem) for problem in error.problems]
+    if not all(table in apps | teams for table, _ in tables):
+        return error
+    # An app's own problem is also one of what it made its team be granted.
+    problems = [problem for table, problem in tables if table in apps] or error.problems
+    text = "\n".join(f"{problem.key.removeprefix('apps.')}: {problem.text}" for problem in problems)
+    code = problems[0].code
+    if not all(problem.is_violation for problem in problems):
+        code = next(problem.code for problem in problems if not problem.is_violation)
+        return UsageError(code, text, not_done=error.not_done)
+    owners = " ".join(working.read().workloads.owners)
+    review = f", which {owners} must review" if owners else ""
+    remedy = f"run the command with --grant to grant it{review}" if "is not granted" in text else ""
+    return RefusedError(code, text, remedy=remedy, not_done=error.not_done)
 
 
 def _read_file(source: str, form: str | None) -> list[NewApp]:
@@ -95,6 +132,8 @@ def _complete_new_app(working: WorkingRegistry, app: str, flags: dict[str, Any],
         raise UsageError(
             "WL1003", f"{app} needs {', '.join(f'--{key}' for key in missing)}", remedy=f"add {' '.join(wanted)}"
         )
+    if registry is not None:
+        console.print_message(f"teams: {', '.join(registry.teams)}; environments: {', '.join(registry.environments)}")
     for key in missing if registry else ():
         hints = _suggest_values(registry, app, given["team"])
         given[key] = click.prompt(_PROMPTS[key], default=hints.get(key), err=True)
@@ -108,8 +147,15 @@ def _complete_new_app(working: WorkingRegistry, app: str, flags: dict[str, Any],
         prune = click.confirm(
             "Should Argo CD delete resources that are no longer in the source", default=False, err=True
         )
-    table = _build_table(app, {**flags, **given, "revision": revision, "prune": prune})
-    return NewApp(app, table, dict.fromkeys(flags["environments"]))
+    finalizer = flags["finalizer"]
+    default = registry.base_layer["finalizer"] if registry is not None else "none"
+    if finalizer is None and default != "none":
+        deletes = click.confirm(
+            "Should Argo CD delete the workload when its Application is removed", default=False, err=True
+        )
+        finalizer = default if deletes else "none"
+    table = _build_table(app, {**flags, **given, "revision": revision, "prune": prune, "finalizer": finalizer})
+    return NewApp(app, table, dict.fromkeys(env.partition("=")[0] for env in flags["environments"]))
 
 
 def _build_table(app: str, flags: dict[str, Any]) -> dict[str, Any]:
@@ -124,6 +170,7 @@ def _build_table(app: str, flags: dict[str, Any]) -> dict[str, Any]:
         "chart": flags["chart"],
         "targetRevision": flags["revision"],
         "namespace": flags["namespace"] if flags["namespace"] != app else None,
+        "finalizer": flags["finalizer"],
         "syncPolicy": policy or None,
     }
     return {key: value for key, value in given.items() if value is not None}

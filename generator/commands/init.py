@@ -14,13 +14,12 @@ import click
 
 from generator import console
 from generator.argocd.strings import name_problem
-from generator.argocd.urls import HostedRepository, parse_remote_url, parse_repository_url
+from generator.argocd.urls import parse_repository_url
 from generator.argocd.versions import NEWEST_KNOWN_ARGOCD
 from generator.commands.options import dry_run_option, json_option
 from generator.errors import RefusedError, UsageError, say_what_is_not_done
-from generator.forges.detect import detect_forge
+from generator.forges.detect import detect_forge, refuse_organisation_url
 from generator.git.checkout import Checkout
-from generator.git.messages import redact
 from generator.importing.new_files import write_new_files
 from generator.registry.files import REGISTRY_NAME
 from generator.registry.json_schema import SCHEMA_FILE
@@ -91,7 +90,7 @@ def init_command(output: Path, dry_run: bool, as_json: bool, **answers: Any) -> 
         request = _complete_request(answers, checkout, output)
         files = build_starter_files(request)
         for url in request.repositories:
-            _refuse_organisation(url)
+            refuse_organisation_url(url, os.environ, "--repository: ")
         optional = [name for name in files if name not in (REGISTRY_NAME, SCHEMA_FILE)]
         kept = [name for name in optional if os.path.lexists(output / name)]
         files = {name: data for name, data in files.items() if name not in kept}
@@ -163,20 +162,6 @@ def _complete_request(answers: dict[str, Any], checkout: Checkout | None, output
 def _detect_forge(origin: str) -> str:
     repository = parse_repository_url(origin)
     return "gitlab" if repository and detect_forge(repository, os.environ) == "gitlab" else "github"
-
-
-def _refuse_organisation(url: str) -> None:
-    """Raise UsageError for the URL of an organisation of a forge: as it stands, it would grant nothing."""
-    parts = parse_remote_url(url)
-    path = parts.path.strip("/") if parts else ""
-    is_one_name = path and "/" not in path and not url.endswith("/")
-    if parts and parts.host and is_one_name and detect_forge(HostedRepository(parts.host, path), os.environ):
-        shown = redact(url)
-        raise UsageError(
-            "WL1004",
-            f"--repository: {shown} is not a repository",
-            remedy=f"write {shown}/ for all repositories there, or {shown}/NAME.git for one",
-        )
 
 
 def _ask_for_cluster(name: str, answers: Mapping[str, Any], *, asks: bool) -> str:

@@ -12,6 +12,7 @@ from generator.forges.github import GitHub
 from generator.forges.gitlab import GitLab
 from generator.forges.pull_request import Forge, PullRequest, RepositoryAccess
 from generator.git import remote_url as address
+from generator.git.messages import redact
 
 #: The environment variables with each forge's token and, for a non-default API, its URL.
 TOKEN_VARIABLES = {"github": "GITHUB_TOKEN", "gitlab": "GITLAB_TOKEN", "gitea": "GITEA_TOKEN"}
@@ -33,6 +34,23 @@ def detect_forge(repository: HostedRepository, environment: Mapping[str, str]) -
             return "gitea" if name == "github" and environment.get("GITEA_ACTIONS") == "true" else name
     labels = repository.host.partition(":")[0].split(".")
     return next((_HOST_LABELS[label] for label in labels if label in _HOST_LABELS), "")
+
+
+def refuse_organisation_url(url: str, environment: Mapping[str, str], label: str) -> None:
+    """Raise UsageError for the URL of an organisation of a known forge, which is no repository and grants nothing.
+
+    `label` is the start of the message.
+    """
+    parts = parse_remote_url(url)
+    path = parts.path.strip("/") if parts else ""
+    is_one_name = path and "/" not in path and not url.endswith("/")
+    if parts and parts.host and is_one_name and detect_forge(HostedRepository(parts.host, path), environment):
+        shown = redact(url)
+        raise UsageError(
+            "WL1004",
+            f"{label}{shown} is not a repository",
+            remedy=f"write {shown}/NAME.git for one, or {shown}/ where a prefix is wanted",
+        )
 
 
 def open_forge(url: str, chosen_forge: str, environment: Mapping[str, str]) -> Forge | None:

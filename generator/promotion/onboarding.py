@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from fnmatch import fnmatchcase
 from typing import Any
 
 from generator.argocd.strings import MAX_APP_NAME_LENGTH, name_problem
@@ -17,7 +18,6 @@ from generator.promotion.app_edits import (
     RegistryEdit,
     format_pin,
     require_app,
-    require_environment,
 )
 from generator.promotion.pins import Pin, RemoteLookup, WantedRevision, choose_pin, suggest_revisions
 from generator.promotion.times import format_day
@@ -26,6 +26,7 @@ from generator.registry.effective import AppContext, build_effective_app
 from generator.registry.problems import require_known_name
 from generator.registry.promotion_lists import ListEntry
 from generator.registry.registry import Registry
+from generator.registry.starter import build_environment_table
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,15 @@ class NewApp:
 
 @dataclass(frozen=True)
 class OnboardOptions:
-    """What onboarding may add to the root file: teams that are new, and grants that the apps need."""
+    """What onboarding may add to the root file: teams and environments that are new, and grants that the apps need.
+
+    `clusters` are those of new environments: the URL or ARN of a server, or a name; "" is Argo CD's own.
+    """
 
     new_teams: bool = False
+    new_environments: bool = False
     grants: bool = False
+    clusters: Mapping[str, str] = field(default_factory=dict)
 
 
 def onboard_apps(
@@ -73,7 +79,9 @@ def onboard_apps(
     that the repository does not have, NetworkError.
     """
     messages: list[str] = []
-    after = editable
+    if editable.registry.deprecation:
+        messages.append(f"warning: {editable.registry.deprecation}")
+    after = _with_environments(editable, new_apps, options, messages)
     for new_app in new_apps:
         _require_new_name(editable, new_app.name)
         after = _with_team_and_grants(after, new_app, options, messages)
@@ -87,13 +95,29 @@ def _list_environments(editable: EditableRegistry, new_app: NewApp) -> Iterable[
     return new_app.entries or [e for e, table in editable.registry.environments.items() if not table.promotes_from]
 
 
+def _with_environments(
+    editable: EditableRegistry, new_apps: Sequence[NewApp], options: OnboardOptions, messages: list[str]
+) -> EditableRegistry:
+    """The registry with the environments that are new. Raises UsageError for an unknown one without the option."""
+    known = editable.registry.environments
+    after = editable
+    for env in dict.fromkeys(env for new_app in new_apps for env in _list_environments(editable, new_app)):
+        if env not in known and options.new_environments:
+            after = after.with_environment(env, build_environment_table(options.clusters.get(env, "")))
+            messages.append(f"{env}: new environment")
+        else:
+            require_known_name(env, known, "environment", "--new-env creates it")
+    if not known and after is editable:
+        raise UsageError("WL1005", "there are no environments", remedy="create one: --env dev --new-env")
+    return after
+
+
 def _with_new_app(
     editable: EditableRegistry, new_app: NewApp, remotes: RemoteLookup | None, messages: list[str]
 ) -> EditableRegistry:
     new_app = new_app.with_known_revision(remotes) if remotes is not None else new_app
     after = editable.with_app(new_app.name, new_app.table, editable.choose_app_file(str(new_app.table.get("team"))))
     for env in _list_environments(editable, new_app):
-        require_environment(editable, env)
         given = new_app.entries.get(env)
         pin = Pin(given) if given else _choose_first_pin(editable, new_app, env, remotes)
         after = after.with_entries(env, [ListEntry(new_app.name, *pin)])
@@ -112,7 +136,7 @@ def _with_team_and_grants(
         messages.append(f"{team}: new team")
         editable = editable.with_team(team)
     else:
-        require_known_name(team, known, "team")
+        require_known_name(team, known, "team", "--new-team creates it")
     if options.grants or team not in known:
         for key, value in _list_missing_grants(editable, team, new_app):
             messages.append(f"{team}: granted {value}")
@@ -124,15 +148,21 @@ def _list_missing_grants(editable: EditableRegistry, team: str, new_app: NewApp)
     """What the app uses and its team is not granted, as the key of the team's table and a value of the list there."""
     root = editable.documents[editable.root].data
     table = root["teams"][team]
-    shared = [str(each.get("url", "")) for each in root.get("repositories", {}).values()]
-    sources = [new_app.table, *new_app.table.get("sources", ())]
-    for url in dict.fromkeys(str(source["repoURL"]) for source in sources if "repoURL" in source):
-        grants = (split_grant(grant)[0] for grant in (*table.get("repositories", ()), *shared))
-        if not any(grant_covers_url(grant, url) for grant in grants):
+    shared = [each["url"] for each in root.get("repositories", {}).values() if team in each.get("teams", [team])]
+    grants = [split_grant(grant) for grant in (*table.get("repositories", ()), *shared)]
+    for url in _list_repositories(new_app.table):
+        if not any(grant_covers_url(grant, url) for grant, _ in grants):
             yield "repositories", url
-    namespace = str(new_app.table.get("namespace", new_app.name))
-    if namespace not in table.get("namespaces", ()) and namespace not in root.get("namespaces", {}):
+    namespace = str(new_app.table.get("namespace", editable.registry.defaults.get("namespace", new_app.name)))
+    shared = [name for name, each in root.get("namespaces", {}).items() if team in each["teams"]]
+    if not any(fnmatchcase(namespace, pattern) for pattern in (*table.get("namespaces", ()), *shared)):
         yield "namespaces", namespace
+
+
+def _list_repositories(table: Mapping[str, Any]) -> Iterable[str]:
+    hydrator = table.get("sourceHydrator", {})
+    sources = [table, *table.get("sources", ()), hydrator.get("drySource", {}), hydrator.get("syncSource", {})]
+    return dict.fromkeys(str(source["repoURL"]) for source in sources if "repoURL" in source)
 
 
 def _require_new_name(editable: EditableRegistry, name: str) -> None:
@@ -157,10 +187,11 @@ def _refuse_unknown_revision(repository: str, revision: str, remotes: RemoteLook
 def _choose_first_pin(
     editable: EditableRegistry, new_app: NewApp, environment: str, remotes: RemoteLookup | None
 ) -> Pin:
-    if editable.registry.environments[environment].policy.pin == "any" or remotes is None:
+    target = editable.registry.environments.get(environment)
+    if target is None or target.policy.pin == "any" or remotes is None:
         return Pin(None)
     app = build_effective_app(editable.registry.base_layer, new_app.name, new_app.table, AppContext(environment), None)
-    return choose_pin(WantedRevision(app, app.revision), editable.registry.environments[environment], "", remotes)
+    return choose_pin(WantedRevision(app, app.revision), target, "", remotes)
 
 
 def suggest_app_fields(registry: Registry, name: str, team: str) -> Mapping[str, str]:

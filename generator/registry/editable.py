@@ -122,6 +122,10 @@ class EditableRegistry:
         """The registry with a new team in the root file, which is granted nothing."""
         return self._edited(self.root, edit.add_table, ("teams", team), {"repositories": [], "namespaces": []})
 
+    def with_environment(self, environment: str, values: Mapping[str, Any]) -> EditableRegistry:
+        """The registry with a new environment in the root file, which lists no apps."""
+        return self._edited(self.root, edit.add_table, ("environments", environment), {**values, "apps": []})
+
     def with_grant(self, team: str, key: str, value: str) -> EditableRegistry:
         """The registry with one more value in a list of a team's table in the root file."""
         return self.with_list(("teams", team, key), add=[value])

@@ -246,10 +246,10 @@ def suggest_name(word: str, candidates: Collection[str]) -> str:
     return suggest_nearest(word, candidates) or f" (known: {', '.join(sorted(candidates))})"
 
 
-def require_known_name(name: str, names: Collection[str], kind: str) -> None:
+def require_known_name(name: str, names: Collection[str], kind: str, remedy: str = "") -> None:
     """Raise UsageError, with the nearest match or a few choices, if `name` is not among `names`."""
     if name not in names:
-        raise UsageError("WL1005", f'unknown {kind} "{name}"{suggest_name(name, names)}')
+        raise UsageError("WL1005", f'unknown {kind} "{name}"{suggest_name(name, names)}', remedy=remedy)
 
 
 def require_known_names(chosen: Iterable[str], names: Collection[str], kind: str) -> None:

@@ -85,7 +85,9 @@ def _format_registry(request: StarterRequest) -> str:
     ]
     previous = ""
     for name, cluster in request.environments:
-        blocks.append(format_table(("environments", name), _environment_table(cluster, previous)))
+        promoted = {"promotesFrom": [previous]} if previous else {}
+        table = {**build_environment_table(cluster), **promoted, "apps": Lines()}
+        blocks.append(format_table(("environments", name), table))
         previous = name
     blocks.append(
         "# What the apps of a team may use: repositories (a prefix ends with /), and namespaces.\n"
@@ -94,10 +96,10 @@ def _format_registry(request: StarterRequest) -> str:
     return "\n".join(blocks)
 
 
-def _environment_table(cluster: str, previous: str) -> dict[str, Any]:
+def build_environment_table(cluster: str) -> dict[str, Any]:
+    """The table of a new environment. `cluster` is the URL or ARN of a server, or a name; "" is Argo CD's own."""
     key = "server" if not cluster or "://" in cluster or cluster.startswith("arn:") else "cluster"
-    promoted = {"promotesFrom": [previous]} if previous else {}
-    return {key: cluster or IN_CLUSTER_SERVER, **promoted, "createProjects": True, "apps": Lines()}
+    return {key: cluster or IN_CLUSTER_SERVER, "createProjects": True}
 
 
 def _team_table(request: StarterRequest) -> dict[str, Any]:

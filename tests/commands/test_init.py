@@ -77,8 +77,14 @@ def test_files_that_exist_are_not_replaced(workloads: Run, clone: Path) -> None:
         (("--owner", "acme"), 'error: --owner: "acme" is not an owner'),
         (("--argocd-version", "latest"), 'error: --argocd-version: "latest" is not a version'),
         (("--repository", "https://ada:secret@github.com/acme/"), "error: --repository: "),
-        (("--repository", "https://github.com/acme"), "write https://github.com/acme/ for all repositories there, or"),
-        (("--repository", "git@gitlab.com:acme"), "write git@gitlab.com:acme/ for all repositories there, or"),
+        (
+            ("--repository", "https://github.com/acme"),
+            "write https://github.com/acme/NAME.git for one, or https://github.com/acme/",
+        ),
+        (
+            ("--repository", "git@gitlab.com:acme"),
+            "write git@gitlab.com:acme/NAME.git for one, or git@gitlab.com:acme/",
+        ),
         (("--target", "eks-capability"), "write --env dev=arn:aws:eks:REGION:ACCOUNT:cluster/NAME or the name"),
         (
             ("--target", "eks-capability", "--env", "dev=in-cluster"),

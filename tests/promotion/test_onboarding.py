@@ -183,7 +183,7 @@ def test_what_is_missing_is_asked_for_in_a_terminal(cart: World) -> None:
     master, slave = pty.openpty()
     command = [sys.executable, "-m", "generator", "add", "cart", "--without-helm"]
     with subprocess.Popen(command, cwd=cart.checkout, env=environment(), stdin=slave, stderr=slave, stdout=-1) as run:
-        os.write(master, f"shop\n{cart.git_url}/cart.git\n\nv1.1.0\nn\n".encode())
+        os.write(master, f"shop\n{cart.git_url}/cart.git\n\nv1.1.0\nn\nn\n".encode())
         out, _ = run.communicate(timeout=60)
         asked = os.read(master, 65536).decode()
     os.close(slave)
@@ -192,7 +192,9 @@ def test_what_is_missing_is_asked_for_in_a_terminal(cart: World) -> None:
     assert out.startswith(b"cart: new in dev, v1.1.0\n")
     assert "The chart's path there [chart]: " in asked
     assert "Should Argo CD delete resources that are no longer in the source [y/N]: " in asked
-    assert "syncPolicy.automated = { prune = false }" in cart.diff()
+    assert "Should Argo CD delete the workload when its Application is removed [y/N]: " in asked
+    assert "teams: payments, shop; environments: dev, test, prod" in asked
+    assert '+finalizer = "none"\n+syncPolicy.automated = { prune = false }' in cart.diff()
     assert "branches: main\r\ntags: v1.0.0, v1.1.0, v1.2.0\r\nThe revision [main]: " in asked
 
 
@@ -273,3 +275,141 @@ def test_a_chart_of_a_helm_repository_needs_its_version(cart: World) -> None:
     cart.ok(*new, "--no-verify-remote", "--revision", "1.2.3", "--no-prune", "--sync-option", "PruneLast=true")
     assert '+chart = "redis"\n+targetRevision = "1.2.3"' in cart.diff()
     assert '+syncPolicy = { syncOptions = ["PruneLast=true"], automated = { prune = false } }' in cart.diff()
+
+
+def test_what_is_not_granted_names_the_option_that_grants_it(cart: World) -> None:
+    said = cart.refused(4, *args(cart, "--namespace", "carts"))
+    assert 'cart.namespace: namespace "carts" is not granted to team "shop": add it to teams.shop' in said
+    assert "hint: run the command with --grant to grant it\n" in said
+    (cart.checkout / "apps.toml").write_text(cart.text + '\n[workloads]\nowners = ["@acme/platform"]\n')
+    cart.commit("owners")
+    said = cart.refused(4, *args(cart, "--namespace", "carts"))
+    assert "with --grant to grant it, which @acme/platform must review\n" in said
+
+
+@pytest.mark.parametrize("grant", ["shop-*", "shop-cart"])
+def test_a_namespace_that_is_granted_is_not_granted_again(cart: World, grant: str) -> None:
+    (cart.checkout / "apps.toml").write_text(cart.text.replace('["web", "cart"]', f'["web", "{grant}"]'))
+    assert "granted" not in cart.ok(*args(cart, "--namespace", "shop-cart", "--grant", "--dry-run"))
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--path", "../chart"), 'cart.path: "../chart" is not inside the repository'),
+        (
+            ("--repository", "https://ada:secret@github.com/acme/cart.git"),
+            'cart.repoURL: "https://***@github.com',
+        ),
+        (("--repository", "https://github.com/acme"), "cart: https://github.com/acme is not a repository"),
+        (("--namespace", "kube-system"), 'cart.namespace: namespace "kube-system" is reserved'),
+        (("--sync-option", "Prune"), "cart.syncPolicy.syncOptions"),
+    ],
+)
+def test_a_problem_of_a_new_app_has_no_line_of_a_file_that_was_not_written(
+    cart: World, more: tuple[str, str], words: str
+) -> None:
+    given = {"--team": "shop", "--repository": f"{cart.git_url}/cart.git", "--path": "chart"} | dict([more])
+    done = cart.run("add", "cart", "--no-verify-remote", "--grant", *(part for pair in given.items() for part in pair))
+    assert words in done.err
+    assert "apps.toml:" not in done.err
+    assert "secret" not in done.err
+    assert done.code in (2, 4)
+
+
+def test_an_environment_is_created_only_when_asked_for(cart: World) -> None:
+    more = args(cart, "--env", "qa=qa-eu", "--revision", "v1.1.0")
+    assert "hint: --new-env creates it\n" in cart.refused(2, *more)
+    out = cart.ok(*more, "--new-env")
+    assert out.startswith("qa: new environment\ncart: new in qa, v1.1.0\n")
+    assert '[environments.qa]\ncluster = "qa-eu"\ncreateProjects = true\n' in cart.text
+    assert cart.ok("check")
+
+
+def test_every_form_of_source_comes_from_one_file(cart: World) -> None:
+    (cart.folder / "new.toml").write_text(
+        f"""\
+[apps.overlay]
+team = "shop"
+repoURL = "{cart.git_url}/cart.git"
+path = "overlays/dev"
+kustomize.images = ["web=registry.example.org/web:1"]
+[apps.redis]
+team = "shop"
+repoURL = "https://charts.example.org"
+chart = "redis"
+targetRevision = "19.0.0"
+[apps.podinfo]
+team = "shop"
+repoURL = "oci://registry.example.org/charts/podinfo"
+path = "."
+targetRevision = "6.5.0"
+[[apps.cache.sources]]
+repoURL = "https://charts.example.org"
+chart = "redis"
+targetRevision = "19.0.0"
+helm.valueFiles = ["$values/cache.yaml"]
+[[apps.cache.sources]]
+repoURL = "{cart.git_url}/cart.git"
+targetRevision = "v1.0.0"
+ref = "values"
+[apps.cache]
+team = "shop"
+"""
+    )
+    out = cart.ok("add", "--from", str(cart.folder / "new.toml"), "--grant", "--no-verify-remote")
+    assert out.count(": new in dev, ") == 4
+    assert out.count("shop: granted https://charts.example.org\n") == 1
+    assert cart.ok("check")
+    text = (cart.checkout / "multi-repo" / "argo-app-of-apps" / "dev" / "values.yaml").read_text()
+    assert "$values/cache.yaml" in text
+    assert "registry.example.org/web:1" in text
+
+
+def test_columns_of_csv_may_be_keys_of_tables(cart: World) -> None:
+    header = "app,team,repoURL,path,kustomize.namePrefix,syncPolicy.automated.prune"
+    text = f"\ufeff{header}\r\ncart,shop,GIT/cart.git,base,eu-,true\r\n"
+    (cart.folder / "new.csv").write_bytes(text.replace("GIT", cart.git_url).encode())
+    cart.ok("add", "--from", str(cart.folder / "new.csv"))
+    assert '+kustomize.namePrefix = "eu-"' in cart.diff()
+    assert "+syncPolicy.automated = { prune = true }" in cart.diff()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("new.csv", b"name,team\na,b\n", "has no column app"),
+        ("new.csv", b"app;team\na;b\n", "has no column app"),
+        ("new.csv", b"app,team\na,b,c\n", "new.csv:2: has more values than columns"),
+        ("new.csv", b"app,team\na,b\na,b\n", "new.csv:3: is a second line for a"),
+        ("new.csv", b"app,helm,helm.values\na,b,c\n", "helm.values is below a column that has a value"),
+        ("new.csv", b"\xff\xfe", "is not CSV in UTF-8"),
+        ("new.csv", b"app,teem\na,shop\n", 'unknown team ""'),
+        ("new.yaml", b"- a\n", "new.yaml is not YAML"),
+        ("new.yaml", b"apps: {a: {team: shop, path: null}}\n", "apps.a.path is null"),
+        ("new.yaml", b"apps: 3\n", "has no apps"),
+        ("new.toml", b"\xef\xbb\xbf[apps.a]\n", "byte order mark"),
+        ("new.toml", b'[apps."a b"]\nteam = "shop"\n', '"a b" is not a name'),
+    ],
+)
+def test_hostile_files_are_refused(cart: World, name: str, content: bytes, words: str) -> None:
+    (cart.folder / name).write_bytes(content)
+    said = cart.refused(2, "add", "--from", str(cart.folder / name), "--no-verify-remote")
+    assert words in said
+
+
+@pytest.mark.parametrize("name", ["", "a b", "Cart", "🛒", "1e5", "x" * 300, "a\nb"])
+def test_a_name_that_is_none_is_refused(world: World, name: str) -> None:
+    said = world.refused(2, "add", name, "--team", "shop", "--repository", "x", "--path", "x", "--no-verify-remote")
+    assert "is not a name" in said or "is longer than 53 characters" in said
+
+
+def test_a_registry_without_environments_names_the_option(world: World) -> None:
+    place = world.folder / "bare"
+    place.mkdir()
+    (place / "apps.toml").write_text("version = 2\n")
+    new = ("add", "web", "--team", "shop", "--new-team", "--path", "x", "--no-verify-remote", "--repository")
+    done = world.run_here(*new, "https://github.com/acme/web.git", cwd=place)
+    assert (done.code, "hint: create one: --env dev --new-env\n" in done.err) == (2, True), done.err
+    done = world.run_here(*new, "https://github.com/acme/web.git", "--env", "dev", "--new-env", cwd=place)
+    assert done.code == 0, done.err
