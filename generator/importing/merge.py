@@ -100,14 +100,11 @@ class ExistingRegistry(EmptyRegistry):
             for app in self.registry.list_effective_apps(env):
                 users.setdefault(app.project, Counter())[app.team] += 1
         granted = {project: name for name, team in self.registry.teams.items() for project in team.projects}
-        by_project = granted | {project: teams.most_common(1)[0][0] for project, teams in users.items()}
-        found = propose_teams(tables)
-        return {
-            app: self.registry.apps[app]["team"]
-            if app in self.registry.apps
-            else by_project.get(tables[app][0]["project"], team)
-            for app, team in found.items()
-        }
+        own = {app: str(self.registry.apps[app]["team"]) for app in tables if app in self.registry.apps}
+        by_project = {table["project"]: team for app, team in own.items() for table in tables[app]} | granted
+        by_project |= {project: teams.most_common(1)[0][0] for project, teams in users.items()}
+        proposed = propose_teams(tables)
+        return {app: by_project.get(tables[app][0]["project"], team) for app, team in proposed.items()} | own
 
     def extend_apps(self, tables: AppTables, settings: Mapping[str, EnvironmentSettings]) -> dict[str, FoldedApp]:
         return {
