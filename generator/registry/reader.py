@@ -116,8 +116,10 @@ def _read_all_files(
     builder.digest = digest_data([(doc.name.removeprefix(display_prefix), doc.text) for doc in builder.documents])
     key = f"valid registry {builder.digest}"
     if builder.report.problems or cache is None or not cache.get(key):
+        noted = len(builder.report.notes)
         validate_registry(builder)
-        if cache is not None and not builder.report.problems:
+        # A registry with notes of its own is validated again, since the cache does not keep them.
+        if cache is not None and not builder.report.problems and len(builder.report.notes) == noted:
             cache.put(key, True)
 
 

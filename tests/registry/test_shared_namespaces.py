@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from generator.cache import ResultCache
 from generator.errors import RegistryError
+from generator.registry.files import MemoryFiles
+from generator.registry.reader import read_registry_from
 from tests.charts.rendered import registry_of
 
 _REGISTRY = """\
@@ -56,3 +61,10 @@ def test_a_chart_in_one_namespace_is_noted_because_its_names_are_not_known() -> 
         "web has the same cluster and namespace as in dev: objects whose names do not contain the Helm release" in note
     )
     assert registry_of(f'{_REGISTRY}[apps.web.environments.test]\nnamespace = "web-test"\n').notes == ()
+
+
+def test_a_note_is_there_each_time_that_a_registry_is_read(tmp_path: Path) -> None:
+    cache, files = ResultCache(tmp_path, "1"), MemoryFiles({"apps.toml": _REGISTRY.encode()})
+    first = read_registry_from(files, "apps.toml", cache=cache).notes
+    assert len(first) == 1
+    assert read_registry_from(files, "apps.toml", cache=cache).notes == first
