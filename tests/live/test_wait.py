@@ -85,7 +85,7 @@ def test_when_the_time_is_over_the_missing_term_is_named(world: World, argocd: A
     done = world.run(*_PROMOTE, "--wait", "1m")
     assert done.code == 6
     assert (
-        "error[WL5303]: Argo CD does not have 1 of 1 apps after 1m:\ntest/billing: healthy: it is Progressing\n"
+        "error: Argo CD does not have 1 of 1 apps after 1m [WL5303]:\ntest/billing: healthy: it is Progressing\n"
         in done.err
     )
     assert done.last == "everything was published; only Argo CD is not there yet"
