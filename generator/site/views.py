@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import NamedTuple
 
 from generator.argocd.revisions import shorten_commit
+from generator.live.registry_state import LiveRegistry
+from generator.live.revisions import LiveRevisions, find_live_revisions
 from generator.promotion.direction import Direction
 from generator.promotion.history import History, RevisionChange
 from generator.promotion.metrics import DeliveryMetrics, compute_delivery_metrics, list_deployments
@@ -161,7 +163,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Site:
-    """The content of all pages."""
+    """The content of all pages. `live` is what Argo CD has, by environment and app; empty if nobody asked."""
 
     editable: EditableRegistry
     history: History
@@ -171,6 +173,7 @@ class Site:
     delivery: Delivery
     events: tuple[Event, ...]
     links: SiteLinks
+    live: Mapping[tuple[str, str], LiveRevisions] = field(default_factory=dict)
 
     @cached_property
     def app_count_by_state(self) -> Mapping[str, int]:
@@ -193,13 +196,12 @@ def build_site(
     moment: datetime,
     remotes: RemoteLookup,
     links: SiteLinks,
+    live: LiveRegistry | None = None,
 ) -> Site:
-    """Build the site of a registry at `moment`; `remotes` are never queried."""
+    """Build the site of a registry at `moment`; `remotes` are queried only to check the health of live Applications."""
+    context = PromotionContext(history, moment, remotes, live)
     names = tuple(editable.registry.environments)
-    found = {
-        (wait.environment, wait.app): wait
-        for wait in find_pending_promotions(editable, names, PromotionContext(history, moment, remotes))
-    }
+    found = {(wait.environment, wait.app): wait for wait in find_pending_promotions(editable, names, context)}
     events = list_events(history)
     by_app: dict[str, list[Event]] = {}
     for event in events:
@@ -209,7 +211,18 @@ def build_site(
     numbered = enumerate(names)
     environments = tuple(_build_environment_view(editable, apps, name, number, moment) for number, name in numbered)
     delivery = measure_delivery(editable.registry, history, moment)
-    return Site(editable, history, moment, apps, environments, delivery, events, links)
+    running = {} if live is None else _find_live_revisions(editable.registry, live, context)
+    return Site(editable, history, moment, apps, environments, delivery, events, links, running)
+
+
+def _find_live_revisions(
+    registry: Registry, live: LiveRegistry, context: PromotionContext
+) -> dict[tuple[str, str], LiveRevisions]:
+    return {
+        (name, app.app): find_live_revisions(live, environment, app, context.history, context.now)
+        for name, environment in registry.environments.items()
+        for app in registry.list_effective_apps(name)
+    }
 
 
 def list_events(history: History) -> tuple[Event, ...]:

@@ -95,7 +95,7 @@ class Runner:
     def _evaluate_names(self, names: list[str]) -> str:
         """Return the first value that is not empty. A secret that is not set is empty."""
         known = {"runner.temp": str(self.temp), "github.actor": "octocat", **self.expressions}
-        values = [known.get(name, "") if name.startswith("secrets.") else known[name] for name in names]
+        values = [known.get(name, "") if name.startswith(("secrets.", "vars.")) else known[name] for name in names]
         return next(filter(None, values), "")
 
     def _run_shell(self, script: str, folder: Path, variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:

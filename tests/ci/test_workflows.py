@@ -7,12 +7,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from generator.registry.reader import read_registry
 from tests.ci.steps import Runner, load
 from tests.git.remotes import Remote, git
+from tests.live.sample import healthy, set_field, write_state
 from tests.workspace import REGISTRY, ROOT, isolate, spawn, without
 
 GITHUB = sorted((ROOT / "ci" / "github").glob("*.yml"))
@@ -168,6 +172,31 @@ def test_promoting_ready_apps_twice_changes_nothing_more(job: tuple[Path, Remote
     before = remote.git("for-each-ref")
     again = run(workflow("promote-ready"), checkout(tmp_path, remote))
     assert (again.returncode, remote.git("for-each-ref")) == (0, before), again
+
+
+def _write_live_state(folder: Path, health: str) -> str:
+    """A live state of every environment, in which each app is of this health; the value of WORKLOADS_LIVE."""
+    registry, now = read_registry(folder / "apps.toml"), datetime.now(UTC)
+    states = []
+    for name, environment in registry.environments.items():
+        items = [
+            set_field(healthy(environment, app, "1" * 40, synced_at=now), "status/health/status", health)
+            for app in registry.list_effective_apps(name)
+        ]
+        states.append(f"{name}={write_state(folder.parent / f'{name}.json', items)}")
+    return " ".join(states)
+
+
+@pytest.mark.parametrize(("health", "code"), [("Healthy", 0), ("Degraded", 1)])
+def test_the_comparison_with_the_live_state_fails_for_a_deviation(
+    job: tuple[Path, Remote], health: str, code: int
+) -> None:
+    folder, _ = job
+    here = runner(folder, {})
+    expressions = {**here.expressions, "vars.WORKLOADS_LIVE": _write_live_state(folder, health)}
+    done = replace(here, expressions=expressions).run_workflow(workflow("drift"))
+    assert done.returncode == code, done.stderr
+    assert ("degraded: Degraded" in done.stdout) == bool(code)
 
 
 def test_promoting_by_hand_moves_the_app(job: tuple[Path, Remote]) -> None:

@@ -12,7 +12,6 @@ import pytest
 
 from tests.cluster.live_registry import Clusters, LiveRegistry, write_app_charts
 from tests.git.remotes import Web, web_serving
-from tests.workspace import isolate
 
 #: The variable with the address under which Argo CD reaches this machine.
 ARGOCD_HOST = "WORKLOADS_TEST_ARGOCD"
@@ -35,7 +34,7 @@ def cluster(pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.fixture
-def start_live(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StartLive]:
+def start_live(cluster: Any, tmp_path: Path, home: Path) -> Iterator[StartLive]:
     """Publish a registry to a live Argo CD; everything is taken out of the clusters afterwards.
 
     Skips where no Argo CD reaches this machine.
@@ -43,7 +42,6 @@ def start_live(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     host = os.environ.get(ARGOCD_HOST)
     if not host:
         pytest.skip(f"no Argo CD: {ARGOCD_HOST} names no address under which it reaches this machine")
-    isolate(tmp_path / "home", monkeypatch)
     clusters = Clusters.from_environment(cluster.kube_config_path)
     folder, started = tmp_path / "repositories", []
     folder.mkdir()

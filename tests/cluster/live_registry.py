@@ -23,6 +23,28 @@ REVISIONS = ("v1.0.0", "v1.1.0", "v1.2.0")
 #: The charts in it, and what each makes of an app.
 CHARTS = {"chart": ("settings", "limits"), "other-chart": ("settings", "flags")}
 _CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: '{{ .Release.Name }}-%s' }\ndata: { revision: %s }\n"
+#: No kubelet runs it: its status is what a test sets by hand. The ConfigMap is applied once it is healthy.
+_POD_CHART = {
+    "pod/Chart.yaml": "apiVersion: v2\nname: pod\nversion: 0.1.0\n",
+    "pod/templates/pod.yaml": """\
+apiVersion: v1
+kind: Pod
+metadata: { name: '{{ .Release.Name }}', annotations: { revision: %s } }
+spec: { automountServiceAccountToken: false, containers: [{ name: web, image: example.org/web }] }
+""",
+    "pod/templates/settings.yaml": """\
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: '{{ .Release.Name }}', annotations: { argocd.argoproj.io/sync-wave: "1" } }
+data: { revision: %s }
+""",
+}
+#: What the status of a pod makes Argo CD say of its health.
+POD_STATUS: dict[str, dict[str, Any]] = {
+    "Healthy": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
+    "Progressing": {"phase": "Pending", "conditions": []},
+    "Degraded": {"phase": "Failed", "message": "it crashed", "conditions": []},
+}
 _REFRESH = '{"metadata": {"annotations": {"argocd.argoproj.io/refresh": "normal"}}}'
 _APPLICATIONS, _PROJECTS = "applications.argoproj.io", "appprojects.argoproj.io"
 
@@ -85,13 +107,16 @@ def write_app_charts(path: Path) -> None:
         files = {f"{name}/Chart.yaml": f"apiVersion: v2\nname: {name}\nversion: 0.1.0\n"}
         return files | {f"{name}/templates/{each}.yaml": _CONFIG_MAP % (each, revision) for each in CHARTS[name]}
 
+    def pod_chart(revision: str) -> dict[str, str]:
+        return {name: text % revision if "%s" in text else text for name, text in _POD_CHART.items()}
+
     first, *later = REVISIONS
-    repository(path, {k: v for name in CHARTS for k, v in chart(name, first).items()})
+    repository(path, {k: v for name in CHARTS for k, v in chart(name, first).items()} | pod_chart(first))
     work = path.parent / f"{path.stem}-work"
     git(work, "tag", first)
     for revision in later:
-        for name in CHARTS:
-            for file, text in chart(name, revision).items():
+        for files in (*(chart(name, revision) for name in CHARTS), pod_chart(revision)):
+            for file, text in files.items():
                 (work / file).write_text(text)
         git(work, "commit", "-q", "-a", "-m", revision)
         git(work, "tag", revision)
@@ -111,6 +136,8 @@ class LiveRegistry:
         self.prefix = prefix
         self.tables = tables
         self.work = folder / prefix
+        #: The health of the pods in a namespace, where it is not Healthy.
+        self.pod_health: dict[str, str] = {}
         self._namespaces = [name for team in tables["teams"].values() for name in team["namespaces"]]
 
     def start(self) -> None:
@@ -251,6 +278,22 @@ class LiveRegistry:
         states = [_describe(item) for item in self._own(_APPLICATIONS)]
         raise AssertionError(f"Argo CD has not settled at {commit[:12]}: {busy}\n" + "\n".join(states))
 
+    def set_pod_statuses(self) -> None:
+        """Set the status of every pod, as a kubelet would: Healthy where `pod_health` does not name the namespace."""
+        if not any(app["path"] == "pod" for app in self.tables["apps"].values()):
+            return
+        for item in self._clusters.items("pods", "-A"):
+            namespace, name = item["metadata"]["namespace"], item["metadata"]["name"]
+            status = POD_STATUS[self.pod_health.get(namespace, "Healthy")]
+            if namespace in self._namespaces and item["status"].get("phase") != status["phase"]:
+                patch = ("--subresource=status", "--type=merge", "-p", json.dumps({"status": status}))
+                self._clusters.kubectl("patch", "pod", name, "-n", namespace, *patch)
+
+    def patch(self, application: str, patch: Mapping[str, Any]) -> None:
+        """Change an Application by hand."""
+        change = ("patch", _APPLICATIONS, application, "-n", NAMESPACE, "--type=merge", "-p", json.dumps(patch))
+        self._clusters.kubectl(*change)
+
     def wait_until(self, is_so: Callable[[], bool], seconds: float = 300) -> None:
         """Wait until something is so, while Argo CD compares again and again. Raises AssertionError."""
         until = time.monotonic() + seconds
@@ -288,6 +331,7 @@ class LiveRegistry:
             )
         until = time.monotonic() + 30
         while True:
+            self.set_pod_statuses()
             items = [item for item in self._own(_APPLICATIONS) if chosen(item)]
             busy = [
                 item["metadata"]["name"]
