@@ -1,7 +1,8 @@
 """Pages of docs/ are run, each command at its time; `python -m tests.promotion.guide` regenerates them.
 
-In a `console` block `$ workloads …`, `$ sed -i …`, and `$ git add`, `commit`, `push` and `checkout` are run, and what
-follows is the output.
+In a `console` block `$ workloads …`, `$ cat …`, `$ sed -i …`, and `$ git add`, `commit`, `push` and `checkout` are run,
+and what follows is the output. `<!-- file: PATH -->` writes the next block to a file, and
+`<!-- empty repository on HOST -->` starts anew with a clone of an empty repository.
 `<!-- 2026-11-16 09:14 -->` sets the clock, `<!-- run promote billing --to test -->` runs a command that is not shown,
 `<!-- commit -->` commits with the message that the last command proposes, or with that of the comment, and pushes, and
 `<!-- registry: two regions -->` starts anew with another registry. `<!-- live -->` writes live.json, in which Argo CD
@@ -31,6 +32,8 @@ from tests.workspace import ROOT, Done, isolate, runner
 #: Each page, with the registry that its commands are run in; "" for a clone of an empty repository.
 PAGES = {
     "first-hour.md": "",
+    "from-what-you-have.md": "",
+    "from-eks-blueprints.md": "",
     "lifecycle.md": REGISTRY,
     "releases.md": REGIONS,
     "incidents.md": REGIONS,
@@ -52,27 +55,53 @@ def replayed(world: World, text: str) -> str:
 
 
 def _lines(world: World, lines: list[str]) -> Iterator[str]:
-    last, inside = Done(0, "", ""), False
+    last, inside, file = Done(0, "", ""), False, None
     for line in lines:
-        if line.startswith("```"):
+        if file is not None:
+            yield line
+            file = _read_file_block(world, line, file)
+        elif line.startswith("<!-- file: "):
+            yield line
+            file = [line[11:-4]]
+        elif line.startswith("```"):
             inside = line == "```console"
             yield line
         elif inside and line.startswith("$ workloads "):
             last = world.run(*shlex.split(line.removeprefix("$ workloads ")))
             yield line
             yield from _shown(world, last)
-        elif line == "<!-- registry: two regions -->":
+        elif line.startswith(("<!-- registry: ", "<!-- empty repository on ")):
             yield line
-            world = world.start_anew(REGIONS)
-        elif inside and line.startswith(("$ sed -i ", "$ git checkout ", "$ git add ", "$ git commit ", "$ git push ")):
-            subprocess.run(shlex.split(line.removeprefix("$ ")), cwd=world.checkout, check=True)
+            empty = line.startswith("<!-- empty")
+            world = world.start_anew("", line[25:-4]) if empty else world.start_anew(REGIONS)
+        elif inside and line.startswith("$ "):
             yield line
-        elif inside and line == "$ git diff apps.toml":
-            yield line
-            yield from world.diff().replace(world.git_url, _PUBLIC).splitlines()
+            yield from _run_program(world, line.removeprefix("$ ")).splitlines()
         elif not inside:
             last = _order(world, line, last)
             yield line
+
+
+def _run_program(world: World, command: str) -> str:
+    """Run what is not `workloads`; what the page shows of its output."""
+    if command == "git diff apps.toml":
+        return world.diff().replace(world.git_url, _PUBLIC)
+    assert command.startswith(("cat ", "sed -i ", "git checkout ", "git add ", "git commit ", "git push ")), command
+    return subprocess.run(
+        shlex.split(command), cwd=world.checkout, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+
+
+def _read_file_block(world: World, line: str, file: list[str]) -> list[str] | None:
+    """Add a line to a file, whose name is the first element; None at the end of its block, when it is written."""
+    if not line.startswith("```"):
+        return [*file, line]
+    if len(file) == 1:
+        return [*file, ""]
+    place = world.checkout / file[0]
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text("\n".join([*file[2:], ""]))
+    return None
 
 
 def _order(world: World, line: str, last: Done) -> Done:

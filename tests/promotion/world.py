@@ -159,20 +159,25 @@ class World:
         self.push()
         return self
 
-    def begin_empty(self) -> World:
-        """The repositories, found at their public address, and a clone of an empty one."""
+    def begin_empty(self, host: str = "github.com") -> World:
+        """The repositories, found at their public addresses, and a clone of an empty one on a host."""
         for app in ("billing", "ledger", "web"):
             repository(self.folder / "git" / f"{app}.git")
         git(self.folder, "init", "--quiet", "--bare", "workloads.git")
         git(self.folder, "clone", "--quiet", "workloads.git", "registry")
-        git(self.checkout, "config", f"url.{self.git_url}/.insteadOf", "https://github.com/acme/")
+        for forge in ("https://github.com/acme/", "https://gitlab.com/acme/"):
+            git(self.checkout, "config", "--add", f"url.{self.git_url}/.insteadOf", forge)
+        origin = f"git@{host}:acme/workloads.git"
+        git(self.checkout, "config", f"url.{self.folder}/workloads.git.insteadOf", origin)
+        git(self.checkout, "remote", "set-url", "origin", origin)
         return self
 
-    def start_anew(self, registry: str) -> World:
-        """Another world beside this one, with another registry."""
+    def start_anew(self, registry: str, host: str = "github.com") -> World:
+        """Another world beside this one, with another registry, or "" for an empty repository on a host."""
         folder = self.folder / "anew"
         folder.mkdir()
-        return World(folder, self.run_here, self.monkeypatch).build(registry)
+        world = World(folder, self.run_here, self.monkeypatch)
+        return world.build(registry) if registry else world.begin_empty(host)
 
     def run(self, *args: str) -> Done:
         """Run `workloads` in the checkout."""
