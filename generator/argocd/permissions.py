@@ -72,7 +72,7 @@ def format_permission(item: Any) -> str:
     """Format an entry of a permission list for a message: `group apps, kind Deployment`."""
     if isinstance(item, Mapping):
         return ", ".join(f"{name} {format_permission(value)}" for name, value in item.items())
-    return ", ".join(map(format_permission, item)) if isinstance(item, list) else str(item)
+    return ", ".join(map(format_permission, item)) if isinstance(item, list) else str(item) or '""'
 
 
 def is_permitted_by_patterns(value: str, patterns: Sequence[str], separator: str = "") -> bool:

@@ -30,11 +30,13 @@ def removal_effect(identity: Identity, *, cascades: bool = True, permitted: bool
     """
     place = format_namespace_and_cluster(identity)
     if not cascades:
-        return WorkloadEffect("orphans-workload", f"leaves everything that runs {place} there, unmanaged")
+        return WorkloadEffect("orphans-workload", f"leaves everything that it deployed {place} running, unmanaged")
     if not permitted:
         why = f"project {identity.get('project')} no longer permits that namespace"
-        return WorkloadEffect("orphans-workload", f"leaves everything that runs {place} there, unmanaged: {why}")
-    return WorkloadEffect("deletes-workload", f"deletes everything that runs {place}")
+        return WorkloadEffect(
+            "orphans-workload", f"leaves everything that it deployed {place} running, unmanaged: {why}"
+        )
+    return WorkloadEffect("deletes-workload", f"deletes everything that it deployed {place}")
 
 
 def change_effect(
@@ -45,8 +47,8 @@ def change_effect(
     `permitted` is whether the new project permits the old namespace, so that Argo CD can delete what is there.
     """
     replaced = [field for field in _REPLACED_FIELDS if _differs(field, before, after)]
-    if "handOver" in before and replaced == ["shard"]:
-        replaced = []  # Its old chart does not delete it, and its new chart takes it over.
+    if replaced == ["shard"] and ("handOver" in before or not cascades):
+        replaced = []  # Its old chart does not delete what it deployed, and its new chart takes it over.
     moved = [field for field in ("cluster", "namespace") if _differs(field, before, after)]
     if not replaced and not moved:
         return None
@@ -54,7 +56,8 @@ def change_effect(
     if replaced:
         gone = removal_effect(before, cascades=cascades)
         name = "recreates-workload" if cascades else gone.name
-        return WorkloadEffect(name, f"{changes}: {gone.text}, then creates it {format_namespace_and_cluster(after)}")
+        again = "again" if not moved else format_namespace_and_cluster(after)
+        return WorkloadEffect(name, f"{changes}: {gone.text}, and creates it {again}")
     place = f"in namespace {after.get('namespace')}" if moved == ["namespace"] else format_namespace_and_cluster(after)
     if moved == ["namespace"] and permitted:
         return WorkloadEffect(

@@ -113,7 +113,8 @@ def _compare(
     require_known_names(selected, known, "environment")
     with console.show_progress(len(known), "rendering") as step:
         report = compare_sides(old, new, os.environ, selected, step)
-    elsewhere = find_charts_elsewhere(working, new.registry) if new.registry else ""
+    is_rendered = new.registry is not None and old.origin != "charts"
+    elsewhere = find_charts_elsewhere(working, new.registry) if is_rendered and new.registry else ""
     note = f"the charts are in {elsewhere}: the registries are compared, without what else is there"
     return replace(report, notes=(*report.notes, note)) if elsewhere else report
 

@@ -294,11 +294,12 @@ def _list_notes(base: Side, head: Side, chapters: Sequence[DiffChapter]) -> Iter
     for chapter in chapters:
         if chapter.is_emptied:
             gone = not any(path.startswith(f"{Chart(chapter.environment).folder}/") for path in head.blob_ids)
-            state = "gone: Argo CD reports an error" if gone else "empty: Argo CD refuses to delete all objects"
-            yield (
-                f"the chart of {chapter.environment} is {state}, and deletes nothing until somebody syncs or deletes "
-                "the parent Application"
+            state, until = (
+                ("gone: Argo CD reports an error", "deletes the parent Application")
+                if gone
+                else ("empty: Argo CD refuses to delete all objects", "syncs the parent Application with prune")
             )
+            yield f"the chart of {chapter.environment} is {state}, and deletes nothing until somebody {until}"
     count = len(_find_rewritten_templates(base, head))
     if count:
         yield (

@@ -13,6 +13,11 @@ from generator.diff.compare import Manifest, ObjectDifference, find_nested_value
 from generator.diff.context import DANGERS, Danger, EnvironmentContext
 from generator.diff.project_dangers import find_project_dangers, find_project_switch
 
+#: What it means that `Prune=false` is removed from an Application, or added to it.
+_HAND_OVER = (
+    "the hand-over ends: its chart deletes it when it is removed",
+    "the hand-over begins: it stays in the cluster while it moves to another chart",
+)
 _TOOLS = ("helm", "kustomize", "directory", "plugin")
 
 
@@ -35,6 +40,9 @@ def find_remark(difference: ObjectDifference, context: EnvironmentContext) -> st
         asks = {"Prune=confirm", "Delete=confirm"} & argocd.read_own_sync_options(before)
         confirm = "Argo CD waits until somebody sets argocd.argoproj.io/deletion-approved on the parent Application"
         return confirm if asks else ""
+    kept = argocd.is_kept_by_parent(before), argocd.is_kept_by_parent(after)
+    if kept != tuple(reversed(kept)):
+        return _HAND_OVER[kept[1]]
     if retires(difference, context):
         return "retires: without prune and finalizer, its workload stays when the app is removed"
     if argocd.read_project_name(before) != argocd.read_project_name(after):
@@ -54,7 +62,7 @@ def _list_dangers(difference: ObjectDifference, context: EnvironmentContext) -> 
             yield from find_project_switch(before, after, context)
             yield from _find_source_change(before, after)
             yield from _find_enabled_automation(before, after)
-            if not retires(difference, context):
+            if not retires(difference, context) and difference.key.name not in context.shards:
                 yield from _find_finalizer_change(before, after)
     if difference.key.kind == "Application" and after is not None:
         yield from _find_branches(before, after, difference.app, context)
@@ -71,11 +79,10 @@ def _find_removal(difference: ObjectDifference, before: Manifest, context: Envir
     if intended or argocd.is_kept_by_parent(before):
         return
     project = context.projects_after.get(argocd.read_project_name(before))
-    yield Danger(
-        *removal_effect(
-            argocd.read_application_identity(before), cascades=cascades, permitted=_permits(project, before)
-        )
+    name, text = removal_effect(
+        argocd.read_application_identity(before), cascades=cascades, permitted=_permits(project, before)
     )
+    yield Danger(name, text if context.after else f"{text}, but not by itself: see the note")
 
 
 def _find_move(before: Manifest, after: Manifest, context: EnvironmentContext) -> Iterator[Danger]:
@@ -116,34 +123,33 @@ def _find_source_change(before: Manifest, after: Manifest) -> Iterator[Danger]:
 
 def _list_source_changes(before: Manifest, after: Manifest) -> Iterator[str]:
     """List the changes of sources by which other objects may come out of them."""
-    forms, sources = (
-        (argocd.source_form(before), argocd.source_form(after)),
-        (
-            argocd.list_sources(before),
-            argocd.list_sources(after),
-        ),
-    )
-    if forms[0] != forms[1]:
-        yield f"{forms[0] or 'no source'} → {forms[1] or 'no source'}"
-        return
-    if len(sources[0]) != len(sources[1]):
-        yield f"{len(sources[0])} sources → {len(sources[1])}"
+    sides = (before, after)
+    forms, sources = [argocd.source_form(side) for side in sides], [argocd.list_sources(side) for side in sides]
+    if forms[0] != forms[1] or len(sources[0]) != len(sources[1]):
+        was, now = ([_source_place(source) for source in listed] for listed in sources)
+        if "sourceHydrator" not in forms and all(place in now for place in was):
+            return  # What was named before is still named.
+        if forms[0] != forms[1]:
+            yield f"{forms[0] or 'no source'} → {forms[1] or 'no source'}"
+        else:
+            yield f"{len(sources[0])} sources → {len(sources[1])}"
         return
     for old, new in zip(*sources, strict=True):
         places = [_source_place(source) for source in (old, new)]
         for name in dict.fromkeys([*places[0], *places[1]]):
             values = [str(place.get(name) or "(none)") for place in places]
-            compared = [normalize_git_url(value) for value in values] if name == "repoURL" else values
             # Argo CD finds Helm and Kustomize by the files there: their tables alone change no tool.
             detected = name == "tool" and {*values} in ({"(none)", "helm"}, {"(none)", "kustomize"})
-            if compared[0] != compared[1] and not detected:
-                yield f"{name} {' → '.join(values)}"
+            if values[0] != values[1] and not detected:
+                written = [str(source.get(name)) for source in (old, new)] if name == "repoURL" else values
+                yield f"{name} {' → '.join(written)}"
 
 
 def _source_place(source: Manifest) -> dict[str, Any]:
     """The fields of a source that decide which objects it yields, and by which names."""
     return {
-        **{name: source.get(name) for name in ("repoURL", "path", "chart", "ref")},
+        "repoURL": normalize_git_url(str(source.get("repoURL"))),
+        **{name: source.get(name) for name in ("path", "chart", "ref")},
         "tool": next((tool for tool in _TOOLS if source.get(tool) is not None), None),
         "releaseName": find_nested_value(source, "helm", "releaseName"),
         "namePrefix": find_nested_value(source, "kustomize", "namePrefix"),
@@ -189,7 +195,8 @@ def _find_branches(before: Manifest | None, after: Manifest, app: str, context: 
             yield Danger("follows-branch", f"{revision} of {url}: only a {context.pin} may run here")
         elif was is not None and not _moves(was, (app, url) in context.pinned_before):
             change = f"{argocd.source_revision(was)} → {revision} of {url}"
-            yield Danger("follows-branch", f"{change}: new commits are deployed without a review")
+            new = "versions" if "chart" in source else "commits"
+            yield Danger("follows-branch", f"{change}: new {new} are deployed without a review")
 
 
 def _moves(source: Manifest, pinned: bool) -> bool:
@@ -204,5 +211,5 @@ def _find_finalizer_change(before: Manifest, after: Manifest) -> Iterator[Danger
     # A missing finalizer does no harm while Prune=false protects the Application.
     if cascaded == cascades or argocd.is_kept_by_parent(before) != argocd.is_kept_by_parent(after):
         return
-    effect = "deletes everything that runs for it" if cascades else "leaves its workload unmanaged"
+    effect = "deletes everything that it deployed" if cascades else "leaves its workload unmanaged"
     yield Danger("changes-finalizer", f"removing the Application later {effect}")

@@ -46,7 +46,7 @@ def format_markdown_comment(report: DiffReport, limit: int = MAX_COMMENT_LENGTH)
         *_format_remarks(report),
         *_format_table(report),
     ]
-    tail = [phrases.summarize_plain_projects(report)] if report.plain_projects.file_count else []
+    tail = [phrases.summarize_plain_projects(report)] if report.plain_projects.differences else []
     sections = [(chapter, section) for chapter in report.chapters for section in chapter.diff_sections]
     blocks = [[_format_block(section, entry) for entry in section.entries] for _, section in sections]
     skeleton = len(_BLANK_LINE.join([*head, *_format_body(report, {}), *tail])) + sum(
@@ -140,27 +140,33 @@ def _format_body(report: DiffReport, texts_by_section: dict[tuple[str, str], lis
 
 
 def _format_block(section: DiffSection, entry: Entry) -> _Block:
-    details = _detail_items(entry[0])
+    details = _detail_items(entry[0], is_alone=len(entry) == 1)
     title = f"- {code_span(phrases.entry_title(entry))}"
     if len(entry) == 1:
         return _Block("\n".join([title, *details]), title, 1, section.is_dangerous)
-    names = phrases.entry_names(entry)
+    names = [_linked_name(each) for each in entry]
     more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
     texts = [
-        "\n".join([f"{title}: {', '.join(map(code_span, listed))}{rest}", *details])
+        "\n".join([f"{title}: {', '.join(listed)}{rest}", *details])
         for listed, rest in ((names, ""), (names[:_MAX_LISTED], more))
     ]
     return _Block(texts[0], texts[1], len(entry), section.is_dangerous)
 
 
-def _detail_items(assessed: AssessedDifference) -> list[str]:
+def _linked_name(assessed: AssessedDifference) -> str:
+    """The name of an object, as a link to what its source's revisions differ in."""
+    name = code_span(assessed.difference.key.name)
+    return f"[{name}]({assessed.links[0]})" if assessed.links else name
+
+
+def _detail_items(assessed: AssessedDifference, *, is_alone: bool = True) -> list[str]:
     details = phrases.describe_details(assessed)
     items = [f"  - :warning: {format_sentence(text)}" for text in details.dangers]
     for field in details.fields:
         items.append(f"  - {code_span(field.path)}" + (f": {code_span(field.summary)}" if field.summary else ""))
         items += _fence(field.lines) if field.lines else []
     items += [f"  - {format_sentence(fact)}" for fact in details.facts]
-    return items + [f"  - [compare the revisions]({link})" for link in assessed.links]
+    return items + [f"  - [compare the revisions]({link})" for link in assessed.links if is_alone]
 
 
 def _fence(lines: tuple[ValueLine, ...]) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
+from generator.argocd.permissions import format_permission
 from generator.console import count_noun
 from generator.diff import applications as argocd
 from generator.diff.compare import SHARD_FIELD, Manifest, ObjectDifference, find_nested_value
@@ -59,9 +60,9 @@ def describe_side(compared_side: Side) -> str:
 def summarize_plain_projects(report: DiffReport) -> str:
     """Summarize what differs in the plain AppProject manifests; empty if nothing does."""
     plain = report.plain_projects
-    if not plain.file_count:
+    if not plain.differences:
         return ""
-    text = count_differing_files(plain.file_count, "plain AppProject manifest")
+    text = count_differing_files(len(plain.differences), "plain AppProject manifest")
     return f"{text}: no Argo CD reads them; apply them with kubectl where your charts create no projects"
 
 
@@ -87,7 +88,8 @@ def entry_title(entry: Entry) -> str:
     """The title of an entry, without the names if it folds several differences."""
     if len(entry) == 1:
         return object_title(entry[0])
-    return f"{len(entry)} {entry[0].difference.key.kind}s change alike"
+    alike = " change alike" if entry[0].difference.change_type == "changed" else ""
+    return f"{len(entry)} {entry[0].difference.key.kind}s{alike}"
 
 
 def describe_details(assessed: AssessedDifference) -> ChangeDetails:
@@ -96,24 +98,56 @@ def describe_details(assessed: AssessedDifference) -> ChangeDetails:
     shown = [field for field in difference.fields if field.path != (SHARD_FIELD,) or not assessed.dangers]
     facts = [assessed.remark] if assessed.remark else []
     if difference.change_type != "changed":
-        facts += _describe_manifest(difference)
+        facts += _describe_manifest(difference, is_place_known=bool(assessed.dangers))
     if len(shown) > MAX_FIELDS:
         facts.append(f"and {count_noun(len(shown) - MAX_FIELDS, 'more field')}")
-    fields = tuple(map(describe_field, shown[:MAX_FIELDS]))
-    return ChangeDetails(tuple(danger.text for danger in assessed.dangers), fields, tuple(facts))
+    dangers = tuple(danger.text for danger in assessed.dangers)
+    fields = (field for field in map(describe_field, shown[:MAX_FIELDS]) if not _is_in_dangers(field, dangers))
+    return ChangeDetails(dangers, tuple(fields), tuple(facts))
 
 
-def _describe_manifest(difference: ObjectDifference) -> Iterator[str]:
-    """Describe the sources, destination and project of an Application, or the sources that a project permits."""
+def _is_in_dangers(field: FieldChange, dangers: Sequence[str]) -> bool:
+    """Whether there is a danger for each line of a list of a project, which names its entry."""
+    name = field.path.rpartition(".")[2]
+    return bool(field.lines) and len(field.lines) == sum(text.startswith(f"{name} ") for text in dangers)
+
+
+def _describe_manifest(difference: ObjectDifference, *, is_place_known: bool) -> Iterator[str]:
+    """Describe an added or removed Application, or what an added AppProject permits.
+
+    With `is_place_known`, a danger has the namespace and cluster.
+    """
     item: Manifest = difference.after or difference.before or {}
-    if item.get("kind") == "AppProject":
-        listed = find_nested_value(item, "spec", "sourceRepos")
-        if isinstance(listed, list):
-            yield f"sources: {', '.join(map(str, listed))}"
+    if item.get("kind") == "AppProject" and difference.after:
+        yield from _describe_permissions(item)
     if item.get("kind") == "Application":
-        for source in argocd.list_sources(item):
-            what = " ".join(str(source[name]) for name in ("repoURL", "chart", "path") if source.get(name))
-            yield f"{what} @ {source.get('targetRevision') or 'HEAD'}"
-        place = argocd.read_destination(item)
-        project = find_nested_value(item, "spec", "project") or "default"
-        yield f"in namespace {place.get('namespace')} on {place.get('server') or place.get('name')}, project {project}"
+        *others, last = map(_format_source, argocd.list_sources(item) or [{}])
+        place, project = _format_destination(argocd.read_destination(item)), f"project {argocd.read_project_name(item)}"
+        yield from others
+        yield from [f"{last}, {project}"] if is_place_known else [last, f"in {place}, {project}"]
+
+
+def _format_source(source: Manifest) -> str:
+    """A source as `https://github.com/acme/shop.git chart @ v1.0.0`."""
+    what = (str(source[name]) for name in ("repoURL", "chart", "path") if source.get(name))
+    return f"{' '.join(what) or 'no source'} @ {argocd.source_revision(source)}"
+
+
+def _describe_permissions(project: Manifest) -> Iterator[str]:
+    """The sources, destinations and cluster-scoped kinds that an AppProject permits, one line each."""
+    for field, label in (
+        ("sourceRepos", "sources"),
+        ("destinations", "destinations"),
+        ("clusterResourceWhitelist", "cluster-scoped kinds"),
+    ):
+        listed = find_nested_value(project, "spec", field)
+        if isinstance(listed, list) and listed:
+            write = _format_destination if field == "destinations" else format_permission
+            yield f"{label}: {'; '.join(map(write, listed))}"
+
+
+def _format_destination(place: Any) -> str:
+    """A destination as `namespace shop on https://kubernetes.default.svc`."""
+    if not isinstance(place, Mapping):
+        return str(place)
+    return f"namespace {place.get('namespace')} on {place.get('server') or place.get('name')}"

@@ -60,10 +60,11 @@ class AssessedDifference:
     @cached_property
     def folding_key(self) -> Any:
         """A key that changes with equal values share; None if the difference is never folded."""
-        if self.difference.change_type != "changed":
+        kind, change = self.difference.key.kind, self.difference.change_type
+        if change != "changed" and (kind, change) != ("AppProject", "removed"):
             return None
         values = [(field.path, _value_key(field.before), _value_key(field.after)) for field in self.difference.fields]
-        return self.section_name, self.difference.key.kind, self.dangers, self.remark, self.links, tuple(values)
+        return self.section_name, kind, self.dangers, self.remark, tuple(values)
 
 
 Entry = tuple[AssessedDifference, ...]

@@ -20,7 +20,7 @@ def format_text_lines(report: DiffReport) -> Iterator[str]:
     for chapter in report.chapters:
         yield ""
         yield from _chapter_lines(chapter)
-    if report.plain_projects.file_count:
+    if report.plain_projects.differences:
         yield ""
         yield phrases.summarize_plain_projects(report)
         for each in report.plain_projects.differences:
@@ -49,7 +49,8 @@ def _entry_lines(entry: Entry) -> Iterator[str]:
         yield f"      {_escape_newlines(f'{field.path}: {field.summary}'.rstrip())}"
         yield from (f"        {sign} {_escape_newlines(text)}" for sign, text in field.lines)
     yield from (f"      {_escape_newlines(fact)}" for fact in details.facts)
-    yield from (f"      {link}" for link in entry[0].links)
+    if len(entry) == 1:
+        yield from (f"      {link}" for link in entry[0].links)
 
 
 def _escape_newlines(text: str) -> str:

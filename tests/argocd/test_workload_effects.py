@@ -17,12 +17,12 @@ _HERE = "in namespace cart on https://one.example.com"
 
 
 def test_a_removed_application_deletes_its_workload_by_its_finalizer() -> None:
-    assert removal_effect(CART) == ("deletes-workload", f"deletes everything that runs {_HERE}")
+    assert removal_effect(CART) == ("deletes-workload", f"deletes everything that it deployed {_HERE}")
 
 
 def test_a_removed_application_without_finalizer_leaves_its_workload() -> None:
     effect = removal_effect(CART, cascades=False)
-    assert effect == ("orphans-workload", f"leaves everything that runs {_HERE} there, unmanaged")
+    assert effect == ("orphans-workload", f"leaves everything that it deployed {_HERE} running, unmanaged")
 
 
 def test_nothing_is_deleted_where_the_project_no_longer_permits_it() -> None:
@@ -36,7 +36,12 @@ def test_another_name_argo_cd_namespace_or_shard_recreates(field: str) -> None:
     effect = change_effect(CART, {**CART, field: "other"})
     assert effect is not None
     assert effect.name == "recreates-workload"
-    assert effect.text.startswith(f"{field} {CART.get(field, '(none)')} → other: deletes everything that runs {_HERE}")
+    change = f"{field} {CART.get(field, '(none)')} → other"
+    assert effect.text == f"{change}: deletes everything that it deployed {_HERE}, and creates it again"
+
+
+def test_another_shard_without_finalizer_takes_the_workload_over() -> None:
+    assert change_effect(CART, {**CART, "shard": "other"}, cascades=False) is None
 
 
 def test_another_name_without_finalizer_orphans() -> None:

@@ -167,7 +167,7 @@ def test_a_deleted_project_that_is_used_is_a_danger(users: dict[str, tuple[str, 
         lambda item: item["spec"]["source"].update(directory={"recurse": True}),
         lambda item: item["spec"]["source"].update(helm={"releaseName": "other"}),
         lambda item: item["spec"]["source"].update(kustomize={"namePrefix": "x-"}),
-        lambda item: item["spec"].update(sources=[item["spec"].pop("source")]),
+        lambda item: item["spec"].update(sources=[{**item["spec"].pop("source"), "path": "charts"}]),
     ],
     ids=["path", "repoURL", "tool", "releaseName", "namePrefix", "sources"],
 )
@@ -175,6 +175,13 @@ def test_another_source_may_delete_with_prune_on(change: Callable[[Item], Any]) 
     assert dangers([application()], [changed(application(), change)]) == {"Application cart": ["may-delete-resources"]}
     by_hand = changed(application(), lambda item: item["spec"].update(syncPolicy={}))
     assert dangers([by_hand], [changed(by_hand, change)]) == {}
+
+
+def test_a_source_beside_the_one_that_stays_deletes_nothing() -> None:
+    def add_source(item: Item) -> None:
+        item["spec"]["sources"] = [item["spec"].pop("source"), {"repoURL": "https://github.com/acme/values.git"}]
+
+    assert dangers([application()], [changed(application(), add_source)]) == {}
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,9 @@ def test_a_move_without_a_hand_over_is_a_danger(place: Path, workloads: Run) -> 
     found = told(place, workloads, WHOLE, divided(WHOLE))
     assert dangers(found).keys() == {"billing", "ledger"}
     (danger,) = dangers(found)["billing"]
-    assert danger.startswith("recreates-workload: shard (none) → payments: deletes everything that runs in namespace")
+    assert danger.startswith(
+        "recreates-workload: shard (none) → payments: deletes everything that it deployed in namespace"
+    )
     (field,) = found["Application", "billing"]["fields"]
     assert field == {"path": ["shard"], "after": "payments"}
 

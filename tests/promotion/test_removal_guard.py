@@ -28,7 +28,7 @@ def test_a_removed_app_is_named_with_its_environment_and_namespace(grown: World)
     edit(grown, ('  "billing@v1.0.0",\n', ""))
     done = grown.run("check", "--without-helm")
     assert done.code == 5
-    assert "test/billing: Application billing: deletes everything that runs in namespace billing" in done.err
+    assert "test/billing: Application billing: deletes everything that it deployed in namespace billing" in done.err
     assert "--allow-removal test/billing" in done.err
     assert grown.run("check", "--without-helm", "--allow-removal", "test/billing").code == 1
     assert grown.run("check", "--without-helm", "--allow-removal", "test/ledger").code == 5

@@ -158,7 +158,7 @@ def test_shards_without_a_hand_over_are_refused(world: World) -> None:
     done = world.run("check")
     assert (done.code, done.out) == (5, "")
     assert (
-        "dev/billing: Application billing: shard (none) → payments: deletes everything that runs in namespace billing"
+        "dev/billing: Application billing: shard (none) → payments: deletes everything that it deployed in namespace"
     ) in done.err
     assert "which deletes nothing: workloads shard dev --by team\n" in done.err
     world.refused(5, "publish")

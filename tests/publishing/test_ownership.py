@@ -156,7 +156,7 @@ def test_a_folder_that_differs_in_case_only_is_refused(apart: Arrangement) -> No
 def test_a_removal_that_nobody_named_is_refused_and_told(published: Arrangement) -> None:
     published.edit(without(published.text, "ledger", "test"))
     done = published.refused(5)
-    assert "test/ledger: Application ledger: deletes everything that runs in namespace ledger" in done.err
+    assert "test/ledger: Application ledger: deletes everything that it deployed in namespace ledger" in done.err
     assert "--allow-removal test/ledger" in done.err
 
 

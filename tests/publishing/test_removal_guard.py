@@ -48,7 +48,7 @@ def test_what_stays_the_same_is_no_removal() -> None:
 def test_an_app_that_goes_is_told_with_its_namespace() -> None:
     gone = find_removals(running("prod", "billing"), {})
     assert [str(removal) for removal in gone] == [
-        "prod/billing: Application billing: deletes everything that runs in namespace billing on https://same"
+        "prod/billing: Application billing: deletes everything that it deployed in namespace billing on https://same"
     ]
 
 
@@ -80,7 +80,10 @@ def test_a_removal_that_nobody_named_is_refused_with_the_flag_that_names_it() ->
     before = running("prod", "billing", "ledger")
     with pytest.raises(RemovalError) as refusal:
         guard_removals(registry(), before, running("prod", "billing"), RemovalConsent())
-    assert "prod/ledger: Application ledger: deletes everything that runs in namespace ledger" in refusal.value.message
+    assert (
+        "prod/ledger: Application ledger: deletes everything that it deployed in namespace ledger"
+        in refusal.value.message
+    )
     assert refusal.value.remedy.endswith("--allow-removal prod/ledger")
     assert refusal.value.exit_code == 5
 
@@ -212,8 +215,8 @@ def test_a_change_of_shard_is_told_as_what_it_would_do() -> None:
     (gone,) = find_removals(in_shard("", "billing"), in_shard("payments", "billing"))
     assert gone.is_move
     assert str(gone) == (
-        "prod/billing: Application billing: shard (none) → payments: deletes everything that runs in namespace billing "
-        "on https://same, then creates it in namespace billing on https://same"
+        "prod/billing: Application billing: shard (none) → payments: deletes everything that it deployed in namespace "
+        "billing on https://same, and creates it again"
     )
 
 
@@ -313,7 +316,7 @@ def test_fifty_are_all_told() -> None:
     with pytest.raises(RemovalError) as refusal:
         guard_removals(registry(), in_shard("", *(f"app-{number:02}" for number in range(50))), {}, RemovalConsent())
     last = refusal.value.message.splitlines()[-1]
-    assert last.startswith("prod/app-49: Application app-49: deletes everything that runs in namespace app-49")
+    assert last.startswith("prod/app-49: Application app-49: deletes everything that it deployed in namespace app-49")
     assert "more" not in refusal.value.remedy
 
 
