@@ -46,5 +46,5 @@ def test_commands_in_the_text_exist_with_their_options(page: str) -> None:
         name, *rest = shlex.split(said)
         command = command_group.get_command(context, name)
         assert command, said
-        options = {option for each in command.params for option in each.opts}
+        options = {option for each in command.params for option in (*each.opts, *each.secondary_opts)}
         assert {part for part in rest if part.startswith("--")} <= options, said
