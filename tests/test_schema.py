@@ -16,6 +16,7 @@ import pytest
 from generator.argocd import application, project
 from generator.errors import RegistryError
 from generator.registry import model as model_module
+from generator.registry import namespace_settings
 from generator.registry.files import MemoryFiles
 from generator.registry.json_schema import registry_schema, team_file_schema
 from generator.registry.reader import read_registry_from
@@ -92,7 +93,7 @@ _SCHEMAS = pytest.mark.parametrize("schema", [registry_schema(), team_file_schem
 #: Tables and keys that are the registry's own: Argo CD has no such field.
 _OWN_TABLES = {
     *("Environment", "Freeze", "IncludedEnvironment", "PromotionPolicy", "Team", "Track", "Workloads"),
-    *("SharedNamespace", "SharedRepository"),
+    *("SharedNamespace", "SharedRepository", "NamespaceSettings", "LimitRangeItem"),
 }
 _ARGO_CD_PAGE = re.compile(r"https://argo-cd\.readthedocs\.io/en/stable/(user-guide|operator-manual)/\S+/(#\S+)?")
 _OWN_KEYS = {
@@ -137,7 +138,8 @@ def test_the_version_that_brought_a_key_is_named() -> None:
 def test_every_description_is_of_a_key_that_exists() -> None:
     descriptions = tomllib.loads((ROOT / "generator" / "registry" / "schema_descriptions.toml").read_text())
     for name, keys in descriptions.items():
-        model = next(vars(module)[name] for module in (model_module, application, project) if name in vars(module))
+        modules = model_module, namespace_settings, application, project
+        model = next(vars(module)[name] for module in modules if name in vars(module))
         aliases = {str(field.alias) for field in model.model_fields.values()}
         assert keys.keys() - {"_page"} <= aliases, name
 

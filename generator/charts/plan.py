@@ -23,9 +23,11 @@ from generator.charts.app_projects import (
 from generator.charts.former_destinations import FormerDestination, find_former_destinations
 from generator.charts.inventory import Inventory
 from generator.charts.layout import SHARDS_FOLDER, Chart, OutputLocation, project_path
+from generator.charts.team_namespaces import TeamNamespacesPlan, plan_team_namespaces
 from generator.registry.effective import SOURCE_KEYS
 from generator.registry.metadata_rules import SYNC_OPTIONS_ANNOTATION
 from generator.registry.shards import bootstrap_name, find_app_shard
+from generator.registry.team_namespaces import list_team_namespaces
 from generator.registry.uniqueness import app_destination, helm_values_key
 
 if TYPE_CHECKING:
@@ -102,7 +104,7 @@ class EnvironmentPlan:
     """One environment's charts: its apps by name, the identity of each Application, and the other values.
 
     `settings` are the values outside `spec`; `projects` the AppProject fields that apps do not imply, by chart.
-    `shards` is None where one chart has all the apps.
+    `shards` is None where one chart has all the apps, `namespaces` where no namespace has settings.
     """
 
     name: str
@@ -114,14 +116,12 @@ class EnvironmentPlan:
     applications: Mapping[str, Mapping[str, str]]
     project_wave: int
     shards: ShardsPlan | None
+    namespaces: TeamNamespacesPlan | None
 
 
 @dataclass(frozen=True)
 class ChartPlan:
-    """The plan of every chart, and the plain AppProject manifests by path.
-
-    `former_destinations` are those that projects keep, each with the day since when.
-    """
+    """The plan of every chart, the plain AppProjects by path, and `former_destinations` with the day since when."""
 
     environments: tuple[EnvironmentPlan, ...]
     projects: Mapping[str, Mapping[str, Any]]
@@ -146,10 +146,17 @@ def plan_charts(
         for env in registry.environments.values()
     }
     applications = {f"{name}/{app}": found for name, of in identities.items() for app, found in of.items()}
-    former = find_former_destinations(registry, before or Inventory(), applications, today)
+    namespaces = list_team_namespaces(registry)
+    former = find_former_destinations(registry, before or Inventory(), applications, today, namespaces)
     environments = tuple(
         _plan_environment(
-            registry, env, apps[env.name], identities[env.name], _group_by_project(registry, env, apps, former), at
+            registry,
+            env,
+            apps[env.name],
+            identities[env.name],
+            _group_by_project(registry, env, apps, former),
+            at,
+            plan_team_namespaces(registry, env, namespaces.get(env.name, {}), former, at),
         )
         for env in registry.environments.values()
     )
@@ -190,6 +197,7 @@ def _plan_environment(
     identities: Mapping[str, Mapping[str, str]],
     elsewhere: _Elsewhere,
     location: OutputLocation,
+    namespaces: TeamNamespacesPlan | None,
 ) -> EnvironmentPlan:
     by_project: dict[str, list[EffectiveApp]] = defaultdict(list)
     for app in apps:
@@ -220,6 +228,7 @@ def _plan_environment(
         identities,
         find_project_wave(apps),
         _plan_shards(registry, env, location) if env.shards else None,
+        namespaces,
     )
 
 
@@ -341,8 +350,7 @@ def _app_values(
 ) -> dict[str, Any]:
     fields, form = app.fields, _select_source_form(app)
     values: dict[str, Any] = {"createProject": env.creates_project(app)}
-    names = ("name", app.application), ("project", app.project), ("namespace", app.namespace)
-    for key, name in names:
+    for key, name in (("name", app.application), ("project", app.project), ("namespace", app.namespace)):
         if name != app.app:
             values[key] = name
     if _has_own_destination(app):

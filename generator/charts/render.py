@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from generator.argocd.urls import IN_CLUSTER_SERVER
+from generator.argocd.versions import NAMED_KINDS_SINCE, major_minor
 from generator.charts import yaml
 from generator.charts.app_projects import (
     APPLICATION_WAVE,
@@ -21,12 +22,18 @@ from generator.charts.app_projects import (
     USUAL_SYNC_POLICY,
 )
 from generator.charts.digests import digest_file
-from generator.charts.layout import HELPERS_FILE, NOTICE, OVERRIDES_SUITE, SHARDS_TEMPLATE, Chart
-from generator.charts.unittest_suites import render_app_suite, render_overrides_suite, render_shards_suite
+from generator.charts.layout import HELPERS_FILE, NAMESPACES_TEMPLATE, NOTICE, OVERRIDES_SUITE, SHARDS_TEMPLATE, Chart
+from generator.charts.team_namespaces import NAMESPACED_KINDS, TeamNamespacesPlan
+from generator.charts.unittest_suites import (
+    render_app_suite,
+    render_overrides_suite,
+    render_shards_suite,
+    render_team_namespaces_suite,
+)
 from generator.charts.values_file import VALUES_FILE, join_blocks
 from generator.charts.values_schema import VALUES_SCHEMA_FILE, build_definitions, select_app_definition
 from generator.registry.effective import SOURCE_KEYS, SOURCE_TOOLS
-from generator.registry.shards import bootstrap_name, shard_application_name
+from generator.registry.shards import bootstrap_name, shard_application_name, team_namespaces_name
 
 if TYPE_CHECKING:
     import jinja2
@@ -70,13 +77,18 @@ def _render_texts(plan: ChartPlan) -> Iterator[tuple[str, str]]:
         yield path, _NOTICE_LINE + yaml.dump(manifest)
     for env in plan.environments:
         yield from _render_environment(env)
+        if env.namespaces is not None:
+            yield from _render_team_namespaces(env, env.namespaces)
 
 
 def _render_environment(env: EnvironmentPlan) -> Iterator[tuple[str, str]]:
     apps: dict[Chart, list[AppPlan]] = defaultdict(list)
     for app in env.apps:
         apps[app.chart].append(app)
-    shared_values = yaml.dump(env.settings) + "spec:\n" + yaml.dump({"destination": env.destination}, "  ")
+    shared: dict[str, Any] = {"destination": env.destination}
+    if env.namespaces is not None:
+        shared["teamNamespaces"] = env.namespaces.values
+    shared_values = yaml.dump(env.settings) + "spec:\n" + yaml.dump(shared, "  ")
     if env.shards is None:
         yield from _render_chart(env, Chart(env.name), shared_values, env.apps)
         return
@@ -107,6 +119,30 @@ def _render_chart(
         yield f"{folder}/tests/{OVERRIDES_SUITE}_test.yaml", _NOTICE_LINE + render_overrides_suite(env, apps)
 
 
+def _render_team_namespaces(env: EnvironmentPlan, plan: TeamNamespacesPlan) -> Iterator[tuple[str, str]]:
+    """Render the manifests of the namespaces, and the template that deploys them."""
+    for path, items in plan.manifests.items():
+        yield path, _NOTICE_LINE + "---\n".join(map(yaml.dump, items))
+    folder = Chart(env.name).folder
+    template = _render_template(
+        f"templates/{NAMESPACES_TEMPLATE}.yaml",
+        project=team_namespaces_name(env.name),
+        by_name=json.dumps("name" in env.destination),
+        argocd_namespace=env.argocd.namespaces[0],
+        project_namespace=env.argocd.namespaces[1],
+        waves=(env.project_wave - 2, env.project_wave - 1),
+        project_options=PROJECT_OPTIONS,
+        finalizer=FINALIZER,
+        kinds=NAMESPACED_KINDS,
+        named_kinds=major_minor(env.argocd.version) >= NAMED_KINDS_SINCE,
+    )
+    suite = render_team_namespaces_suite(env, plan)
+    yield f"{folder}/templates/{NAMESPACES_TEMPLATE}.yaml", template
+    yield f"{folder}/tests/{NAMESPACES_TEMPLATE}_test.yaml", _NOTICE_LINE + suite
+    if env.shards is not None:
+        yield f"{folder}/{HELPERS_FILE}", _render_helpers(env)
+
+
 def _render_parent_chart(
     env: EnvironmentPlan, plan_of_shards: ShardsPlan, shared_values: str, shards: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
@@ -126,6 +162,7 @@ def _render_parent_chart(
         shards=[(shard, shard_application_name(env.name, shard), shard in leaving) for shard in shards],
         sync_options=plan_of_shards.sync_options,
         by_name="name" in plan_of_shards.values,
+        team_namespaces=env.namespaces is not None,
         argocd_namespace=env.argocd.namespaces[0],
         project_namespace=env.argocd.namespaces[1],
         waves=(PROJECT_WAVE, APPLICATION_WAVE),
@@ -155,6 +192,7 @@ def _render_values_schema(
         projects=sorted({app.project for app in apps}),
         # A shard receives the values of all apps.
         others="true" if chart.shard else "false",
+        team_namespaces=env.namespaces is not None and not chart.shard,
         definitions=[
             (name, json.dumps(definition))
             for name, definition in build_definitions(apps, env.argocd.version, nullable=sharded).items()

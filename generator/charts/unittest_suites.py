@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from generator.charts import yaml
 from generator.charts.app_projects import NO_FINALIZER, USUAL_SYNC_POLICY
-from generator.charts.layout import SHARDS_TEMPLATE
+from generator.charts.layout import NAMESPACES_TEMPLATE, SHARDS_TEMPLATE
 from generator.registry.effective import SOURCE_KEYS
-from generator.registry.shards import bootstrap_name, shard_application_name
+from generator.registry.shards import bootstrap_name, shard_application_name, team_namespaces_name
 
 if TYPE_CHECKING:
     from generator.charts.plan import AppPlan, EnvironmentPlan, ShardsPlan
+    from generator.charts.team_namespaces import TeamNamespacesPlan
 
 _OTHER_SERVER = "https://other.example.com"
 _OTHER_NAME = "other"
@@ -58,7 +59,11 @@ def render_overrides_suite(env: EnvironmentPlan, apps: Sequence[AppPlan]) -> str
     tests = _format_application_overrides(env)
     if any(app.values["createProject"] for app in apps):
         tests += _format_project_overrides(env)
-    return _format_suite(f"the apps in {env.name}", [], tests, _parent_values(env) if apps[0].chart.shard else {})
+    # The project of the teams' namespaces is in another sync wave.
+    templates = [app.name for app in apps] if env.namespaces else []
+    return _format_suite(
+        f"the apps in {env.name}", templates, tests, _parent_values(env) if apps[0].chart.shard else {}
+    )
 
 
 def _format_application_overrides(env: EnvironmentPlan) -> str:
@@ -99,6 +104,28 @@ def render_shards_suite(env: EnvironmentPlan, shards: ShardsPlan, names: Sequenc
     )
     tests = [_format_shard_tests(env, name, shards) for name in names]
     return _format_suite(f"the shards of {env.name}", [SHARDS_TEMPLATE], "".join([project, *tests]))
+
+
+def render_team_namespaces_suite(env: EnvironmentPlan, plan: TeamNamespacesPlan) -> str:
+    """Render the helm-unittest suite of the template that deploys the namespaces of the teams."""
+    name, listed = team_namespaces_name(env.name), plan.values["namespaces"]
+    kept = [*listed, *plan.values.get("formerNamespaces", ())]
+    destinations = [{**env.destination, "namespace": each} for each in (name, *kept)]
+    project = [
+        _assert_equal("metadata.name", name),
+        _assert_equal("spec.sourceRepos", [plan.values["repoURL"]]),
+        _assert_equal("spec.destinations", destinations),
+    ]
+    application = [
+        _assert_equal("metadata.name", name),
+        _assert_absent("metadata.finalizers"),
+        _assert_equal("spec.source.path", plan.values["path"]),
+        _assert_equal("spec.source.directory.include", f"{{{','.join(f'{each}.yaml' for each in listed)}}}"),
+        _assert_equal("spec.project", name),
+    ]
+    tests = _format_test("permits these namespaces alone", "AppProject", project)
+    tests += _format_test("deploys them and deletes none", "Application", application)
+    return _format_suite(f"the namespaces of the teams in {env.name}", [NAMESPACES_TEMPLATE], tests)
 
 
 def _format_shard_tests(env: EnvironmentPlan, name: str, shards: ShardsPlan) -> str:

@@ -168,7 +168,11 @@ class TeardownRun:
         going = {name for name, item in present.items() if "deletionTimestamp" in item["metadata"]}
         pending = list(present) if step.deletes else [name for name, item in present.items() if _is_automated(item)]
         # An object that is being deleted takes no new finalizer, but may lose those it has.
-        patched = [name for name in pending if name not in going or step.patch is WITHOUT_WORKLOAD]
+        patched = [
+            name
+            for name in pending
+            if (name not in going or step.patch is WITHOUT_WORKLOAD) and _needs_patch(present[name], step.patch)
+        ]
         self._run(step.list_patches(patched))
         self._run(
             step.list_deletions([name for name in pending if name not in going], "--wait=false", "--ignore-not-found")
@@ -201,6 +205,13 @@ class TeardownRun:
             if _phase(item) == "Running":
                 self._kubectl.run("patch", step.kind, name, "-n", step.namespace, "--type=merge", "-p", _TERMINATE)
         return {**running, **{name: item for name, item in present.items() if _is_automated(item)}}
+
+
+def _needs_patch(item: KubernetesObject, patch: Mapping[str, Any] | None) -> bool:
+    """Whether a patch of finalizers changes anything; a patch of anything else does."""
+    if patch is None or "metadata" not in patch:
+        return True
+    return bool((item["metadata"].get("finalizers") or None) != patch["metadata"]["finalizers"])
 
 
 def _describe(item: KubernetesObject) -> str:

@@ -16,8 +16,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from generator.argocd.urls import IN_CLUSTER_SERVER
 from generator.charts.app_projects import APPLICATION_WAVE, FINALIZER
 from generator.errors import RefusedError
-from generator.registry.shards import bootstrap_name, find_app_shard, root_project_name, shard_application_name
-from generator.registry.tenancy import is_reserved_namespace, reserved_namespaces
+from generator.registry.grants import is_reserved_namespace, reserved_namespaces
+from generator.registry.shards import (
+    bootstrap_name,
+    find_app_shard,
+    root_project_name,
+    shard_application_name,
+    team_namespaces_name,
+)
+from generator.registry.team_namespaces import list_team_namespaces
 from generator.registry.uniqueness import app_destination
 
 if TYPE_CHECKING:
@@ -116,8 +123,12 @@ def plan_teardown(registry: Registry, environment: str, choices: TeardownChoices
     namespace, project_namespace = env.argocd_settings.namespaces
     own = choices.parent or bootstrap_name(environment)
     shards = sorted({find_app_shard(env, app.team, app.project) for app in apps} - {""})
-    parents = (own, *(shard_application_name(environment, shard) for shard in shards))
+    below = [shard_application_name(environment, shard) for shard in shards]
     made = {bootstrap_name(environment), root_project_name(environment)}
+    if environment in list_team_namespaces(registry):
+        below.append(team_namespaces_name(environment))
+        made.add(team_namespaces_name(environment))
+    parents = (own, *below)
     projects = tuple(sorted({app.project for app in apps if env.creates_project(app)} | made))
     namespaces, notes = _list_namespaces(registry, env, apps)
     others = sorted({app.project for app in apps} - {*projects, "default"})

@@ -33,7 +33,7 @@ def shard_command(environment: str, by: str, registry_path: str | None, **flags:
         require_known_name(environment, context.editable.registry.environments, "environment")
         if wanted is not None:
             # The second step would fail without one.
-            require_workloads_repository(context.editable.registry, working.origin, environment)
+            require_workloads_repository(context.editable.registry, working.origin, f"the shards of {environment}")
         return build_resharding_step(context.editable, environment, wanted, context.published_applications)
 
     run_edit(working, shard_environment, flags)

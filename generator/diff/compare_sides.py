@@ -10,6 +10,7 @@ from dataclasses import replace
 from generator.charts import yaml
 from generator.charts.layout import (
     CHARTS_FOLDER,
+    NAMESPACES_FOLDER,
     PROJECTS_FOLDER,
     SHARDS_FOLDER,
     Chart,
@@ -38,7 +39,7 @@ from generator.helm.environment_objects import ChartFiles, render_environment_ob
 from generator.helm.verify import ChartError
 from generator.registry.effective import EffectiveApp
 from generator.registry.registry import Environment, Registry
-from generator.registry.shards import bootstrap_name, shard_application_name
+from generator.registry.shards import bootstrap_name, shard_application_name, team_namespaces_name
 
 _PIN_STRICTNESS = ("any", "tag", "commit")
 
@@ -101,7 +102,8 @@ def _compare_environment(base: Side, head: Side, name: str, job_variables: Mappi
         side.registry and name in side.registry.environments and has_policy(side.registry.environments[name])
         for side in (base, head)
     )
-    files = _list_differing_files(base, head, tuple(f"{top}/{name}/" for top in (CHARTS_FOLDER, SHARDS_FOLDER)))
+    tops = (CHARTS_FOLDER, SHARDS_FOLDER, NAMESPACES_FOLDER)
+    files = _list_differing_files(base, head, tuple(f"{top}/{name}/" for top in tops))
     if all(is_unittest_suite(path) for path in files):
         return DiffChapter(name, (), len(files), guarded)
     touched = {chart_path.chart for path in files if (chart_path := parse_chart_path(path))}
@@ -109,10 +111,14 @@ def _compare_environment(base: Side, head: Side, name: str, job_variables: Mappi
     charts = [_read_charts(side, name, touched) for side in (base, head)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         before, after = pool.map(lambda side, files: _render_objects(side, name, files), (base, head), charts)
+    manifests = _list_namespace_files(base, head, name)
+    namespaces = [_read_plain_manifests(side, manifests) for side in (base, head)]
+    before, after = {**before, **namespaces[0]}, {**after, **namespaces[1]}
     changes = compare_objects(before, after, *(_map_applications_to_apps(side, name) for side in (base, head)))
     found = [_mark_versions(each, name, (head.registry, base.registry)) for each in changes]
     context = _build_context(base, head, name, before, after)
     registered = _list_registered_objects(base, name) | _list_registered_objects(head, name)
+    registered |= {(key.kind, key.name) for side in namespaces for key in side}
     assessed = (_assess_difference(each, context, registered, job_variables) for each in found)
     return DiffChapter(name, tuple(assessed), len(files), guarded, bool(before) and not after)
 
@@ -150,6 +156,13 @@ def _path_in_source(path: FieldPath) -> FieldPath:
 def _list_differing_files(base: Side, head: Side, prefixes: tuple[str, ...]) -> list[str]:
     paths = {path for side in (base, head) for path in side.blob_ids if path.startswith(prefixes)}
     return sorted(path for path in paths if base.blob_ids.get(path) != head.blob_ids.get(path))
+
+
+def _list_namespace_files(base: Side, head: Side, environment: str) -> list[str]:
+    """The manifests of team namespaces that either side generates; Argo CD reads no other files there."""
+    prefix = f"{NAMESPACES_FOLDER}/{environment}/"
+    generated = {*base.generated_digests, *head.generated_digests}
+    return sorted(path for path in generated if path.startswith(prefix))
 
 
 def _read_charts(side: Side, environment_name: str, touched_charts: set[Chart]) -> ChartFiles:
@@ -201,6 +214,7 @@ def _list_registered_objects(side: Side, environment: str) -> set[tuple[str, str
         *(("AppProject", str(identity.get("project"))) for identity in identities),
         *(("Application", name) for name in _list_shard_applications(side, environment)),
         ("AppProject", bootstrap_name(environment)),
+        *((kind, team_namespaces_name(environment)) for kind in ("Application", "AppProject")),
     }
 
 

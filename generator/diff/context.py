@@ -20,6 +20,8 @@ DANGERS = {
     "narrows-project": "narrows a project: apps may stop syncing",
     "widens-project": "widens a project",
     "follows-branch": "follows a branch",
+    "lowers-namespace-limits": "limits what runs in a namespace",
+    "grants-namespace-access": "grants access to a namespace",
     "turns-on-automation": "lets Argo CD act by itself",
     "changes-finalizer": "changes what a deletion removes",
 }

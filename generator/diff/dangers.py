@@ -11,7 +11,9 @@ from generator.argocd.workload_effects import change_effect, removal_effect
 from generator.diff import applications as argocd
 from generator.diff.compare import Manifest, ObjectDifference, find_nested_value
 from generator.diff.context import DANGERS, Danger, EnvironmentContext
+from generator.diff.namespace_dangers import NAMESPACE_KINDS, find_namespace_dangers
 from generator.diff.project_dangers import find_project_dangers, find_project_switch
+from generator.registry.shards import is_team_namespaces_name
 
 #: What it means that `Prune=false` is removed from an Application, or added to it.
 _HAND_OVER = (
@@ -30,6 +32,8 @@ def find_dangers(difference: ObjectDifference, context: EnvironmentContext) -> t
 def find_remark(difference: ObjectDifference, context: EnvironmentContext) -> str:
     """What a reviewer has to know of a difference that looks dangerous, or harmless, and is not; mostly empty."""
     before, after = difference.before, difference.after
+    if difference.key.kind == "Namespace" and after is None:
+        return "the namespace stays in the cluster, with what runs in it; nothing manages it from now on"
     if difference.key.kind != "Application" or before is None:
         return ""
     if after is None:
@@ -52,7 +56,11 @@ def find_remark(difference: ObjectDifference, context: EnvironmentContext) -> st
 
 def _list_dangers(difference: ObjectDifference, context: EnvironmentContext) -> Iterator[Danger]:
     before, after = difference.before, difference.after
-    if difference.key.kind == "AppProject":
+    if is_team_namespaces_name(difference.key.name):
+        return  # The objects that they deploy are compared themselves.
+    if difference.key.kind in NAMESPACE_KINDS:
+        yield from find_namespace_dangers(difference, context)
+    elif difference.key.kind == "AppProject":
         yield from find_project_dangers(difference, context)
     elif difference.key.kind == "Application" and before is not None:
         if after is None:

@@ -9,6 +9,7 @@ from generator.argocd.permissions import format_permission
 from generator.console import count_noun
 from generator.diff import applications as argocd
 from generator.diff.compare import SHARD_FIELD, Manifest, ObjectDifference, find_nested_value
+from generator.diff.namespace_dangers import NAMESPACE_KINDS
 from generator.diff.report import ACTIONS, AssessedDifference, ChangeCounts, DiffReport, Entry
 from generator.diff.sides import Side
 from generator.diff.values import FieldChange, describe_field
@@ -75,6 +76,8 @@ def object_title(assessed: AssessedDifference) -> str:
     """The kind and name of the object, its app if that has another name, and whether it is foreign."""
     key, former = assessed.difference.key, assessed.difference.former_key
     name = key.name if former == key else f"{former.name} → {key.name}"
+    if key.kind in NAMESPACE_KINDS:
+        name = f"{key.namespace}/{name}"
     app = f" (app {assessed.difference.app})" if assessed.difference.app not in ("", key.name) else ""
     return f"{key.kind} {name}{app}{' (foreign: not in the registry)' if assessed.is_unregistered else ''}"
 

@@ -40,7 +40,7 @@ class AssessedDifference:
     @property
     def action(self) -> str:
         """What happens to the object, one of ACTIONS."""
-        if self.is_retired:
+        if self.is_retired or (self.difference.key.kind == "Namespace" and self.difference.after is None):
             return "retire"
         if self.difference.key != self.difference.former_key:
             return "recreate"

@@ -11,7 +11,7 @@ from generator.charts.layout import parse_chart_path, parse_template_path
 from generator.errors import RefusedError
 from generator.helm import engine as helm
 from generator.helm.environment_objects import render_environment_by_file
-from generator.registry.shards import shard_application_name
+from generator.registry.shards import shard_application_name, team_namespaces_name
 
 if TYPE_CHECKING:
     from generator.charts.change_set import ChangeSet
@@ -92,7 +92,8 @@ def _render_identities(
         for key, identity in identities.items()
         if key.startswith(prefix)
     }
-    shards = {shard_application_name(environment, chart.shard) for chart in charts if chart.shard}
+    others = {shard_application_name(environment, chart.shard) for chart in charts if chart.shard}
+    others.add(team_namespaces_name(environment))
     found: dict[str, Mapping[str, str]] = {}
     try:
         for chart, templates in render_environment_by_file(
@@ -101,7 +102,7 @@ def _render_identities(
             for name, items in templates.items():
                 for item in () if after.is_kept_foreign_file(chart, name) else items:
                     object_name = str((item.get("metadata") or {}).get("name"))
-                    if item.get("kind") == "Application" and object_name not in shards:
+                    if item.get("kind") == "Application" and object_name not in others:
                         key, identity = known.get(object_name, (prefix + object_name, {}))
                         found[key] = _identity_of(item, chart, identity)
     except helm.HelmRefusal:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.cache import digest_data
 from generator.charts.digests import sha256_hex
-from generator.charts.layout import Chart
+from generator.charts.layout import NAMESPACES_TEMPLATE, Chart
 from generator.errors import GeneratorError, RefusedError
 from generator.helm import engine as helm
 from generator.helm.chart_size import describe_oversized_charts, measure_charts
 from generator.helm.environment_objects import find_shard_values
 from generator.helm.objects import find_object_problems
-from generator.registry.shards import bootstrap_name, shard_application_name
+from generator.registry.shards import bootstrap_name, shard_application_name, team_namespaces_name
 
 if TYPE_CHECKING:
     from generator.cache import ResultCache
@@ -230,10 +230,17 @@ class _FolderVerification:
         """The names of the Applications that the generated part of a chart renders."""
         environment, shard = chart
         if not shard and self._registry.environments[environment].shards is not None:
-            return {shard_application_name(environment, parts.shard) for parts in self._shards_of(environment)}
+            shards = {shard_application_name(environment, parts.shard) for parts in self._shards_of(environment)}
+            return shards | self._namespaces_names(environment)
         prefix = f"{environment}/"
         applications = self._folder.tree.applications.items()
-        return {one["name"] for key, one in applications if key.startswith(prefix) and one.get("shard", "") == shard}
+        own = {one["name"] for key, one in applications if key.startswith(prefix) and one.get("shard", "") == shard}
+        return own if shard else own | self._namespaces_names(environment)
+
+    def _namespaces_names(self, environment: str) -> set[str]:
+        """The name of the Application that deploys the namespaces of the teams, if the chart has one."""
+        path = f"{Chart(environment).folder}/templates/{NAMESPACES_TEMPLATE}.yaml"
+        return {team_namespaces_name(environment)} if path in self._folder.tree.digests else set()
 
     def _shards_of(self, environment: str) -> list[Chart]:
         return [chart for chart in self._folder.generated_charts if chart.shard and chart.environment == environment]
@@ -246,9 +253,11 @@ class _FolderVerification:
         applications = self._folder.tree.applications.items()
         identities = [one for key, one in applications if key.partition("/")[0] in same]
         shards = [chart for name in same for chart in self._shards_of(name)]
+        namespaces = {found for name in same for found in self._namespaces_names(name)}
         return {
             *(("Application", one["name"]) for one in identities),
             *(("Application", shard_application_name(*chart)) for chart in shards),
+            *((kind, name) for name in namespaces for kind in ("Application", "AppProject")),
             *(("AppProject", one["project"]) for one in identities),
             *(("AppProject", name) for name in self._registry.projects),
             *(("AppProject", bootstrap_name(chart.environment)) for chart in shards),

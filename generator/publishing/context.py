@@ -31,6 +31,7 @@ from generator.promotion.retirement import find_retirement_time
 from generator.publishing.project_guard import refuse_dropped_projects
 from generator.publishing.removal_guard import guard_removals
 from generator.registry.reader import read_registry_with_violations
+from generator.registry.team_namespaces import list_team_namespaces
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -196,12 +197,11 @@ def _render_applications(working: WorkingRegistry, files: CommittedFiles) -> App
 
 
 def find_chart_location(working: WorkingRegistry, registry: Registry) -> OutputLocation:
-    """Find the repository and path from which Argo CD reads the shards of the registry.
+    """Find the repository and path from which Argo CD reads the shards and team namespaces of the registry.
 
-    Git is not run if there are no shards. Raises LocalError, and UsageError if there are shards but their
-    repository is unknown.
+    Git is not run if there are none. Raises LocalError, and UsageError if their repository is needed and unknown.
     """
-    if working.checkout is None or all(env.shards is None for env in registry.environments.values()):
+    if working.checkout is None or not _find_repository_reader(registry):
         return chart_location(registry, None, str(PurePosixPath(registry.workloads.path)))
     return chart_location(registry, working.origin, _find_charts_path(working, registry))
 
@@ -231,21 +231,25 @@ def _find_charts_path(working: WorkingRegistry, registry: Registry) -> str:
 def chart_location(registry: Registry, origin: str | None, path: str) -> OutputLocation:
     """The location of the charts: `path` in the registry's workloads repository, or in `origin` by default.
 
-    Raises UsageError if there are shards but no repository.
+    Raises UsageError if there are shards or team namespaces, but no repository.
     """
-    sharded = next((env.name for env in registry.environments.values() if env.shards is not None), "")
-    return OutputLocation(require_workloads_repository(registry, origin, sharded) if sharded else "", path)
+    reader = _find_repository_reader(registry)
+    return OutputLocation(require_workloads_repository(registry, origin, reader) if reader else "", path)
 
 
-def require_workloads_repository(registry: Registry, origin: str | None, environment: str = "") -> str:
-    """The repository from which Argo CD reads the charts, or the shards of `environment`. Raises UsageError if it is
-    unknown."""
+def _find_repository_reader(registry: Registry) -> str:
+    """What Argo CD reads from the workloads repository beside the charts; empty for nothing."""
+    sharded = (f"the shards of {env.name}" for env in registry.environments.values() if env.shards is not None)
+    return next(sharded, "the namespaces of teams" if list_team_namespaces(registry) else "")
+
+
+def require_workloads_repository(registry: Registry, origin: str | None, reader: str = "the charts") -> str:
+    """The repository from which Argo CD reads the charts, or what `reader` says. Raises UsageError if it is unknown."""
     repository = registry.workloads.repository or (to_https_url(origin) if origin else "")
     if not repository:
-        what = f"environments.{environment}.shards: Argo CD reads shards" if environment else "Argo CD reads the charts"
         raise UsageError(
             "WL5012",
-            f"{what} from the workloads repository, and nobody names it",
+            f"Argo CD reads {reader} from the workloads repository, and nobody names it",
             remedy=f"{_NAME_THE_REPOSITORY}, or give the checkout an origin",
         )
     return repository

@@ -15,7 +15,7 @@ from generator.registry.findings import Finding
 from generator.registry.source_tables import Layer, list_file_references
 
 if TYPE_CHECKING:
-    from generator.registry.model import SharedNamespace, SharedRepository, Team
+    from generator.registry.model import ArgoCDSettings, SharedNamespace, SharedRepository, Team
     from generator.toml.document import KeyPath
 
 
@@ -170,6 +170,16 @@ def is_in_granted_folder(base: str, path: str, folders: Sequence[str]) -> bool:
     """Whether a path, relative to the folder `base`, is in one of the granted folders."""
     resolved = resolve_path(base, path)
     return resolved is not None and any(is_in_folder(resolved, folder) for folder in folders)
+
+
+def reserved_namespaces(argocd: ArgoCDSettings) -> frozenset[str]:
+    """The namespaces of Argo CD, which are reserved for platform teams, as are those that start with `kube-`."""
+    return frozenset(name for one in argocd.list_instances() for name in one.namespaces)
+
+
+def is_reserved_namespace(namespace: str, reserved: frozenset[str]) -> bool:
+    """Whether a namespace is for platform teams; `reserved` are those of Argo CD."""
+    return namespace in reserved or namespace.startswith("kube-")
 
 
 class NamespaceGrants:

@@ -12,6 +12,7 @@ from generator.argocd.credential_match import KnownHost, SecretArn
 from generator.argocd.project import ProjectFields
 from generator.argocd.table import Count, StringMap, Table, since, union_by_toml_type
 from generator.argocd.urls import CredentialUrl, RepositoryGrant, credential_kind_problem
+from generator.registry.namespace_settings import EnvironmentNamespaceSettings
 from generator.registry.pinned_fields import PinnedFieldName
 from generator.registry.shards import MAX_SHARDS, SHARD_BY_TEAM
 
@@ -154,7 +155,7 @@ class IncludedEnvironment(Table):
     apps: list[strings.SingleLineText] = []
 
 
-class Team(Table):
+class Team(EnvironmentNamespaceSettings):
     description: strings.MultiLineText | None = None
     owners: list[strings.CodeOwner] = []
     platform: bool = False
@@ -173,7 +174,7 @@ class SharedRepository(Table):
     teams: list[strings.DnsLabel] | None = Field(default=None, min_length=1)
 
 
-class SharedNamespace(Table):
+class SharedNamespace(EnvironmentNamespaceSettings):
     """A namespace that several teams may deploy into."""
 
     teams: list[strings.DnsLabel] = Field(min_length=1)

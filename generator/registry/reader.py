@@ -266,6 +266,7 @@ def build_registry(builder: RegistryBuilder) -> Registry:
         version=settings.version,
         defaults=builder.defaults,
         include=tuple(settings.include),
+        namespaces=settings.namespaces,
         digest=builder.digest,
         interpolate=settings.interpolate,
         credentials=settings.credentials,

@@ -12,7 +12,15 @@ from generator.registry.effective import AppContext, EffectiveApp, build_base_la
 from generator.registry.source_tables import Layer
 
 if TYPE_CHECKING:
-    from generator.registry.model import ArgoCD, ArgoCDSettings, Credential, PromotionPolicy, Team, Workloads
+    from generator.registry.model import (
+        ArgoCD,
+        ArgoCDSettings,
+        Credential,
+        PromotionPolicy,
+        SharedNamespace,
+        Team,
+        Workloads,
+    )
 
 
 class Listing(NamedTuple):
@@ -97,6 +105,7 @@ class Registry:
     version: int = 2
     defaults: Layer = field(default_factory=dict)
     include: tuple[str, ...] = ()
+    namespaces: Mapping[str, SharedNamespace] = field(default_factory=dict)
     digest: str = field(default="", compare=False)
     interpolate: bool = False
     credentials: Mapping[str, Credential] = field(default_factory=dict)

@@ -59,3 +59,13 @@ def is_bootstrap_name(name: str, environments: Iterable[str]) -> bool:
 def shard_application_name(environment: str, shard: str) -> str:
     """The name of the Application that deploys a shard's chart."""
     return f"{bootstrap_name(environment)}-{shard}"
+
+
+def team_namespaces_name(environment: str) -> str:
+    """The name of the Application that deploys the namespaces of an environment's teams, and of its AppProject."""
+    return f"{bootstrap_name(environment)}-team-namespaces"
+
+
+def is_team_namespaces_name(name: str) -> bool:
+    """Whether an Application or AppProject deploys the namespaces of teams; no app can have such a name."""
+    return name.endswith(team_namespaces_name(""))

@@ -11,14 +11,20 @@ from generator.argocd.versions import NAMED_KINDS_SINCE, major_minor
 from generator.registry.effective import EffectiveApp
 from generator.registry.files import file_entry_problem, filter_by_pattern, is_file_pattern
 from generator.registry.findings import Finding
-from generator.registry.grants import NamespaceGrants, RepositoryGrants, is_in_granted_folder
+from generator.registry.grants import (
+    NamespaceGrants,
+    RepositoryGrants,
+    is_in_granted_folder,
+    is_reserved_namespace,
+    reserved_namespaces,
+)
 from generator.registry.problems import suggest_name
 from generator.registry.shards import is_bootstrap_name
 from generator.registry.source_tables import Layer, list_file_references, list_source_tables
 from generator.toml.document import KeyPath
 
 if TYPE_CHECKING:
-    from generator.registry.model import ArgoCDSettings, RootFile, Team
+    from generator.registry.model import RootFile, Team
 
 _POD_SECURITY_LEVEL = "pod-security.kubernetes.io/enforce"
 #: Values of labels that weaken nothing. An older version of a level forbids less.
@@ -28,11 +34,6 @@ _HARMLESS_POD_SECURITY = {
 }
 #: Prefixes of other namespace labels and annotations that decide what a cluster lets pods do.
 _POD_SECURITY_PREFIXES = frozenset({"security.openshift.io", "openshift.io", "admission.gatekeeper.sh"})
-
-
-def reserved_namespaces(argocd: ArgoCDSettings) -> frozenset[str]:
-    """The namespaces of Argo CD, which are reserved for platform teams, as are those that start with `kube-`."""
-    return frozenset(name for one in argocd.list_instances() for name in one.namespaces)
 
 
 def team_ownership_problems(
@@ -110,11 +111,6 @@ def _reserved_project_problem(project: str, team: Team, environments: Collection
     if project == "default" and not team.platform:
         return 'project "default" is reserved for teams with platform = true, because it allows everything: choose another name'  # noqa: E501
     return None
-
-
-def is_reserved_namespace(namespace: str, reserved: frozenset[str]) -> bool:
-    """Whether a namespace is for platform teams; `reserved` are those of Argo CD."""
-    return namespace in reserved or namespace.startswith("kube-")
 
 
 def _shared_ownership_problems(owners: dict[tuple[str, str], str], name: str, team: Team) -> Iterator[Finding]:

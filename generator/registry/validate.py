@@ -32,6 +32,7 @@ from generator.registry.target_rules import (
     environment_problems,
     project_problems_of_target,
 )
+from generator.registry.team_namespaces import validate_team_namespaces
 from generator.registry.tenancy import TenancyValidator, find_privilege_violations, team_ownership_problems
 from generator.registry.uniqueness import (
     IdentityClaim,
@@ -66,6 +67,7 @@ def validate_registry(builder: RegistryBuilder) -> None:
     _validate_helm_keys(builder)
     _validate_teams(builder)
     _validate_apps(builder)
+    validate_team_namespaces(builder)
     _validate_projects(builder)
 
 

@@ -23,6 +23,8 @@ EVERY_FIELD = DATA / "golden" / "every-field"
 SHARDED = DATA / "golden" / "sharded"
 PINS = DATA / "golden" / "pins"
 CAPABILITY = DATA / "golden" / "eks-capability"
+NAMESPACES = DATA / "golden" / "team-namespaces"
+GOLDEN = (EVERY_FIELD, SHARDED, PINS, CAPABILITY, NAMESPACES)
 _CRDS = ROOT.parent / "shared" / "argocd-crds"
 
 
@@ -35,9 +37,12 @@ def _committed(root: Path) -> dict[str, bytes]:
     ("registry", "golden"),
     [
         (SAMPLE, ROOT / "multi-repo"),
-        *((place / "apps.toml", place / "multi-repo") for place in (EVERY_FIELD, SHARDED, PINS, CAPABILITY)),
+        *(
+            (place / "apps.toml", place / "multi-repo")
+            for place in (EVERY_FIELD, SHARDED, PINS, CAPABILITY, NAMESPACES)
+        ),
     ],
-    ids=["sample", "every-field", "sharded", "pins", "eks-capability"],
+    ids=["sample", "every-field", "sharded", "pins", "eks-capability", "team-namespaces"],
 )
 def test_the_tree_is_the_committed_one(registry: Path, golden: Path) -> None:
     files, committed = tree_at(registry).files, _committed(golden)
@@ -132,8 +137,15 @@ def _objects(tree: RenderedTree) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     "registry",
-    [SAMPLE, EVERY_FIELD / "apps.toml", SHARDED / "apps.toml", PINS / "apps.toml", CAPABILITY / "apps.toml"],
-    ids=["sample", "every-field", "sharded", "pins", "eks-capability"],
+    [
+        SAMPLE,
+        EVERY_FIELD / "apps.toml",
+        SHARDED / "apps.toml",
+        PINS / "apps.toml",
+        CAPABILITY / "apps.toml",
+        NAMESPACES / "apps.toml",
+    ],
+    ids=["sample", "every-field", "sharded", "pins", "eks-capability", "team-namespaces"],
 )
 def test_every_object_fits_argo_cds_schemas(registry: Path) -> None:
     if not _CRDS.is_dir():

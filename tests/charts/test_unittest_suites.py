@@ -12,7 +12,7 @@ import pytest
 from generator.charts import yaml
 from tests.chart_suites.run import find_failures, read_suite
 from tests.charts.rendered import SAMPLE, SHARED_HUB, tree_at, tree_of
-from tests.charts.test_golden import EVERY_FIELD
+from tests.charts.test_golden import EVERY_FIELD, NAMESPACES
 from tests.charts.test_values_file import NUMBERS, STRINGS, _registry
 
 _HOSTILE = {"valuesObject": {"strings": STRINGS, "numbers": NUMBERS, "booleans": [True, False], "empty": [{}, []]}}
@@ -35,9 +35,14 @@ def _wrong(charts: Path) -> list[str]:
     ]
 
 
-@pytest.fixture(params=["sample", "shared-hub", "every-field", "hostile"])
+@pytest.fixture(params=["sample", "shared-hub", "every-field", "team-namespaces", "hostile"])
 def charts(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    place = {"sample": SAMPLE, "shared-hub": SHARED_HUB, "every-field": EVERY_FIELD / "apps.toml"}.get(request.param)
+    place = {
+        "sample": SAMPLE,
+        "shared-hub": SHARED_HUB,
+        "every-field": EVERY_FIELD / "apps.toml",
+        "team-namespaces": NAMESPACES / "apps.toml",
+    }.get(request.param)
     tree = tree_at(place) if place else tree_of(_registry({"helm": _HOSTILE, "createProject": True}))
     return _written(tree.files, tmp_path)
 

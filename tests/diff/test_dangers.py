@@ -290,3 +290,52 @@ def test_the_finalizer_decides_what_a_later_deletion_takes_along() -> None:
 def test_another_kind_of_object_has_no_dangers() -> None:
     item = {"kind": "ConfigMap", "metadata": {"name": "extra"}}
     assert dangers([item], []) == {}
+
+
+def _namespaced(kind: str, name: str, **fields: Any) -> Item:
+    return {"kind": kind, "metadata": {"name": name, "namespace": "cart"}, **fields}
+
+
+_NAMESPACE: Item = {"kind": "Namespace", "metadata": {"name": "cart"}}
+
+
+def _quota(**hard: str) -> Item:
+    return _namespaced("ResourceQuota", "team-quota", spec={"hard": hard})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "lowers"),
+    [
+        ({"pods": "100"}, {"pods": "50"}, True),
+        ({"pods": "50"}, {"pods": "100"}, False),
+        ({"memory": "1Gi"}, {"memory": "1024Mi"}, False),
+        ({"memory": "1Gi"}, {"memory": "1000Mi"}, True),
+        ({"pods": "5"}, {"pods": "5", "cpu": "4"}, True),
+        ({"pods": "5", "cpu": "4"}, {"pods": "5"}, False),
+    ],
+)
+def test_a_lower_quota_is_a_danger(old: dict[str, str], new: dict[str, str], lowers: bool) -> None:
+    found = dangers([_NAMESPACE, _quota(**old)], [_NAMESPACE, _quota(**new)])
+    assert found == ({"ResourceQuota team-quota": ["lowers-namespace-limits"]} if lowers else {})
+
+
+def test_limits_in_a_namespace_that_is_new_are_no_danger() -> None:
+    policy = _namespaced("NetworkPolicy", "team-default-deny", spec={"policyTypes": ["Ingress"]})
+    new = [_NAMESPACE, _quota(pods="1"), policy, _namespaced("LimitRange", "team-limits")]
+    assert dangers([], new) == {}
+    assert [*dangers([_NAMESPACE], new).values()] == [["lowers-namespace-limits"]] * 3
+
+
+def test_a_group_that_gets_access_is_named() -> None:
+    def binding(*groups: str) -> Item:
+        return _namespaced("RoleBinding", "team-edit", roleRef={"name": "edit"}, subjects=[{"name": g} for g in groups])
+
+    assert dangers([_NAMESPACE, binding("a")], [_NAMESPACE, binding("a", "b")]) == {
+        "RoleBinding team-edit": ["grants-namespace-access"]
+    }
+    assert dangers([_NAMESPACE, binding("a", "b")], [_NAMESPACE, binding("a")]) == {}
+
+
+def test_a_namespace_that_leaves_its_chart_stays() -> None:
+    (remark,) = dangers([_NAMESPACE], [])["Namespace cart"]
+    assert "the namespace stays in the cluster" in remark
