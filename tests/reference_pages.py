@@ -165,7 +165,7 @@ def _render_key(model: str, key: str, one: Schema, schema: Schema, examples: Map
         parts.append(f"Since Argo CD {since[1]}.")
     if page:
         parts.append(f"[Argo CD]({page})")
-    example = examples.get((_SAME_KEYS.get(model, model), key))
+    example = _find_example(examples, model, key)
     if example is not None:
         shown = f"{key} = {_literal(example)}"
         if len(shown) <= _MAX_EXAMPLE_LENGTH and not isinstance(example, dict):
@@ -240,9 +240,15 @@ def _collect_values(schema: Schema, one: Schema, value: Any, model: str, found: 
     for key, inner in value.items() if isinstance(value, dict) else ():
         if key in one.get("properties", {}):
             found.setdefault((_SAME_KEYS.get(model, model), key), inner)
+            found.setdefault(("", key), inner)
             _collect_values(schema, one["properties"][key], inner, model, found)
         elif isinstance(one.get("additionalProperties"), dict):
             _collect_values(schema, one["additionalProperties"], inner, model, found)
+
+
+def _find_example(examples: Mapping[tuple[str, str], Any], model: str, key: str) -> Any:
+    """The value of a key in its own table, or in another table that has the same key."""
+    return examples.get((_SAME_KEYS.get(model, model), key), examples.get(("", key)))
 
 
 def list_keys_without_example() -> list[tuple[str, str]]:
@@ -254,7 +260,7 @@ def list_keys_without_example() -> list[tuple[str, str]]:
         (model, key)
         for model, table in tables.items()
         for key in table["properties"]
-        if (_SAME_KEYS.get(model, model), key) not in examples
+        if _find_example(examples, model, key) is None
     ]
 
 
