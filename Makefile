@@ -36,6 +36,10 @@ coverage: $(STAMP) ## the tests, and which lines and branches they reach: at lea
 stress: $(STAMP) ## many publishers at once, and publishers killed, in full size (ten minutes); writes docs/stress.md
 	$(BIN)/python -m tests.stress --write docs/stress.md
 
+.PHONY: e2e
+e2e: $(STAMP) ## the life of three environments on a real Argo CD, from WORKLOADS_E2E_BIN (ten minutes); writes docs/e2e.md
+	$(BIN)/python -m tests.e2e --write docs/e2e.md
+
 .PHONY: bench
 bench: $(STAMP) ## time every command at 100 to 50,000 apps (twenty minutes, 3 GB); writes docs/benchmarks.*
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m benchmarks --write docs/benchmarks.md \

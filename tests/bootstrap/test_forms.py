@@ -23,8 +23,10 @@ from tests.bootstrap.roots import HOSTILE, build
 from tests.bootstrap.test_root_objects import CAPABILITY
 from tests.workspace import REGISTRY
 
-#: The variables with a folder in which npm has installed EKS Blueprints, and one with the Helm chart argocd-apps.
+#: The variables with a folder in which npm has installed EKS Blueprints, one with the chart argocd-apps, and one with
+#: the program terraform-provider-argocd.
 BLUEPRINTS, ARGOCD_APPS = "WORKLOADS_TEST_BLUEPRINTS", "WORKLOADS_TEST_ARGOCD_APPS"
+PROVIDER = "WORKLOADS_TEST_ARGOCD_PROVIDER"
 VALUES = {"labels": {"owner": HOSTILE}, "anything": {HOSTILE: [HOSTILE, 1, 1.5, True, None, {}, []], "__proto__": "x"}}
 needs_terraform = pytest.mark.skipif(shutil.which("terraform") is None, reason="there is no terraform on PATH")
 
@@ -97,6 +99,25 @@ def test_values_of_the_chart_argocd_apps(roots: RootObjects) -> None:
 @pytest.mark.parametrize("form", ["terraform", "gitops-bridge"])
 def test_terraform_finds_nothing_to_format(form: str, roots: RootObjects) -> None:
     run("terraform", "fmt", "-check", "-diff", "-", given=write_form(form, roots))
+
+
+@pytest.mark.terraform
+@needs_terraform
+def test_the_provider_of_argocd_validates_its_resources(
+    tmp_path: Path, roots: RootObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = os.environ.get(PROVIDER)
+    if not programs:
+        pytest.skip(f"{PROVIDER} names no folder with terraform-provider-argocd")
+    source = "argoproj-labs/argocd"
+    settings, folder = tmp_path / "terraform.rc", tmp_path / "module"
+    settings.write_text(f'provider_installation {{\n  dev_overrides {{\n    "{source}" = "{programs}"\n  }}\n}}\n')
+    monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(settings))
+    folder.mkdir()
+    needed = f'terraform {{\n  required_providers {{\n    argocd = {{ source = "{source}" }}\n  }}\n}}\n'
+    (folder / "versions.tf").write_text(needed)
+    (folder / "main.tf").write_text(write_form("terraform", roots))
+    assert json.loads(run("terraform", "validate", "-json", cwd=folder))["valid"]
 
 
 @pytest.mark.terraform
