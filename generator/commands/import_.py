@@ -13,10 +13,11 @@ from generator.argocd.versions import NEWEST_KNOWN_ARGOCD
 from generator.commands.options import dry_run_option, json_option
 from generator.errors import LocalError, RefusedError, UsageError
 from generator.importing.build import ImportOptions
-from generator.importing.import_registry import ImportResult, import_registry, merge_into_registry
+from generator.importing.import_registry import ImportResult, import_registry, merge_into_registry, plan_environments
 from generator.importing.manifests import ReadOptions
 from generator.importing.new_files import write_new_files
 from generator.importing.report import detail_lines, report_as_json, report_as_markdown, summary_rows
+from generator.importing.takeover import format_steps
 from generator.publishing.working_copy import replace_registry_files
 from generator.registry.editable import EditableRegistry
 from generator.registry.files import REGISTRY_NAME
@@ -54,6 +55,11 @@ _NAMED_SOURCE = re.compile(r"([a-z](?:[-a-z0-9]*[a-z0-9])?)=(.+)", re.DOTALL)
     is_flag=True,
     help="Add what is new to the apps.toml that exists, and compare the other Applications with it.",
 )
+@click.option(
+    "--plan",
+    is_flag=True,
+    help="Print how the live Applications change their parent without a deletion; write nothing.",
+)
 @click.option("--own-projects", is_flag=True, help='Give each app in project "default" a project of its own.')
 @click.option("--split", type=click.Choice(["team"]), help="Write the apps of each team to teams/TEAM.toml.")
 @click.option("--strict", is_flag=True, help="Write nothing unless every Application is imported and renders the same.")
@@ -84,6 +90,7 @@ def import_command(
     replacements: tuple[str, ...],
     teams_file: Path | None,
     merge: bool,
+    plan: bool,
     own_projects: bool,
     split: str | None,
     strict: bool,
@@ -102,11 +109,16 @@ def import_command(
     reading = ReadOptions(_parse_values_files(values), dict(_split_pair(each, "--replace") for each in replacements))
     paths = [_parse_source(source) for source in sources]
     options = ImportOptions(argocd_version, _read_team_globs(teams_file) if teams_file else [], own_projects)
-    existing = _read_existing(output, split) if merge else None
+    if plan and (merge or as_json or strict):
+        raise UsageError("WL1002", "--plan goes with neither --merge, --strict nor --json: it prints steps alone")
+    existing = _read_existing(output, split) if merge or (plan and (output / REGISTRY_NAME).exists()) else None
     if existing is None:
         result = import_registry(paths, reading, options, split_by_team=split is not None)
     else:
         result = merge_into_registry(existing, paths, reading, options)
+    if plan:
+        _print_plan(result)
+        return
     if report is not None:
         _write_report(report, report_as_markdown(result))
     if strict and (result.changed or result.not_taken):
@@ -169,6 +181,19 @@ def _read_existing(folder: Path, split: str | None) -> EditableRegistry:
     if split:
         raise UsageError("WL1002", "--split does not go with --merge: new apps go into the files that their teams have")
     return WorkingRegistry.find(str(folder / REGISTRY_NAME)).read_editable()
+
+
+def _print_plan(result: ImportResult) -> None:
+    _print_details(result)
+    if result.is_merge and result.added:
+        count = console.count_noun(len(result.added), "Application")
+        console.print_message(f"note: the registry lacks {count} of the source: run 'workloads import --merge' first")
+    console.print_message("note: first, publish the registry: 'workloads publish'")
+    for environment, steps, notes in plan_environments(result):
+        console.print_result(f"Take-over of {environment}:")
+        console.print_result("\n".join(format_steps(steps)))
+        for note in notes:
+            console.print_message(f"note: {note}")
 
 
 def _write_files(folder: Path, files: Mapping[str, bytes], existing: EditableRegistry | None) -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 from generator.importing.applications import Translated, TranslationError, explain_owner, translate_application
 from generator.importing.manifests import Manifest, NotTaken, Unit
 from generator.importing.shapes import find_shape_problem
+from generator.importing.takeover import OldParent, find_parents
 from generator.importing.teams import make_name
 
 #: Words in the names of environments, in the order of releases.
@@ -29,11 +30,15 @@ class ImportedApplication(NamedTuple):
 
 @dataclass
 class ImportedEnvironment:
-    """The Applications of an environment by name, and its AppProjects by name."""
+    """The Applications of an environment by name, and its AppProjects by name.
+
+    `parents` are the live Applications that deploy them, whose place the chart of the registry takes.
+    """
 
     name: str
     applications: dict[str, ImportedApplication] = field(default_factory=dict)
     projects: dict[str, Manifest] = field(default_factory=dict)
+    parents: list[OldParent] = field(default_factory=list)
 
     @property
     def argocd_namespace(self) -> str:
@@ -81,11 +86,18 @@ def collect_environments(
     """Translate the objects of the units, given with their environments; and list what cannot be taken."""
     found: dict[str, ImportedEnvironment] = {}
     not_taken: list[NotTaken] = []
-    for name, unit in units:
+    every = list(units)
+    for name in dict(every):
+        found[name] = ImportedEnvironment(name)
+        found[name].parents = find_parents(one for env, unit in every if env == name for one in unit.manifests)
+    for name, unit in every:
         not_taken += unit.not_taken
-        environment = found.setdefault(name, ImportedEnvironment(name))
+        environment = found[name]
         has_apps = any(True for _ in _apps(unit))
+        parents = {parent.name for parent in environment.parents}
         for manifest in unit.manifests:
+            if manifest.kind == "Application" and manifest.name in parents:
+                continue
             reason = _take(environment, manifest, is_deployed_with_apps=has_apps)
             if reason:
                 what = f"{manifest.kind} {manifest.name}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from generator.importing.merge import (
     select_new_applications,
 )
 from generator.importing.proof import Compared, find_changed_applications, prove_import
+from generator.importing.takeover import OldParent, Step, find_tracker, list_notes, plan_takeover
 from generator.importing.write import write_registry_files
 from generator.registry.editable import EditableRegistry
 from generator.registry.files import REGISTRY_NAME, MemoryFiles
@@ -44,6 +45,7 @@ class ImportResult:
     compared: Sequence[Compared]
     not_taken: Sequence[NotTaken]
     added: Sequence[tuple[str, str]]
+    environments: Mapping[str, ImportedEnvironment]
     is_merge: bool = False
     additions: Sequence[str] = ()
 
@@ -52,6 +54,11 @@ class ImportResult:
         if compared.kind == "Application":
             return (compared.environment, compared.name) in self.added
         return not self.is_merge
+
+    @property
+    def parents(self) -> list[OldParent]:
+        """The live Applications whose place the charts of the registry take."""
+        return [parent for env in self.environments.values() for parent in env.parents]
 
     @property
     def exact(self) -> list[Compared]:
@@ -84,7 +91,7 @@ def import_registry(
             not_taken += lost
         else:
             compared = prove_import(registry, environments)
-            return ImportResult(files, registry, compared, not_taken, _list_applications(environments))
+            return ImportResult(files, registry, compared, not_taken, _list_applications(environments), environments)
     raise _nothing_to_import(not_taken)
 
 
@@ -120,8 +127,26 @@ def merge_into_registry(
             continue
         _refuse_changed_applications(existing.registry, after.registry)
         files, additions = after.changed_files(existing), [*list_additions(existing, after)]
-        return ImportResult(files, after.registry, compared, not_taken, _list_applications(new), True, additions)
+        added = _list_applications(new)
+        return ImportResult(files, after.registry, compared, not_taken, added, environments, True, additions)
     raise _nothing_to_import(not_taken)
+
+
+def plan_environments(result: ImportResult) -> Iterator[tuple[str, list[Step], list[str]]]:
+    """Yield the steps by which each environment's live Applications change their parent, and notes on the rest."""
+    for name, env in result.environments.items():
+        table, apps = result.registry.environments[name], result.registry.list_effective_apps(name)
+        projects = {app.project for app in apps if table.creates_project(app)}
+        imported = [f"Application {app.application}" for app in apps] + [f"AppProject {one}" for one in projects]
+        bodies = [app.manifest.body for app in env.applications.values()]
+        by_annotation = any(find_tracker(body)[1] for body in bodies) or not any(
+            find_tracker(body)[0] for body in bodies
+        )
+        yield (
+            name,
+            plan_takeover(name, env.parents, imported, by_annotation=by_annotation),
+            [*list_notes(env.parents, imported)],
+        )
 
 
 def _list_extended(tables: NewRegistry) -> set[tuple[str, str]]:

@@ -27,6 +27,12 @@ def detail_lines(result: ImportResult) -> Iterator[str]:
         verb = "changes" if result.is_new(compared) else differs
         yield f"{compared.file}:{compared.line}: {compared.kind} {compared.name} in {compared.environment} {verb}:"
         yield from (f"  {format_change(change)}" for change in compared.changes)
+    for parent in result.parents:
+        count = sum(child.startswith("Application ") for child in parent.children)
+        yield (
+            f"{parent.file}:{parent.line}: Application {parent.name} is not imported: it deploys {count} of these "
+            "Applications, and the chart takes its place ('workloads import --plan' prints how)"
+        )
     for each in result.not_taken:
         yield f"{each.file}:{each.line}: {each.what} is not imported: {each.reason}"
 

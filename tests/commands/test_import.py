@@ -99,3 +99,21 @@ def test_a_merge_needs_a_registry(workloads: Run, tmp_path: Path) -> None:
     assert (done.code, "here/apps.toml" in done.err) == (9, True)
     done = workloads("import", "--merge", "--split", "team", "chart", cwd=tmp_path)
     assert (done.code, "--split does not go with --merge" in done.err) == (2, True)
+
+
+def test_the_plan_of_a_take_over_is_printed_and_nothing_is_written(workloads: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    root, web = layouts.application("root", project="default"), layouts.application("web")
+    for body in (root, web):
+        body["metadata"]["uid"] = body["metadata"]["name"]
+    web["metadata"]["annotations"] = {"argocd.argoproj.io/tracking-id": "root:argoproj.io/Application:argocd/web"}
+    (folder / "live.json").write_text(json.dumps({"kind": "List", "items": [root, web]}))
+    with untouched(folder):
+        done = workloads("import", "--plan", "dev=live.json", cwd=folder)
+    assert done.code == 0, done.err
+    assert "Application root is not imported: it deploys 1 of these Applications" in done.err
+    assert "2. Stop the automated sync of the old parent root" in done.out
+    assert "workloads bootstrap dev --for manifest --no-prune | kubectl apply -f -" in done.out
+    assert workloads("import", "dev=live.json", "--strict", cwd=folder).code == 0, "a parent is no loss"
+    assert workloads("import", "--plan", "--json", "dev=live.json", cwd=folder).code == 2

@@ -197,7 +197,6 @@ _APPS = st.dictionaries(
     st.sampled_from(["web", "cart", "tax-dev", "a1", "web-prod"]),
     st.fixed_dictionaries(
         {
-            "project": st.sampled_from(["shop", "billing"]),
             "syncPolicy": st.sampled_from([{}, {"automated": {}}, {"automated": {"prune": True, "allowEmpty": True}}]),
             "path": st.sampled_from(["deploy", "deploy/dev", "${x}"]),
             "revision": st.sampled_from(["main", "v1", ""]),
@@ -228,7 +227,8 @@ def _write_environments(folder: Path, environments: list[dict[str, Any]]) -> Sou
     for name, apps in zip(("dev", "prod", "eu"), environments, strict=False):
         bodies = []
         for app, found in apps.items():
-            body = layouts.application(app, project=found["project"], syncPolicy=found["syncPolicy"])
+            project = "billing" if app in ("cart", "a1") else "shop"
+            body = layouts.application(app, project=project, syncPolicy=found["syncPolicy"])
             body["spec"]["source"] |= {"path": found["path"], "targetRevision": found["revision"]}
             if found["wave"]:
                 body["metadata"]["annotations"] = {"argocd.argoproj.io/sync-wave": found["wave"]}
