@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from generator.errors import LocalError, UsageError
 from generator.helm import engine as helm
+from generator.importing import argocd_apps
 from generator.registry.effective import merge_layers
 
 _KUSTOMIZATION_FILES = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
@@ -97,9 +98,10 @@ def read_units(source: Path, options: ReadOptions) -> list[Unit]:
     """
     if str(source) == "-":
         text = options.replace(sys.stdin.buffer.read()).decode(errors="replace")
-        return [_make_unit("", "", parse_manifests(text, "<stdin>"))]
+        return [*_read_values_units(text, "<stdin>", options)] or [_make_unit("", "", parse_manifests(text, "<stdin>"))]
     if source.is_file():
-        return [_read_plain_files("", [source], options)]
+        from_values = _read_values_units(options.read_text(source), str(source), options)
+        return [*from_values] or [_read_plain_files("", [source], options)]
     if not source.is_dir():
         raise UsageError("WL8001", f"{source} does not exist", remedy="name a file or a folder with Applications")
     units = list(_read_folder_units(source, options))
@@ -204,14 +206,20 @@ def _read_chart_files(chart: Path, options: ReadOptions) -> dict[str, bytes]:
     return found
 
 
+def _find_values_files(chart: Path, files: Iterable[str]) -> dict[str, list[Path]]:
+    """The chart's own values-ENV.yaml by environment."""
+    return {found[1]: [chart / path] for path in files if (found := _VALUES_FILE.fullmatch(path))}
+
+
 def _render_chart_units(source: Path, chart: Path, options: ReadOptions) -> Iterator[Unit]:
     """Render a chart with objects of Argo CD, once for each set of values."""
     files = _read_chart_files(chart, options)
     templates = (data.decode(errors="replace") for path, data in files.items() if path.startswith("templates/"))
-    if not any(map(_has_argocd_object, templates)):
-        return
-    own = {found[1]: [chart / path] for path in files if (found := _VALUES_FILE.fullmatch(path))}
     folder = _relative(source, chart)
+    if not any(map(_has_argocd_object, templates)):
+        yield from _read_wrapper_units(folder, chart, files, options)
+        return
+    own = _find_values_files(chart, files)
     for name, paths in (dict(options.values_files) or own or {"": []}).items():
         values: Mapping[str, Any] = {}
         try:
@@ -233,6 +241,58 @@ def _render_chart_units(source: Path, chart: Path, options: ReadOptions) -> Iter
             if isinstance(item.get("metadata"), dict)
         )
         yield _make_unit(folder, name, manifests)
+
+
+def _read_values_units(text: str, file: str, options: ReadOptions) -> Iterator[Unit]:
+    """Read a file with values of the chart argocd-apps, once for each set of values; no unit for any other file."""
+    try:
+        base = helm.parse_values(text) if argocd_apps.may_be_values(text) else {}
+    except helm.HelmRefusal:
+        return
+    if argocd_apps.find_chart_values(base) is not None:
+        yield from _render_values_units("", base, (text, file), dict(options.values_files) or {"": []}, options)
+
+
+def _read_wrapper_units(folder: str, chart: Path, files: Mapping[str, bytes], options: ReadOptions) -> Iterator[Unit]:
+    """Read the values that a chart passes to its dependency argocd-apps, once for each set of values."""
+    key = argocd_apps.find_dependency_key(files["Chart.yaml"].decode(errors="replace"))
+    if key is not None:
+        text = files.get("values.yaml", b"").decode(errors="replace")
+        base = helm.parse_values(text)
+        sets = dict(options.values_files) or _find_values_files(chart, files) or {"": []}
+        yield from _render_values_units(folder, base, (text, str(chart / "values.yaml")), sets, options, key)
+
+
+def _render_values_units(
+    folder: str,
+    base: Mapping[str, Any],
+    source: tuple[str, str],
+    sets: Mapping[str, list[Path]],
+    options: ReadOptions,
+    key: str = argocd_apps.CHART_NAME,
+) -> Iterator[Unit]:
+    """The units of values of the chart argocd-apps, with the values files of each set over them."""
+    text, file = source
+    for name, paths in sets.items():
+        values, texts = base, [(text, file)]
+        try:
+            for path in paths:
+                texts.append((options.read_text(path), str(path)))
+                values = merge_layers(values, helm.parse_values(texts[-1][0]))
+            found = argocd_apps.find_chart_values(values, key)
+            objects = [*argocd_apps.render_values(found)] if found is not None else []
+        except helm.HelmRefusal as refusal:
+            reason = f"Helm does not render the chart {key} with them: {_first_line(str(refusal))}"
+            yield Unit(folder, name, [], [NotTaken(file, 1, "the values", reason)])
+            continue
+        yield _make_unit(folder, name, (_locate(item, texts) for item in objects))
+
+
+def _locate(item: dict[str, Any], texts: list[tuple[str, str]]) -> Manifest:
+    """An object of the chart argocd-apps, with the last values file and line that have its entry."""
+    name = str(item["metadata"].get("name", ""))
+    lines = [(file, argocd_apps.find_entry_line(text, name)) for text, file in texts]
+    return Manifest(item, *next((each for each in reversed(lines) if each[1] > 1), lines[0]))
 
 
 # Kustomize
