@@ -540,7 +540,7 @@ CASES = (
         "2 to update",
     ),
     Case(
-        "two other sources in place of one",
+        "two other sources instead of one",
         "Prune deletes what the new sources do not name.",
         change(
             (
