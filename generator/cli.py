@@ -217,6 +217,9 @@ def _run_command_line() -> int:
 
 def _report_usage_error(error: click.ClickException) -> int:
     """Print click's error, after the usage of the command, and return its exit code."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        console.print_problem(error.format_message())
+        return error.exit_code
     context = error.ctx if isinstance(error, click.UsageError) else None
     if context:
         console.print_problem(context.get_usage())

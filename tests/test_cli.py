@@ -37,6 +37,11 @@ namespace = "money"
 """
 
 
+def test_without_a_command_the_help_is_printed_once(workloads: Run, tmp_path: Path) -> None:
+    done = workloads(cwd=tmp_path)
+    assert (done.code, done.err.count("Usage: workloads"), "error: " in done.err) == (2, 1, False)
+
+
 def test_help_lists_every_command_with_its_line(workloads: Run, tmp_path: Path) -> None:
     for flag in ("--help", "-h"):
         done = workloads(flag, cwd=tmp_path)

@@ -93,6 +93,7 @@ def add_command(app: str | None, registry_path: str | None, **flags: Any) -> Non
 
 def _describe_problems(error: RegistryError, new_apps: Sequence[NewApp], working: WorkingRegistry) -> GeneratorError:
     """The problems of new apps alone, without their positions: what was not written has none."""
+    owners = " ".join(working.read().workloads.owners)  # Raises if the registry was not valid before.
     apps = {f"apps.{new_app.name}" for new_app in new_apps}
     teams = {f"teams.{new_app.table.get('team')}" for new_app in new_apps}
     tables = [(".".join(problem.key.split(".")[:2]), problem) for problem in error.problems]
@@ -105,7 +106,6 @@ def _describe_problems(error: RegistryError, new_apps: Sequence[NewApp], working
     if not all(problem.is_violation for problem in problems):
         code = next(problem.code for problem in problems if not problem.is_violation)
         return UsageError(code, text, not_done=error.not_done)
-    owners = " ".join(working.read().workloads.owners)
     review = f", which {owners} must review" if owners else ""
     remedy = f"run the command with --grant to grant it{review}" if "is not granted" in text else ""
     return RefusedError(code, text, remedy=remedy, not_done=error.not_done)

@@ -103,6 +103,7 @@ def _with_environments(
     after = editable
     for env in dict.fromkeys(env for new_app in new_apps for env in _list_environments(editable, new_app)):
         if env not in known and options.new_environments:
+            _require_valid_name(env, "environment")
             after = after.with_environment(env, build_environment_table(options.clusters.get(env, "")))
             messages.append(f"{env}: new environment")
         else:
@@ -132,7 +133,8 @@ def _with_team_and_grants(
     """The registry with the app's team, and with what the team is not granted yet, as far as the options allow."""
     team = str(new_app.table.get("team", ""))
     known = editable.documents[editable.root].data.get("teams", {})
-    if options.new_teams and team and team not in known:
+    if options.new_teams and team not in known:
+        _require_valid_name(team, "team")
         messages.append(f"{team}: new team")
         editable = editable.with_team(team)
     else:
@@ -163,6 +165,11 @@ def _list_repositories(table: Mapping[str, Any]) -> Iterable[str]:
     hydrator = table.get("sourceHydrator", {})
     sources = [table, *table.get("sources", ()), hydrator.get("drySource", {}), hydrator.get("syncSource", {})]
     return dict.fromkeys(str(source["repoURL"]) for source in sources if "repoURL" in source)
+
+
+def _require_valid_name(name: str, kind: str) -> None:
+    if wrong := name_problem(name, 63):
+        raise UsageError("WL1004", wrong, remedy=f"choose another name for the {kind}")
 
 
 def _require_new_name(editable: EditableRegistry, name: str) -> None:

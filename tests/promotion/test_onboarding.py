@@ -326,6 +326,23 @@ def test_an_environment_is_created_only_when_asked_for(cart: World) -> None:
     assert cart.ok("check")
 
 
+@pytest.mark.parametrize(
+    "more", [("--team", "Shop Two", "--new-team"), ("--env", "A b=c", "--new-env"), ("--env", "", "--new-env")]
+)
+def test_a_new_team_or_environment_needs_a_valid_name(cart: World, more: tuple[str, ...]) -> None:
+    given = {"--team": "shop", "--repository": f"{cart.git_url}/cart.git", "--path": "chart", more[0]: more[1]}
+    options = [part for pair in given.items() for part in pair]
+    said = cart.refused(2, "add", "cart", "--no-verify-remote", *options, more[2])
+    assert "is not a name: use lower-case letters" in said
+
+
+def test_an_invalid_registry_is_reported_with_its_lines(cart: World) -> None:
+    (cart.checkout / "apps.toml").write_text(cart.text.replace('"web", "cart"]', '"web", "Cart"]'))
+    cart.commit("broken")
+    done = cart.run(*args(cart, "--no-verify-remote"))
+    assert (done.code, done.err.startswith("apps.toml:")) == (3, True), done.err
+
+
 def test_every_form_of_source_comes_from_one_file(cart: World) -> None:
     (cart.folder / "new.toml").write_text(
         f"""\

@@ -126,7 +126,7 @@ ref = "values"
 def test_a_fixed_source_soaks_in_the_source_environment(world: World, repository: str) -> None:
     """The time runs from when the source environment came back to the revision; other changes do not count."""
     facts = 'facts = { values = "ledger" }\n'
-    start = world.text.replace("version = 1\n", "version = 1\ninterpolate = true\n")
+    start = world.text.replace("version = 2\n", "version = 2\ninterpolate = true\n")
     start = start.replace('  "billing", # the money\n', '  "billing", # the money\n  "pages@v1.0.0",\n')
     start = start.replace("apps = []\n", f'apps = ["pages@v1.0.0"]\n{facts}')
     start = start.replace("createProjects", f"{facts}createProjects").replace('pin = "commit"', 'pin = "tag"') + PAGES
