@@ -131,10 +131,10 @@ def _find_source_change(before: Manifest, after: Manifest) -> Iterator[Danger]:
 
 def _list_source_changes(before: Manifest, after: Manifest) -> Iterator[str]:
     """List the changes of sources by which other objects may come out of them."""
-    sides = (before, after)
+    sides, release = (before, after), find_nested_value(after, "metadata", "name")
     forms, sources = [argocd.source_form(side) for side in sides], [argocd.list_sources(side) for side in sides]
     if forms[0] != forms[1] or len(sources[0]) != len(sources[1]):
-        was, now = ([_source_place(source) for source in listed] for listed in sources)
+        was, now = ([_source_place(source, release) for source in listed] for listed in sources)
         if "sourceHydrator" not in forms and all(place in now for place in was):
             return  # What was named before is still named.
         if forms[0] != forms[1]:
@@ -143,7 +143,7 @@ def _list_source_changes(before: Manifest, after: Manifest) -> Iterator[str]:
             yield f"{len(sources[0])} sources → {len(sources[1])}"
         return
     for old, new in zip(*sources, strict=True):
-        places = [_source_place(source) for source in (old, new)]
+        places = [_source_place(source, release) for source in (old, new)]
         for name in dict.fromkeys([*places[0], *places[1]]):
             values = [str(place.get(name) or "(none)") for place in places]
             # Argo CD finds Helm and Kustomize by the files there: their tables alone change no tool.
@@ -153,13 +153,13 @@ def _list_source_changes(before: Manifest, after: Manifest) -> Iterator[str]:
                 yield f"{name} {' → '.join(written)}"
 
 
-def _source_place(source: Manifest) -> dict[str, Any]:
-    """The fields of a source that decide which objects it yields, and by which names."""
+def _source_place(source: Manifest, release: object) -> dict[str, Any]:
+    """The fields of a source that decide which objects it yields, and by which names; `release` is Helm's default."""
     return {
         "repoURL": normalize_git_url(str(source.get("repoURL"))),
         **{name: source.get(name) for name in ("path", "chart", "ref")},
         "tool": next((tool for tool in _TOOLS if source.get(tool) is not None), None),
-        "releaseName": find_nested_value(source, "helm", "releaseName"),
+        "releaseName": find_nested_value(source, "helm", "releaseName") or release,
         "namePrefix": find_nested_value(source, "kustomize", "namePrefix"),
         "nameSuffix": find_nested_value(source, "kustomize", "nameSuffix"),
     }
@@ -203,8 +203,10 @@ def _find_branches(before: Manifest | None, after: Manifest, app: str, context: 
             yield Danger("follows-branch", f"{revision} of {url}: only a {context.pin} may run here")
         elif was is not None and not _moves(was, (app, url) in context.pinned_before):
             change = f"{argocd.source_revision(was)} → {revision} of {url}"
-            new = "versions" if "chart" in source else "commits"
-            yield Danger("follows-branch", f"{change}: new {new} are deployed without a review")
+            effect = f"new {'versions' if 'chart' in source else 'commits'} are deployed without a review"
+            if argocd.automated_policy(after) is None:
+                effect = "each sync by hand deploys what it has then"
+            yield Danger("follows-branch", f"{change}: {effect}")
 
 
 def _moves(source: Manifest, pinned: bool) -> bool:

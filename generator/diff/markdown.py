@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from generator.console import escape_unprintable as visible
 from generator.diff import phrases
-from generator.diff.report import ACTIONS, AssessedDifference, DiffChapter, DiffReport, DiffSection, Entry
+from generator.diff.report import AssessedDifference, DiffChapter, DiffReport, DiffSection, Entry, list_counted
 from generator.diff.values import ValueLine
 
 #: The line by which a later run recognizes its comment.
@@ -78,10 +78,10 @@ def _format_table(report: DiffReport) -> Iterator[str]:
     """A table of the environments, if there are several."""
     if len(report.chapters) < 2 or not report.has_differences:
         return
-    rows = [f"| environment | dangerous | orphaned | {' | '.join(ACTIONS)} |", "|---|" + "---:|" * (len(ACTIONS) + 2)]
+    counted = list_counted(report)
+    rows = [f"| environment | {' | '.join(counted)} |", "|---|" + "---:|" * len(counted)]
     for chapter in report.chapters:
-        counts = chapter.counts
-        numbers = (counts.dangerous, counts.orphaned, *(counts.actions[action] for action in ACTIONS))
+        numbers = map(chapter.counts.number_of, counted)
         rows.append(f"| {code_span(chapter.environment)} | {' | '.join(str(number or '') for number in numbers)} |")
     yield "\n".join(rows)
 

@@ -101,6 +101,10 @@ class ChangeCounts:
     orphaned: int
     dangerous: int
 
+    def number_of(self, name: str) -> int:
+        """The number of an action, or of `orphaned` or `dangerous` ones."""
+        return {**self.actions, "orphaned": self.orphaned, "dangerous": self.dangerous}[name]
+
 
 @dataclass(frozen=True)
 class DiffChapter:
@@ -159,6 +163,11 @@ class DiffReport:
     def counts(self) -> ChangeCounts:
         """How many objects change in all environments, and how."""
         return count_changes([each for chapter in self.chapters for each in chapter.differences])
+
+
+def list_counted(report: DiffReport) -> list[str]:
+    """What a table of the environments counts: `dangerous`, `orphaned` and the actions, as far as there are any."""
+    return [name for name in ("dangerous", "orphaned", *ACTIONS) if report.counts.number_of(name)]
 
 
 def count_changes(differences: Sequence[AssessedDifference]) -> ChangeCounts:

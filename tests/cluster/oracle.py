@@ -372,7 +372,7 @@ def main() -> int:
                 if time.monotonic() > until:
                     return
                 rng = random.Random(f"{options.seed}/{number}")
-                prefix = f"o{options.seed}x{number}"
+                prefix = f"o{options.seed}x{number:03}"  # None begins with another one.
                 tables = new_tables(prefix, self_heal=rng.random() < 0.5)
                 live = LiveRegistry(clusters, repositories, url, prefix, tables)
                 try:

@@ -2,39 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
-from tests.cluster.live_registry import REVISIONS, LiveRegistry
+from tests.cluster.conftest import StartLive
+from tests.cluster.live_registry import REVISIONS, Names, tables
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
-StartLive = Callable[[dict[str, Any], str], LiveRegistry]
-
-
-class Names:
-    """The names of a test, which begin with a prefix of their own."""
-
-    def __init__(self) -> None:
-        self.prefix = f"w{secrets.token_hex(3)}"
-
-    def __getattr__(self, name: str) -> str:
-        return f"{self.prefix}-{name}"
-
-
-def tables(names: Names, *apps: str, **environments: dict[str, Any]) -> dict[str, Any]:
-    """A registry with these apps and environments, which are in one Argo CD."""
-    namespaces = [f"{app}{suffix}" for app in apps for suffix in ("", "-new", "-test")]
-    policy = {"maxRemovals": 9}
-    return {
-        "version": 1,
-        "allowSchemes": ["http"],
-        "environments": {name: {"argocd": "live", "policy": policy, **table} for name, table in environments.items()},
-        "teams": {"red": {"namespaces": namespaces, "projects": [names.shared, names.other], "allow": ["destination"]}},
-        "apps": {app: {"team": "red", "path": "chart", "targetRevision": REVISIONS[0]} for app in apps},
-    }
 
 
 def test_an_app_changes_its_project_and_its_old_project_is_pruned(start_live: StartLive) -> None:

@@ -177,6 +177,23 @@ def test_another_source_may_delete_with_prune_on(change: Callable[[Item], Any]) 
     assert dangers([by_hand], [changed(by_hand, change)]) == {}
 
 
+def test_the_default_release_name_written_out_is_no_other_source() -> None:
+    named = changed(application(), lambda item: item["spec"]["source"].update(helm={"releaseName": "cart"}))
+    assert dangers([application()], [named]) == {}
+
+
+@pytest.mark.parametrize(
+    ("automated", "said"), [({}, "new commits are deployed without a review"), (None, "each sync by hand deploys")]
+)
+def test_a_branch_is_deployed_by_whoever_syncs(automated: Item | None, said: str) -> None:
+    before = changed(application(), lambda item: item["spec"].update(syncPolicy={"automated": automated}))
+    after = changed(before, lambda item: item["spec"]["source"].update(targetRevision="main"))
+    objects = index_objects([before]), index_objects([after])
+    (difference,) = compare_objects(*objects, {}, {})
+    (danger,) = find_dangers(difference, EnvironmentContext(*objects))
+    assert said in danger.text
+
+
 def test_a_source_beside_the_one_that_stays_deletes_nothing() -> None:
     def add_source(item: Item) -> None:
         item["spec"]["sources"] = [item["spec"].pop("source"), {"repoURL": "https://github.com/acme/values.git"}]

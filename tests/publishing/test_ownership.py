@@ -22,7 +22,7 @@ def published(apart: Arrangement) -> Arrangement:
 def test_a_generated_file_edited_by_hand_is_named_and_kept(published: Arrangement) -> None:
     published.others({VALUES: "mine\n"})
     done = published.refused(4)
-    assert f"generated files were edited by hand:\n  {VALUES}\n" in done.err
+    assert f"generated files were edited by hand [WL7004]:\n  {VALUES}\n" in done.err
     assert published.read(VALUES) == "mine\n"
 
 
@@ -53,7 +53,7 @@ def test_a_foreign_file_in_the_way_is_named_and_kept(published: Arrangement) -> 
     published.others({foreign: "theirs\n"})
     published.edit(onboarded(published.text))
     done = published.refused(4)
-    assert f"files that workloads did not write are in the way:\n  {foreign}\n" in done.err
+    assert f"files that workloads did not write are in the way [WL7003]:\n  {foreign}\n" in done.err
     assert "--adopt" in done.err
     assert published.publish("--adopt").code == 0
     assert published.read(foreign) != "theirs\n"
