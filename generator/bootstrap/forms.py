@@ -225,16 +225,16 @@ def _format_typescript(value: Any, indent: str = "") -> str:
     return text.replace("\n", f"\n{indent}")
 
 
-#: Each form: the sign of a comment in it, and what writes it.
-_FORMS: Mapping[str, tuple[str, Callable[[RootObjects], str]]] = {
-    "manifest": ("#", _write_manifests),
-    "credentials": ("#", _write_credentials),
-    "argocd": ("#", _write_argocd_commands),
-    "cdk": ("//", _write_cdk),
-    "terraform": ("#", _write_terraform),
-    "eks-capability": ("#", _write_capability_manifests),
-    "gitops-bridge": ("#", _write_gitops_bridge),
-    "argocd-apps": ("#", _write_argocd_apps),
+#: Each form: the sign of a comment in it, the end of a file's name, and what writes it.
+_FORMS: Mapping[str, tuple[str, str, Callable[[RootObjects], str]]] = {
+    "manifest": ("#", ".yaml", _write_manifests),
+    "credentials": ("#", "-credentials.yaml", _write_credentials),
+    "argocd": ("#", ".sh", _write_argocd_commands),
+    "cdk": ("//", ".ts", _write_cdk),
+    "terraform": ("#", ".tf", _write_terraform),
+    "eks-capability": ("#", ".yaml", _write_capability_manifests),
+    "gitops-bridge": ("#", ".tf", _write_gitops_bridge),
+    "argocd-apps": ("#", "-values.yaml", _write_argocd_apps),
 }
 FORM_NAMES = tuple(_FORMS)
 #: The forms that have the objects of the credentials.
@@ -243,5 +243,10 @@ FORMS_WITH_CREDENTIALS = frozenset({"manifest", "credentials", "eks-capability"}
 
 def write_form(form: str, roots: RootObjects) -> str:
     """Write root objects in a form. Raises UsageError if their Argo CD does not take it."""
-    comment, write = _FORMS[form]
+    comment, _, write = _FORMS[form]
     return f"{comment} {NOTICE} {roots.environment.name} --for {form}'.\n{write(roots)}"
+
+
+def name_file(form: str, environment: str) -> str:
+    """The name of a file with a form."""
+    return f"bootstrap-{environment}{_FORMS[form][1]}"

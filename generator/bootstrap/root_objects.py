@@ -132,4 +132,4 @@ def find_object_namespaces(
             f"the chart of {environment} refuses these values: {error}",
             remedy="docs/overrides.md lists the values that take effect",
         ) from error
-    return {str(item["metadata"]["namespace"]) for item in rendered}
+    return {str(item["metadata"]["namespace"]) for item in rendered if "namespace" in item["metadata"]}

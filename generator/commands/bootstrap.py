@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from generator import console
-from generator.bootstrap.forms import FORM_NAMES, FORMS_WITH_CREDENTIALS, NOTICE, write_form
+from generator.bootstrap.forms import FORM_NAMES, FORMS_WITH_CREDENTIALS, NOTICE, name_file, write_form
 from generator.bootstrap.overrides import read_overrides
 from generator.bootstrap.root_objects import RootOptions, build_root_objects
 from generator.commands.options import registry_option
@@ -30,7 +30,9 @@ from generator.working_registry import WorkingRegistry
 @click.option("--cascade", is_flag=True, help="Deleting the root Application deletes all Applications and workloads.")
 @click.option("--values", "files", multiple=True, type=click.Path(path_type=Path), metavar="FILE", help="Helm values.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A Helm value (repeatable).")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to a file.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to a file, or into a folder."
+)
 def bootstrap_command(
     environment: str,
     registry_path: str | None,
@@ -61,7 +63,7 @@ def bootstrap_command(
     if output is None:
         console.print_result(text.removesuffix("\n"))
     else:
-        _write_output(output, text)
+        _write_output(output / name_file(form, environment) if output.is_dir() else output, text)
 
 
 def _choose_prune(environment: str, prune: bool | None) -> bool:
