@@ -1,7 +1,7 @@
 # docker build -t workloads . && docker run --rm -v "$PWD:/work" workloads check
 FROM python:3.13-slim AS build
 COPY . /source
-RUN python -m venv /opt/workloads && /opt/workloads/bin/pip install --no-cache-dir "/source[helm,github,gitlab]"
+RUN python -m venv /opt/workloads && /opt/workloads/bin/pip install --no-cache-dir "/source[helm,github,gitlab,live]"
 
 FROM python:3.13-slim
 RUN apt-get update \

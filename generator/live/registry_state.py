@@ -10,7 +10,7 @@ from typing import NamedTuple
 from generator.argocd.revisions import CONTENT_ID_PATTERN
 from generator.errors import GeneratorError, NetworkError
 from generator.live.applications import ApplicationKey, LiveApplication
-from generator.live.expected import build_expected_application
+from generator.live.expected import build_expected_application, list_edited_fields
 from generator.live.health import find_healthy_since, find_unmet_terms
 from generator.live.sources import LiveSources
 from generator.promotion.pins import RemoteLookup
@@ -64,6 +64,14 @@ class LiveRegistry:
         expected = build_expected_application(environment, app)
         unmet = find_unmet_terms(found.application, expected, commits, now, self.max_age)
         return HealthVerdict(tuple(unmet), find_healthy_since(found.application))
+
+    def find_difference(self, environment: Environment, app: EffectiveApp) -> str | None:
+        """Describe how the live Application differs from what the chart renders; "" if it does not, None if unknown."""
+        found = self.find(environment, app)
+        if found.application is None:
+            return None if found.exists is None else ""
+        edited = list_edited_fields(build_expected_application(environment, app), found.application)
+        return ", ".join(f"{each.field} is {each.live}" for each in edited)
 
     def _list_commits(self, app: EffectiveApp, names: Collection[str]) -> Iterator[tuple[int, Collection[str]]]:
         """Yield, for each source whose revision a pin sets, its index and the commits that it may be synced to."""

@@ -210,11 +210,15 @@ PublishedApplications = Mapping[str, Mapping[str, str]]
 
 
 class RetirementProof(NamedTuple):
-    """What proves that Argo CD has taken over a retirement: the user's word, or the time since it was published."""
+    """What proves that Argo CD has taken over a retirement: the user's word, its live state, or the time since then.
+
+    `difference` is how the live Application differs from the retired one, "" if it does not, None if that is not known.
+    """
 
     now: datetime
     published_at: datetime | None = None
     synced: bool = False
+    difference: str | None = None
 
 
 def remove_retired_app(
@@ -291,7 +295,13 @@ def _refuse_unsynced_retirement(
     """Raise RefusedError if the retirement is too young: Argo CD deletes the workload until it has synced it."""
     wait = require_environment(editable, environment).policy.retire_for
     ready = proof.published_at + timedelta(seconds=parse_duration_seconds(wait)) if proof.published_at else None
-    if proof.synced or (ready is not None and ready <= proof.now):
+    if proof.difference and not proof.synced:
+        raise RefusedError(
+            "WL4105",
+            f"Argo CD does not have the retirement of {name} in {environment} yet: {proof.difference}",
+            remedy="let Argo CD sync it, then run this again",
+        )
+    if proof.synced or proof.difference == "" or (ready is not None and ready <= proof.now):
         return
     since = f"was published {format_time(proof.published_at)}" if proof.published_at else "has no known publish time"
     later = f"run this again after {format_time(ready)}, or " if ready else ""

@@ -115,9 +115,8 @@ def test_ten_deviations_made_by_hand_are_found_and_none_is_invented(
     live.patch(f"{web}-prod", {"spec": {"syncPolicy": {"automated": {"selfHeal": True}}}})
     live.patch(f"{api}-prod", {"metadata": {"finalizers": ["resources-finalizer.argocd.argoproj.io/background"]}})
     live.patch(f"{api}-prod", {"metadata": {"annotations": {"argocd.argoproj.io/skip-reconcile": "true"}}})
-    live.patch(f"{web}-dev", {"spec": {"destination": {"namespace": f"{stage.api}-dev"}}})
+    live.patch(f"{web}-dev", {"spec": {"destination": {"namespace": f"{web}-test"}}})
     clusters.kubectl("delete", "application", f"{api}-dev", "-n", NAMESPACE, "--cascade=orphan", "--wait=false")
-    live.patch(f"{api}-dev", {"metadata": {"finalizers": None}})
     live.pod_health[f"{api}-test"] = "Degraded"
     clusters.kubectl("delete", "configmap", f"{api}-test", "-n", f"{api}-test")
     stage.refresh_until(f"{api}-test", lambda status: status["health"]["status"] == "Degraded")
