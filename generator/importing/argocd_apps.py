@@ -129,6 +129,6 @@ def render_values(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def find_entry_line(text: str, name: str) -> int:
-    """The line, from 1, at which a values file begins with the entry of this name; 1 if it cannot be told."""
+    """The line, from 1, at which a values file begins with the entry of this name; 1 if it is not found."""
     found = re.search(rf"""(?m)^\s*(?:-\s+)?(?:name:\s*)?["']?{re.escape(name)}["']?\s*(?::\s*)?(?:#.*)?$""", text)
     return text.count("\n", 0, found.start()) + 1 if found else 1
