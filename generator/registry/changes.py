@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 #: The `team` of changes that belong to the root file and to no team.
 ROOT_TEAM = ""
 #: Sections of the root file that hold named tables; a change names the table.
-_SECTIONS_OF_NAMED_TABLES = ("environments", "teams", "projects", "repositories", "namespaces")
+_SECTIONS_OF_NAMED_TABLES = ("credentials", "environments", "teams", "projects", "repositories", "namespaces")
 _ABSENT: Any = object()
 
 

@@ -65,8 +65,12 @@ def find_credential_warnings(registry: Registry) -> Iterator[str]:
     unknown: dict[str, dict[str, None]] = defaultdict(dict)
     for environment in registry.environments.values():
         known = {*KNOWN_HOSTS, *environment.argocd_settings.known_hosts}
+        urls = [credential.url for credential in select_credentials(registry, environment.name).values()]
+        covered: dict[str, bool] = {}
         for user, repository in _list_repositories(registry, environment):
-            if find_credential(registry, environment.name, repository) is None:
+            if repository not in covered:
+                covered[repository] = select_credential(repository, urls) is not None
+            if not covered[repository]:
                 users[repository][user] = None
             if (host := find_ssh_host(repository)) and host not in known:
                 unknown[host][repository] = None

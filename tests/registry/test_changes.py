@@ -56,6 +56,11 @@ def test_an_app_that_is_given_away_is_of_both() -> None:
         ("[environments.dev]", "[environments.new]\n\n[environments.dev]", "environments.new"),
         ("[environments.dev]", "[projects.shop]\n\n[environments.dev]", "projects.shop"),
         ("[environments.dev]", '[argocd]\nversion = "3.3"\n\n[environments.dev]', "argocd"),
+        (
+            "[environments.dev]",
+            '[credentials.all]\nurl = "https://github.com/"\nkind = "public"\n\n[environments.dev]',
+            "credentials.all",
+        ),
         ("[environments.dev]", "[defaults]\nrevisionHistoryLimit = 1\n\n[environments.dev]", "defaults"),
         ("[workloads]", '[workloads]\nbranch = "other"', "workloads"),
         ('"lists/*.toml"]', '"lists/*.toml", "more/*.toml"]', "include"),
