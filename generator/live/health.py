@@ -81,12 +81,18 @@ def _show(value: object) -> str:
 
 def _describe_comparison(live: LiveApplication) -> str:
     """Why the verdict is not about the spec. Of a source hydrator, Argo CD compares what it wrote itself."""
-    keys = ("destination",) if "sourceHydrator" in live.spec else ("destination", "source", "sources")
     compared = live.compared_to
     if not compared:
         return "Argo CD has not compared it yet"
-    differs = [key for key in keys if (compared.get(key) or None) != (live.spec.get(key) or None)]
+    differs = ["destination"] if compared.get("destination") != live.spec.get("destination") else []
+    if "sourceHydrator" not in live.spec and _list_sources(compared) != _list_sources(live.spec):
+        differs.append("source")
     return f"Argo CD compared another {' and '.join(differs)}, and not yet this one" if differs else ""
+
+
+def _list_sources(table: Mapping[str, Any]) -> list[Any]:
+    """The sources of a spec; where there are several, Argo CD writes an empty `source` beside them."""
+    return table.get("sources") or [table.get("source") or {}]
 
 
 def _describe_commits(live: LiveApplication, commits: Mapping[int, Collection[str]]) -> Iterator[str]:
