@@ -97,10 +97,14 @@ def _cut(text: str, start: int, end: int, limit: int) -> str:
 
 def _compare_lists(before: list[Any], after: list[Any]) -> Iterator[ValueLine]:
     old, new = ([_format_item(item) for item in items] for items in (before, after))
-    if sorted(old) == sorted(new):
-        yield from _replace_lines([", ".join(old)], [", ".join(new)])
-    else:
-        yield from _compare_lines(old, new, context=0)
+    joined = ", ".join(old), ", ".join(new)
+    is_reordered = sorted(old) == sorted(new)
+    if is_reordered and len(joined[0]) <= MAX_VALUE_LENGTH:
+        yield from _replace_lines([joined[0]], [joined[1]])
+        return
+    if is_reordered:
+        yield ValueLine(" ", "the same entries in another order")
+    yield from _compare_lines(old, new, context=0)
 
 
 def _compare_lines(before: list[str], after: list[str], context: int = _CONTEXT_LINES) -> Iterator[ValueLine]:

@@ -82,6 +82,15 @@ def test_the_direction_of_a_revision_is_said_where_versions_show_it(before: Any,
     assert describe_direction(FieldDifference(("spec",), before, after, "semver")) == direction
 
 
+def test_a_long_list_in_another_order_shows_what_moved() -> None:
+    before = [{"namespace": name, "server": f"https://{name}.example.com"} for name in ("one", "two", "three", "four")]
+    assert lines(describe(before, [before[1], before[0], *before[2:]])) == [
+        "  the same entries in another order",
+        "+ namespace: two, server: https://two.example.com",
+        "- namespace: two, server: https://two.example.com",
+    ]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "order", "summary"),
     [
