@@ -24,6 +24,10 @@ demo: $(STAMP) ## render, check and publish the sample registry to a local repos
 docs: $(DOCS)/.installed ## build the documentation site into build/docs, which needs no server
 	$(DOCS)/bin/zensical build --strict --clean
 
+.PHONY: prose
+prose: $(VENV)/vale ## check the prose of the documentation with Vale and the rules in .vale (builds Vale with Go)
+	$(VENV)/vale --output=line README.md CONTRIBUTING.md SECURITY.md docs/*.md
+
 .PHONY: test
 test: lint $(DOCS)/.installed ## lint, types, and the tests
 	$(BIN)/pytest
@@ -95,4 +99,9 @@ $(STAMP): requirements.lock pyproject.toml
 $(DOCS)/.installed: requirements-docs.lock $(STAMP)
 	@$(BIN)/python -m venv --clear $(DOCS)
 	@$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-docs.lock
+	@touch $@
+
+# Versions from 3.20 on need a module at a commit that has no release.
+$(VENV)/vale: $(STAMP)
+	GOBIN=$(CURDIR)/$(VENV) go install github.com/errata-ai/vale/v3/cmd/vale@v3.17.1
 	@touch $@

@@ -59,8 +59,8 @@ def check_command(
     policy. Overrides are also read from commit trailers: Policy-Override: RULE ENV/APP REASON.
 
     Exit status: 1 if the charts are out of date, 3 if the registry or a chart is invalid, 4 if a policy or tenancy
-    rule is violated or a foreign file makes a chart invalid, and 5 if an Application of the last commit (or of
-    --base) would be deleted or recreated without --allow-removal.
+    rule is violated or a foreign file makes a chart invalid. It is 5 if an Application of the last commit, or of
+    --base, would be deleted or recreated without --allow-removal.
     """
     working = WorkingRegistry.find(registry_path)
     changes = list_changes_since(working, base, team, _print_change)
