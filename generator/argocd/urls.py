@@ -258,8 +258,8 @@ def to_https_url(url: str) -> str:
 
 
 def grant_covers_url(grant: str, url: str) -> bool:
-    """Whether a team's `grant`, a URL or a prefix ending in `/`, covers `url` exactly as spelled."""
-    return f"{url}/".startswith(grant) if grant.endswith("/") else url == grant
+    """Whether a team's `grant`, a URL or a prefix ending in `/`, covers `url` as spelled, but for a `/` at its end."""
+    return f"{url}/".startswith(grant) if grant.endswith("/") else url.rstrip("/") == grant
 
 
 RepositoryUrl = Annotated[str, string_validator(repository_url_problem)]

@@ -103,7 +103,9 @@ def _translate_sources(spec: Body) -> dict[str, Any]:
 def _translate_source(source: Body) -> dict[str, Any]:
     found = {key: value for key, value in source.items() if value not in (None, "")}
     if not isinstance(found.get("targetRevision", ""), str):
-        raise TranslationError(f"targetRevision {found['targetRevision']} is a number: quote it")
+        raise TranslationError(
+            f"targetRevision {found['targetRevision']} is a number, which Kubernetes refuses: quote it"
+        )
     found.setdefault("targetRevision", "HEAD")
     # Argo CD drops a tool without settings (util/argo, NormalizeApplicationSpec).
     tools = {tool: _without_empty_fields(found.pop(tool)) for tool in SOURCE_TOOLS if tool in found}

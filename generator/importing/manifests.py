@@ -24,6 +24,10 @@ _MANIFEST_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 _ARGOCD_GROUP = "argoproj.io/"
 _ARGOCD_KIND = re.compile(r"""\bkind["']?\s*:\s*["']?(?:Application|ApplicationSet|AppProject)\b""")
 _DOCUMENT_START = re.compile(r"^---(?:[ \t].*)?$", re.MULTILINE)
+#: A revision that YAML reads as a number, such as 1.10: Kubernetes refuses it, and what is meant is its text.
+_NUMBER = re.compile(
+    r"(?m)^([ \t]*(?:- )?[ \t]*targetRevision:[ \t]+)([0-9][0-9._]*(?:[eE][-+]?[0-9]+)?)(?=[ \t]*(?:#.*)?$)"
+)
 _CHART_FOLDERS = frozenset({"templates", "charts", "crds"})
 _MAX_OTHER_FILE_BYTES = 65_536
 _VALUES_FILE = re.compile(r"values-([a-z](?:[-a-z0-9]*[a-z0-9])?)\.ya?ml")
@@ -115,7 +119,8 @@ def parse_manifests(text: str, file: str) -> Iterator[Manifest | NotTaken]:
         if not _has_argocd_object(document):
             continue
         try:
-            body = json.loads(document) if document.lstrip().startswith("{") else helm.parse_values(document)
+            is_json = document.lstrip().startswith("{")
+            body = json.loads(document) if is_json else helm.parse_values(_NUMBER.sub(r'\1"\2"', document))
         except (helm.HelmRefusal, json.JSONDecodeError) as error:
             yield NotTaken(file, line, "a document", f"is not YAML: {_first_line(str(error))}")
             continue

@@ -102,7 +102,7 @@ class RepositoryGrants:
                 remedy = f"add it to teams.{team}.repositories in the root file"
                 yield Finding(place, "WL3201", f'{shown} is not granted to team "{team}": {remedy}')
             return
-        nearest = self._find_nearest(repository_key(url))
+        nearest = self._find_nearest(repository_key(url.rstrip("/")))
         usable = [grant for grant in nearest if grant.is_for(team)]
         chart = source.get("chart")
         if not usable:
@@ -119,7 +119,7 @@ class RepositoryGrants:
         """The folders of a repository that a team may read; None if it may read the whole, or its grant is invalid."""
         if self._has_invalid_grant(team, url):
             return None
-        usable = [grant for grant in self._find_nearest(repository_key(url)) if grant.is_for(team)]
+        usable = [grant for grant in self._find_nearest(repository_key(url.rstrip("/"))) if grant.is_for(team)]
         folders = [grant.folder for grant in usable if grant.folder is not None]
         return folders if len(folders) == len(usable) else None
 

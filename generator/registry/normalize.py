@@ -27,7 +27,8 @@ def find_rewrites(layer: Layer) -> Iterator[Rewrite]:
         at: KeyPath = ("environments", name) if name else ()
         for place, source in list_source_tables(part):
             url = source.get("repoURL", "")
-            if url.endswith("/"):
+            # A chart is found at both, and an Application that exists keeps its URL.
+            if url.endswith("/") and "chart" not in source:
                 text = "the '/' at its end is left out: Argo CD would treat the URL with it as another repository"
                 yield Rewrite((*at, *place, "repoURL"), url.rstrip("/"), text)
             values = source.get("helm", {}).get("valuesObject")

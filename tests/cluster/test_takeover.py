@@ -92,14 +92,14 @@ class OldAppOfApps:
                     found[f"{kind}/{name}"] = item["metadata"]["uid"]
         return found
 
-    def wait(self, is_so: Any, seconds: float = 400) -> None:
+    def wait(self, is_so: Any, seconds: float = 240) -> None:
         until = time.monotonic() + seconds
         while True:
             items = self.clusters.items("applications.argoproj.io", "-n", NAMESPACE)
             found = {item["metadata"]["name"]: item.get("status", {}).get("sync", {}).get("status") for item in items}
             if is_so({name: state for name, state in found.items() if self.prefix in name}):
                 return
-            assert time.monotonic() < until, found
+            assert time.monotonic() < until, {name: state for name, state in found.items() if state != "Synced"}
             time.sleep(3)
 
     def dump(self) -> dict[str, Any]:

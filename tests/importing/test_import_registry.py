@@ -120,6 +120,26 @@ def test_what_the_registry_cannot_express_is_listed_with_its_file_and_reason(tmp
     assert "quote it" in reasons["Application number"]
 
 
+@pytest.mark.parametrize("written", ["1.10", "2", "1e3", "1.0  # the first", '"1.0"', "'1.0'"])
+def test_a_revision_that_looks_like_a_number_is_its_text(written: str, tmp_path: Path) -> None:
+    manifest = f"""\
+        apiVersion: argoproj.io/v1alpha1
+        kind: Application
+        metadata: {{name: web}}
+        spec:
+          project: shop
+          source:
+            repoURL: https://git.example.org/shop/web.git
+            path: deploy
+            targetRevision: {written}
+          destination: {{server: 'https://kubernetes.default.svc', namespace: shop}}
+        """
+    layouts.write(tmp_path, {"web.yaml": manifest})
+    result = imported(tmp_path / "web.yaml")
+    assert (len(result.exact), result.changed) == (1, [])
+    assert tables(result)["apps"]["web"]["targetRevision"] == written.partition(" ")[0].strip("'\"")
+
+
 def test_an_app_that_the_registry_refuses_does_not_stop_the_others(tmp_path: Path) -> None:
     secret = layouts.application("secret")
     secret["spec"]["source"]["repoURL"] = "https://user:password@git.example.org/shop/web.git"

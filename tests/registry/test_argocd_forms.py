@@ -95,12 +95,25 @@ def test_a_url_with_a_secret_or_a_way_out_is_refused(url: str) -> None:
     assert "token@" not in problems(data)[0]
 
 
-@pytest.mark.parametrize("url", ["https://charts.example.com/", "https://git.example.com/org/web.git/"])
-def test_a_slash_at_the_end_of_a_url_is_left_out_with_a_note(url: str) -> None:
+def test_a_slash_at_the_end_of_a_git_url_is_left_out_with_a_note() -> None:
+    url = "https://git.example.com/org/web.git/"
     found = read(with_url(url))
     assert found.list_effective_apps("dev")[0].repositories == [url[:-1]]
     (note,) = found.notes
     assert "apps.web.repoURL: the '/' at its end is left out" in note
+
+
+def test_a_slash_at_the_end_of_a_chart_repository_stays() -> None:
+    data = with_url("https://charts.example.com/stable/")
+    del data["apps"]["web"]["path"]
+    data["apps"]["web"] |= {"chart": "redis", "targetRevision": "1.0.0"}
+    found = read(data)
+    assert (found.list_effective_apps("dev")[0].repositories, found.notes) == (
+        ["https://charts.example.com/stable/"],
+        (),
+    )
+    data["teams"]["crew"]["repositories"] = ["https://charts.example.com/other"]
+    assert "is not granted to team" in problems(data)[0]
 
 
 def test_a_prefix_also_covers_the_repository_at_its_own_url() -> None:
