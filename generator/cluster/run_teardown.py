@@ -9,7 +9,7 @@ from typing import Any
 
 from generator.argocd.urls import is_same_repository
 from generator.charts.layout import Chart
-from generator.cluster.kubectl import Kubectl, KubernetesObject
+from generator.cluster.kubectl import Kubectl, KubectlError, KubernetesObject
 from generator.cluster.teardown import (
     APPLICATIONS,
     PROJECTS,
@@ -182,7 +182,14 @@ class TeardownRun:
 
     def _run(self, commands: Iterable[tuple[str, ...]]) -> None:
         for args in commands:
-            self._kubectl.run(*args)
+            try:
+                self._kubectl.run(*args)
+            except KubectlError as error:
+                name = self._plan.environment
+                if f"'workloads-guard-{name}'" not in error.message:
+                    raise
+                remedy = f"delete the guard: workloads guard {name} | kubectl delete -f -"
+                raise RefusedError("WL4207", error.message, remedy=remedy) from None
 
     def _wait(self, step: TeardownStep) -> None:
         until = time.monotonic() + self._seconds

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from generator.cluster import run_teardown
-from generator.cluster.kubectl import Kubectl
+from generator.cluster.kubectl import Kubectl, KubectlError
 from generator.errors import NetworkError
 from tests.workspace import REGISTRY, ROOT, Run, in_terminal
 
@@ -216,6 +216,19 @@ def test_a_step_that_does_not_end_says_why(workloads: Run, place: Path, cluster:
     done = workloads(*_RUN, "--timeout", "1", cwd=place)
     assert done.code == 6
     assert f"  ledger: cluster east is not configured; finalizers {_FINALIZER}" in done.err
+
+
+def test_a_guard_in_the_cluster_is_named(
+    workloads: Run, place: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(kubectl: Kubectl, *args: str) -> str:
+        if args[0] == "delete":
+            raise KubectlError("WL5301", "kubectl: ValidatingAdmissionPolicy 'workloads-guard-dev' denied request")
+        return cluster.run(kubectl, *args)
+
+    monkeypatch.setattr(Kubectl, "run", refuse)
+    done = workloads(*_RUN, cwd=place)
+    assert (done.code, "hint: delete the guard: workloads guard dev | kubectl delete -f -" in done.err) == (4, True)
 
 
 def test_nothing_is_deleted_without_confirmation(workloads: Run, place: Path, cluster: Cluster) -> None:
