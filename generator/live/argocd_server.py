@@ -33,7 +33,7 @@ def read_argocd_server(url: str, namespace: str, variables: Mapping[str, str], n
         raise UsageError(
             "WL1009", f"{redact_url(url)} would send the token without TLS", remedy="use an address with https://"
         )
-    base, place = url.rstrip("/"), redact_url(url)
+    base, place = url.rstrip("/"), redact_url(url).strip('"')
     # Without `fields`: what it selects from leaves out conditions, history and times.
     query = urlencode({"appNamespace": namespace})
     found = _read_json(place, fetch(f"{base}/api/v1/applications?{query}", authorization=f"Bearer {token}"))

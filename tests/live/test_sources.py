@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -141,6 +143,13 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         read_state_file(str(tmp_path / "none.json"), "argocd")
 
 
+def test_the_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = json.dumps({"kind": "List", "items": [item("web")]})
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    state = read_state_file("-", "argocd")
+    assert (state.place, [key.name for key in state.applications]) == ("the standard input", ["web"])
+
+
 # A kubeconfig
 
 
@@ -229,6 +238,25 @@ def test_an_api_server_that_does_not_answer_is_said(
         read_cluster("", "argocd")
     with pytest.raises(LocalError, match="cannot be used"):
         read_cluster("no-such-context", "argocd")
+
+
+def test_without_a_kubeconfig_the_cluster_of_this_process_is_tried(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    with pytest.raises(LocalError, match="cannot be used: Invalid kube-config file"):
+        read_cluster("", "argocd")
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    with pytest.raises(LocalError, match="cannot be used: Service token file does not exist"):
+        read_cluster("", "argocd")
+
+
+def test_without_the_extra_a_kubeconfig_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "generator.live.kubernetes_api", None)
+    with pytest.raises(LocalError) as refused:
+        LiveSources(["kubeconfig"], {}).read(registry_of(REGISTRY).environments["dev"])
+    assert "pip install 'gitops-workloads[live]'" in refused.value.remedy
 
 
 # argocd-server
