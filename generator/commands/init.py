@@ -180,7 +180,11 @@ def _ask_for_cluster(name: str, answers: Mapping[str, Any], *, asks: bool) -> st
 
 def _ask_for_missing(answers: dict[str, Any]) -> None:
     questions: dict[str, tuple[str, str | None, Callable[[str], Any]]] = {
-        "environments": ("Environments, in the order of promotion", " ".join(_DEFAULT_ENVIRONMENTS), _read_names),
+        "environments": (
+            "Environments, in the order of promotion (ENV, or ENV=CLUSTER)",
+            " ".join(_DEFAULT_ENVIRONMENTS),
+            _read_names,
+        ),
         "team": ("The first team", None, lambda text: _read_names(text, 1)[0]),
         "owners": ("Who reviews the team's changes (@org/team, or nothing)", "", str.split),
         "repositories": ("The repositories that the team may deploy (a prefix ends with /)", "", str.split),
