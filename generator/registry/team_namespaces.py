@@ -68,6 +68,21 @@ def _find_settings(
             yield namespace, settings
 
 
+def describe_settings(settings: NamespaceSettings) -> Iterator[str]:
+    """Describe what a namespace gets, a line for each kind of object."""
+    if settings.quota:
+        yield "quota: " + ", ".join(f"{name} {amount}" for name, amount in settings.quota.items())
+    if settings.limits:
+        yield "limits: " + ", ".join(item.type for item in settings.limits)
+    for role, groups in sorted((settings.access or {}).items()):
+        if groups:
+            yield f"{role}: {', '.join(groups)}"
+    if settings.network_policy not in (None, "none"):
+        yield f"network policy: {settings.network_policy}"
+    if settings.namespace_labels:
+        yield "labels: " + ", ".join(f"{key}={value}" for key, value in settings.namespace_labels.items())
+
+
 def validate_team_namespaces(builder: RegistryBuilder) -> None:
     """Report settings that are not valid, or that differ between environments which share a namespace."""
     settings = builder.settings

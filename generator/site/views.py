@@ -23,6 +23,7 @@ from generator.registry.effective import EffectiveApp
 from generator.registry.interpolation import Interpolation
 from generator.registry.model import Freeze
 from generator.registry.registry import Environment, Registry
+from generator.registry.team_namespaces import describe_settings, list_team_namespaces
 from generator.site.links import SiteLinks
 
 #: The label of each cell state; a cell has the first state that applies.
@@ -119,12 +120,16 @@ class AppView:
 
 @dataclass(frozen=True)
 class EnvironmentView:
-    """One environment; `active_freeze` is the freeze that is in force."""
+    """One environment; `active_freeze` is the freeze that is in force.
+
+    `namespaces` are those that its chart gives a quota, limits, access or a network policy, each in words.
+    """
 
     environment: Environment
     promotes_to: tuple[str, ...]
     active_freeze: Freeze | None
     cells: tuple[tuple[AppView, Cell], ...]
+    namespaces: Mapping[str, list[str]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -344,7 +349,9 @@ def _build_environment_view(
     active = next((freeze for freeze in freezes if freeze.from_ <= moment < freeze.until), None)
     above = tuple(other for other, env in environments.items() if name in env.promotes_from)
     cells = tuple((app, app.cells[column]) for app in apps if app.cells[column].exact)
-    return EnvironmentView(environments[name], above, active, cells)
+    namespaces = list_team_namespaces(editable.registry).get(name, {})
+    described = {namespace: list(describe_settings(settings)) for namespace, settings in namespaces.items()}
+    return EnvironmentView(environments[name], above, active, cells, described)
 
 
 def measure_delivery(registry: Registry, history: History, until: datetime) -> Delivery:

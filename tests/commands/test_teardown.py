@@ -231,6 +231,19 @@ def test_a_guard_in_the_cluster_is_named(
     assert (done.code, "hint: delete the guard: workloads guard dev | kubectl delete -f -" in done.err) == (4, True)
 
 
+def test_the_application_of_the_namespaces_is_deleted_without_them(workloads: Run, place: Path) -> None:
+    text = REGISTRY.replace("[teams.payments]", "[teams.payments]\nquota = { pods = 9 }")
+    (place / "apps.toml").write_text(text)
+    done = workloads("teardown", "dev", cwd=place)
+    name = "dev-applications-team-namespaces"
+    applications, projects = (
+        next(line for line in done.out.splitlines() if f"delete {kind}.argoproj.io" in line)
+        for kind in ("applications", "appprojects")
+    )
+    assert f"dev-applications {name} " in applications
+    assert f" {name} " in projects
+
+
 def test_nothing_is_deleted_without_confirmation(workloads: Run, place: Path, cluster: Cluster) -> None:
     done = workloads("teardown", "dev", "--run", cwd=place)
     assert (done.code, done.last) == (5, "nothing was deleted")

@@ -13,6 +13,7 @@ from generator.promotion.history import History, HoldChange, RevisionChange
 from generator.site.links import SiteLinks
 from generator.site.pages import page_path, render_pages
 from generator.site.views import ATTENTION_STATES, CELL_STATES, DELIVERY_WEEKS, Site, build_site, list_events
+from tests.charts.rendered import DATA
 from tests.registry.writer import toml
 from tests.site.sample import MOMENT, book_of, sample
 
@@ -176,10 +177,20 @@ def test_the_page_of_an_environment_shows_its_facts(files: dict[str, bytes]) -> 
     assert "Facts domainstage.example.com regioneu-1 Policy" in text
 
 
+def test_the_page_of_an_environment_shows_what_its_namespaces_get() -> None:
+    text = (DATA / "golden" / "team-namespaces" / "apps.toml").read_text()
+    files = render_pages(build_site(book_of(text), History(), MOMENT, AppRemotes(), SiteLinks()))
+    shown = " ".join(page(files, "environments/prod.html").text.split())
+    assert "Namespaces billing" in shown
+    for words in ("pods 100", "view: payments-readers, payments-developers", "network policy: deny-all"):
+        assert words in shown
+
+
 def test_an_environment_without_facts_has_no_such_section() -> None:
     text = "version = 1\n[environments.dev]\n"
     files = render_pages(build_site(book_of(text), History(), MOMENT, AppRemotes(), SiteLinks()))
     assert "Facts" not in page(files, "environments/dev.html").text
+    assert "Namespaces" not in page(files, "environments/dev.html").text
 
 
 def test_the_page_of_an_app_shows_what_is_filled_in_in_each_environment(files: dict[str, bytes]) -> None:
