@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -73,8 +74,8 @@ class NewRegistry:
 class EnvironmentSettings(NamedTuple):
     """What the apps of an environment share.
 
-    `destination` is the key of its cluster in the registry, and the value. `instance` names its Argo CD after the
-    namespace, "" where that is the usual one.
+    `destination` is the key of its cluster in the registry, and the value. `instance` names its Argo CD if that is in
+    another namespace than the usual one; it is "" otherwise.
     """
 
     destination: tuple[str, str]
@@ -133,6 +134,7 @@ def build_tables(
         name: registry.settings.get(name) or _settings_of(env, keys[name], argocd["namespace"])
         for name, env in environments.items()
     }
+    settings = _separate_instances(settings, environments)
     tables = _group_by_app(environments, keys, settings)
     if options.own_projects:
         _give_own_projects(tables)
@@ -141,7 +143,8 @@ def build_tables(
         argocd["existingProjects"] = elsewhere
     complete = {app: list(by_env.values()) for app, by_env in tables.items()}
     teams = {app: _choose_team(app, options, proposed) for app, proposed in registry.propose_teams(complete).items()}
-    grants = grant_what_apps_use(teams, complete, {argocd["namespace"], *(one.instance for one in settings.values())})
+    reserved = {argocd["namespace"], *(env.argocd_namespace for env in environments.values())}
+    grants = grant_what_apps_use(teams, complete, reserved)
     projects = {table["project"] for found in complete.values() for table in found} - {*registry.projects}
 
     extended = registry.extend_apps(tables, settings)
@@ -156,7 +159,9 @@ def build_tables(
         defaults,
         {
             "argocd.instances": {
-                one.instance: {"namespace": one.instance} for one in new_settings.values() if one.instance
+                one.instance: {"namespace": environments[name].argocd_namespace}
+                for name, one in new_settings.items()
+                if one.instance
             },
             **registry.share_grants(grants),
             "environments": {name: _environment_table(one, facts.get(name, {})) for name, one in new_settings.items()},
@@ -180,6 +185,15 @@ def _settings_of(env: ImportedEnvironment, keys: Mapping[str, str], usual_namesp
     pairs = (_destination(app.translated.fields) for app in env.applications.values())
     destination = most_frequent(pairs) or ("server", IN_CLUSTER_SERVER)
     return EnvironmentSettings(destination, _common_labels(env), find_name_suffix(keys), bool(env.projects), instance)
+
+
+def _separate_instances(
+    settings: Mapping[str, EnvironmentSettings], environments: Mapping[str, ImportedEnvironment]
+) -> dict[str, EnvironmentSettings]:
+    """The settings with an Argo CD for each environment where two would have Applications of one name in it."""
+    names = Counter((settings[env].instance, app) for env, one in environments.items() for app in one.applications)
+    shared = {instance for (instance, _), count in names.items() if instance and count > 1}
+    return {env: one._replace(instance=env) if one.instance in shared else one for env, one in settings.items()}
 
 
 def _without_implied_fields(tables: AppTables, settings: Mapping[str, EnvironmentSettings]) -> AppTables:

@@ -122,7 +122,9 @@ def parse_manifests(text: str, file: str) -> Iterator[Manifest | NotTaken]:
             is_json = document.lstrip().startswith("{")
             body = json.loads(document) if is_json else helm.parse_values(_NUMBER.sub(r'\1"\2"', document))
         except (helm.HelmRefusal, json.JSONDecodeError) as error:
-            yield NotTaken(file, line, "a document", f"is not YAML: {_first_line(str(error))}")
+            template = "is a template ({{ … }}): import what it renders"
+            reason = template if "{{" in document else f"is not YAML: {_first_line(str(error))}"
+            yield NotTaken(file, line, "a document", reason)
             continue
         if isinstance(body, dict):
             yield from _list_objects(body, file, line)

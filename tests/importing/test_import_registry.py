@@ -198,6 +198,13 @@ def test_files_that_are_no_manifests_are_listed_or_left_alone(text: str, tmp_pat
     assert len(imported(tmp_path).exact) == 1
 
 
+def test_a_template_without_a_chart_is_called_one(tmp_path: Path) -> None:
+    template = "{{- range .Values.apps }}\nkind: Application\napiVersion: argoproj.io/v1alpha1\n{{- end }}\n"
+    layouts.write(tmp_path, {"odd.yaml": template, "web.json": json.dumps(layouts.application("web"))})
+    (refused,) = imported(tmp_path).not_taken
+    assert refused.reason == "is a template ({{ … }}): import what it renders"
+
+
 _NAMES = st.sampled_from(["web", "cart", "tax-calc", "a1"])
 _POLICIES = st.fixed_dictionaries(
     {},
@@ -298,6 +305,18 @@ def test_each_environment_may_have_an_argocd_of_its_own(tmp_path: Path) -> None:
     assert (len(result.exact), result.changed) == (4, [])
     assert tables(result)["argocd"]["instances"] == {"gitops-prod": {"namespace": "gitops-prod"}}
     assert [each.what for each in result.not_taken] == ["Application stray"]
+
+
+def test_environments_with_applications_of_one_name_do_not_share_an_argocd(tmp_path: Path) -> None:
+    sources = []
+    for env, namespace in {"dev": "argocd", "test": "argocd", "live": "gitops", "live-eu": "gitops"}.items():
+        app = layouts.application("web")
+        app["metadata"]["namespace"] = namespace
+        (tmp_path / f"{env}.json").write_text(json.dumps(app))
+        sources.append((env, tmp_path / f"{env}.json"))
+    result = import_registry(sources, ReadOptions(), OPTIONS)
+    assert (len(result.exact), result.changed, result.not_taken) == (4, [], [])
+    assert tables(result)["argocd"]["instances"].keys() == {"live", "live-eu"}
 
 
 def test_a_namespace_may_begin_with_a_digit(tmp_path: Path) -> None:
