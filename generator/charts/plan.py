@@ -364,7 +364,8 @@ def _app_values(
     else:
         values[form] = {**fields[form], "drySource": _write_nulls_as_text(fields[form]["drySource"])}
     if own_sync_policy:
-        values["syncPolicy"] = fields["syncPolicy"]
+        # Argo CD drops an empty list from the live Application, which then would stay out of sync.
+        values["syncPolicy"] = {key: value for key, value in fields["syncPolicy"].items() if value != []}
     values.update({key: fields[key] for key in _OPTIONAL_FIELDS if fields.get(key) not in (None, [], {})})
     if writes_sync_options and SYNC_OPTIONS_ANNOTATION in values.get("annotations", {}):
         values["annotations"] = {

@@ -40,7 +40,7 @@ def render_app_suite(env: EnvironmentPlan, app: AppPlan) -> str:
         _assert_given("metadata.annotations", annotations),
         _assert_equal("metadata.finalizers", [app.finalizer]) if app.finalizer != NO_FINALIZER else "",
         _assert_source(app),
-        _assert_given("spec.syncPolicy", values["syncPolicy"]) if app.own_sync_policy else _assert_usual_policy(),
+        _assert_own_policy(values["syncPolicy"]) if app.own_sync_policy else _assert_usual_policy(),
         *(_assert_given(f"spec.{field}", values[field]) for field in _SPEC_FIELDS if field in values),
         _assert_equal("spec.destination", {**values.get("destination", env.destination), "namespace": app.namespace}),
         _assert_equal("spec.project", app.project),
@@ -193,6 +193,10 @@ def _assert_equal(path: str, value: Any) -> str:
 def _assert_given(path: str, value: Any) -> str:
     """Assert a value that the registry gives as it is."""
     return _assert_equal(path, _as_read_by_unittest(value))
+
+
+def _assert_own_policy(policy: Mapping[str, Any]) -> str:
+    return _assert_given("spec.syncPolicy", policy) if policy else _assert_absent("spec.syncPolicy")
 
 
 @functools.cache

@@ -47,6 +47,13 @@ def test_an_app_says_only_what_the_registry_says() -> None:
     assert not app.own_sync_policy
 
 
+def test_empty_sync_options_are_left_out_as_argo_cd_does() -> None:
+    by_hand = "syncPolicy = { automated = false, syncOptions = [] }"
+    found = _dev(_app("a", by_hand) + _app("b", "syncPolicy = { syncOptions = [] }"), apps='"a", "b"')
+    assert "syncPolicy" not in found["Application a"]["spec"]
+    assert found["Application b"]["spec"]["syncPolicy"] == {"automated": {"prune": True}}
+
+
 def test_an_environment_without_a_server_is_argo_cds_own_cluster() -> None:
     assert _environment(_plan("[environments.dev]"), "dev").destination == {"server": "https://kubernetes.default.svc"}
 
