@@ -47,8 +47,11 @@ def fetch(
     authorization: str = "",
     data: bytes | None = None,
     sleep: Callable[[float], None] = time.sleep,
+    max_bytes: int | None = None,
 ) -> Response:
     """Request `url`, and follow redirects. `authorization` is sent to the host and port of `url` only.
+
+    An answer of more than `max_bytes`, 64 MiB by default, is refused.
 
     Returns the answer whatever its status. Raises NetworkError if the server cannot be reached, answers too slowly or
     too much, or redirects to an address that is not allowed.
@@ -56,7 +59,7 @@ def fetch(
     origin, current = _origin(url), url
     for _ in range(_MAX_REDIRECTS + 1):
         own = {"Authorization": authorization} if authorization and _origin(current) == origin else {}
-        response = _request_with_retries(current, {**(headers or {}), **own}, data, sleep)
+        response = _request_with_retries(current, {**(headers or {}), **own}, data, sleep, max_bytes or _MAX_BYTES)
         if response.status not in _REDIRECTS:
             return response
         target = urljoin(current, response.headers.get("Location", ""))
@@ -74,12 +77,12 @@ def _origin(url: str) -> tuple[str, str, int | None]:
 
 
 def _request_with_retries(
-    url: str, headers: Mapping[str, str], data: bytes | None, sleep: Callable[[float], None]
+    url: str, headers: Mapping[str, str], data: bytes | None, sleep: Callable[[float], None], max_bytes: int
 ) -> Response:
     for attempt in range(1, _ATTEMPTS + 1):
         last, pause = attempt == _ATTEMPTS, float(2 ** (attempt - 1))
         try:
-            response = _request(url, headers, data)
+            response = _request(url, headers, data, max_bytes)
             if last or response.status not in _WORTH_ANOTHER_ATTEMPT:
                 return response
             wanted = response.headers.get("Retry-After", "")
@@ -93,7 +96,7 @@ def _request_with_retries(
     raise AssertionError("the last attempt returns or raises")
 
 
-def _request(url: str, headers: Mapping[str, str], data: bytes | None) -> Response:
+def _request(url: str, headers: Mapping[str, str], data: bytes | None, max_bytes: int) -> Response:
     request = urllib.request.Request(url, data, {"User-Agent": f"workloads/{__version__}", **headers})  # noqa: S310
     opener = urllib.request.build_opener(_NoRedirects)
     try:
@@ -101,19 +104,19 @@ def _request(url: str, headers: Mapping[str, str], data: bytes | None) -> Respon
     except HTTPError as error:
         answer = error
     with answer:
-        body = _read_body(url, answer.read)
+        body = _read_body(url, answer.read, max_bytes)
     length = answer.headers.get("Content-Length", "")
     if length.isdecimal() and len(body) < int(length):
         raise ConnectionError("the response is incomplete")
     return Response(url, answer.status, answer.headers, body)
 
 
-def _read_body(url: str, read: Callable[[int], bytes]) -> bytes:
+def _read_body(url: str, read: Callable[[int], bytes], max_bytes: int) -> bytes:
     body, deadline = bytearray(), time.monotonic() + _DEADLINE_SECONDS
     while chunk := read(_CHUNK):
         body += chunk
-        if len(body) > _MAX_BYTES:
-            raise NetworkError("WL5201", f"{redact_url(url)} sends more than {_MAX_BYTES // 2**20} MiB")
+        if len(body) > max_bytes:
+            raise NetworkError("WL5201", f"{redact_url(url)} sends more than {max_bytes // 2**20} MiB")
         if time.monotonic() > deadline:
             raise TimeoutError(f"no complete answer within {_DEADLINE_SECONDS:.0f} seconds")
     return bytes(body)

@@ -13,6 +13,8 @@ from generator.errors import NetworkError, UsageError
 from generator.live.applications import LiveState
 
 TOKEN_VARIABLE = "ARGOCD_AUTH_TOKEN"  # noqa: S105 - the name of the variable
+#: An Application has about 9 kB, and the API has no pages.
+_MAX_BYTES = 1024 * 1024 * 1024
 _REMEDIES = {
     401: f"set {TOKEN_VARIABLE} to a token that is valid: argocd account generate-token",
     403: "allow the account to read: p, ACCOUNT, applications, get, */*, allow",
@@ -36,7 +38,8 @@ def read_argocd_server(url: str, namespace: str, variables: Mapping[str, str], n
     base, place = url.rstrip("/"), redact_url(url).strip('"')
     # Without `fields`: what it selects from leaves out conditions, history and times.
     query = urlencode({"appNamespace": namespace})
-    found = _read_json(place, fetch(f"{base}/api/v1/applications?{query}", authorization=f"Bearer {token}"))
+    listed = fetch(f"{base}/api/v1/applications?{query}", authorization=f"Bearer {token}", max_bytes=_MAX_BYTES)
+    found = _read_json(place, listed)
     # The list leaves out, without a word, what the account may not read.
     allowed = fetch(f"{base}/api/v1/account/can-i/applications/get/*/*", authorization=f"Bearer {token}")
     sees_all = allowed.status == 200 and _read_json(place, allowed).get("value") == "yes"
