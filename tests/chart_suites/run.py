@@ -87,7 +87,6 @@ def _put(values: dict[str, Any], steps: list[str], value: Any) -> None:
 
 def _render(chart: Path, templates: list[str], values: dict[str, Any]) -> list[Any]:
     with helm_python.Chart.load_archive(_pack(chart, templates)) as loaded:
-        loaded.validate_schema(values)
         texts = loaded.render(values, name="RELEASE-NAME", namespace="NAMESPACE")
     parts = (part for text in texts.values() for part in _SEPARATOR.split(text))
     return [document for part in parts if (document := yaml.load(part))]
