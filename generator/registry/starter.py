@@ -55,7 +55,9 @@ class StarterRequest:
 
 def build_starter_files(request: StarterRequest) -> dict[str, bytes]:
     """The files of a first registry by name, apps.toml first. Raises UsageError for an option that is not valid."""
-    files = {REGISTRY_NAME: _format_registry(request).encode(errors="surrogateescape")}
+    text = _format_registry(request)
+    # Names with bytes that are not UTF-8 are refused as names.
+    files = {REGISTRY_NAME: text.encode(errors="replace")}
     try:
         editable = read_editable_registry(MemoryFiles(files), REGISTRY_NAME)
     except RegistryError as error:

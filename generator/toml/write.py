@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from generator.errors import UsageError
 from generator.toml.document import KeyPath, format_key_path
 from generator.toml.limits import MAX_KEY_PARTS
 
@@ -26,7 +27,9 @@ class Lines(list[Any]):
 
 
 def quote_toml_string(value: str) -> str:
-    """Quote `value` as a TOML basic string."""
+    """Quote `value` as a TOML basic string. Raises UsageError if it has bytes that are not UTF-8."""
+    if any("\ud800" <= c <= "\udfff" for c in value):
+        raise UsageError("WL1004", f"{value!a} is not valid UTF-8", remedy="write it in UTF-8")
     return '"' + "".join(_ESCAPES.get(c) or (c if c.isprintable() else f"\\U{ord(c):08x}") for c in value) + '"'
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.forges.server import TOKEN, serving
+from tests.git.remotes import git
 from tests.workspace import Run, in_terminal, untouched
 
 _FLAGS = ("--team", "payments", "--owner", "@acme/payments", "--repository", "https://git.example.org/acme/")
@@ -183,3 +185,37 @@ def test_a_terminal_asks(clone: Path) -> None:
     text = (clone / "apps.toml").read_text()
     assert "[environments.live]" in text
     assert 'namespaces = ["billing"]' in text
+
+
+@pytest.mark.parametrize(
+    ("forge", "api", "ci"),
+    [
+        ("github", "GITHUB_API_URL", ".github/workflows/workloads-check.yml"),
+        ("gitlab", "CI_SERVER_URL", ".gitlab-ci.yml"),
+    ],
+)
+@pytest.mark.parametrize("target", ["self-managed", "eks-capability"])
+def test_the_second_app_is_a_pull_request(
+    workloads: Run, clone: Path, monkeypatch: pytest.MonkeyPatch, forge: str, api: str, ci: str, target: str
+) -> None:
+    url = f"https://{forge}.example.com/acme/workloads.git"
+    git(clone, "config", f"url.{clone.parent}/remote.git.insteadOf", url)
+    git(clone, "remote", "set-url", "origin", url)
+    new = ("--team", "payments", "--path", "chart", "--no-verify-remote", "--repository")
+    with serving(forge) as server:
+        monkeypatch.setenv(api, server.url)
+        monkeypatch.setenv(f"{forge.upper()}_TOKEN", TOKEN)
+        options = ("--target", target, "--env", "dev=dev-eu", "--env", "prod=prod-eu", "--namespace", "billing")
+        assert workloads("init", *_FLAGS, *options, cwd=clone).code == 0
+        assert (clone / ci).is_file()
+        assert workloads("add", "billing", *new, "https://git.example.org/acme/billing.git", cwd=clone).code == 0
+        git(clone, "add", "--all")
+        git(clone, "commit", "--quiet", "-m", "First registry")
+        git(clone, "push", "--quiet", "--set-upstream", "origin", "HEAD:main")
+        done = workloads(
+            "add", "web", *new, "https://git.example.org/acme/web.git", "--grant", "--pull-request", cwd=clone
+        )
+        assert done.code == 0, done.err
+        assert [request["title"] for request in server.requests] == ["add web: dev"]
+        assert server.wrong == []
+    assert workloads("bootstrap", "dev", "--for", "manifest", "--no-prune", cwd=clone).code == 0

@@ -336,6 +336,14 @@ def test_a_new_team_or_environment_needs_a_valid_name(cart: World, more: tuple[s
     assert "is not a name: use lower-case letters" in said
 
 
+@pytest.mark.parametrize("option", ["--team", "--repository", "--path", "--revision", "--namespace", "--project"])
+def test_bytes_that_are_not_utf_8_are_refused(cart: World, option: str) -> None:
+    given = {"--team": "shop", "--repository": f"{cart.git_url}/cart.git", "--path": "chart", option: "a\udcff"}
+    options = [part for pair in given.items() for part in pair]
+    done = cart.run("add", "cart", "--no-verify-remote", "--grant", *options)
+    assert (done.code, "Traceback" in done.err) == (2, False), done.err
+
+
 def test_an_invalid_registry_is_reported_with_its_lines(cart: World) -> None:
     (cart.checkout / "apps.toml").write_text(cart.text.replace('"web", "cart"]', '"web", "Cart"]'))
     cart.commit("broken")
