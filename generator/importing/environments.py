@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -51,10 +51,23 @@ def name_environments(units: Sequence[tuple[str, Unit]]) -> list[str]:
     """Name the environment of each unit, given with the name that the user chose for its source or "".
 
     Without such a name it is that of the unit's values file, else the first folder in which units with the same
-    Applications differ; "main" if they do not.
+    Applications differ; "main" if they do not. Where few folders of that level share an Application with another one,
+    they do not stand for environments: only those few are kept apart.
     """
-    level = _find_distinguishing_level([unit for chosen, unit in units if not chosen and not unit.values_name])
-    return [chosen or unit.values_name or _name_at(unit, level) for chosen, unit in units]
+    unnamed = [unit for chosen, unit in units if not chosen and not unit.values_name]
+    level = _find_distinguishing_level(unnamed)
+    folders: dict[str, set[str]] = defaultdict(set)
+    for unit in unnamed:
+        folders[_name_at(unit, level)].update(app.name for app in _apps(unit))
+    counts = Counter(app for apps in folders.values() for app in apps)
+    sharing = {name for name, apps in folders.items() if any(counts[app] > 1 for app in apps)}
+    kept = folders.keys() if 2 * len(sharing) >= len(folders) else sharing
+
+    def choose_name(unit: Unit) -> str:
+        name = _name_at(unit, level)
+        return name if name in kept else ONLY_ENVIRONMENT
+
+    return [chosen or unit.values_name or choose_name(unit) for chosen, unit in units]
 
 
 def _find_distinguishing_level(units: Sequence[Unit]) -> int | None:

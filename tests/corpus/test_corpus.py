@@ -52,6 +52,10 @@ _SOURCES = [
     Source("ADORSYS-GIS+fineract-gitops", "", 28),
     Source("mitchross+talos-argocd-proxmox", "", 17),
     Source("tmax-cloud+argocd-installer", "", 5),
+    Source("operate-first+argocd-apps", "", 91),
+    Source("edgelevel+gitops-k8s", "", 13),
+    Source("codefresh-contrib+gitops-certification-examples", "", 6),
+    Source("rht-labs+ubiquitous-journey", "", 2),
 ]
 
 

@@ -307,6 +307,15 @@ def test_each_environment_may_have_an_argocd_of_its_own(tmp_path: Path) -> None:
     assert [each.what for each in result.not_taken] == ["Application stray"]
 
 
+def test_folders_that_share_nothing_are_no_environments(tmp_path: Path) -> None:
+    for folder in ("redis", "vault", "kafka", "minio", "loki", "old-loki"):
+        (tmp_path / folder).mkdir()
+        app = layouts.application(folder.removeprefix("old-"))
+        (tmp_path / folder / "app.json").write_text(json.dumps(app))
+    listed = {env: table["apps"] for env, table in tables(imported(tmp_path))["environments"].items()}
+    assert listed == {"main": ["kafka", "minio", "redis", "vault"], "loki": ["loki"], "old-loki": ["loki"]}
+
+
 def test_environments_with_applications_of_one_name_do_not_share_an_argocd(tmp_path: Path) -> None:
     sources = []
     for env, namespace in {"dev": "argocd", "test": "argocd", "live": "gitops", "live-eu": "gitops"}.items():
