@@ -344,7 +344,7 @@ class LiveRegistry:
 
     def set_pod_statuses(self) -> None:
         """Set the status of every pod, as a kubelet would: Healthy where `pod_health` does not name the namespace."""
-        if not any(app["path"] == "pod" for app in self.tables["apps"].values()):
+        if not any(app.get("path") == "pod" for app in self.tables["apps"].values()):
             return
         for item in self._clusters.items("pods", "-A"):
             namespace, name = item["metadata"]["namespace"], item["metadata"]["name"]

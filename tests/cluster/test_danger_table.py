@@ -158,3 +158,17 @@ def test_automation_and_branches_act_by_themselves(start_live: StartLive) -> Non
     before = live.objects()
     live.commit_to_apps("chart/templates/settings.yaml", "revision: ", "revision: 9-")
     live.wait_until(lambda: live.objects() != before)
+
+
+def test_a_second_source_beside_the_first_deletes_nothing(start_live: StartLive) -> None:
+    player, app = _start(start_live)
+    live, before = player.live, player.live.workload(app)
+    table = live.tables["apps"][app]
+    first = {key: table.pop(key) for key in ("repoURL", "path", "targetRevision")}
+    table["sources"] = [first, {**first, "path": "other-chart"}]
+    assert not [d for env in live.diff()["environments"] for each in env["changes"] for d in each["dangers"]]
+    live.publish()
+    live.settle()
+    after = live.workload(app)
+    assert before.items() <= after.items()
+    assert after.keys() - before.keys() == {f"{app}-flags"}
