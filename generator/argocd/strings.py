@@ -98,8 +98,10 @@ def string_validator(find_problem: Callable[[str], str | None]) -> AfterValidato
 
 def matching(pattern: str, problem: str) -> AfterValidator:
     """Build a validator of strings that match a whole pattern; `problem` follows the value in the message."""
-    compiled = re.compile(pattern)
-    return string_validator(lambda value: None if compiled.fullmatch(value) else f"{quoted_excerpt(value)} {problem}")
+    # Most commands use few of these patterns: `re` compiles each when it is first used, and keeps it.
+    return string_validator(
+        lambda value: None if re.fullmatch(pattern, value) else f"{quoted_excerpt(value)} {problem}"
+    )
 
 
 def quoted_excerpt(value: str, limit: int = 60) -> str:

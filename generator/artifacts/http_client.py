@@ -1,44 +1,26 @@
 """Read documents over HTTP: with time-outs, retries and bounds, and with credentials for one host only.
 
-This is `urllib` of the standard library. It trusts the certificates of the system and obeys the proxy variables. The
-client library for OCI registries, oras, has no time-outs, waits for minutes between its attempts, and depends on a JSON
-Schema validator; two GET requests need none of that.
+The client library for OCI registries, oras, has no time-outs, waits for minutes between its attempts, and depends on a
+JSON Schema validator; two GET requests need none of that.
 """
 
 from __future__ import annotations
 
 import time
-import urllib.request
 from collections.abc import Callable, Mapping
-from email.message import Message
-from http.client import HTTPException
-from typing import NamedTuple
-from urllib.error import HTTPError, URLError
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from generator import __version__
 from generator.argocd.urls import redact_url
 from generator.errors import NetworkError
 
-_TIMEOUT_SECONDS, _DEADLINE_SECONDS = 20.0, 60.0
+if TYPE_CHECKING:
+    from generator.artifacts.http_request import Response
+
 _ATTEMPTS, _MAX_REDIRECTS, _MAX_PAUSE_SECONDS = 3, 5, 30.0
-_MAX_BYTES, _CHUNK = 64 * 1024 * 1024, 256 * 1024
+_MAX_BYTES = 64 * 1024 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _WORTH_ANOTHER_ATTEMPT = frozenset({429, 500, 502, 503, 504})
-
-
-class Response(NamedTuple):
-    """The answer of a server: of the last address, if it redirected."""
-
-    url: str
-    status: int
-    headers: Message
-    body: bytes
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: object) -> None:
-        """Leave each redirect to `fetch`, which decides where credentials may go."""
 
 
 def fetch(
@@ -79,44 +61,20 @@ def _origin(url: str) -> tuple[str, str, int | None]:
 def _request_with_retries(
     url: str, headers: Mapping[str, str], data: bytes | None, sleep: Callable[[float], None], max_bytes: int
 ) -> Response:
+    # What speaks HTTP takes a tenth of the start of a command, and few commands need it.
+    from generator.artifacts.http_request import ConnectionFailedError, send_request
+
     for attempt in range(1, _ATTEMPTS + 1):
         last, pause = attempt == _ATTEMPTS, float(2 ** (attempt - 1))
         try:
-            response = _request(url, headers, data, max_bytes)
+            response = send_request(url, headers, data, max_bytes)
             if last or response.status not in _WORTH_ANOTHER_ATTEMPT:
                 return response
             wanted = response.headers.get("Retry-After", "")
             pause = min(float(wanted), _MAX_PAUSE_SECONDS) if wanted.isdecimal() else pause
-        except (OSError, HTTPException) as error:
+        except ConnectionFailedError as error:
             if last:
-                reason = str(error.reason if isinstance(error, URLError) else error) or type(error).__name__
                 remedy = "check the address and the connection"
-                raise NetworkError("WL5201", f"{redact_url(url)} cannot be reached: {reason}", remedy=remedy) from None
+                raise NetworkError("WL5201", f"{redact_url(url)} cannot be reached: {error}", remedy=remedy) from None
         sleep(pause)
     raise AssertionError("the last attempt returns or raises")
-
-
-def _request(url: str, headers: Mapping[str, str], data: bytes | None, max_bytes: int) -> Response:
-    request = urllib.request.Request(url, data, {"User-Agent": f"workloads/{__version__}", **headers})  # noqa: S310
-    opener = urllib.request.build_opener(_NoRedirects)
-    try:
-        answer = opener.open(request, timeout=_TIMEOUT_SECONDS)
-    except HTTPError as error:
-        answer = error
-    with answer:
-        body = _read_body(url, answer.read, max_bytes)
-    length = answer.headers.get("Content-Length", "")
-    if length.isdecimal() and len(body) < int(length):
-        raise ConnectionError("the response is incomplete")
-    return Response(url, answer.status, answer.headers, body)
-
-
-def _read_body(url: str, read: Callable[[int], bytes], max_bytes: int) -> bytes:
-    body, deadline = bytearray(), time.monotonic() + _DEADLINE_SECONDS
-    while chunk := read(_CHUNK):
-        body += chunk
-        if len(body) > max_bytes:
-            raise NetworkError("WL5201", f"{redact_url(url)} sends more than {max_bytes // 2**20} MiB")
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"no complete answer within {_DEADLINE_SECONDS:.0f} seconds")
-    return bytes(body)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from generator.argocd.strings import quoted_excerpt
 from generator.artifacts.credentials import Credentials, find_registry_credentials
-from generator.artifacts.http_client import Response, fetch
+from generator.artifacts.http_client import fetch
 from generator.errors import NetworkError
+
+if TYPE_CHECKING:
+    from generator.artifacts.http_request import Response
 
 _MAX_PAGES, _PAGE_SIZE = 200, 1000
 _ACCEPTED = (

@@ -9,7 +9,6 @@ ruamel.yaml and with the Go parser inside Helm.
 from __future__ import annotations
 
 import functools
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -162,31 +161,13 @@ def load(text: str) -> Any:
 
 def load_all(text: str) -> list[Any]:
     """Parse a YAML stream, and return every document that is not empty. Raises `YamlError`."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
+    # ruamel.yaml takes long to load, and few commands read YAML.
+    from generator.charts.yaml_reader import read_documents
 
-    reader = YAML(typ="safe", pure=True)
-    reader.Constructor = _create_constructor()
     try:
-        return [document for document in reader.load_all(text) if document is not None]
-    except (YAMLError, ValueError, TypeError) as error:
+        return read_documents(text)
+    except ValueError as error:
         raise YamlError(str(error)) from error
-
-
-@functools.cache
-def _create_constructor() -> Any:
-    """Create ruamel.yaml's constructor, with scalars that Helm's writer leaves unquoted read as strings."""
-    from ruamel.yaml.constructor import SafeConstructor
-
-    class Constructor(SafeConstructor):
-        def construct_yaml_float(self, node: Any) -> Any:
-            value = super().construct_yaml_float(node)
-            return node.value if math.isinf(value) and "inf" not in node.value.lower() else value
-
-    Constructor.add_constructor("tag:yaml.org,2002:float", Constructor.construct_yaml_float)
-    for tag in ("value", "merge"):
-        Constructor.add_constructor(f"tag:yaml.org,2002:{tag}", Constructor.construct_yaml_str)
-    return Constructor
 
 
 class YamlError(Exception):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,14 +13,15 @@ from generator import console
 from generator.artifacts.artifact_versions import AppRemotes
 from generator.commands.options import current_time
 from generator.errors import UsageError
-from generator.live.registry_state import LiveRegistry
-from generator.live.sources import LiveSources
 from generator.promotion.policy import PolicyInputs
 from generator.promotion.times import parse_duration_seconds
 from generator.promotion.trailers import PolicyOverride
 from generator.publishing.comparison_base import find_registry_branch
 from generator.registry.model import Workloads
 from generator.working_registry import WorkingRegistry
+
+if TYPE_CHECKING:
+    from generator.live.registry_state import LiveRegistry
 
 _REMOTES, _LIVE = f"{__name__}.remotes", f"{__name__}.live"
 _LIVE_VARIABLE, _MAX_AGE_VARIABLE, _MAX_AGE = "WORKLOADS_LIVE", "WORKLOADS_LIVE_MAX_AGE", "30m"
@@ -52,10 +53,16 @@ def open_live(working: WorkingRegistry, flags: dict[str, Any], *, again: bool = 
         sources = flags.get("live_sources") or os.environ.get(_LIVE_VARIABLE, "").split()
         text = flags.get("live_max_age") or os.environ.get(_MAX_AGE_VARIABLE) or _MAX_AGE
         max_age = parse_duration_option("--live-max-age", text)
-        live = LiveRegistry(LiveSources(sources, os.environ), open_remotes(working), max_age)
-        opened[_LIVE] = live if sources else None
+        opened[_LIVE] = _open_sources(sources, open_remotes(working), max_age) if sources else None
     found: LiveRegistry | None = opened[_LIVE]
     return found
+
+
+def _open_sources(texts: Sequence[str], remotes: AppRemotes, max_age: timedelta) -> LiveRegistry:
+    # What reads live state takes a tenth of the start of a command, and most runs read none.
+    from generator.live import registry_state, sources
+
+    return registry_state.LiveRegistry(sources.LiveSources(texts, os.environ), remotes, max_age)
 
 
 def parse_duration_option(option: str, text: str) -> timedelta:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,8 +11,6 @@ from generator import console
 from generator.commands.options import current_time, json_option, registry_option
 from generator.commands.policy_options import live_options, open_live, open_remotes
 from generator.commands.registry_view import read_registry_and_history, remote_option
-from generator.live.registry_state import LiveRegistry
-from generator.live.revisions import NONE, UNKNOWN, LiveRevisions, find_live_revisions
 from generator.promotion.policy import PromotionContext
 from generator.promotion.status import (
     ABSENT,
@@ -26,8 +24,12 @@ from generator.registry.problems import require_known_names
 from generator.registry.registry import Registry
 from generator.working_registry import WorkingRegistry
 
-#: What Argo CD has of each app and environment.
-Running = dict[tuple[str, str], LiveRevisions]
+if TYPE_CHECKING:
+    from generator.live.registry_state import LiveRegistry
+    from generator.live.revisions import LiveRevisions
+
+    #: What Argo CD has of each app and environment.
+    Running = dict[tuple[str, str], LiveRevisions]
 
 
 @click.command("status")
@@ -88,6 +90,9 @@ def status_command(registry_path: str | None, as_json: bool, environments: tuple
 def _find_live_revisions(
     rows: list[MatrixRow], registry: Registry, columns: tuple[str, ...], live: LiveRegistry, context: PromotionContext
 ) -> Running:
+    # As in `open_live`: most runs read no live state.
+    from generator.live.revisions import find_live_revisions
+
     live.sources.require_known_names(registry)
     return {
         (row.app, name): find_live_revisions(
@@ -115,7 +120,7 @@ def _print_live_revisions(columns: tuple[str, ...], rows: list[MatrixRow], runni
         if (found := running.get((row.app, name)))
     ]
     header = ["APP", "ENVIRONMENT", "DESIRED", "SYNCED", "HEALTHY", "ARGO CD SAYS"]
-    console.print_table(header, lines, lambda cell: "dim" if cell in (UNKNOWN, NONE) else "", text_column=5)
+    console.print_table(header, lines, lambda cell: "dim" if cell in ("unknown", "-") else "", text_column=5)
 
 
 def _print_matrix(columns: tuple[str, ...], rows: list[MatrixRow], moment: datetime) -> None:

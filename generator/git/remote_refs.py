@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -68,9 +69,6 @@ class RemoteRepositories:
 
     def prefetch_refs(self, urls: Iterable[str]) -> None:
         """Query several repositories concurrently. A repository that fails raises its error on first use."""
-        # This module loads `logging`, and few commands query remote repositories.
-        from concurrent.futures import ThreadPoolExecutor
-
         wanted = sorted(set(urls) - self._refs_by_url.keys())
         with ThreadPoolExecutor(_MAX_CONCURRENT) as pool:
             self._refs_by_url.update(zip(wanted, pool.map(self._query_refs, wanted), strict=True))

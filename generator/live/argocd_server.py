@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from generator.argocd.urls import redact_url
-from generator.artifacts.http_client import Response, fetch
+from generator.artifacts.http_client import fetch
 from generator.errors import NetworkError, UsageError
 from generator.live.applications import LiveState
+
+if TYPE_CHECKING:
+    from generator.artifacts.http_request import Response
 
 TOKEN_VARIABLE = "ARGOCD_AUTH_TOKEN"  # noqa: S105 - the name of the variable
 #: An Application has about 9 kB, and the API has no pages.

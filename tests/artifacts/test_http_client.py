@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from generator.artifacts import http_client
-from generator.artifacts.http_client import Response, fetch
+from generator.artifacts import http_client, http_request
+from generator.artifacts.http_client import fetch
+from generator.artifacts.http_request import Response
 from generator.errors import NetworkError
 from tests.artifacts.servers import serve
 
@@ -60,7 +61,7 @@ def test_a_redirect_to_another_kind_of_address_is_refused(location: str) -> None
 def test_a_redirect_never_leaves_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     headers = Message()
     headers["Location"] = "http://charts.example.com/index.yaml"
-    monkeypatch.setattr(http_client, "_request", lambda url, *_: Response(url, 301, headers, b""))
+    monkeypatch.setattr(http_request, "send_request", lambda url, *_: Response(url, 301, headers, b""))
     with pytest.raises(NetworkError, match="redirects to an address that is not allowed"):
         fetch("https://charts.example.com/index.yaml", authorization="Basic c2VjcmV0")
 

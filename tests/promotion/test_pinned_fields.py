@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.artifacts import http_client
+from generator.artifacts import http_client, http_request
 from generator.promotion.fixed_sources import FixedSource
 from generator.promotion.snapshots import RevisionReader
 from generator.registry.effective import merge_layers
@@ -69,7 +69,7 @@ sources = [
 @pytest.fixture(params=APPS)
 def world(request: pytest.FixtureRequest, tmp_path: Path, workloads: Run, monkeypatch: pytest.MonkeyPatch) -> World:
     """The registry with each kind of app; no registry of charts or images can be reached."""
-    monkeypatch.setattr(http_client, "_request", _unreachable)
+    monkeypatch.setattr(http_request, "_exchange", _unreachable)
     monkeypatch.setattr(http_client, "_ATTEMPTS", 1)
     return World(tmp_path, workloads, monkeypatch).build(REGISTRY.replace("APP\n", APPS[request.param]), "")
 
