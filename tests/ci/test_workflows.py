@@ -78,18 +78,26 @@ def test_workflows_have_the_least_permissions_and_a_concurrency_group(path: Path
         assert job["timeout-minutes"]
 
 
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The server of a published registry, to be copied."""
+    folder = tmp_path_factory.mktemp("published")
+    with pytest.MonkeyPatch.context() as patch:
+        isolate(folder / "home", patch)
+        path = folder / "workloads.git"
+        git(folder, "init", "--quiet", "--bare", str(path))
+        git(folder, "clone", "--quiet", f"file://{path}", "first")
+        (folder / "first" / "apps.toml").write_text(REGISTRY)
+        assert spawn("publish", cwd=folder / "first").code == 0
+    return path
+
+
 @pytest.fixture
-def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Remote]:
+def job(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Remote]:
     """A fresh checkout of a published registry, as a runner has it, and the server."""
     isolate(tmp_path / "home", monkeypatch)
-    path = tmp_path / "acme" / "workloads.git"
-    path.mkdir(parents=True)
-    git(path, "init", "--quiet", "--bare")
-    remote = Remote(path)
-    first = tmp_path / "first"
-    git(tmp_path, "clone", "--quiet", remote.url, str(first))
-    (first / "apps.toml").write_text(REGISTRY)
-    assert spawn("publish", cwd=first).code == 0
+    remote = Remote(tmp_path / "acme" / "workloads.git")
+    shutil.copytree(published, remote.path)
     return checkout(tmp_path, remote), remote
 
 

@@ -65,8 +65,18 @@ class Remote:
         return self.git("rev-parse", f"refs/heads/{branch}")
 
     def files(self, branch: str = "main") -> dict[str, str]:
-        names = self.git("ls-tree", "-r", "--name-only", branch).splitlines()
-        return {name: self.git("cat-file", "blob", f"{branch}:{name}") for name in names}
+        """The text of each file, stripped; one process reads all of them."""
+        entries = [line.split("\t", 1) for line in self.git("ls-tree", "-r", branch).splitlines()]
+        asked = "".join(f"{entry.split()[2]}\n" for entry, _ in entries)
+        command = ["git", "cat-file", "--batch"]
+        rest = subprocess.run(command, cwd=self.path, input=asked.encode(), capture_output=True, check=True).stdout
+        found = {}
+        for _, name in entries:
+            head, _, rest = rest.partition(b"\n")
+            size = int(head.split()[2])
+            found[name] = rest[:size].decode().replace("\r\n", "\n").strip()
+            rest = rest[size + 1 :]
+        return found
 
     def subjects(self, branch: str = "main") -> list[str]:
         return self.git("log", "--reverse", "--format=%s", branch).splitlines()

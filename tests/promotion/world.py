@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import shutil
+import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -103,8 +107,17 @@ targetRevision = "main"
 
 def repository(folder: Path, tags: tuple[str, ...] = TAGS) -> Path:
     """A bare repository with a commit and a tag for each version, the last one at the head of main."""
-    folder.mkdir(parents=True)
-    git(folder, "init", "--quiet", "--bare")
+    shutil.copytree(_repository_to_copy(tags), folder)
+    return folder
+
+
+@functools.cache
+def _repository_to_copy(tags: tuple[str, ...]) -> Path:
+    """Such a repository, which is the same in every test: to write it takes a dozen git processes."""
+    kept = tempfile.TemporaryDirectory(prefix="workloads-tests-")
+    atexit.register(kept.cleanup)
+    folder = Path(kept.name)
+    git(folder, "init", "--quiet", "--bare", "--template=")
     parents: list[str] = []
     for tag in tags:
         blob = git(folder, "hash-object", "-w", "--stdin", stdin=tag)

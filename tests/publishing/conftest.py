@@ -9,6 +9,7 @@ import pytest
 
 from tests.git.remotes import Remote, git
 from tests.publishing.arrangement import Arrangement
+from tests.publishing.git_environments import make_server
 from tests.workspace import REGISTRY, Run, isolate, spawn
 
 
@@ -48,6 +49,15 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def server_to_copy(tmp_path_factory: pytest.TempPathFactory) -> Remote:
+    """The server of `make_server`, to be copied."""
+    folder = tmp_path_factory.mktemp("server")
+    with pytest.MonkeyPatch.context() as patch:
+        isolate(folder / "home", patch)
+        return make_server(folder, spawn)
+
+
 @pytest.fixture
 def within(published: Path, tmp_path: Path, workloads: Run) -> Arrangement:
     """A checkout of the workloads repository, which holds the registry and the charts of it."""
@@ -67,5 +77,5 @@ def separate(tmp_path: Path, workloads: Run) -> Arrangement:
     checkout = tmp_path / "registry"
     git(tmp_path, "clone", "--quiet", "--template=", registry.url, str(checkout))
     arrangement = Arrangement(checkout, charts, workloads, registry)
-    assert spawn("publish", cwd=checkout).code == 0
+    assert workloads("publish", cwd=checkout).code == 0
     return arrangement

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,6 @@ from tests.publishing.git_environments import (
     HIDDEN_FILE,
     TABLE,
     format_table,
-    make_server,
     run_clone,
     sparse,
     write,
@@ -26,8 +26,9 @@ _COMMANDS = ("check", "diff", "status", "codeowners", "publish", "rollback")
 
 
 @pytest.fixture
-def server(tmp_path: Path, workloads: Run) -> Remote:
-    return make_server(tmp_path, workloads)
+def server(server_to_copy: Remote, tmp_path: Path) -> Remote:
+    shutil.copytree(server_to_copy.path, tmp_path / "server.git")
+    return Remote(tmp_path / "server.git")
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
