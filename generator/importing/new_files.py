@@ -32,7 +32,7 @@ def write_new_files(folder: Path, files: Mapping[str, bytes]) -> None:
     except OSError as error:
         raise LocalError(
             "WL6001",
-            f"{error.filename} cannot be written: {error.strerror or error}",
+            f"{folder / name} cannot be written: {error.strerror or error}",
             not_done=f"{folder / first} was not written",
         ) from error
 
