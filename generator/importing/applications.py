@@ -71,7 +71,8 @@ def translate_application(body: Body) -> Translated:
     destination = spec.get("destination") or {}
     fields: dict[str, Any] = {"project": spec.get("project") or "default", "namespace": destination.get("namespace")}
     if not fields["namespace"]:
-        raise TranslationError("its destination has no namespace: add one, the registry needs it")
+        reason = "its destination has no namespace, so that its manifests choose one and no team can be granted it"
+        raise TranslationError(f"{reason}: add destination.namespace")
     if destination.get("server") and destination.get("name"):
         raise TranslationError("its destination has both a server and a name: keep one")
     fields |= {"cluster": destination["name"]} if destination.get("name") else {"server": destination.get("server")}
@@ -224,7 +225,15 @@ def translate_project(body: Body) -> dict[str, Any]:
     kept = {key: value for key, value in found["spec"].items() if value not in (None, "", [], {})}
     for role in kept.get("roles") or ():
         role.pop("jwtTokens", None)
-    return labels | kept
+    found_fields: dict[str, Any] = _without_nulls(labels | kept)
+    return found_fields
+
+
+def _without_nulls(value: Any) -> Any:
+    """The data without nulls, which stand for absent fields."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
+    return [_without_nulls(inner) for inner in value if inner is not None] if isinstance(value, list) else value
 
 
 # Comparison

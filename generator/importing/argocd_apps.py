@@ -125,7 +125,7 @@ def render_values(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         "templates/objects.yaml": template.encode(),
     }
     for items in helm.render_chart_by_file(files, values).values():
-        yield from items
+        yield from (item for item in items if isinstance(item.get("metadata"), dict))
 
 
 def find_entry_line(text: str, name: str) -> int:

@@ -79,6 +79,10 @@ def test_templates_of_items_are_rendered() -> None:
     assert [item["metadata"]["name"] for item in render_values(values)] == ["a", "b"]
 
 
+def test_an_item_without_metadata_is_no_object() -> None:
+    assert [*render_values({"itemTemplates": [{"items": [{"name": "a"}], "template": "kind: {{ .name }}"}]})] == []
+
+
 def test_an_applicationset_of_values_is_named(tmp_path: Path) -> None:
     (tmp_path / "values.yaml").write_text("applicationsets:\n  every-cluster:\n    template: {}\n")
     with pytest.raises(RefusedError, match=r"values.yaml:2: ApplicationSet every-cluster"):

@@ -342,6 +342,15 @@ def test_a_project_that_the_source_does_not_create_is_left_to_what_does(tmp_path
     assert tables(result)["argocd"]["existingProjects"] == ["billing"]
 
 
+def test_a_null_in_a_project_is_an_absent_field(tmp_path: Path) -> None:
+    destination = {"server": "https://kubernetes.default.svc", "namespace": "shop", "name": None}
+    spec = {"sourceRepos": ["https://git.example.org/shop/web.git"], "destinations": [destination]}
+    project = {"apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject", "metadata": {"name": "shop"}, "spec": spec}
+    result = imported(dump(tmp_path, layouts.application("web"), project))
+    assert (len(result.exact), result.changed) == (1, [])
+    assert "name" not in tables(result)["projects"]["shop"]["destinations"][0]
+
+
 def test_projects_of_their_own_are_listed_as_changes(tmp_path: Path) -> None:
     path = dump(tmp_path, layouts.application("root", project="default"))
     result = imported(path, options=ImportOptions("3.4", own_projects=True))
