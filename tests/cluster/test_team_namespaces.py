@@ -24,13 +24,13 @@ _SETTINGS = {
 _KINDS = {"resourcequota": "team-quota", "limitrange": "team-limits", "networkpolicy": "team-default-deny"}
 
 
-def _tables(prefix: str) -> dict[str, Any]:
+def _tables(prefix: str, **environment: Any) -> dict[str, Any]:
     web, shop = f"{prefix}-web", f"{prefix}-shop"
     return {
         "version": 1,
         "allowSchemes": ["http"],
         "environments": {
-            f"{prefix}-dev": {"createProjects": True, "apps": [web, shop], "policy": {"maxRemovals": 9}},
+            f"{prefix}-dev": {"createProjects": True, "apps": [web, shop], "policy": {"maxRemovals": 9}, **environment},
         },
         "teams": {"red": {"namespaces": [web], **_SETTINGS}},
         # Nobody creates this one beforehand.
@@ -52,13 +52,16 @@ def _refused_by_quota(live: LiveRegistry, app: str) -> bool:
     return "exceeded quota: team-quota" in str(live.application(app).get("status", {}).get("operationState", {}))
 
 
-def test_settings_are_in_force_when_the_first_app_syncs(start_live: StartLive, cluster: Any) -> None:
+@pytest.mark.parametrize("divided", [{}, {"shards": 2}], ids=["one chart", "shards"])
+def test_settings_are_in_force_when_the_first_app_syncs(
+    start_live: StartLive, cluster: Any, divided: dict[str, Any]
+) -> None:
     prefix, clusters = f"w{secrets.token_hex(3)}", Clusters.from_environment(cluster.kube_config_path)
     web, shop, environment = f"{prefix}-web", f"{prefix}-shop", f"{prefix}-dev"
     clusters.kubectl("create", "namespace", web)
     clusters.kubectl("label", "namespace", web, "cost-center=42")
     with _deleted_afterwards(clusters, shop):
-        live = start_live(_tables(prefix), prefix)
+        live = start_live(_tables(prefix, **divided), prefix)
         live.wait_until(lambda: _refused_by_quota(live, web) and _refused_by_quota(live, shop))
         for namespace in (web, shop):
             found = {item["metadata"]["name"] for item in clusters.items("configmaps", "-n", namespace)}
