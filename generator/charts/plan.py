@@ -16,17 +16,17 @@ from generator.charts.app_projects import (
     NO_FINALIZER,
     USUAL_SYNC_POLICY,
     build_project_manifests,
-    build_shards_project,
     compute_project_fields,
     find_project_wave,
 )
 from generator.charts.former_destinations import FormerDestination, find_former_destinations
 from generator.charts.inventory import Inventory
-from generator.charts.layout import SHARDS_FOLDER, Chart, OutputLocation, project_path
+from generator.charts.layout import Chart, OutputLocation
+from generator.charts.shards_plan import CONFIRM_DELETION, ShardsPlan, plan_shards
 from generator.charts.team_namespaces import TeamNamespacesPlan, plan_team_namespaces
 from generator.registry.effective import SOURCE_KEYS
 from generator.registry.metadata_rules import SYNC_OPTIONS_ANNOTATION
-from generator.registry.shards import bootstrap_name, find_app_shard
+from generator.registry.shards import find_app_shard
 from generator.registry.team_namespaces import list_team_namespaces
 from generator.registry.uniqueness import app_destination, helm_values_key
 
@@ -41,8 +41,8 @@ _FINALIZERS = {
     "background": f"{FINALIZER}/background",
     "none": NO_FINALIZER,
 }
-#: Values of the annotation `argocd.argoproj.io/sync-options`.
-_CONFIRM_DELETION, _PREVENT_DELETION = "Delete=confirm,Prune=confirm", "Delete=false,Prune=false"
+#: A value of the annotation `argocd.argoproj.io/sync-options`.
+_PREVENT_DELETION = "Delete=false,Prune=false"
 #: Fields of an app that its entry in values.yaml has only if they are set.
 _OPTIONAL_FIELDS = ("annotations", "labels", "spec", "ignoreDifferences", "info", "revisionHistoryLimit")
 
@@ -84,19 +84,6 @@ class AppPlan:
     form: str
     members: tuple[ProjectMember, ...]
     values: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class ShardsPlan:
-    """An environment's shards: their values in the parent chart, and their AppProject as a plain manifest.
-
-    `values` may be overridden by a bootstrap; `sync_options` is an annotation of each shard's Application.
-    """
-
-    values: Mapping[str, Any]
-    sync_options: str
-    project_path: str
-    project: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -227,27 +214,8 @@ def _plan_environment(
         planned,
         identities,
         find_project_wave(apps),
-        _plan_shards(registry, env, location) if env.shards else None,
+        plan_shards(registry, env, location) if env.shards else None,
         namespaces,
-    )
-
-
-def _plan_shards(registry: Registry, env: Environment, location: OutputLocation) -> ShardsPlan:
-    field, cluster = env.argocd_destination
-    values = {
-        "createProject": True,
-        "repoURL": location.repository,
-        "targetRevision": registry.workloads.branch,
-        "path": location / f"{SHARDS_FOLDER}/{env.name}",
-        # Applications are in the cluster that Argo CD itself runs in, wherever their workloads run.
-        field: cluster,
-        "syncPolicy": {"automated": {"prune": True}},
-    }
-    return ShardsPlan(
-        values,
-        _CONFIRM_DELETION if env.policy.confirm_deletion else "",
-        project_path(registry.find_own_argocd(env), bootstrap_name(env.name)),
-        build_shards_project(env, location.repository),
     )
 
 
@@ -305,7 +273,7 @@ def plan_app(env: Environment, app: EffectiveApp, members: tuple[ProjectMember, 
     """Plan one Application; `members` are the apps of the AppProject that its template renders."""
     app, handed_over = _apply_retirement(app) if app.app in env.retired else app, env.hands_over(app.app)
     fields = app.fields
-    sync_options = _PREVENT_DELETION if handed_over else _CONFIRM_DELETION if env.policy.confirm_deletion else ""
+    sync_options = _PREVENT_DELETION if handed_over else CONFIRM_DELETION if env.policy.confirm_deletion else ""
     own_sync_policy = fields["syncPolicy"] != USUAL_SYNC_POLICY
     return AppPlan(
         chart=Chart(env.name, find_app_shard(env, app.team, app.project)),

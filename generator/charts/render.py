@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     import jinja2
 
     from generator.charts.former_destinations import FormerDestination
-    from generator.charts.plan import AppPlan, ChartPlan, EnvironmentPlan, ProjectMember, ShardsPlan
+    from generator.charts.plan import AppPlan, ChartPlan, EnvironmentPlan, ProjectMember
+    from generator.charts.shards_plan import ShardsPlan
 
 _NOTICE_LINE = f"# {NOTICE}\n"
 
