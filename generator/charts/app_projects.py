@@ -1,13 +1,14 @@
-"""Build the AppProjects of a registry, for one environment and over all environments. Pure."""
+"""Build the AppProjects of a registry, for one environment, over all environments and for shards. Pure."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from generator.argocd.versions import NAMED_KINDS_SINCE, major_minor
-from generator.charts.layout import project_path
+from generator.charts.layout import SHARDS_FOLDER, OutputLocation, project_path
 from generator.registry.effective import BUILT_IN_DEFAULTS
 from generator.registry.shards import bootstrap_name
 from generator.registry.uniqueness import app_destination
@@ -30,6 +31,23 @@ USUAL_SYNC_POLICY = BUILT_IN_DEFAULTS[1]["syncPolicy"]
 #: Sync options of an AppProject. Argo CD deletes it after everything else: until its last Application is gone or has
 #: another project, its finalizer holds up the sync. Options of one that Applications of another chart need.
 PROJECT_OPTIONS, KEPT_PROJECT_OPTIONS = "PruneLast=true", "Delete=false,Prune=false"
+
+
+#: The value of the annotation `argocd.argoproj.io/sync-options` with which a deletion waits for a confirmation.
+CONFIRM_DELETION = "Delete=confirm,Prune=confirm"
+
+
+@dataclass(frozen=True)
+class ShardsPlan:
+    """An environment's shards: their values in the parent chart, and their AppProject as a plain manifest.
+
+    `values` may be overridden by a bootstrap; `sync_options` is an annotation of each shard's Application.
+    """
+
+    values: Mapping[str, Any]
+    sync_options: str
+    project_path: str
+    project: Mapping[str, Any]
 
 
 def compute_project_fields(
@@ -169,3 +187,23 @@ def build_app_of_apps_spec(env: Environment, repository: str, namespaces: Iterab
             {"group": "argoproj.io", "kind": kind} for kind in ("AppProject", "Application")
         ],
     }
+
+
+def plan_shards(registry: Registry, env: Environment, location: OutputLocation) -> ShardsPlan:
+    """Plan the shards of an environment, which Argo CD reads at a location."""
+    field, cluster = env.argocd_destination
+    values = {
+        "createProject": True,
+        "repoURL": location.repository,
+        "targetRevision": registry.workloads.branch,
+        "path": location / f"{SHARDS_FOLDER}/{env.name}",
+        # Applications are in the cluster that Argo CD itself runs in, wherever their workloads run.
+        field: cluster,
+        "syncPolicy": {"automated": {"prune": True}},
+    }
+    return ShardsPlan(
+        values,
+        CONFIRM_DELETION if env.policy.confirm_deletion else "",
+        project_path(registry.find_own_argocd(env), bootstrap_name(env.name)),
+        build_shards_project(env, location.repository),
+    )

@@ -12,17 +12,19 @@ from generator.argocd.urls import IN_CLUSTER_SERVER
 from generator.charts import yaml
 from generator.charts.app_projects import (
     APPLICATION_WAVE,
+    CONFIRM_DELETION,
     FINALIZER,
     NO_FINALIZER,
     USUAL_SYNC_POLICY,
+    ShardsPlan,
     build_project_manifests,
     compute_project_fields,
     find_project_wave,
+    plan_shards,
 )
 from generator.charts.former_destinations import FormerDestination, find_former_destinations
 from generator.charts.inventory import Inventory
 from generator.charts.layout import Chart, OutputLocation
-from generator.charts.shards_plan import CONFIRM_DELETION, ShardsPlan, plan_shards
 from generator.charts.team_namespaces import TeamNamespacesPlan, plan_team_namespaces
 from generator.registry.effective import SOURCE_KEYS
 from generator.registry.metadata_rules import SYNC_OPTIONS_ANNOTATION

@@ -38,9 +38,9 @@ from generator.registry.shards import bootstrap_name, shard_application_name, te
 if TYPE_CHECKING:
     import jinja2
 
+    from generator.charts.app_projects import ShardsPlan
     from generator.charts.former_destinations import FormerDestination
     from generator.charts.plan import AppPlan, ChartPlan, EnvironmentPlan, ProjectMember
-    from generator.charts.shards_plan import ShardsPlan
 
 _NOTICE_LINE = f"# {NOTICE}\n"
 

@@ -16,8 +16,8 @@ from generator.registry.effective import SOURCE_KEYS
 from generator.registry.shards import bootstrap_name, shard_application_name, team_namespaces_name
 
 if TYPE_CHECKING:
+    from generator.charts.app_projects import ShardsPlan
     from generator.charts.plan import AppPlan, EnvironmentPlan
-    from generator.charts.shards_plan import ShardsPlan
     from generator.charts.team_namespaces import TeamNamespacesPlan
 
 _OTHER_SERVER = "https://other.example.com"
