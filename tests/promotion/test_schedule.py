@@ -119,7 +119,7 @@ def test_two_environments_are_one_change_all_or_none(released: World) -> None:
     commit(released, "promote", "billing", "--to", "dev", "--revision", "v1.2.0")
     commit(released, "promote", "billing", "--to", "test")
     text = released.refused(4, *both)
-    assert "not promoted to prod:\nbilling: prod: soak: in test since" in text
+    assert "not promoted to prod [WL3102]:\nbilling: prod: soak: in test since" in text
     released.at += timedelta(days=2)
     done = released.run(*both)
     assert "promote billing v1.2.0: test → prod-us, prod" in done.err
