@@ -158,7 +158,7 @@ def test_edits_by_hand_in_a_shard_are_kept(place: Place) -> None:
     place.remote.write({path: "mine\n"})
     done = place.run("publish")
     assert done.code == 4
-    assert f"generated files were edited by hand:\n  {path}\n" in done.err
+    assert f"generated files were edited by hand [WL7004]:\n  {path}\n" in done.err
 
 
 def test_charts_apart_from_the_registry_are_where_the_workloads_repository_has_them(apart: Arrangement) -> None:
