@@ -37,6 +37,10 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert list(broken_links(page)) == []
 
 
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
+
+
 def test_the_tests_that_the_page_on_publishing_names_exist() -> None:
     named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "publishing.md").read_text()))
     existing = {
