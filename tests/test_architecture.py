@@ -50,7 +50,7 @@ ROOMS = {
     },
     "console": {"errors"},
     "importing": {"argocd", "charts", "errors", "helm", "registry", "toml"},
-    "live": {"argocd", "artifacts", "charts", "errors", "importing", "promotion", "registry"},
+    "live": {"argocd", "artifacts", "charts", "errors", "git", "importing", "promotion", "registry"},
     "diff": {
         "argocd",
         "cache",

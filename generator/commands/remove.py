@@ -42,8 +42,9 @@ def remove_command(
             return remove_retired_app(context.editable, app, None, {}, forget)
         published_at = None if synced else context.find_retirement_time(environment, app)
         registry = context.editable.registry
-        running = registry.find_effective_app(environment, app) if environment in registry.environments else None
-        found = live.find_difference(registry.environments[environment], running) if live and running else None
+        place = registry.environments.get(environment)
+        running = registry.find_effective_app(environment, app) if place else None
+        found = live.find_difference(place, running, moment) if live and place and running else None
         proof = RetirementProof(moment, published_at, synced, found)
         return remove_retired_app(context.editable, app, environment, context.published_applications, forget, proof)
 

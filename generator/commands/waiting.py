@@ -21,6 +21,8 @@ wait_option = click.option(
     "--wait", "wait", metavar="DURATION", help="Wait so long until Argo CD has the change, Synced and Healthy: 10m."
 )
 
+_LIVE_PLACES = "give --live kubeconfig, or the address of argocd-server"
+
 
 def require_live_to_wait(working: WorkingRegistry, flags: dict[str, Any], *, publishes: bool) -> timedelta | None:
     """How long to wait, None without --wait. Raises UsageError, before anything is pushed, if that is not possible."""
@@ -30,8 +32,13 @@ def require_live_to_wait(working: WorkingRegistry, flags: dict[str, Any], *, pub
         raise UsageError(
             "WL1002", "--wait follows what is pushed to the workloads branch", remedy="add --publish, or leave it out"
         )
-    if open_live(working, flags) is None:
+    live = open_live(working, flags)
+    if live is None:
         raise UsageError("WL1009", "--wait needs the live state", remedy="give --live SOURCE, or set WORKLOADS_LIVE")
+    if not live.sources.can_be_read_again:
+        raise UsageError(
+            "WL1009", "--wait reads again and again, and the standard input can be read once", remedy=_LIVE_PLACES
+        )
     return parse_duration_option("--wait", flags["wait"])
 
 

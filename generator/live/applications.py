@@ -4,17 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from generator.errors import UsageError
+from generator.git.messages import redact
 
 #: The one version of Argo CD's API that there has been so far.
 API_VERSION = "argoproj.io/v1alpha1"
 #: Fields of an Application that nothing here reads; they are most of its size.
 _UNREAD_METADATA = frozenset({"managedFields", "ownerReferences"})
 _UNREAD_STATUS = frozenset({"resources", "summary", "sourceTypes", "sourceType"})
+#: The types of the fields that are read here: a table with fields, a list of something, or text.
+_SOURCE_SHAPE = {
+    **dict.fromkeys(("repoURL", "path", "chart", "targetRevision"), str),
+    **{tool: {} for tool in ("kustomize", "directory", "plugin")},
+    "helm": {"parameters": [{}]},
+}
+_REVISIONS_SHAPE = {"revision": str, "revisions": [str]}
+_SHAPE = {
+    "metadata": {"name": str, "namespace": str, "labels": {}, "annotations": {}, "finalizers": [str]},
+    "spec": {
+        "source": _SOURCE_SHAPE,
+        "sources": [_SOURCE_SHAPE],
+        "sourceHydrator": {"drySource": _SOURCE_SHAPE},
+        "destination": {},
+        "syncPolicy": {"automated": {}, "syncOptions": [str]},
+    },
+    "operation": {},
+    "status": {
+        "sync": {"comparedTo": {"source": {}, "sources": [{}]}, **_REVISIONS_SHAPE},
+        "health": {},
+        "operationState": {"syncResult": _REVISIONS_SHAPE},
+        "history": [_REVISIONS_SHAPE],
+        "conditions": [{"type": str}],
+        "sourceHydrator": {"lastSuccessfulOperation": {}},
+    },
+}
 
 
 class ApplicationKey(NamedTuple):
@@ -32,7 +59,14 @@ class LiveApplication:
 
     @classmethod
     def from_object(cls, item: Mapping[str, Any]) -> LiveApplication:
-        """Keep of an object what is read here. Raises UsageError if it is not a known version of an Application."""
+        """Keep of an object what is read here. Raises UsageError if it is not an Application of a known version."""
+        misfit = _find_misfit(item, _SHAPE) or _find_nameless(item)
+        if misfit:
+            raise UsageError(
+                "WL1007",
+                f"the Application {_name(item)!r} is not valid: {misfit}",
+                remedy="read it from Argo CD again: kubectl get applications -A -o json",
+            )
         version = item.get("apiVersion", API_VERSION)
         if version != API_VERSION:
             raise UsageError(
@@ -91,7 +125,7 @@ class LiveApplication:
 
     @property
     def health_message(self) -> str:
-        return str(self._health.get("message") or "")
+        return redact(str(self._health.get("message") or ""))
 
     @property
     def health_since(self) -> datetime | None:
@@ -123,7 +157,7 @@ class LiveApplication:
 
     @property
     def operation_message(self) -> str:
-        return str(self._operation.get("message") or "")
+        return redact(str(self._operation.get("message") or ""))
 
     @property
     def operation_revisions(self) -> tuple[str, ...]:
@@ -154,7 +188,8 @@ class LiveApplication:
     def errors(self) -> list[str]:
         """The errors that Argo CD reports, without its warnings."""
         conditions = self._status.get("conditions") or ()
-        return [f"{each['type']}: {each.get('message', '')}" for each in conditions if each["type"].endswith("Error")]
+        found = [(each.get("type") or "Error", each.get("message") or "") for each in conditions]
+        return [redact(f"{kind}: {message}") for kind, message in found if kind.endswith("Error")]
 
     @property
     def is_being_deleted(self) -> bool:
@@ -165,22 +200,76 @@ class LiveApplication:
 class LiveState:
     """The Applications that were read from one place, `place` as people know it.
 
-    `unseen` says why an Application that is not among them may exist all the same; empty if it does not.
+    `unseen` says why an Application that is not among them may exist all the same; empty if it does not. `is_recorded`
+    is whether they were written down before, in a file, and not read from Argo CD just now.
     """
 
     place: str
     applications: Mapping[ApplicationKey, LiveApplication]
     unseen: str = ""
+    is_recorded: bool = False
 
     @classmethod
-    def from_objects(cls, place: str, items: Iterable[Mapping[str, Any]], unseen: str = "") -> LiveState:
-        """Index the Applications among some objects."""
-        read = (LiveApplication.from_object(item) for item in items)
-        return cls(place, {each.key: each for each in read}, unseen)
+    def from_objects(
+        cls, place: str, items: Iterable[Mapping[str, Any]], unseen: str = "", *, is_recorded: bool = False
+    ) -> LiveState:
+        """Index some Applications. Raises UsageError if one is not valid, or if one is there twice."""
+        found: dict[ApplicationKey, LiveApplication] = {}
+        for item in items:
+            try:
+                read = LiveApplication.from_object(item)
+            except UsageError as error:
+                raise UsageError(error.code, f"{place}: {error.message}", remedy=error.remedy) from None
+            if found.setdefault(read.key, read) is not read:
+                raise UsageError(
+                    "WL1007",
+                    f"{place} has the Application {read.key.namespace}/{read.key.name} twice",
+                    remedy="give a source for each Argo CD: --live eu=eu.json --live us=us.json",
+                )
+        return cls(place, found, unseen, is_recorded)
+
+    def explain_unseen(self, now: datetime, max_age: timedelta) -> str:
+        """Why an Application that is not among them may exist at `now`; empty if it does not.
+
+        A file is as old as the last comparison in it.
+        """
+        if self.unseen or not self.is_recorded:
+            return self.unseen
+        latest = max(filter(None, (each.reconciled_at for each in self.applications.values())), default=None)
+        if latest is None:
+            return f"{self.place} does not show when it was written"
+        return f"{self.place} is older than --live-max-age" if now - latest > max_age else ""
 
 
 def _name(item: Mapping[str, Any]) -> str:
-    return str((item.get("metadata") or {}).get("name", ""))
+    metadata = item.get("metadata")
+    return str(metadata.get("name") or "") if isinstance(metadata, Mapping) else ""
+
+
+def _find_nameless(item: Mapping[str, Any]) -> str:
+    metadata = item.get("metadata") or {}
+    return next((f"it has no metadata.{key}" for key in ("name", "namespace") if not metadata.get(key)), "")
+
+
+def _find_misfit(value: object, shape: Any, path: str = "") -> str:
+    """Describe the first field that has another type than `shape` says; empty if there is none. Null fits."""
+    if value is None:
+        return ""
+    if isinstance(shape, dict):
+        if not isinstance(value, Mapping):
+            return f"{path} is not an object"
+        fields = ((value[key], shape[key], f"{path}.{key}" if path else key) for key in shape if key in value)
+        return next(filter(None, (_find_misfit(*field) for field in fields)), "")
+    if isinstance(shape, list):
+        if not isinstance(value, list):
+            return f"{path} is not a list"
+        items = ((each, shape[0], f"{path}[{index}]") for index, each in enumerate(value))
+        return next((found for item in items if (found := _find_misfit(*item) or _find_null(*item))), "")
+    return "" if isinstance(value, shape) else f"{path} is not text"
+
+
+def _find_null(value: object, _: object, path: str) -> str:
+    return f"{path} is null" if value is None else ""
 
 
 def _read_revisions(table: Mapping[str, Any]) -> tuple[str, ...]:
@@ -190,9 +279,17 @@ def _read_revisions(table: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def parse_time(value: object) -> datetime | None:
-    """Parse a time of Kubernetes; None if there is none."""
+    """Parse a time of Kubernetes, which has a zone; None if it is not one."""
     try:
-        moment = datetime.fromisoformat(str(value))
-    except ValueError:
+        # YAML has times of its own, which its parser gives in UTC without a zone.
+        moment = value.replace(tzinfo=value.tzinfo or UTC) if isinstance(value, datetime) else _parse_text(value)
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _parse_text(value: object) -> datetime:
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    if moment is None or moment.tzinfo is None:
+        raise ValueError
+    return moment

@@ -111,7 +111,7 @@ def _compare_environment(
     registry: Registry, environment: Environment, live: LiveRegistry, now: datetime
 ) -> Iterator[Deviation]:
     for app in registry.list_effective_apps(environment.name):
-        found = live.find(environment, app)
+        found = live.find(environment, app, now)
         if found.application is None:
             key = ApplicationKey(environment.argocd_settings.namespace, app.application)
             kind = "unseen" if found.exists is None else "missing"

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from generator.charts.app_projects import NO_FINALIZER, USUAL_SYNC_POLICY
 from generator.charts.plan import plan_app
+from generator.git.messages import redact
 from generator.importing.applications import (
     ADDED_ANNOTATIONS,
     WAVE_ANNOTATION,
@@ -60,7 +61,17 @@ def build_expected_application(environment: Environment, app: EffectiveApp) -> d
 
 def list_edited_fields(expected: Mapping[str, Any], live: LiveApplication) -> list[EditedField]:
     """List the fields of a live Application that differ, as Argo CD acts on them: its defaults equal absent fields."""
-    return [*_list_edited_spec(expected, live), *_list_edited_metadata(expected["metadata"], live.metadata)]
+    edited = [*_list_edited_spec(expected, live), *_list_edited_metadata(expected["metadata"], live.metadata)]
+    return [each._replace(live=_redact(each.live)) for each in edited]
+
+
+def _redact(value: Any) -> Any:
+    """Mask the credentials in the URLs of a value."""
+    if isinstance(value, dict):
+        return {key: _redact(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_redact(each) for each in value]
+    return redact(value) if isinstance(value, str) else value
 
 
 def _list_edited_spec(expected: Mapping[str, Any], live: LiveApplication) -> Iterator[EditedField]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,7 +27,8 @@ TERMS = {
     "fresh": "Argo CD's verdict is not old",
     "since": "Argo CD says since when it is Healthy",
 }
-_Read = Callable[[LiveApplication], str]
+#: How much later the clock of Argo CD may be.
+_MAX_CLOCK_DIFFERENCE = timedelta(minutes=5)
 
 
 def find_unmet_terms(
@@ -132,8 +133,10 @@ def _describe_health(live: LiveApplication) -> str:
 
 
 def describe_age(live: LiveApplication, now: datetime, max_age: timedelta) -> str:
-    """Say that Argo CD compared an Application too long ago; empty if it did not."""
+    """Say that Argo CD compared an Application too long ago, or in the future; empty if it did not."""
     if live.reconciled_at is None:
-        return "Argo CD has never compared it"
+        return "Argo CD does not say when it compared it last"
     age = now - live.reconciled_at
+    if age < -_MAX_CLOCK_DIFFERENCE:
+        return f"Argo CD compared it last in {format_age(-age)}: a clock is wrong, here or there"
     return f"Argo CD compared it last {format_age(age)} ago, more than {format_age(max_age)}" if age > max_age else ""

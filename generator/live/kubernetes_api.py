@@ -87,15 +87,17 @@ def _list_pages(api: Any, place: str, namespace: str) -> Iterator[Mapping[str, A
                 **more,
             )
             page = json.loads(answer.data)
+            items, token = page["items"] or [], (page.get("metadata") or {}).get("continue") or ""
         except ApiException as error:
             if error.status == _EXPIRED:
                 raise _ListExpiredError from None
             raise _explain_refusal(place, namespace, error) from None
-        except (HTTPError, OSError, json.JSONDecodeError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+            raise NetworkError("WL5302", f"{place}: the API server does not answer with a list") from None
+        except (HTTPError, OSError) as error:
             reason = str(getattr(error, "reason", error))
             raise NetworkError("WL5301", f"{place}: the API server does not answer: {reason}") from None
-        yield from page["items"]
-        token = (page.get("metadata") or {}).get("continue") or ""
+        yield from items
         if not token:
             return
 

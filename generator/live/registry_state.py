@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from generator.argocd.revisions import CONTENT_ID_PATTERN
-from generator.errors import GeneratorError, NetworkError
+from generator.errors import GeneratorError
 from generator.live.applications import ApplicationKey, LiveApplication
 from generator.live.expected import build_expected_application, list_edited_fields
-from generator.live.health import find_healthy_since, find_unmet_terms
+from generator.live.health import describe_age, find_healthy_since, find_unmet_terms
 from generator.live.sources import LiveSources
 from generator.promotion.pins import RemoteLookup
 from generator.promotion.policy_rules import HealthVerdict, UnmetTerm
@@ -36,7 +36,7 @@ class LiveRegistry:
     remotes: RemoteLookup
     max_age: timedelta
 
-    def find(self, environment: Environment, app: EffectiveApp) -> Found:
+    def find(self, environment: Environment, app: EffectiveApp, now: datetime) -> Found:
         """Find the live Application of an app."""
         try:
             state = self.sources.read(environment)
@@ -46,32 +46,37 @@ class LiveRegistry:
         live = state.applications.get(key)
         if live is not None:
             return Found(live)
-        if state.unseen:
-            return Found(None, f"{app.application} was not seen: {state.unseen}", None)
+        unseen = state.explain_unseen(now, self.max_age)
+        if unseen:
+            return Found(None, f"{app.application} was not seen: {unseen}", None)
         return Found(None, f"there is no Application {app.application} in the namespace {key.namespace}", False)
 
     def check_health(
         self, environment: Environment, app: EffectiveApp, revision_names: Collection[str], now: datetime
     ) -> HealthVerdict:
         """Check that an app is healthy in an environment at the registry's revision, and since when."""
-        found = self.find(environment, app)
+        found = self.find(environment, app, now)
         if found.application is None:
             return HealthVerdict((UnmetTerm("seen", found.reason),))
         try:
             commits = dict(self._list_commits(app, revision_names))
-        except NetworkError as error:
+        except GeneratorError as error:
             return HealthVerdict((UnmetTerm("commit", f"the commit of {app.revision} is not known: {error.message}"),))
         expected = build_expected_application(environment, app)
         unmet = find_unmet_terms(found.application, expected, commits, now, self.max_age)
         return HealthVerdict(tuple(unmet), find_healthy_since(found.application))
 
-    def find_difference(self, environment: Environment, app: EffectiveApp) -> str | None:
-        """Describe how the live Application differs from what the chart renders; "" if it does not, None if unknown."""
-        found = self.find(environment, app)
+    def find_difference(self, environment: Environment, app: EffectiveApp, now: datetime) -> str | None:
+        """Describe how the live Application differs from what the chart renders; "" if it does not, None if unknown.
+
+        That it does not counts only if Argo CD's verdict is not old.
+        """
+        found = self.find(environment, app, now)
         if found.application is None:
             return None if found.exists is None else ""
         edited = list_edited_fields(build_expected_application(environment, app), found.application)
-        return ", ".join(f"{each.field} is {each.live}" for each in edited)
+        differences = ", ".join(f"{each.field} is {each.live}" for each in edited)
+        return differences or describe_age(found.application, now, self.max_age)
 
     def _list_commits(self, app: EffectiveApp, names: Collection[str]) -> Iterator[tuple[int, Collection[str]]]:
         """Yield, for each source whose revision a pin sets, its index and the commits that it may be synced to."""
@@ -91,9 +96,8 @@ class LiveRegistry:
             artifact = find_version_source(app)
             digest = self.remotes.resolve_digest(artifact, revision) if artifact else None
             return {digest} if digest else set()
-        commit = self.remotes.read_refs(url).resolve_ref(revision)
-        # A branch moves on: what it was at when it was promoted counts as well as its head.
-        followed = (
-            {name for name in names if CONTENT_ID_PATTERN.fullmatch(name)} if app.revision_kind == "branch" else set()
-        )
-        return followed or ({commit} if commit else set())
+        refs = self.remotes.read_refs(url)
+        # A branch moves on: it must be at what is promoted, if that is not the branch itself.
+        promoted = {name for name in names if name != revision} if app.revision_kind == "branch" else set()
+        commits = {name for name in promoted if CONTENT_ID_PATTERN.fullmatch(name)}
+        return commits or {commit for name in promoted or {revision} if (commit := refs.resolve_ref(name))}

@@ -41,7 +41,7 @@ def find_live_revisions(
     live: LiveRegistry, environment: Environment, app: EffectiveApp, history: History, now: datetime
 ) -> LiveRevisions:
     """Find what Argo CD says of an app in an environment; asks no repository."""
-    found = live.find(environment, app)
+    found = live.find(environment, app, now)
     if found.application is None:
         shown = UNKNOWN if found.exists is None else NONE
         return LiveRevisions(shown, shown, found.reason)

@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from generator.argocd.urls import redact_url
 from generator.errors import GeneratorError, LocalError, UsageError
 from generator.live.applications import LiveState
 from generator.live.argocd_server import read_argocd_server
-from generator.live.state_file import read_state_file
+from generator.live.state_file import STANDARD_INPUT, read_state_file
 from generator.registry.problems import require_known_names
 from generator.registry.registry import Environment, Registry
 
@@ -36,11 +37,16 @@ class LiveSources:
     def __init__(self, texts: Sequence[str], variables: Mapping[str, str]) -> None:
         self._sources = [LiveSource.parse(text) for text in texts]
         self._variables = variables
-        self._states: dict[tuple[LiveSource, str], LiveState | GeneratorError] = {}
-        self._owners: dict[tuple[LiveSource, str], str] = {}
+        self._states: dict[tuple[str, str], LiveState | GeneratorError] = {}
+        self._owners: dict[tuple[str, str], str] = {}
 
     def __bool__(self) -> bool:
         return bool(self._sources)
+
+    @property
+    def can_be_read_again(self) -> bool:
+        """Whether each source can be read more than once; the standard input cannot."""
+        return all(source.place != STANDARD_INPUT for source in self._sources)
 
     def require_known_names(self, registry: Registry) -> None:
         """Raise UsageError for a source of an Argo CD that no environment is in."""
@@ -65,11 +71,11 @@ class LiveSources:
                 f"nothing says where to read the live state of {environment.name}",
                 remedy=f"give --live SOURCE or --live {environment.argocd}=SOURCE, or set WORKLOADS_LIVE",
             )
-        key = source, environment.argocd_settings.namespace
+        key = source.place, environment.argocd_settings.namespace
         if self._owners.setdefault(key, environment.argocd) != environment.argocd:
             raise UsageError(
                 "WL1009",
-                f"{self._owners[key]} and {environment.argocd} are two Argo CDs, and {source.place} is one",
+                f"{self._owners[key]} and {environment.argocd} are two Argo CDs, and {redact_url(source.place)} is one",
                 remedy=f"name the source of each, --live {environment.argocd}=SOURCE; or say in the registry that the "
                 'environments share one: argocd = "NAME"',
             )

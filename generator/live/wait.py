@@ -71,12 +71,12 @@ def find_missing(
 def _find_reason(registry: Registry, environment: Environment, name: str, live: LiveRegistry, now: datetime) -> str:
     app = registry.find_effective_app(environment.name, name)
     if app is None:
-        return _find_remains(registry, environment, name, live)
+        return _find_remains(registry, environment, name, live, now)
     unmet = live.check_health(environment, app, {app.revision}, now).unmet
     return str(unmet[0]) if unmet else ""
 
 
-def _find_remains(registry: Registry, environment: Environment, name: str, live: LiveRegistry) -> str:
+def _find_remains(registry: Registry, environment: Environment, name: str, live: LiveRegistry, now: datetime) -> str:
     """Why a removed app is not known to be gone."""
     known = name in registry.apps
     application = registry.build_effective_app(name, environment.name, None).application if known else name
@@ -85,7 +85,9 @@ def _find_remains(registry: Registry, environment: Environment, name: str, live:
     except GeneratorError as error:
         return error.message
     key = ApplicationKey(environment.argocd_settings.namespace, application)
-    return f"the Application {application} still exists" if key in state.applications else state.unseen
+    if key in state.applications:
+        return f"the Application {application} still exists"
+    return state.explain_unseen(now, live.max_age)
 
 
 def _describe_first(missing: dict[FollowedApp, str]) -> str:

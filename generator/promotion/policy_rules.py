@@ -204,8 +204,10 @@ def _check_source_health(
         runs = shorten_commit(state.current_revision)
         text = f"{source} runs {runs} now, which does not show that {shorten_commit(candidate.revision)} is healthy"
         return [Refusal("health", text)]
-    if verdict.unmet or verdict.since is None:
+    if verdict.unmet:
         return [Refusal("health", f"in {source}, {term}") for term in verdict.unmet]
+    if verdict.since is None:
+        return [Refusal("health", f"nothing shows since when it is healthy in {source}")]
     ready = verdict.since + timedelta(seconds=parse_duration_seconds(health))
     if now >= ready:
         return []

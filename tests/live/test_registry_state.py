@@ -71,6 +71,13 @@ def test_a_commit_is_itself_and_a_branch_its_head_or_the_commit_that_is_promoted
     assert _unmet(tmp_path, REGISTRY, "dev", COMMIT) != []
 
 
+def test_the_head_of_a_branch_is_no_proof_for_a_tag(tmp_path: Path) -> None:
+    assert _unmet(tmp_path, REGISTRY, "dev", COMMIT, names=["v1.0.0"]) == []
+    assert _unmet(tmp_path, REGISTRY, "dev", OTHER, names=["v1.0.0"]) == [
+        "commit: it is at 222222222222, and the pin is 111111111111"
+    ]
+
+
 def test_a_chart_is_its_version(tmp_path: Path) -> None:
     chart = 'repoURL = "https://charts.acme.io/stable"\nchart = "billing"\ntargetRevision = "1.2.3"'
     assert _unmet(tmp_path, _with_source(chart, "1.2.3"), "prod", "1.2.3") == []

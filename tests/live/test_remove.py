@@ -19,7 +19,8 @@ def _live(world: World) -> str:
     registry = read_registry(world.checkout / "apps.toml")
     app = registry.find_effective_app("dev", "ledger")
     assert app
-    return write_state(world.folder / "live.json", [healthy(registry.environments["dev"], app, "1" * 40)])
+    item = healthy(registry.environments["dev"], app, "1" * 40, synced_at=world.at - timedelta(minutes=10))
+    return write_state(world.folder / "live.json", [item])
 
 
 def test_a_retired_app_is_removed_once_argo_cd_has_the_retirement(
@@ -36,4 +37,7 @@ def test_a_retired_app_is_removed_once_argo_cd_has_the_retirement(
     world.at -= timedelta(hours=1)
     assert "the retirement of ledger in dev was published" in world.refused(4, *remove[:-1], f"other={before}")
     _live(world)
+    world.at += timedelta(hours=1)
+    assert "yet: Argo CD compared it last 60m ago, more than 30m" in world.refused(4, *remove)
+    world.at -= timedelta(hours=1)
     assert "changed apps.toml" in world.ok(*remove)

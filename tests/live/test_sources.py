@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,11 @@ items:
             json.dumps({"kind": "List", "items": [item("web")], "metadata": {"continue": "x"}}),
             "a part of the List only",
         ),
+        (
+            _YAML.partition("items:\n- ")[2].replace("\n  ", "\n") + "---\n" + json.dumps(item("b")),
+            "single Applications",
+        ),
+        ("\ufeff" + json.dumps(item("web")), "single Applications"),
         (json.dumps({"kind": "List", "items": [item("web", "team-a")]}), "has no Application of the namespace argocd"),
         (json.dumps({"kind": "List", "items": None}), "has no Application of the namespace argocd"),
     ],
@@ -121,6 +127,17 @@ def test_a_file_that_may_lack_applications_says_so(tmp_path: Path, text: str, un
     [
         (b'{"items": [', UsageError, ":1:12: is not JSON"),
         (b"\xff\xfe", UsageError, "is not text in UTF-8"),
+        ("{}".encode("utf-16"), UsageError, "is not text in UTF-8"),
+        (b"", UsageError, "is empty"),
+        (b" \n", UsageError, "is empty"),
+        (b"{}", UsageError, "has no Applications"),
+        (b"[]", UsageError, "has no Applications"),
+        (b"No resources found", UsageError, "has no Applications"),
+        (b'{"kind": "List", "items": {}}', UsageError, "items is not a list of objects"),
+        (b'{"kind": "List", "items": [null]}', UsageError, "items is not a list of objects"),
+        (b'{"items": [' + b"9" * 5000 + b"]}", UsageError, "is not JSON that kubectl writes"),
+        (b'{"items": ' + b"[" * 100_000, UsageError, "is not JSON that kubectl writes"),
+        (json.dumps({"kind": "List", "items": [item("web"), item("web")]}).encode(), UsageError, "argocd/web twice"),
         (b"apiVersion: argoproj.io/v1alpha1\nkind: Application\n a: [", UsageError, ":1: a document is not YAML"),
         (
             json.dumps(item("web", version="argoproj.io/v1beta1")).encode(),
@@ -136,6 +153,28 @@ def test_a_file_that_is_something_else_is_refused(
     with pytest.raises(kind) as refused:
         read_state_file(str(tmp_path / "live"), "argocd")
     assert message in refused.value.message
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match="Is a directory"):
+        read_state_file(str(tmp_path), "argocd")
+
+
+def test_a_terminal_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    with pytest.raises(UsageError, match="which is a terminal"):
+        read_state_file("-", "argocd")
+
+
+def test_an_application_that_is_not_in_an_old_file_is_unseen(tmp_path: Path) -> None:
+    def explain(*reconciled: str | None) -> str:
+        items = [item(f"app{index}") | {"status": {"reconciledAt": each}} for index, each in enumerate(reconciled)]
+        state = read_state_file(write_state(tmp_path / "live.json", items), "argocd")
+        return state.explain_unseen(datetime(2026, 11, 10, 9, tzinfo=UTC), timedelta(minutes=30))
+
+    assert explain("2026-11-10T08:45:00Z", "2026-11-09T08:00:00Z") == ""
+    assert explain("2026-11-10T08:00:00Z").endswith("live.json is older than --live-max-age")
+    assert explain(None).endswith("live.json does not show when it was written")
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
@@ -214,7 +253,7 @@ def _expire(path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
         (_refuse(404, "not found"), "(404): not found", "no Applications of the version argoproj.io/v1alpha1"),
         (_refuse(500, "etcd is down"), "(500): etcd is down", ""),
         (_expire, "expired before its last page, twice", "what was read is not all"),
-        (lambda path, query: (200, b"<html>"), "does not answer", ""),
+        (lambda path, query: (200, b"<html>"), "does not answer with a list", ""),
     ],
 )
 def test_what_an_api_server_refuses_is_said(
@@ -227,6 +266,14 @@ def test_what_an_api_server_refuses_is_said(
     assert message in refused.value.message
     assert remedy in refused.value.remedy
     assert "s3cret" not in f"{refused.value.message}{refused.value.remedy}"
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff", b"[]", b"null", {"kind": "Status"}, {"items": [], "metadata": "x"}])
+def test_an_answer_of_an_api_server_without_a_list_is_refused(kubeconfig: Callable[[str], None], body: object) -> None:
+    with serving(lambda path, query: (200, body)) as (url, _):
+        kubeconfig(url)
+        with pytest.raises(NetworkError, match="does not answer with a list"):
+            read_cluster("", "argocd")
 
 
 def test_an_api_server_that_does_not_answer_is_said(
@@ -298,11 +345,50 @@ def test_a_token_is_needed_and_never_sent_without_tls() -> None:
         read_argocd_server("http://argocd.example.org", "argocd", {"ARGOCD_AUTH_TOKEN": "s3cret"}, "hub")
 
 
+@pytest.mark.parametrize("token", ["s3cret\nx", "s3cretü", "s3cret\x00"])
+def test_a_token_that_cannot_be_one_is_refused_and_not_printed(token: str) -> None:
+    with pytest.raises(UsageError, match="characters that no token has") as refused:
+        read_argocd_server("https://127.0.0.1:9", "argocd", {"ARGOCD_AUTH_TOKEN": token}, "hub")
+    assert "s3cret" not in f"{refused.value.message}{refused.value.remedy}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://", "https://h:x", "https://h:99999", "https://[::1", "https://me:s3cret@h", "https://h/?token=s3cret"],
+)
+def test_an_address_that_is_none_is_refused_and_its_credentials_are_not_printed(url: str) -> None:
+    with pytest.raises(UsageError, match="is not the address of an argocd-server") as refused:
+        read_argocd_server(url, "argocd", {"ARGOCD_AUTH_TOKEN": "token"}, "hub")
+    assert "s3cret" not in f"{refused.value.message}{refused.value.remedy}"
+
+
+def test_the_newline_at_the_end_of_a_token_does_not_count() -> None:
+    with serving(_argocd()) as (url, asked):
+        read_argocd_server(url, "argocd", {"ARGOCD_AUTH_TOKEN": "s3cret\n"}, "hub")
+    assert all(line.endswith(" Bearer s3cret") for line in asked)
+
+
 def test_what_argocd_server_refuses_is_said() -> None:
-    with serving(_refuse(403, "permission denied")) as (url, _), pytest.raises(NetworkError) as refused:
+    with serving(_refuse(403, "permission denied for s3cret")) as (url, _), pytest.raises(NetworkError) as refused:
         read_argocd_server(url, "argocd", {"ARGOCD_AUTH_TOKEN": "s3cret"}, "hub")
-    assert "(403): permission denied" in refused.value.message
+    assert "(403): permission denied for ***" in refused.value.message
     assert "s3cret" not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>", b"", b"\xff", b"[]", b"null", {}, {"items": 5}, {"items": [5]}, {"message": "log in"}, b"[" * 100_000],
+)
+def test_an_answer_without_a_list_is_not_an_empty_list(body: object) -> None:
+    answer: Answer = lambda path, query: (200, body)  # noqa: E731
+    with serving(answer) as (url, _), pytest.raises(NetworkError, match="does not list its Applications"):
+        read_argocd_server(url, "argocd", {"ARGOCD_AUTH_TOKEN": "s3cret"}, "hub")
+
+
+def test_an_argo_cd_without_applications_has_none() -> None:
+    with serving(lambda path, query: (200, {"items": None, "metadata": {}, "value": "yes"})) as (url, _):
+        state = read_argocd_server(url, "argocd", {"ARGOCD_AUTH_TOKEN": "s3cret"}, "hub")
+    assert (state.applications, state.unseen) == ({}, "")
 
 
 # Which source is for which Argo CD
@@ -319,9 +405,9 @@ def test_one_source_is_not_that_of_two_argo_cds(tmp_path: Path) -> None:
     path, registry = write_state(tmp_path / "live.json", [item("billing")]), registry_of(REGISTRY)
     sources = LiveSources([path, f"prod={path}"], {})
     assert sources.read(registry.environments["dev"]) is sources.read(registry.environments["dev"])
-    assert sources.read(registry.environments["prod"]) is not sources.read(registry.environments["dev"])
-    with pytest.raises(UsageError, match="dev and test are two Argo CDs"):
-        sources.read(registry.environments["test"])
+    for name in ("test", "prod"):  # Also if it is named for each of them.
+        with pytest.raises(UsageError, match=f"dev and {name} are two Argo CDs"):
+            sources.read(registry.environments[name])
     with pytest.raises(UsageError, match="where to read the live state of dev"):
         LiveSources([f"test={path}"], {}).read(registry.environments["dev"])
     shared = registry_of(REGISTRY.replace("promotesFrom", 'argocd = "dev"\nnameSuffix = "-x"\npromotesFrom', 1))

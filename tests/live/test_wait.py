@@ -122,6 +122,7 @@ def test_a_removed_app_is_waited_for_until_it_is_gone(world: World, argocd: Argo
             "add --publish, or leave it out",
         ),
         ((*_PROMOTE[:-2], "--wait", "5m"), "give --live SOURCE, or set WORKLOADS_LIVE"),
+        ((*_PROMOTE[:-1], "-", "--wait", "5m"), "give --live kubeconfig, or the address of argocd-server"),
         ((*_PROMOTE, "--wait", "long"), "use a duration such as 90s, 30m or 2h"),
         (("publish", "--dry-run", "--live", "live.json", "--wait", "5m"), "add --publish, or leave it out"),
     ],

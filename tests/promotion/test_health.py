@@ -53,8 +53,8 @@ _PROMOTE = ("promote", "billing", "--to", "prod")
 
 
 def test_what_has_been_healthy_long_enough_is_promoted(world: World) -> None:
-    option = live(world, "test")
     world.at = _SYNCED + timedelta(minutes=14)
+    option = live(world, "test")
     assert world.refused(4, *_PROMOTE, option) == (
         "error: not promoted to prod [WL3102]:\n"
         "billing: health: healthy in test since 2026-11-12 09:00 UTC, health 15m, ready 2026-11-12 09:15 UTC\n"
