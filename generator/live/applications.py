@@ -224,7 +224,7 @@ class LiveState:
                 raise UsageError(
                     "WL1007",
                     f"{place} has the Application {read.key.namespace}/{read.key.name} twice",
-                    remedy="give a source for each Argo CD: --live eu=eu.json --live us=us.json",
+                    remedy="give a source for each Argo CD: --live eu=eu.json --live asia=asia.json",
                 )
         return cls(place, found, unseen, is_recorded)
 
