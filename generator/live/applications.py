@@ -13,6 +13,7 @@ from generator.git.messages import redact
 
 #: The one version of Argo CD's API that there has been so far.
 API_VERSION = "argoproj.io/v1alpha1"
+_TRACKING_ANNOTATION = "argocd.argoproj.io/tracking-id"
 #: Fields of an Application that nothing here reads; they are most of its size.
 _UNREAD_METADATA = frozenset({"managedFields", "ownerReferences"})
 _UNREAD_STATUS = frozenset({"resources", "summary", "sourceTypes", "sourceType"})
@@ -192,6 +193,11 @@ class LiveApplication:
         return [redact(f"{kind}: {message}") for kind, message in found if kind.endswith("Error")]
 
     @property
+    def owner(self) -> str:
+        """The name of the Application that deploys this one; empty if it does not say."""
+        return str((self.metadata.get("annotations") or {}).get(_TRACKING_ANNOTATION) or "").partition(":")[0]
+
+    @property
     def is_being_deleted(self) -> bool:
         return bool(self.metadata.get("deletionTimestamp"))
 
@@ -227,6 +233,10 @@ class LiveState:
                     remedy="give a source for each Argo CD: --live eu=eu.json --live asia=asia.json",
                 )
         return cls(place, found, unseen, is_recorded)
+
+    def find_owner(self, live: LiveApplication) -> LiveApplication | None:
+        """The Application that deploys another one, if it is among them."""
+        return self.applications.get(ApplicationKey(live.key.namespace, live.owner))
 
     def explain_unseen(self, now: datetime, max_age: timedelta) -> str:
         """Why an Application that is not among them may exist at `now`; empty if it does not.

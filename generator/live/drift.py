@@ -150,8 +150,7 @@ def _describe_health(found: LiveApplication) -> str:
 
 
 def _describe_unregistered(found: LiveApplication) -> str:
-    owner = str((found.metadata.get("annotations") or {}).get("argocd.argoproj.io/tracking-id", "")).partition(":")[0]
-    by = f", made by the Application {owner}" if owner else ""
+    by = f", made by the Application {found.owner}" if found.owner else ""
     return f"project {found.spec.get('project') or 'default'}{by}"
 
 

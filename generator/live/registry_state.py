@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from generator.argocd.revisions import CONTENT_ID_PATTERN
+from generator.charts.layout import CHARTS_FOLDER, SHARDS_FOLDER
 from generator.errors import GeneratorError
-from generator.live.applications import ApplicationKey, LiveApplication
+from generator.live.applications import ApplicationKey, LiveApplication, LiveState
 from generator.live.expected import build_expected_application, list_edited_fields
 from generator.live.health import describe_age, find_healthy_since, find_unmet_terms
 from generator.live.sources import LiveSources
@@ -18,6 +20,8 @@ from generator.promotion.policy_rules import HealthVerdict, UnmetTerm
 from generator.registry.effective import EffectiveApp
 from generator.registry.registry import Environment
 from generator.registry.version_sources import find_version_source
+
+_CHART_PATH = re.compile(rf"(?:^|/)(?:{CHARTS_FOLDER}|{SHARDS_FOLDER})/([^/]+)")
 
 
 class Found(NamedTuple):
@@ -58,6 +62,10 @@ class LiveRegistry:
         found = self.find(environment, app, now)
         if found.application is None:
             return HealthVerdict((UnmetTerm("seen", found.reason),))
+        other = _find_other_environment(self.sources.read(environment), found.application, environment)
+        if other:
+            text = f"the chart of {other} deploys it, so this is not the Argo CD of {environment.name}"
+            return HealthVerdict((UnmetTerm("seen", text),))
         try:
             commits = dict(self._list_commits(app, revision_names))
         except GeneratorError as error:
@@ -101,3 +109,11 @@ class LiveRegistry:
         promoted = {name for name in names if name != revision} if app.revision_kind == "branch" else set()
         commits = {name for name in promoted if CONTENT_ID_PATTERN.fullmatch(name)}
         return commits or {commit for name in promoted or {revision} if (commit := refs.resolve_ref(name))}
+
+
+def _find_other_environment(state: LiveState, live: LiveApplication, environment: Environment) -> str:
+    """The environment whose chart deploys an Application, if it is known to be another one."""
+    owner = state.find_owner(live)
+    path = str((owner.spec.get("source") or {}).get("path") or "") if owner else ""
+    found = _CHART_PATH.search(path)
+    return found[1] if found and found[1] != environment.name else ""

@@ -36,13 +36,14 @@ def _unmet(
     synced: str | Sequence[str],
     remotes: Any = None,
     names: Sequence[str] = (),
+    others: Sequence[dict[str, Any]] = (),
 ) -> list[str]:
     """The terms that `billing` does not meet in an environment, synced to these revisions."""
     registry = registry_of(text)
     app = registry.find_effective_app(environment, "billing")
     assert app
     revisions = [synced] if isinstance(synced, str) else synced
-    path = write_state(folder / "live.json", [healthy(registry.environments[environment], app, *revisions)])
+    path = write_state(folder / "live.json", [healthy(registry.environments[environment], app, *revisions), *others])
     found = remotes or SimpleNamespace(read_refs=_read_refs, resolve_digest=lambda source, tag: DIGEST)
     live = LiveRegistry(LiveSources([path], {}), found, timedelta(minutes=30))
     verdict = live.check_health(registry.environments[environment], app, names or [app.revision], _NOW)
@@ -108,3 +109,28 @@ def test_of_a_source_hydrator_the_commit_of_the_dry_source_counts(hydrated: str,
     done = {"lastSuccessfulOperation": {"drySHA": COMMIT, "hydratedSHA": hydrated}}
     live = LiveApplication.from_object(set_field(item, "status/sourceHydrator", done))
     assert live.revisions == revisions
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("multi-repo/argo-app-of-apps/prod", []),
+        ("argo-app-shards/prod/payments", []),
+        ("charts/prod-us", []),
+        (None, []),
+        (
+            "multi-repo/argo-app-of-apps/prod-us",
+            ["seen: the chart of prod-us deploys it, so this is not the Argo CD of prod"],
+        ),
+        (
+            "argo-app-shards/prod-us/prod",
+            ["seen: the chart of prod-us deploys it, so this is not the Argo CD of prod"],
+        ),
+    ],
+)
+def test_an_application_of_the_chart_of_another_environment_is_not_it(
+    tmp_path: Path, path: str | None, said: list[str]
+) -> None:
+    source = {"repoURL": "https://github.com/acme/workloads", "path": path}
+    parent = {"kind": "Application", "metadata": {"name": "parent", "namespace": "argocd"}, "spec": {"source": source}}
+    assert _unmet(tmp_path, REGISTRY, "prod", COMMIT, others=[parent]) == said
