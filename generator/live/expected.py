@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -62,15 +63,17 @@ def build_expected_application(environment: Environment, app: EffectiveApp) -> d
 def list_edited_fields(expected: Mapping[str, Any], live: LiveApplication) -> list[EditedField]:
     """List the fields of a live Application that differ, as Argo CD acts on them: its defaults equal absent fields."""
     edited = [*_list_edited_spec(expected, live), *_list_edited_metadata(expected["metadata"], live.metadata)]
-    return [each._replace(live=_redact(each.live)) for each in edited]
+    return [each._replace(live=_make_printable(each.live)) for each in edited]
 
 
-def _redact(value: Any) -> Any:
-    """Mask the credentials in the URLs of a value."""
+def _make_printable(value: Any) -> Any:
+    """Mask the credentials in the URLs of a value, and make text of numbers that JSON does not have."""
     if isinstance(value, dict):
-        return {key: _redact(each) for key, each in value.items()}
+        return {key: _make_printable(each) for key, each in value.items()}
     if isinstance(value, list):
-        return [_redact(each) for each in value]
+        return [_make_printable(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     return redact(value) if isinstance(value, str) else value
 
 

@@ -99,3 +99,11 @@ def test_what_argo_cd_treats_as_equal_is_not_edited(path: str, value: Any) -> No
 )
 def test_an_edited_field_is_named(path: str, value: Any, field: str) -> None:
     assert _edited(path, value) == [field]
+
+
+def test_a_number_that_json_does_not_have_is_shown_as_text() -> None:
+    registry = registry_of(REGISTRY)
+    environment, app = registry.environments["test"], registry.find_effective_app("test", "billing")
+    assert app
+    live = LiveApplication.from_object(set_field(healthy(environment, app, "1" * 40), "spec/info", [float("inf")]))
+    assert [each.live for each in list_edited_fields(build_expected_application(environment, app), live)] == [["inf"]]
