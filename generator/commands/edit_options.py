@@ -41,9 +41,9 @@ environment_option = click.option("--in", "environment", required=True, metavar=
 
 
 class Published(NamedTuple):
-    """The registry that is published, and the apps that were changed, by environment."""
+    """The registry that is published, None if the branch has it already, and the changed apps by environment."""
 
-    registry: Registry
+    registry: Registry | None
     changed_apps: Mapping[str, list[str]]
 
 
@@ -165,7 +165,7 @@ def publish_and_print(
         console.print_json(_publish_result_json(result, summary, request.dry_run))
     else:
         _print_publish_result(result, summary, request.dry_run)
-    return Published(published[-1] if published else working.read(), summary.apps_by_environment if published else {})
+    return Published(published[-1], summary.apps_by_environment) if published else Published(None, {})
 
 
 def _announce(

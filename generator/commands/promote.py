@@ -73,4 +73,10 @@ def promote_command(apps: tuple[str, ...], registry_path: str | None, **flags: A
     if published and limit:
         named = [(env, app) for env in dict.fromkeys(flags["targets"]) for app in apps]
         changed = [(env, app) for env, names in published.changed_apps.items() for app in names]
-        wait_for_argocd(working, published.registry, [FollowedApp(*each) for each in named or changed], limit, flags)
+        wait_for_argocd(
+            working,
+            published.registry or working.read(),
+            [FollowedApp(*each) for each in named or changed],
+            limit,
+            flags,
+        )

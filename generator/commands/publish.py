@@ -101,9 +101,10 @@ def publish_command(
     else:
         published = publish_and_print(working, request, yes=yes, as_json=as_json)
         if limit:
-            changed = published.changed_apps or _list_all_apps(published.registry)
+            registry = published.registry or working.read()
+            changed = published.changed_apps or _list_all_apps(registry)
             apps = [FollowedApp(name, app) for name, names in changed.items() for app in names]
-            wait_for_argocd(working, published.registry, apps, limit, live)
+            wait_for_argocd(working, registry, apps, limit, live)
 
 
 def _list_all_apps(registry: Registry) -> dict[str, list[str]]:

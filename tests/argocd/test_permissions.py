@@ -36,7 +36,7 @@ _NIGHT = {**_WINDOW, "kind": "deny"}
         (
             {"namespaceResourceBlacklist": [{"group": "", "kind": "Secret"}]},
             {},
-            ["namespaceResourceBlacklist - group , kind Secret"],
+            ['namespaceResourceBlacklist - group "", kind Secret'],
         ),
         (
             {"namespaceResourceWhitelist": [{"group": "", "kind": "Service"}]},
@@ -47,7 +47,7 @@ _NIGHT = {**_WINDOW, "kind": "deny"}
         (
             {"namespaceResourceWhitelist": []},
             {"namespaceResourceWhitelist": [{"group": "", "kind": "Service"}]},
-            ["namespaceResourceWhitelist + group , kind Service"],
+            ['namespaceResourceWhitelist + group "", kind Service'],
         ),
         ({}, {"roles": [_ROLE]}, [f"role ci: policies + {_ROLE['policies'][0]}"]),
         ({"roles": [{**_ROLE, "policies": [_DENY]}]}, {"roles": [{"name": "ci"}]}, [f"role ci: policies - {_DENY}"]),

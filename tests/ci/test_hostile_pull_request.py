@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -214,9 +215,9 @@ def test_the_files_of_the_pull_request_would_run_in_the_checkout(checkout: Check
 
 def test_every_workflow_installs_in_the_same_way() -> None:
     steps = [step for path in GITHUB for job in load(path)["jobs"].values() for step in job["steps"]]
-    # Only a job that asks the forge needs its library.
+    # Only a job that asks the forge or reads the live state needs their libraries.
     installs = [
-        {**step, "run": step["run"].replace("[helm,github]", "[helm]")}
+        {**step, "run": re.sub(r"\[helm(,github)?(,live)?\]", "[helm]", step["run"])}
         for step in steps
         if step.get("name") == "Install workloads"
     ]

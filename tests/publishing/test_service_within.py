@@ -149,7 +149,7 @@ def test_an_edit_against_another_is_a_conflict_that_shows_both(within: Arrangeme
     colleague(within, promoted(within.text, "v1.1.0"))
     within.edit(promoted(within.text, "v1.2.0"))
     done = within.refused(6)
-    assert "apps.toml: the branch changed the same entries that you edited:" in done.err
+    assert "apps.toml: the branch changed the same entries that you edited [WL5007]:" in done.err
     assert 'environments.prod.apps.billing: yours "billing@v1.2.0", the branch\'s "billing@v1.1.0"' in done.err
 
 
