@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from generator.argocd.urls import IN_CLUSTER_SERVER
 from generator.bootstrap.credentials import build_credential_objects, describe_existing_secrets
 from generator.charts import yaml
 from generator.charts.app_projects import FINALIZER, build_app_of_apps_spec
@@ -61,9 +62,11 @@ def build_root_objects(
     """Build the root objects of an environment whose charts Argo CD reads at `location`.
 
     A sharded environment has one root Application too: its chart has an Application for each shard. Raises UsageError
-    if the chart refuses the values, and LocalError if Helm is not installed.
+    if the chart refuses the values or the cluster of an EKS Capability is not set, and LocalError if Helm is not
+    installed.
     """
     env = registry.environments[environment]
+    _require_known_cluster(env)
     namespaces = find_object_namespaces(registry, environment, location, options.values)
     (field, cluster), (namespace, project_namespace) = env.argocd_destination, env.argocd_settings.namespaces
     credentials = select_credentials(registry, environment)
@@ -91,6 +94,15 @@ def build_root_objects(
         _build_manifest("AppProject", root_project_name(environment), project_namespace, spec, options),
         _build_manifest("Application", bootstrap_name(environment), namespace, application, options),
     )
+
+
+def _require_known_cluster(env: Environment) -> None:
+    if env.argocd_settings.is_eks_capability and env.argocd_destination == ("server", IN_CLUSTER_SERVER):
+        raise UsageError(
+            "WL2312",
+            f"the EKS Capability {env.argocd!r} does not know {IN_CLUSTER_SERVER}, and its own cluster is not set",
+            remedy=f'write server = "arn:aws:eks:REGION:ACCOUNT:cluster/NAME" in [argocd.instances.{env.argocd}]',
+        )
 
 
 def has_null(value: Any) -> bool:

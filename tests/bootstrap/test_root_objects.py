@@ -85,6 +85,14 @@ def test_the_argocd_of_aws_gets_its_destinations_by_arn(tmp_path: Path) -> None:
     assert roots.project["spec"]["sourceNamespaces"] == ["argocd"]
 
 
+def test_the_argocd_of_aws_that_several_environments_use_must_name_its_own_cluster(tmp_path: Path) -> None:
+    hub = '[argocd.instances.hub]\nkind = "eks-capability"\n\n[environments.dev]\nargocd = "hub"\ncluster = "dev"\n'
+    registry = REGISTRY.replace("[environments.dev]\n", hub)
+    with pytest.raises(UsageError, match="its own cluster is not set") as error:
+        build(tmp_path, registry)
+    assert error.value.remedy.endswith("in [argocd.instances.hub]")
+
+
 @pytest.mark.parametrize(
     ("values", "named"),
     [
