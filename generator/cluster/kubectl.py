@@ -64,5 +64,5 @@ class Kubectl:
     def list_objects(self, kind: str, namespace: str = "") -> dict[str, KubernetesObject]:
         """The objects of a kind by name: those in a namespace, or cluster-scoped ones."""
         options = ("-n", namespace) if namespace else ()
-        items = json.loads(self.run(*options, "get", kind, "-o", "json"))["items"]
+        items = json.loads(self.run("get", kind, *options, "-o", "json"))["items"]
         return {item["metadata"]["name"]: item for item in items}
