@@ -33,7 +33,7 @@ COMMANDS = {
     "doctor": "Check Git, Helm, credentials and the checkout, and say how to fix what is wrong.",
     "drift": "Show where the live Applications of Argo CD differ from the registry.",
     "explain": "Explain the errors that have a code, such as WL2101.",
-    "graph": "Print the promotion graph, or the app-of-apps tree, as Mermaid, DOT or SVG.",
+    "graph": "Print the promotion graph, or the app-of-apps tree, as Mermaid or DOT.",
     "guard": "Print an admission policy that protects the Applications in use.",
     "history": "List who changed which revision, when, why and in which commit.",
     "hold": "Stop promotions of apps into an environment.",

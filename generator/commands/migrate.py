@@ -15,7 +15,7 @@ from generator.working_registry import WorkingRegistry
 @click.command("migrate")
 @click.argument("old")
 @click.argument("new")
-@click.option("--namespace", metavar="NAME", help="Another namespace than the old one's.")
+@click.option("--namespace", metavar="NAME", help="The namespace of NEW; default: that of OLD.")
 @override_options
 @edit_options
 def migrate_command(old: str, new: str, namespace: str | None, registry_path: str | None, **flags: Any) -> None:

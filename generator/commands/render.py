@@ -29,7 +29,7 @@ _MAX_LISTED_PATHS = 60
     "--manifests",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Write the objects that Helm renders of the charts into DIR, for other tools to read, and not the charts.",
+    help="Write the objects that Helm renders from the charts into DIR, instead of the charts, for other tools.",
 )
 @click.option("--adopt", is_flag=True, help="Take over foreign files that have the paths of generated files.")
 @click.option("--overwrite", is_flag=True, help="Discard edits made by hand to generated files.")

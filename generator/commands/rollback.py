@@ -16,7 +16,7 @@ from generator.working_registry import WorkingRegistry
 @click.command("rollback")
 @click.argument("app")
 @environment_option
-@click.option("--to", "to", metavar="REV", help="Another revision that ran there than the one before.")
+@click.option("--to", "to", metavar="REV", help="Roll back to this earlier revision instead.")
 @click.option("--reason", default="", metavar="TEXT", help="Why; goes into the hold and the commit.")
 @edit_options
 def rollback_command(

@@ -17,7 +17,7 @@ from generator.working_registry import WorkingRegistry
 @click.command("shard")
 @click.argument("environment", metavar="ENV")
 @click.option(
-    "--by", "by", required=True, metavar="HOW", help="team; a number of shards, by a hash; none for one chart of all."
+    "--by", "by", required=True, metavar="HOW", help="team; a number of shards, filled by a hash; or none: one chart."
 )
 @edit_options
 def shard_command(environment: str, by: str, registry_path: str | None, **flags: Any) -> None:

@@ -18,7 +18,10 @@ from generator.registry.registry import Registry
 from generator.working_registry import WorkingRegistry
 
 wait_option = click.option(
-    "--wait", "wait", metavar="DURATION", help="Wait so long until Argo CD has the change, Synced and Healthy: 10m."
+    "--wait",
+    "wait",
+    metavar="DURATION",
+    help="Wait up to this time, such as 10m, until the change is Synced and Healthy.",
 )
 
 _LIVE_PLACES = "give --live kubeconfig, or the address of argocd-server"

@@ -33,7 +33,8 @@ def why_command(
 ) -> None:
     """Explain what an app runs, since when, who put it there, what waits for which rule, and what to do next.
 
-    With --live, also what Argo CD has synced, whether it is healthy, and each term of the health rule that is not met.
+    With --live, also what Argo CD has synced, whether it is healthy, and each condition of the health rule that is not
+    met.
     """
     working = WorkingRegistry.find(registry_path)
     moment = current_time()
@@ -61,7 +62,7 @@ def why_command(
 def _describe_live(
     registry: Registry, name: str, environment: str, live: LiveRegistry | None, context: PromotionContext
 ) -> Iterator[str]:
-    """Describe what Argo CD has of an app: one line, and one for each term of the health rule that is not met."""
+    """Describe what Argo CD has of an app: one line, and one for each condition of the health rule that is not met."""
     app = registry.find_effective_app(environment, name)
     if live is None or app is None:
         return
