@@ -739,7 +739,7 @@ _HEAD = """\
 # What `workloads diff` says of {count} changes
 
 `python -m tests.diff.prepared_changes` makes each change of one registry, and writes this page; a test compares it.
-The plan and the dangers are stated by hand, as a live Argo CD does it ([live-argocd.md](live-argocd.md));
+The expected plan and dangers were written by hand, from what a live Argo CD does ([live-argocd.md](live-argocd.md));
 [diff.md](diff.md) explains them.
 
 | | change | plan | dangers |
