@@ -41,7 +41,7 @@ environment_option = click.option("--in", "environment", required=True, metavar=
 
 
 class Published(NamedTuple):
-    """The registry that is published, None if the branch has it already, and the changed apps by environment."""
+    """The registry that is published, None if the branch already has it, and the changed apps by environment."""
 
     registry: Registry | None
     changed_apps: Mapping[str, list[str]]
