@@ -284,3 +284,12 @@ def test_the_page_shows_real_output(workloads: Run, place: Path, cluster: Cluste
     for command, shown in blocks:
         done = workloads(*command.split(), cwd=place)
         assert done.out + done.err == shown
+
+
+def test_an_error_of_kubectl_names_its_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "kubectl"
+    program.write_text("#!/bin/sh\necho denied >&2\nexit 1\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(KubectlError, match="kubectl get: denied"):
+        Kubectl().list_objects("pods", "argocd")
