@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -184,11 +184,11 @@ def test_promoting_ready_apps_twice_changes_nothing_more(job: tuple[Path, Remote
 
 def _write_live_state(folder: Path, health: str) -> str:
     """A live state of every environment, in which each app is of this health; the value of WORKLOADS_LIVE."""
-    registry, now = read_registry(folder / "apps.toml"), datetime.now(UTC)
+    registry, synced_at = read_registry(folder / "apps.toml"), datetime.now(UTC) - timedelta(minutes=10)
     states = []
     for name, environment in registry.environments.items():
         items = [
-            set_field(healthy(environment, app, "1" * 40, synced_at=now), "status/health/status", health)
+            set_field(healthy(environment, app, "1" * 40, synced_at=synced_at), "status/health/status", health)
             for app in registry.list_effective_apps(name)
         ]
         states.append(f"{name}={write_state(folder.parent / f'{name}.json', items)}")
