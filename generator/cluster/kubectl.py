@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import shlex
 import shutil
 import subprocess
@@ -17,7 +18,16 @@ from generator.git.sigterm import raise_on_sigterm
 _LOGGER = logging.getLogger(__name__)
 _SECONDS = 120
 #: What kubectl prints where it does not reach the API server, or is not logged in there.
-_NO_ANSWER = ("unable to connect", "connection refused", "i/o timeout", "no such host", "must be logged in")
+_NO_ANSWER = (
+    "unable to connect",
+    "connection refused",
+    "was refused",
+    "i/o timeout",
+    "no such host",
+    "must be logged in",
+)
+#: Lines of kubectl's own log, such as `E1128 11:14:04.1 123 memcache.go:265] …`, which repeat its error.
+_LOG_LINE = re.compile(r"^[EWI]\d{4} .*\n?", re.MULTILINE)
 
 #: An object of the API server, as JSON.
 KubernetesObject = Mapping[str, Any]
@@ -56,9 +66,11 @@ class Kubectl:
         except subprocess.TimeoutExpired:
             raise NetworkError("WL5301", f"kubectl {args[0]} got no answer in {_SECONDS} seconds") from None
         if done.returncode != 0:
-            text = done.stderr.strip() or f"kubectl ended with {done.returncode}"
-            lost = any(words in text.lower() for words in _NO_ANSWER)
-            raise (NetworkError if lost else KubectlError)("WL5301", f"kubectl {args[0]}: {text}")
+            text = _LOG_LINE.sub("", done.stderr).strip() or done.stderr.strip() or f"ended with {done.returncode}"
+            message = f"kubectl {args[0]}: {text.removeprefix('error: ')}"
+            if any(words in text.lower() for words in _NO_ANSWER):
+                raise NetworkError("WL5301", message, remedy="choose the cluster with --kubeconfig and --context")
+            raise KubectlError("WL5301", message)
         return done.stdout
 
     def list_objects(self, kind: str, namespace: str = "") -> dict[str, KubernetesObject]:

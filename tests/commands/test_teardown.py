@@ -288,8 +288,9 @@ def test_the_page_shows_real_output(workloads: Run, place: Path, cluster: Cluste
 
 def test_an_error_of_kubectl_names_its_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "kubectl"
-    program.write_text("#!/bin/sh\necho denied >&2\nexit 1\n", encoding="utf-8")
+    log = "E1128 11:14:04.120345 1 memcache.go:265] denied"
+    program.write_text(f"#!/bin/sh\necho '{log}' >&2\necho denied >&2\nexit 1\n", encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    with pytest.raises(KubectlError, match="kubectl get: denied"):
+    with pytest.raises(KubectlError, match=r"^kubectl get: denied$"):
         Kubectl().list_objects("pods", "argocd")
